@@ -1,0 +1,49 @@
+"""Every error that Quarterdeck raises by itself."""
+
+
+class QuarterdeckError(Exception):
+    """What is wrong, where, and what to do, in one line.
+
+    QuarterdeckError
+    ├── BadInput       a file, a setting or a flag must change; never retried (exit code 2)
+    │   └── BadData    the data must change
+    ├── Refused        the state forbids it now; ask again when it changed (exit code 3)
+    │   └── Lost       another terminal drives this endpoint now; stop acting on it
+    ├── Failed         it was tried and did not work: a gate, a step, a replica (exit code 1)
+    ├── Unreachable    nobody answered; it may still have happened; try again
+    └── JournalError   the journal can't be written or read; nothing was changed
+    """
+
+    exit_code = 1
+
+
+class BadInput(QuarterdeckError):
+    """A file, a setting or a flag must change."""
+
+    exit_code = 2
+
+
+class BadData(BadInput):
+    """The data must change."""
+
+
+class Refused(QuarterdeckError):
+    """The state forbids it now."""
+
+    exit_code = 3
+
+
+class Lost(Refused):
+    """Another terminal drives this endpoint now."""
+
+
+class Failed(QuarterdeckError):
+    """It was tried and did not work."""
+
+
+class Unreachable(QuarterdeckError):
+    """Nobody answered, and it may still have happened."""
+
+
+class JournalError(QuarterdeckError):
+    """The journal can't be written or read."""

@@ -1,0 +1,54 @@
+"""What a place that serves models must be able to do. Only `watch` says what is true."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from core.model import Noted, Observation, Sample, Scaled, Slot, Version
+
+Report: TypeAlias = Observation | Sample | Scaled | Noted
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where requests go. `headers` pin them to a slot whatever its weight is; `key` is a bearer key or empty."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key: str = field(default="", repr=False)
+
+
+class Target(Protocol):
+    """One endpoint in one place. Verbs are idempotent and return on acceptance.
+
+    They raise `Unreachable` when nobody answered, `Refused` when the place says no or a newer driver has
+    taken over, `BadInput` when a setting can't work there.
+    """
+
+    async def apply(self, slot: Slot, version: Version, replicas: int) -> None:
+        """Ask for `replicas` of a version in a slot."""
+        ...
+
+    async def route(self, weights: Mapping[Slot, float], mirror: Slot | None = None) -> None:
+        """Ask for traffic weights in percent (together 100; empty: no traffic), and a slot that gets a copy."""
+        ...
+
+    async def remove(self, slot: Slot) -> None:
+        """Ask for a slot to drain and go."""
+        ...
+
+    def watch(self) -> AsyncIterator[Report]:
+        """Everything that is true, first all of it, then each change; ends only when closed."""
+        ...
+
+    def logs(self, slot: Slot, replica: str = "", lines: int = 50) -> AsyncIterator[str]:
+        """The last lines that a replica (or all of a slot) wrote, then each new one."""
+        ...
+
+    async def address(self, slot: Slot | None = None) -> Address:
+        """Where the endpoint answers, or one slot of it alone."""
+        ...
+
+    async def close(self) -> None:
+        """Let go. What is served goes on."""
+        ...
