@@ -1,0 +1,34 @@
+"""What every target refuses in the same words, whatever the place behind it."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from core.errors import BadInput, Refused
+from core.model import Slot
+
+SLOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+def check_apply(slot: Slot, replicas: int) -> None:
+    """Raise `BadInput` for a name or a number that no place can hold."""
+    if not SLOT_NAME.fullmatch(slot):
+        raise BadInput(f"slot {slot!r}: a slot is named with small letters, digits and dashes, such as blue")
+    if not 0 <= replicas <= 1000:
+        raise BadInput(f"{slot}: {replicas} replicas asked for; 0 to 1000 are possible")
+
+
+def check_weights(weights: Mapping[Slot, float], mirror: Slot | None, held: Iterable[Slot]) -> None:
+    """Raise `BadInput` for weights that don't make 100 percent, `Refused` for a slot that holds nothing."""
+    wrong = {slot: weight for slot, weight in weights.items() if not 0 <= weight <= 100}
+    if wrong or (weights and abs(sum(weights.values()) - 100) > 0.01):
+        raise BadInput(f"traffic {dict(weights)}: weights are percent, 0 to 100 each and 100 together")
+    slots = set(held)
+    for slot in [*(slot for slot, weight in weights.items() if weight > 0), *([mirror] if mirror else [])]:
+        if slot not in slots:
+            raise Refused(f"{slot}: no version is in this slot; deploy one before traffic goes there")
+
+
+def check_remove(slot: Slot, weights: Mapping[Slot, float]) -> None:
+    """Raise `Refused` for a slot that still gets traffic."""
+    if weights.get(slot, 0.0) > 0:
+        raise Refused(f"{slot}: it gets {weights[slot]:g} % of the traffic; move that away first")
