@@ -19,7 +19,7 @@ from core.model import LoadProfile
 ANSWER_S = 3.0
 HERE = "127.0.0.1"
 SHIPPED = Path(__file__).with_name("locustfile.py")
-BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from core.load.reporter import main; main()"
+BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from core.load.boot import main; main()"
 ARTIFACTS = ("load_test_report.html", "load_test_results_stats.csv", "load_test_results_failures.csv")
 LOG = "load_test_log.txt"
 OUTPUT = "load_test_output.txt"
