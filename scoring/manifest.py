@@ -1,0 +1,126 @@
+"""What a model folder says of itself: its fields, its labels, its files. Reads `model.json` and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypeGuard
+
+import orjson
+
+FORMAT = 1
+TYPES = ("number", "integer", "boolean", "category")
+
+Label: TypeAlias = str | int | float | bool
+
+
+class ModelError(Exception):
+    """The model can't be served as it is: which folder or file, what is wrong, what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of the model's input. `categories` is None unless the type is `category`."""
+
+    name: str
+    type: str
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`model.json`, read and checked. Fields stand in the order of columns, labels in that of classes."""
+
+    folder: Path
+    algorithm: str
+    file: str
+    treelite: str | None
+    fields: tuple[Field, ...]
+    target: str
+    labels: tuple[Label, ...]
+    example: Mapping[str, Any]
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a model folder; `ModelError` names what is missing or wrong."""
+    path = folder / "model.json"
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}; a model folder holds model.json and its model") from None
+    except orjson.JSONDecodeError as error:
+        raise ModelError(f"{path}: not JSON ({error}); write the model folder again") from None
+    if not isinstance(document, dict):
+        raise ModelError(f"{path}: an object is expected; write the model folder again")
+    try:
+        return _checked(folder, document)
+    except _WrongError as wrong:
+        raise ModelError(f"{path}: {wrong}") from None
+
+
+class _WrongError(Exception):
+    """One key of the manifest that can't be used."""
+
+
+def _checked(folder: Path, document: dict[str, Any]) -> Manifest:
+    if document.get("format") != FORMAT:
+        raise _WrongError(f"format: this service reads {FORMAT}, the folder has {document.get('format')!r}")
+    if document.get("task") != "classification":
+        raise _WrongError(f"task: only classification is served, the folder has {document.get('task')!r}")
+    file, treelite = document.get("file"), document.get("treelite")
+    if file not in ("model.ubj", "model.tl"):
+        raise _WrongError(f"file: model.ubj or model.tl is expected, not {file!r}")
+    if treelite not in (None, "model.tl"):
+        raise _WrongError(f"treelite: model.tl or null is expected, not {treelite!r}")
+    example = document.get("example")
+    return Manifest(
+        folder=folder,
+        algorithm=_text(document, "algorithm"),
+        file=file,
+        treelite=treelite,
+        fields=_fields(document.get("fields")),
+        target=_text(document, "target"),
+        labels=_labels(document.get("labels")),
+        example=example if isinstance(example, dict) else {},
+    )
+
+
+def _text(document: dict[str, Any], key: str) -> str:
+    value = document.get(key)
+    if not isinstance(value, str) or not value:
+        raise _WrongError(f"{key}: a text is expected, not {value!r}")
+    return value
+
+
+def _fields(value: object) -> tuple[Field, ...]:
+    if not isinstance(value, list) or not value:
+        raise _WrongError("fields: a list with at least one field is expected")
+    fields = tuple(_field(index, each) for index, each in enumerate(value))
+    names = [field.name for field in fields]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise _WrongError(f"fields: {twice} is there twice")
+    return fields
+
+
+def _field(index: int, value: object) -> Field:
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise _WrongError(f"fields[{index}]: an object with a name is expected")
+    name, type_, categories = value["name"], value.get("type"), value.get("categories")
+    if type_ not in TYPES:
+        raise _WrongError(f"fields[{index}].type ({name}): one of {', '.join(TYPES)} is expected, not {type_!r}")
+    if type_ != "category":
+        return Field(name, type_)
+    if not _texts(categories):
+        raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
+    return Field(name, type_, tuple(categories))
+
+
+def _labels(value: object) -> tuple[Label, ...]:
+    if not isinstance(value, list) or len(value) < 2:
+        raise _WrongError("labels: a list of at least two labels is expected")
+    if not all(isinstance(label, str | int | float | bool) for label in value):
+        raise _WrongError("labels: texts, numbers or booleans are expected")
+    return tuple(value)
+
+
+def _texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)

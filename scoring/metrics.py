@@ -1,0 +1,90 @@
+"""What the service counts: plain numbers while it serves, Prometheus text when somebody asks."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from time import time
+
+from scoring.model import Model, label_text
+from scoring.settings import Identity
+
+LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+BATCH_ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 1000, 10000)
+
+
+class Histogram:
+    """Counts under upper bounds; the last count is of what lies above all of them."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def lines(self, name: str) -> Iterable[str]:
+        """Its lines in Prometheus's text, where each bucket holds all those below."""
+        total = 0
+        for bound, count in zip((*self.bounds, "+Inf"), self.counts, strict=True):
+            total += count
+            yield f'{name}_bucket{{le="{bound}"}} {total}'
+        yield f"{name}_sum {self.sum:.6f}"
+        yield f"{name}_count {total}"
+
+
+class Metrics:
+    """All counters of one service."""
+
+    def __init__(self, model: Model, identity: Identity) -> None:
+        self.labels = [label_text(label) for label in model.labels]
+        self.info = {"model": identity.model, "version": identity.version, "run_id": identity.run_id}
+        self.started = time()
+        self.answers: dict[int, int] = {}
+        self.predictions = [0] * len(self.labels)
+        self.rows = 0
+        self.unknown_categories = 0
+        self.latency = Histogram(LATENCY_S)
+        self.batch = Histogram(BATCH_ROWS)
+
+    def answered(self, status: int) -> None:
+        """Count an answer to a prediction."""
+        self.answers[status] = self.answers.get(status, 0) + 1
+
+    def render(self, in_flight: int, *, ready: bool) -> str:
+        """Prometheus's text."""
+        return "\n".join(self._lines(in_flight, ready)) + "\n"
+
+    def _lines(self, in_flight: int, ready: bool) -> Iterable[str]:
+        yield from _head("scoring_requests_total", "counter", "Answers to predictions, by status.")
+        for status, count in sorted(self.answers.items()):
+            yield f'scoring_requests_total{{status="{status}"}} {count}'
+        yield from _head("scoring_rows_total", "counter", "Rows scored.")
+        yield f"scoring_rows_total {self.rows}"
+        yield from _head("scoring_predictions_total", "counter", "Rows scored, by the label they got.")
+        for label, count in zip(self.labels, self.predictions, strict=True):
+            yield f'scoring_predictions_total{{label="{_escape(label)}"}} {count}'
+        yield from _head("scoring_unknown_categories_total", "counter", "Values that no category knows.")
+        yield f"scoring_unknown_categories_total {self.unknown_categories}"
+        yield from _head("scoring_request_seconds", "histogram", "From a request's arrival to its answer.")
+        yield from self.latency.lines("scoring_request_seconds")
+        yield from _head("scoring_batch_rows", "histogram", "Rows that one call of the model scored.")
+        yield from self.batch.lines("scoring_batch_rows")
+        yield from _head("scoring_in_flight", "gauge", "Predictions that wait for their answer.")
+        yield f"scoring_in_flight {in_flight}"
+        yield from _head("scoring_ready", "gauge", "1 while predictions are taken.")
+        yield f"scoring_ready {int(ready)}"
+        yield from _head("scoring_start_time_seconds", "gauge", "When the service started, since the epoch.")
+        yield f"scoring_start_time_seconds {self.started:.3f}"
+        yield from _head("scoring_model_info", "gauge", "The model that is served.")
+        pairs = ",".join(f'{key}="{_escape(value)}"' for key, value in self.info.items())
+        yield f"scoring_model_info{{{pairs}}} 1"
+
+
+def _head(name: str, kind: str, text: str) -> tuple[str, str]:
+    return f"# HELP {name} {text}", f"# TYPE {name} {kind}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

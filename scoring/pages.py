@@ -1,0 +1,89 @@
+"""The pages that are read: who serves, is it well, what does the model take, what was counted."""
+
+from collections.abc import Callable
+from time import perf_counter, time
+from typing import Any
+
+from scoring import answers
+from scoring.answers import Answer, error
+from scoring.metrics import Metrics
+from scoring.model import Model
+from scoring.settings import Identity, Settings, State
+
+PROTECTED = frozenset({"/metadata", "/metrics"})
+"""Pages that ask for the key where one is set; health and `/` stay open for routers and probes."""
+
+_TEXT = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
+
+
+class Pages:
+    """Everything that is asked for with GET."""
+
+    def __init__(self, model: Model, identity: Identity, settings: Settings, metrics: Metrics) -> None:
+        self._model = model
+        self._identity = identity
+        self._service = settings.service
+        self._metrics = metrics
+        self._pages: dict[str, Callable[[State, int], Answer]] = {
+            "/": self._root,
+            "/health": self._health,
+            "/health/live": lambda _state, _in_flight: answers.json(200, {"status": "alive"}),
+            "/health/ready": self._ready,
+            "/metadata": self._metadata,
+            "/metrics": self._counted,
+        }
+
+    def answer(self, method: str, path: str, state: State, in_flight: int) -> Answer:
+        """The page of a path, or why there is none."""
+        page = self._pages.get(path)
+        if page is None:
+            return error(404, f"there is no {path}: POST to /predict or /score, or GET {', '.join(self._pages)}")
+        if method not in {"GET", "HEAD"}:
+            return error(405, f"{path} takes GET, not {method}", ("allow", "GET, HEAD"))
+        return page(state, in_flight)
+
+    def _root(self, _state: State, _in_flight: int) -> Answer:
+        about = {"service": self._service, "model": self._identity.model, "version": self._identity.version}
+        return answers.json(200, about)
+
+    def _health(self, state: State, _in_flight: int) -> Answer:
+        began = perf_counter()
+        identity = self._identity
+        document = {
+            "status": "healthy" if state is State.READY else state.value,
+            "model": {"name": identity.model, "version": identity.version, "run_id": identity.run_id},
+            "uptime_s": round(time() - self._metrics.started, 3),
+            "took_ms": round((perf_counter() - began) * 1000, 3),
+        }
+        return answers.json(_status(state), document)
+
+    def _ready(self, state: State, _in_flight: int) -> Answer:
+        return answers.json(_status(state), {"status": state.value})
+
+    def _metadata(self, _state: State, _in_flight: int) -> Answer:
+        about, identity = self._model.about, self._identity
+        fields: list[dict[str, Any]] = []
+        for each in about.fields:
+            more = {} if each.categories is None else {"categories": each.categories}
+            fields.append({"name": each.name, "type": each.type} | more)
+        document = {
+            "model_name": identity.model,
+            "model_version": identity.version,
+            "run_id": identity.run_id,
+            "mlflow_uri": identity.uri,
+            "model_loaded": True,
+            "algorithm": about.algorithm,
+            "fields": fields,
+            "target": about.target,
+            "labels": about.labels,
+            "example": about.example,
+        }
+        return answers.json(200, document)
+
+    def _counted(self, state: State, in_flight: int) -> Answer:
+        text = self._metrics.render(in_flight, ready=state is State.READY)
+        return Answer(200, [_TEXT], text.encode())
+
+
+def _status(state: State) -> int:
+    return 200 if state is State.READY else 503

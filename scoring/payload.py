@@ -1,0 +1,191 @@
+"""From the body of a request to rows in the order of the model's fields, in every form that people send.
+
+Positional `{"data": [[…]]}`, columns `{"inputs": {"a": [..]}}`, a bare record or a list of them, and MLflow's
+`dataframe_split` and `dataframe_records`. What values are worth is not looked at here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from operator import itemgetter
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
+
+import orjson
+
+Row: TypeAlias = list[Any]
+
+WRAPPED = ("data", "inputs", "dataframe_split", "dataframe_records")
+FORMS = (
+    'send {"data": [[…]]}, {"inputs": {"field": […]}}, a record {"field": value, …}, '
+    '{"dataframe_split": {"columns": […], "data": [[…]]}} or {"dataframe_records": [{…}]}'
+)
+
+
+class PayloadError(Exception):
+    """The sender must change the request: `status` is 400 where it can't be read, 422 where it does not fit."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Query:
+    """What was asked: rows in the order of the fields, values as they came."""
+
+    rows: list[Row]
+    probabilities: bool = False
+
+
+class Reader:
+    """Reads bodies for one model, whose fields it knows by name."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._known = frozenset(names)
+        get = itemgetter(*names)
+        self._pick: Callable[[Any], Row] = list if len(names) == 0 else lambda record: list(get(record))
+        if len(names) == 1:
+            self._pick = lambda record: [get(record)]
+
+    def read(self, body: bytes, query_string: str = "") -> Query:
+        """The rows of a body; `PayloadError` names the row and the field that do not fit."""
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise PayloadError(400, _why_not_json(body, error)) from None
+        query = self._query(document)
+        if query_string and wants_probabilities(query_string):
+            query.probabilities = True
+        if not query.rows:
+            raise PayloadError(422, "there are no rows: send at least one")
+        return query
+
+    def _query(self, document: object) -> Query:
+        if isinstance(document, list):
+            return Query(self._rows(document, "the list"))
+        if not isinstance(document, dict):
+            raise PayloadError(400, f"the body is {_kind(document)}: {FORMS}")
+        for form in WRAPPED:
+            # A field may bear such a name: its value is never a list or an object.
+            if form in document and isinstance(document[form], list | dict):
+                probabilities = document.get("probabilities") is True
+                return Query(self._wrapped(form, document[form]), probabilities)
+        if not self._known.isdisjoint(document):
+            return Query([self._record(document, 0)])
+        if wrapped := next((form for form in WRAPPED if form in document), None):
+            raise PayloadError(400, f"{wrapped} is {_kind(document[wrapped])}: {FORMS}")
+        raise PayloadError(400, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
+
+    def _wrapped(self, form: str, value: Any) -> list[Row]:
+        if form == "dataframe_split":
+            return self._split(value)
+        if isinstance(value, list):
+            return self._rows(value, form)
+        return self._columns(value) if form == "inputs" else [self._record(value, 0)]
+
+    def _rows(self, rows: list[Any], where: str) -> list[Row]:
+        out = []
+        for index, row in enumerate(rows):
+            if isinstance(row, list):
+                if len(row) != len(self.names):
+                    raise PayloadError(422, self._length(index, row))
+                out.append(row)
+            elif isinstance(row, dict):
+                out.append(self._record(row, index))
+            else:
+                text = f"row {index} of {where} is {_kind(row)}: send a list of values or a record for each row"
+                raise PayloadError(422, text)
+        return out
+
+    def _length(self, index: int, row: Row) -> str:
+        text = f"row {index} has {len(row)} values, the model has {len(self.names)} fields"
+        if len(row) < len(self.names):
+            return f"{text}: the first one missing is {self.names[len(row)]}"
+        return f"{text}: the last one is {self.names[-1]}"
+
+    def _record(self, record: dict[str, Any], index: int) -> Row:
+        try:
+            return self._pick(record)
+        except KeyError:
+            missing = next(name for name in self.names if name not in record)
+            raise PayloadError(422, f"row {index}: {self._missing(missing, record)}") from None
+
+    def _missing(self, name: str, sent: Sequence[str] | dict[str, Any]) -> str:
+        others = [each for each in sent if isinstance(each, str) and each not in self._known]
+        near = get_close_matches(name, others, n=1)
+        hint = f"the nearest sent is {near[0]}" if near else "send null where it is unknown"
+        return f"the field {name} is missing ({hint})"
+
+    def _near_any(self, record: dict[str, Any]) -> str:
+        for sent in record:
+            if near := get_close_matches(sent, self.names, n=1):
+                return f" ({sent} is near {near[0]})"
+        return ""
+
+    def _columns(self, columns: dict[str, Any]) -> list[Row]:
+        taken = []
+        for name in self.names:
+            if name not in columns:
+                raise PayloadError(422, self._missing(name, columns))
+            value = columns[name]
+            taken.append(value if isinstance(value, list) else [value])
+        rows = len(taken[0])
+        for name, column in zip(self.names, taken, strict=True):
+            if len(column) != rows:
+                text = f"the field {name} has {len(column)} values, {self.names[0]} has {rows}: send as many for each"
+                raise PayloadError(422, text)
+        return [list(row) for row in zip(*taken, strict=True)]
+
+    def _split(self, value: Any) -> list[Row]:
+        if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+            raise PayloadError(422, 'dataframe_split has no list "data": send {"columns": […], "data": [[…]]}')
+        columns, rows = value.get("columns"), value["data"]
+        if not isinstance(columns, list):
+            raise PayloadError(422, 'dataframe_split has no list "columns": name the columns of its data')
+        if missing := next((name for name in self.names if name not in columns), None):
+            raise PayloadError(422, f"dataframe_split: {self._missing(missing, columns)}")
+        if twice := next((name for name in self.names if columns.count(name) > 1), None):
+            raise PayloadError(422, f"dataframe_split: the column {twice} is there twice")
+        places = [columns.index(name) for name in self.names]
+        for index, row in enumerate(rows):
+            if not isinstance(row, list):
+                raise PayloadError(422, f"row {index} of dataframe_split is {_kind(row)}: send a list of values")
+            if len(row) != len(columns):
+                raise PayloadError(422, f"row {index} has {len(row)} values for {len(columns)} columns")
+        return [[row[place] for place in places] for row in rows]
+
+
+def wants_probabilities(query_string: str) -> bool:
+    """Whether `?probabilities=1` (or true, yes, on) is there."""
+    return parse_qs(query_string).get("probabilities", [""])[-1].lower() in {"1", "true", "yes", "on"}
+
+
+def _why_not_json(body: bytes, error: orjson.JSONDecodeError) -> str:
+    if not body.strip():
+        return f"the body is empty: {FORMS}"
+    try:
+        at = body.decode()[error.pos :].lstrip()
+    except UnicodeDecodeError:
+        return "the body is not JSON: it is not UTF-8"
+    # Where parsers stop varies by a sign, so both are looked for.
+    if at.lstrip("-").startswith(("NaN", "nan", "Infinity", "inf")):
+        return f"{at.split(',')[0].split(']')[0].split('}')[0].strip()} is not JSON: send null for a missing value"
+    return f"the body is not JSON: {error}"
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

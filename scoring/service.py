@@ -1,0 +1,117 @@
+"""The service in this process: starts the server, says when it is ready, drains on SIGTERM, returns.
+
+`load` and `warm` run in a parent that forks, `serve` in its children: the first two start no thread.
+"""
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from granian.constants import HTTPModes
+from granian.server.embed import Server
+
+from scoring.app import App
+from scoring.model import Model
+from scoring.settings import Identity, Settings, State
+
+__all__ = ["Identity", "ServeError", "Settings", "free_port", "serve", "warm"]
+
+START_S = 10.0
+STOP_S = 1.0
+QUIET_S = 0.1
+BACKLOG = 1024
+
+
+class ServeError(Exception):
+    """The service can't listen: where, why, what to do, in one line."""
+
+
+def warm() -> None:
+    """Have everything imported that serving needs. Importing this module has done it; objects settle for forks."""
+    gc.collect()
+    gc.freeze()
+
+
+def serve(model: Model, identity: Identity, settings: Settings, ready: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what is in flight and return.
+
+    `ready` is called once predictions are taken. Raises `ServeError` when the port is taken, `ModelError`
+    when the model can't predict its first row.
+    """
+    port = free_port(settings.host, settings.port)
+    asyncio.run(_serve(App(model, identity, settings), model, settings, port, ready))
+
+
+async def _serve(app: App, model: Model, settings: Settings, port: int, ready: Callable[[], None] | None) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    server = _server(app, settings.host, port)
+    running = loop.create_task(server.serve())
+    try:
+        await _either(app.listening, running)
+        model.warm_up()
+        app.state = State.READY
+        if ready is not None:
+            ready()
+        await _either(stopping, running)
+        await _drain(app, settings.drain_s)
+    finally:
+        app.state = State.DRAINING
+        await _stop(server, running)
+
+
+def _server(app: App, host: str, port: int) -> Server:
+    return Server(
+        app,
+        address=host,
+        port=port,
+        backlog=BACKLOG,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+    )
+
+
+async def _either(event: asyncio.Event, running: "asyncio.Task[None]") -> None:
+    """Until the event, or until the server ends by itself, which it must not."""
+    waiting = asyncio.ensure_future(event.wait())
+    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if running.done():
+        raise ServeError(f"the server stopped by itself: {running.exception() or 'it gave no reason'}")
+
+
+async def _drain(app: App, drain_s: float) -> None:
+    """Take no new predictions, and wait until those in flight are answered, `drain_s` at the most."""
+    app.drain()
+    try:
+        async with asyncio.timeout(drain_s):
+            # Requests that are on the wire already are to hear 503, not a reset.
+            await asyncio.sleep(min(QUIET_S, drain_s))
+            await app.idle.wait()
+    except TimeoutError:
+        sys.stderr.write(f"drain: {app.in_flight} requests had no answer after {drain_s:g} s\n")
+
+
+async def _stop(server: Server, running: "asyncio.Task[None]") -> None:
+    server.stop()  # type: ignore[no-untyped-call]
+    await asyncio.wait({running}, timeout=STOP_S)
+    running.cancel()
+
+
+def free_port(host: str, port: int) -> int:
+    """The port to listen on. Asked for without sharing: the server itself would share it with another one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            where = f"{host}:{port}"
+            raise ServeError(f"{where}: {error.strerror}; stop what listens there or take another port") from None
+        return int(probe.getsockname()[1])

@@ -1,0 +1,34 @@
+"""What a service is told: which version it serves, how, and the states it goes through."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the registry calls the model that is served, and where it came from."""
+
+    model: str
+    version: str
+    run_id: str = ""
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to serve. An empty `key` means no key; port 0 takes a free one; `drain_s` bounds the way out."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    key: str = field(default="", repr=False)
+    max_body_bytes: int = 8 * 1024 * 1024
+    drain_s: float = 5.0
+    service: str = "quarterdeck-scoring"
+
+
+class State(Enum):
+    """Whether predictions are taken."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
