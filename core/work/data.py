@@ -1,0 +1,248 @@
+"""The rows of a release: read, judged, split into training and held-out rows. Trains nothing."""
+
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.model_selection import train_test_split
+
+from core.config import data_path
+from core.errors import BadData
+from core.settings import SAMPLES, DataSettings, Settings
+from core.work.columns import Field, Screened, screen
+from core.work.tables import read_table
+
+Label: TypeAlias = str | int | float | bool
+Tell: TypeAlias = Callable[[str], None]
+
+MIN_ROWS = 30
+MAX_LABELS = 100
+RARE = 0.05
+"""A label with a smaller share of the rows is worth a warning."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Raw rows with their target, cleaned but not encoded. `digest` is the SHA-256 of content, target and split."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    target: str
+    fields: tuple[Field, ...]
+    labels: tuple[Label, ...]
+    digest: str
+    report: dict[str, Any]
+
+    @property
+    def held_out(self) -> pd.DataFrame:
+        """The held-out rows as a client sends them: without the target."""
+        return self.test[[field.name for field in self.fields]]
+
+
+def read(settings: Settings, say: Tell) -> pd.DataFrame:
+    """All rows that the settings choose, as they are; raises BadData."""
+    data = settings.data
+    path = data_path(settings)
+    if path is None:
+        frame = _sample(data)
+    else:
+        if not path.exists() and (near := difflib.get_close_matches(data.source, SAMPLES, n=1)):
+            raise BadData(f"{path}: no such file; data.source: did you mean the sample {near[0]}?")
+        if data.months is not None:
+            raise BadData("data.months: only the sample flights has months; choose rows in the file instead")
+        frame = read_table(path)
+        if data.rows is not None and data.rows < len(frame):
+            frame = frame.sample(n=data.rows, random_state=data.random_state).reset_index(drop=True)
+    name = data.source if path is None else path.name
+    note = " (synthetic)" if data.source == "support-tickets" else ""
+    say(f"{name}{note}: {len(frame):,} rows, {len(frame.columns)} columns")
+    return frame
+
+
+def _sample(data: DataSettings) -> pd.DataFrame:
+    if data.months is not None and data.source != "flights":
+        raise BadData(f"data.months: the sample {data.source} has no months; leave the setting out")
+    if data.source == "flights":
+        from core.work.samples.flights import flights  # noqa: PLC0415 - each reads its own library
+
+        return flights(data.rows, data.months, data.random_state)
+    if data.source == "iris":
+        from core.work.samples.iris import iris  # noqa: PLC0415
+
+        return iris()
+    from core.work.samples.tickets import tickets  # noqa: PLC0415
+
+    return tickets(data.rows, data.random_state)
+
+
+def prepare(frame: pd.DataFrame, settings: Settings, say: Tell) -> Dataset:
+    """Judge the rows, drop what can't help, split by label; the same rows and settings give the same parts.
+
+    Raises BadData when no model can be trained on them; everything else that is worth knowing is said and reported.
+    """
+    data = settings.data
+    rows = len(frame)
+    frame = _chosen(frame, data)
+    frame = frame[frame[data.target].notna()].reset_index(drop=True)
+    warnings = [f"{_counted(rows - len(frame))} without {data.target} left out"] if len(frame) < rows else []
+    frame[data.target] = _target(frame[data.target])
+    screened = screen(frame, data.target)
+    labels = _classes(screened.frame[data.target], data, settings.train.cv_folds)
+    if not screened.fields:
+        raise BadData(f"no column is left beside {data.target}: {_dropped(screened)}")
+    warnings += [*_rare(screened.frame[data.target]), *_twins(screened.frame), *screened.warnings]
+    train, test = split(screened.frame, data)
+    for name, why in screened.dropped.items():
+        say(f"{name}: dropped, {why}")
+    for warning in warnings:
+        say(warning)
+    digest = _digest(screened.frame, data)
+    report = _report(screened, data, rows, warnings) | {
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "digest": digest,
+    }
+    say(f"{len(train):,} rows to train, {len(test):,} held out, {len(screened.fields)} fields")
+    return Dataset(train, test, data.target, screened.fields, labels, digest, report)
+
+
+def _chosen(frame: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
+    """The table without the columns that the settings drop, once it is known to hold the target and rows."""
+    names = list(frame.columns)
+    if frame.empty:
+        raise BadData(f"{Path(data.source).name}: holds no rows")
+    for key, wanted in (("target", [data.target]), ("drop", data.drop)):
+        for name in wanted:
+            if name not in names:
+                raise BadData(f"data.{key}: {Path(data.source).name} has no column {name!r}; {_offer(name, names)}")
+    if data.target in data.drop:
+        raise BadData(f"data.drop: {data.target} is the target; it can't be dropped")
+    return frame.drop(columns=list(data.drop))
+
+
+def _offer(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return f"did you mean {near[0]}? it has {listed}" if near else f"it has {listed}"
+
+
+def _target(values: pd.Series) -> pd.Series:
+    """The target as whole numbers, booleans or texts; whole numbers read as 1.0 because some were missing are 1."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if types.is_bool_dtype(values.dtype) or set(map(type, values)) == {bool}:
+        return values.astype(bool)
+    if types.is_numeric_dtype(values.dtype):
+        whole = bool((values % 1 == 0).all())
+        return values.astype("int64") if whole else values.astype("float64")
+    return values.astype(object).map(str).astype("str")
+
+
+def _classes(target: pd.Series, data: DataSettings, folds: int) -> tuple[Label, ...]:
+    """The labels of a classification, sorted, each with enough rows to be learned and judged."""
+    counts = target.value_counts()
+    labels: list[Label] = sorted(target.unique().tolist())
+    if len(target) < MIN_ROWS:
+        raise BadData(f"{_counted(len(target))} are too few; at least {MIN_ROWS} are needed")
+    if len(labels) == 1:
+        raise BadData(f"data.target: {data.target} is {labels[0]!r} in every row; two different labels are needed")
+    if len(labels) > MAX_LABELS:
+        hint = "numbers to estimate are not trained yet" if types.is_numeric_dtype(target.dtype) else "name another"
+        raise BadData(
+            f"data.target: {data.target} has {len(labels):,} different values, at most {MAX_LABELS} are labels; {hint}"
+        )
+    need = max(math.ceil(1 / min(data.split, 1 - data.split)), math.ceil(folds / (1 - data.split)), 2)
+    count = int(counts.iloc[-1])
+    if count < need:
+        raise BadData(
+            f"data.target: {data.target} is {counts.index.tolist()[-1]!r} in {_counted(count)}; at least {need} of a label "
+            f"are needed for split {data.split:g} and {folds} folds: leave it out or gather more"
+        )
+    return tuple(labels)
+
+
+def _rare(target: pd.Series) -> list[str]:
+    shares = target.value_counts(normalize=True)
+    return [
+        f"{target.name}: only {share:.1%} of the rows are {label}" for label, share in shares.items() if share < RARE
+    ]
+
+
+def _twins(frame: pd.DataFrame) -> list[str]:
+    count = int(frame.duplicated().sum())
+    return [f"{_counted(count)} the same as an earlier one"] if count else []
+
+
+def _counted(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
+def split(frame: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and held-out rows, each label in both by its share."""
+    train, test = train_test_split(
+        frame, test_size=data.split, random_state=data.random_state, stratify=frame[data.target]
+    )
+    train, test = train.reset_index(drop=True), test.reset_index(drop=True)
+    if data.shuffle_labels:
+        # Only what is learned from is spoilt: it must be judged by the truth.
+        draw = np.random.default_rng(data.random_state)
+        train[data.target] = train[data.target].to_numpy()[draw.permutation(len(train))]
+    return train, test
+
+
+def _digest(frame: pd.DataFrame, data: DataSettings) -> str:
+    how = [list(frame.columns), data.target, data.split, data.random_state, data.shuffle_labels]
+    digest = hashlib.sha256(json.dumps(how).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _dropped(screened: Screened) -> str:
+    return "; ".join(f"{name} {why}" for name, why in screened.dropped.items()) or "there were no others"
+
+
+def _report(screened: Screened, data: DataSettings, rows: int, warnings: list[str]) -> dict[str, Any]:
+    """What `report.json` says of the data."""
+    frame = screened.frame
+    counts = frame[data.target].value_counts()
+    return {
+        "source": data.source,
+        "synthetic": data.source == "support-tickets",
+        "rows_read": rows,
+        "rows": len(frame),
+        "target": data.target,
+        "labels": {str(label): int(count) for label, count in counts.items()},
+        "columns": [describe(frame[field.name], field) for field in screened.fields],
+        "dropped": [{"column": name, "why": why} for name, why in screened.dropped.items()],
+        "warnings": warnings,
+        "labels_shuffled": data.shuffle_labels,
+    }
+
+
+def describe(values: pd.Series, field: Field) -> dict[str, Any]:
+    """One column in figures."""
+    about = {
+        "name": field.name,
+        "type": field.type,
+        "missing": int(values.isna().sum()),
+        "different": int(values.nunique()),
+    }
+    if field.type == "category":
+        return about | {"most": {str(text): int(count) for text, count in values.value_counts().head(5).items()}}
+    numbers = values.astype("float64")
+    return about | {"min": float(numbers.min()), "mean": float(numbers.mean()), "max": float(numbers.max())}
+
+
+def write_rows(frame: pd.DataFrame, path: Path, count: int) -> None:
+    """The first rows as JSON lines, raw as a client sends them; a missing value is null."""
+    rows = frame.head(count)
+    records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    path.write_text("".join(json.dumps(record, allow_nan=False) + "\n" for record in records), encoding="utf-8")
