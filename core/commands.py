@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from core import events as ev
 from core.errors import Refused
-from core.model import LoadProfile
+from core.model import LoadProfile, Version
 from core.plan import Hold, Plan
 from core.snapshot import Endpoint, Release, Snapshot, State, Status
 
@@ -16,7 +16,7 @@ UNDO_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begin a release. `options` are what the work and the summary need to know."""
+    """Begin a release, of `version` where it is known already. `options`: what the work and the report need."""
 
     endpoint: str
     release: str
@@ -28,6 +28,7 @@ class Begin:
     auto_approve: bool = False
     ask_s: float = 600.0
     options: Mapping[str, object] = field(default_factory=dict)
+    version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, .
             going = _going(release, command.endpoint)
             return (ev.TurnedBack(going.id, ev.Outcome.ABORTED, "aborted", asked_at),)
         case Rollback(asked_at=asked_at):
-            return _rollback(endpoint, release, asked_at)
+            return _rollback(endpoint, rollback_of(snapshot, command.endpoint), asked_at)
         case Undo(asked_at=asked_at):
             return _undo(endpoint, release, now, asked_at)
         case StartLoad(profile=profile):
@@ -163,20 +164,19 @@ def _begin(command: Begin, release: Release | None) -> tuple[ev.Body, ...]:
             f"{command.endpoint}: {release.id} is under way, begun by {release.by}; "
             "follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
         )
-    return (
-        ev.Began(
-            release=command.release,
-            endpoint=command.endpoint,
-            environment=command.environment,
-            plan=command.plan,
-            production=command.production,
-            target=command.target,
-            step_by_step=command.step_by_step,
-            auto_approve=command.auto_approve,
-            ask_s=command.ask_s,
-            options=command.options,
-        ),
+    began = ev.Began(
+        release=command.release,
+        endpoint=command.endpoint,
+        environment=command.environment,
+        plan=command.plan,
+        production=command.production,
+        target=command.target,
+        step_by_step=command.step_by_step,
+        auto_approve=command.auto_approve,
+        ask_s=command.ask_s,
+        options=command.options,
     )
+    return (began,) if command.version is None else (began, ev.Chose(command.release, command.version))
 
 
 def _next(release: Release) -> tuple[ev.Body, ...]:
@@ -211,6 +211,21 @@ def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
     if step_by_step is not None:
         return (ev.Resumed(release.id, step_by_step),)
     return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
+
+
+def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
+    """The release that a rollback would take back.
+
+    The one under way or the last one; after one that failed by itself, the one that serves since before it.
+    After a rollback there is no second step back: a key pressed twice must not go twice as far.
+    """
+    release = snapshot.release_of(endpoint)
+    if release is None or release.live or release.outcome in (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK):
+        return release
+    done = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.outcome is ev.Outcome.DONE]
+    serving = snapshot.endpoints[endpoint].serving if endpoint in snapshot.endpoints else None
+    last = max(done, key=lambda r: r.ended_at or 0.0, default=None)
+    return last if last is not None and last.slot == serving else release
 
 
 def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str | None:

@@ -237,6 +237,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """The release's run folder is written."""
+
+    release: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetireDue:
     """A slot without traffic goes at `at`, in seconds since the epoch."""
 
@@ -251,6 +259,7 @@ class Removed:
 
     endpoint: str
     slot: Slot
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +380,7 @@ Body: TypeAlias = (
     | Verified
     | Aliased
     | Ended
+    | Reported
     | RetireDue
     | Removed
     | Opened

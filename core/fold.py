@@ -177,10 +177,14 @@ def _of_way(release: Release, event: ev.Event) -> Release:
             steps = _stopped(release.steps)
             return replace(release, state=State.BACK, way=way, steps=steps, paused=False, outcome=None, ended_at=None)
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
-            way = replace(release.way, began_at=at, asked_at=asked_at, applied_at=None, routed=False, aliased=False)
+            way = replace(
+                release.way, began_at=at, asked_at=asked_at, applied_at=None, routed=False, aliased=False, dropped=False
+            )
             return replace(release, state=State.FORWARD, way=way, outcome=None, ended_at=None)
         case ev.Applied():
             return replace(release, way=replace(release.way, applied_at=at) if release.way else None)
+        case ev.Removed() if release.way is not None:
+            return replace(release, way=replace(release.way, dropped=True))
         case ev.Routed() if release.way is not None:
             return replace(release, way=replace(release.way, routed=True))
         case ev.Aliased(back=back):
@@ -197,6 +201,8 @@ def _of_way(release: Release, event: ev.Event) -> Release:
                 ended_at=at,
                 folder=folder or release.folder,
             )
+        case ev.Reported(folder=folder):
+            return replace(release, folder=folder)
         case _:
             return release
 
@@ -217,7 +223,11 @@ def _of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901
         case ev.Opened(url=url, environment=environment, target=target, production=production):
             return replace(endpoint, url=url, environment=environment, target=target, production=production)
         case ev.Drove(driver=driver):
-            return replace(endpoint, driver=driver)
+            # A load by hand goes on under the new driver; any other ended with the one that sent it.
+            load = endpoint.load
+            orphan = load is not None and load.running and load.kind != "manual"
+            ended = replace(load, running=False, why="its driver is gone") if load and orphan else load
+            return replace(endpoint, driver=driver, load=ended)
         case ev.Observed(observation=seen):
             if seen.version is None and not seen.replicas and seen.weight == 0:
                 return replace(endpoint, slots=_without(endpoint.slots, seen.slot))
@@ -273,6 +283,8 @@ def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
                 spawn_rate=load.spawn_rate if body.spawn_rate is None else body.spawn_rate,
                 paused=load.paused if body.paused is None else body.paused,
                 wanted_seq=event.seq,
+                reset_seq=event.seq if body.reset else load.reset_seq,
+                stop=load.stop or body.stop,
             )
             changed = replace(endpoint, load=wanted)
             return _mark(changed, at, MarkKind.USERS, f"{users} users", None) if users != load.users else changed

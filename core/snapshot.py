@@ -70,6 +70,7 @@ class Way:
     applied_at: float | None = None
     routed: bool = False
     aliased: bool = False
+    dropped: bool = False
     after_end: bool = False
     reached: float = 0.0
 
@@ -173,6 +174,8 @@ class LoadState:
     web_url: str = ""
     why: str = ""
     wanted_seq: int = 0
+    reset_seq: int = 0
+    stop: bool = False
     artifacts: tuple[str, ...] = ()
 
 
@@ -231,12 +234,9 @@ class Snapshot:
     log: tuple[LogLine, ...] = ()
 
     def release_of(self, endpoint: str) -> Release | None:
-        """The endpoint's newest release."""
-        found = None
-        for release in self.releases.values():
-            if release.endpoint == endpoint:
-                found = release
-        return found
+        """The endpoint's release that is going somewhere or, when none is, the one that ended last."""
+        mine = [release for release in self.releases.values() if release.endpoint == endpoint]
+        return max(mine, key=lambda release: (release.live, release.ended_at or release.began_at), default=None)
 
     def live_release(self, endpoint: str) -> Release | None:
         """The endpoint's release that is still going somewhere."""

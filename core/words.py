@@ -80,6 +80,8 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Words | None:  # no
         case ev.Ended(outcome=outcome, why=why):
             level = "info" if outcome is ev.Outcome.DONE else "warning"
             return Words("release", f"{outcome.value}{': ' + why if why else ''}", level)
+        case ev.Reported(folder=folder):
+            return Words("summary", f"report in {folder}")
         case ev.Judged(verdicts=verdicts):
             bad = any(v.outcome is Outcome.FAIL and not v.gate.dry_run for v in verdicts)
             return Words("gates", judged(verdicts), "error" if bad else "info")

@@ -1,0 +1,134 @@
+"""The load on one endpoint: started, steered as operators ask, its samples written down. One at a time."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from core import events as ev
+from core.errors import QuarterdeckError
+from core.gates import Verdict, judge
+from core.load.load import Load, LoadResult
+from core.model import LoadProfile, Sample, Version
+from core.plan import Load as LoadStep
+from core.site import Site
+from core.snapshot import LoadState
+from core.targets.protocol import Address
+
+Emit = Callable[..., Awaitable[None]]
+CLOSE_S = 20.0
+
+
+class Loading:
+    """Runs at most one load; `steer` brings it to what the snapshot says is wanted."""
+
+    def __init__(self, site: Site, emit: Emit, address: Callable[[], Awaitable[Address]]) -> None:
+        self._site = site
+        self._emit = emit
+        self._address = address
+        self._load: Load | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._kind = ""
+        self._applied = 0
+        self._paused = False
+        self._asked = (0, 0.0)
+
+    @property
+    def kind(self) -> str:
+        """What runs: `background`, `test`, `manual`; empty when nothing does."""
+        return self._kind if self._task is not None and not self._task.done() else ""
+
+    def start(self, profile: LoadProfile, kind: str, version: Version | None, announce: bool = True) -> None:
+        """Send load until it ends or is stopped."""
+        self._kind = kind
+        self._task = asyncio.create_task(self._run(profile, kind, version, announce), name=f"load {kind}")
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def _run(self, profile: LoadProfile, kind: str, version: Version | None, announce: bool) -> None:
+        try:
+            why, artifacts = await self._send(profile, kind, version, announce)
+        except QuarterdeckError as error:
+            why, artifacts = str(error), ()
+        await self._emit(ev.LoadEnded(self._site.endpoint, kind, why, artifacts))
+
+    async def _send(
+        self, profile: LoadProfile, kind: str, version: Version | None, announce: bool
+    ) -> tuple[str, tuple[str, ...]]:
+        result = await self._follow(profile, kind, version, announce)
+        return result.why, tuple(str(path) for path in result.artifacts)
+
+    async def _follow(
+        self, profile: LoadProfile, kind: str, version: Version | None, announce: bool = True
+    ) -> LoadResult:
+        load = await self._site.load(profile, kind, await self._address(), version)
+        self._load, self._applied, self._paused = load, 0, False
+        self._asked = (profile.users, profile.spawn_rate)
+        try:
+            if announce:
+                started = ev.LoadStarted(self._site.endpoint, kind, profile, profile.name, load.web_url or "")
+                await self._emit(started)
+            async for sample in load.samples():
+                await self._emit(ev.Sampled(self._site.endpoint, sample))
+            return await load.wait()
+        finally:
+            self._load = None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(load.close()), CLOSE_S)
+
+    async def test(
+        self, step: LoadStep, version: Version | None
+    ) -> tuple[Sample, tuple[Verdict, ...], tuple[str, ...], str]:
+        """A load test to its end: everything measured, its verdicts, its artifacts, why it ended."""
+        await self.stop()
+        self._kind = "test"
+        ended = ev.LoadEnded(self._site.endpoint, "test", "stopped")
+        try:
+            result = await self._follow(step.profile, "test", version)
+            artifacts = tuple(str(path) for path in result.artifacts)
+            ended = ev.LoadEnded(self._site.endpoint, "test", result.why, artifacts)
+            verdicts = tuple(judge(gate, result.total, None) for gate in step.gates)
+            return result.total, verdicts, artifacts, result.why
+        except QuarterdeckError as error:
+            ended = ev.LoadEnded(self._site.endpoint, "test", str(error))
+            raise
+        finally:
+            self._kind = ""
+            await self._emit(ended)
+
+    async def steer(self, wanted: LoadState | None) -> None:
+        """Bring what runs to what was asked for last; a refusal is written down, not raised."""
+        load = self._load
+        if load is None or wanted is None or not wanted.running or wanted.wanted_seq <= self._applied:
+            return
+        before, self._applied = self._applied, wanted.wanted_seq
+        try:
+            if wanted.stop:
+                await load.stop()
+                return
+            if wanted.reset_seq > before:
+                await load.reset()
+            if (wanted.users, wanted.spawn_rate) != self._asked:
+                await load.users(wanted.users, wanted.spawn_rate)
+                self._asked = (wanted.users, wanted.spawn_rate)
+            if wanted.paused != self._paused:
+                await (load.pause() if wanted.paused else load.resume())
+                self._paused = wanted.paused
+        except QuarterdeckError as error:
+            await self._emit(ev.Logged(self._site.endpoint, "load", str(error)))
+
+    async def stop(self) -> None:
+        """End what runs and wait until it has; the wait is bounded by the load's own deadline."""
+        task, self._task = self._task, None
+        if self._load is not None:
+            with contextlib.suppress(QuarterdeckError, TimeoutError):
+                await asyncio.wait_for(self._load.stop(), CLOSE_S)
+        if task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(task, CLOSE_S)
+
+    async def close(self) -> None:
+        """Let go at once."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

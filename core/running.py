@@ -1,0 +1,193 @@
+"""The step that computes right now: one task, which writes down how it goes and what came of it."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from core import events as ev
+from core.errors import Failed, JournalError, Lost, QuarterdeckError
+from core.gates import Gate, Outcome, Verdict
+from core.loading import Loading
+from core.model import Sample, Version
+from core.plan import Load, Smoke, Summarise, Work
+from core.site import Site
+from core.snapshot import Release, Snapshot
+from core.targets.protocol import Target
+from core.work.job import Done, Line, Progress
+
+REALIAS_S = 60.0
+REPORT_S = 60.0
+MOVES_A_SECOND = 4.0
+log = logging.getLogger("quarterdeck")
+
+
+class Holds(Protocol):
+    """The part of the engine that a step reads."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is true now."""
+        ...
+
+
+class Running:
+    """At most one step's task; cancelling it ends its child too."""
+
+    def __init__(
+        self, desk: Holds, site: Site, emit: Callable[..., Awaitable[None]], target: Target, loading: Loading
+    ) -> None:
+        self._desk = desk
+        self._site = site
+        self._emit = emit
+        self._target = target
+        self._loading = loading
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, release: str, index: int) -> None:
+        """Begin a step that computes."""
+        self._task = asyncio.create_task(self._run(release, index), name=f"step {index}")
+        # Lost and JournalError end the driver by its own next word; here they are only taken note of.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def cancel(self) -> None:
+        """End what is under way, at once."""
+        task, self._task = self._task, None
+        if task is None or task.done():
+            return
+        task.cancel()
+        await self._site.cancel_work()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def _run(self, release: str, index: int) -> None:
+        try:
+            done = await self._step(self._desk.snapshot.releases[release], index)
+        except (Lost, JournalError):
+            raise
+        except QuarterdeckError as error:
+            await self._emit(ev.StepFailed(release, index, str(error)))
+        except Exception as error:
+            # Whatever it was, the release must learn of it: a step that ends in silence would be waited for.
+            log.exception("step %s of %s", index, release)
+            await self._emit(ev.StepFailed(release, index, f"{type(error).__name__}: {error}"))
+        else:
+            await self._emit(*done)
+
+    async def _step(self, release: Release, index: int) -> tuple[ev.Body, ...]:
+        match release.plan.steps[index]:
+            case Work(name):
+                return await self._work(release, index, name)
+            case Smoke(checks):
+                address = await self._target.address(release.slot)
+                figure = await self._site.smoke(release, address, checks)
+                return (ev.StepDone(release.id, index, figure),)
+            case Load() as step:
+                return await self._load_test(release, index, step)
+            case Summarise():
+                return (ev.StepDone(release.id, index, "report.md"),)
+            case other:
+                raise Failed(f"{type(other).__name__} does not compute")
+
+    async def _work(self, release: Release, index: int, name: str) -> tuple[ev.Body, ...]:
+        moved_at = 0.0
+        async for said in self._site.work(release, name, self._options(release, name)):
+            match said:
+                case Progress(fraction=fraction, text=text, figures=figures):
+                    if figures or time.monotonic() - moved_at >= 1 / MOVES_A_SECOND:
+                        moved_at = time.monotonic()
+                        await self._emit(ev.StepMoved(release.id, index, text, fraction, figures))
+                case Line(text=text):
+                    await self._emit(ev.Logged(release.endpoint, name, text))
+                case Done(result=result, figure=figure):
+                    return self._came_of(release, index, name, result, figure)
+        raise Failed(f"{name} ended without a result")
+
+    def _options(self, release: Release, name: str) -> Mapping[str, object]:
+        if name == "promote" and release.version is not None:
+            aliases = self._site.aliases
+            number = release.version.number
+            return {"number": number, "alias": aliases.current, "previous_alias": aliases.previous}
+        options = release.options.get(name, {})
+        return options if isinstance(options, Mapping) else {}
+
+    def _came_of(
+        self, release: Release, index: int, name: str, result: Mapping[str, object], figure: str
+    ) -> tuple[ev.Body, ...]:
+        facts: list[ev.Body] = []
+        version = result.get("version")
+        if isinstance(version, Mapping):
+            facts.append(ev.Chose(release.id, Version(**{str(k): str(v) for k, v in version.items()})))
+        if name == "gate":
+            verdicts = tuple(verdict(v) for v in _rows(result.get("verdicts")))
+            facts.append(ev.Judged(release.id, index, verdicts))
+            if not result.get("passed"):
+                failed = "; ".join(v.why for v in verdicts if v.outcome is not Outcome.PASS)
+                return (*facts, ev.StepFailed(release.id, index, failed or "it did not pass"))
+        return (*facts, ev.StepDone(release.id, index, figure, result))
+
+    async def _load_test(self, release: Release, index: int, step: Load) -> tuple[ev.Body, ...]:
+        total, verdicts, artifacts, why = await self._loading.test(step, release.version)
+        judged = ev.Judged(release.id, index, verdicts)
+        bad = [v for v in verdicts if v.outcome is not Outcome.PASS]
+        if bad:
+            text = "; ".join(f"{v.gate.name} {v.why}" for v in bad)
+            return (judged, ev.StepFailed(release.id, index, text))
+        result = {**_figures(total), "artifacts": list(artifacts), "why": why}
+        return (judged, ev.StepDone(release.id, index, f"{total.rps:.0f} rps", result))
+
+    async def realias(self, release: Release, back: bool) -> str:
+        """Move the registry's aliases; what went wrong in words, empty when nothing did. Traffic comes first."""
+        name = "restore" if back else "promote"
+        done = next((s for s in release.steps if isinstance(s.step, Work) and s.step.name == "promote"), None)
+        options = {**self._options(release, "promote"), "promoted": dict(done.result) if done else {}}
+        try:
+            async with asyncio.timeout(REALIAS_S):
+                async for _ in self._site.work(release, name, options):
+                    pass
+        except (QuarterdeckError, TimeoutError) as error:
+            return f"aliases could not be moved: {error or f'no answer within {REALIAS_S:g} s'}"
+        return ""
+
+    async def report(self, release: str) -> str:
+        """Write the run folder; empty when that failed, and the log says why."""
+        snapshot = self._desk.snapshot
+        try:
+            async with asyncio.timeout(REPORT_S):
+                return str(await self._site.report(snapshot, snapshot.releases[release]))
+        except (QuarterdeckError, TimeoutError) as error:
+            endpoint = snapshot.releases[release].endpoint
+            await self._emit(ev.Logged(endpoint, "summary", f"no report: {error or 'it took too long'}"))
+            return ""
+
+
+def verdict(row: Mapping[str, object]) -> Verdict:
+    """A verdict on a model, as the work child writes it."""
+    limit, value = row.get("limit"), row.get("value")
+    against = row.get("against")
+    gate = Gate(
+        metric=str(row["metric"]),
+        op=str(row.get("op", ">=")),
+        limit=float(limit) if isinstance(limit, int | float) else 0.0,
+        against=str(against) if against else None,
+        at_least=0,
+    )
+    measured = float(value) if isinstance(value, int | float) else None
+    return Verdict(gate, Outcome(str(row["outcome"])), measured, str(row.get("why", "")))
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _figures(total: Sample) -> Mapping[str, float | None]:
+    return {
+        "requests": total.requests,
+        "failed": total.failures,
+        "rps": round(total.rps, 1),
+        "p50_ms": total.latency.percentile_ms(50),
+        "p95_ms": total.latency.percentile_ms(95),
+        "p99_ms": total.latency.percentile_ms(99),
+    }
