@@ -5,7 +5,6 @@ import csv
 import io
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -14,12 +13,15 @@ import httpx
 
 from core.errors import BadInput, Refused, Unreachable
 from core.histogram import Histogram
+from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.tally import short
 from core.model import Sample
 
 TICK_S = 1.0
 ANSWER_S = 5.0
+STOP_S = 15.0
+RUNS = ("running", "spawning")
 SILENCES = 5
 """So many ticks in a row without an answer, and that Locust is gone."""
 
@@ -48,15 +50,18 @@ class Attached:
         self._url = url.rstrip("/")
         self._client = httpx.AsyncClient(base_url=self._url, timeout=ANSWER_S, trust_env=False)
         self._page = Page()
-        self._total = Sample(None, at=0.0, seconds=0.0)
+        self._feed = Feed()
+        self._following: asyncio.Task[None] | None = None
+        self._ran = False
         self._resume_at: int | None = None
-        self._over = asyncio.Event()
         self._why = ""
 
     async def __aenter__(self) -> Self:
         """`Unreachable` where nobody answers, `BadInput` where it is no page of Locust's."""
         try:
             self._page = await self._look()
+            self._ran = self._page.state in RUNS
+            self._following = asyncio.create_task(self._follow(), name="load: attached")
         except BaseException:
             await self.close()
             raise
@@ -72,35 +77,31 @@ class Attached:
         """The page itself."""
         return self._url
 
-    async def samples(self) -> AsyncIterator[Sample]:
-        """One a second, for one caller; ends when that Locust has stopped or gone."""
+    async def _follow(self) -> None:
+        """Look once a second until that Locust has stopped or gone."""
         silent = 0
-        ran = self._page.state in {"running", "spawning"}
         last = due = time.monotonic()
-        while not self._over.is_set():
-            due = max(due + TICK_S, time.monotonic())
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), due - time.monotonic())
-            try:
-                page = await self._look()
-            except Unreachable as error:
-                silent += 1
-                if silent == SILENCES:
-                    self._end(str(error))
-                continue
-            now = time.monotonic()
-            sample = between(self._page, page, now - last)
-            self._page, last, silent = page, now, 0
-            self._total = self._total + sample
-            ran = ran or page.state in {"running", "spawning"}
-            if ran and page.state == "stopped":
-                self._end("it was stopped")
-            yield sample
-        self._end(self._why or "it was let go")
+        try:
+            while not self._why:
+                due = max(due + TICK_S, time.monotonic())
+                await asyncio.sleep(due - time.monotonic())
+                try:
+                    page = await self._look()
+                except (Unreachable, BadInput) as error:
+                    silent += 1
+                    self._why = str(error) if silent == SILENCES else ""
+                    continue
+                now = time.monotonic()
+                self._feed.add(between(self._page, page, now - last))
+                self._page, last, silent = page, now, 0
+                self._ran = self._ran or page.state in RUNS
+                self._why = "it was stopped" if self._ran and page.state == "stopped" else ""
+        finally:
+            self._feed.end()
 
-    def _end(self, why: str) -> None:
-        self._why = self._why or why
-        self._over.set()
+    def samples(self) -> AsyncIterator[Sample]:
+        """One a second; ends when that Locust has stopped or gone."""
+        return self._feed.samples()
 
     async def _look(self) -> Page:
         """Locust remembers its JSON for two seconds and its CSV not at all, hence three questions."""
@@ -149,20 +150,28 @@ class Attached:
     async def reset(self) -> None:
         """Count anew, there too."""
         await self._ask("POST", "/stats/reset")
-        self._total = Sample(None, at=0.0, seconds=0.0)
+        self._feed.reset()
 
     async def stop(self) -> None:
         """End that test; its Locust stays."""
         await self._ask("POST", "/stop")
+        self._ran = True
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._feed.wait()
+        except TimeoutError as error:
+            raise Unreachable(f"{self._url}: that Locust was told to stop, and had not {STOP_S:g} s later") from error
 
     async def wait(self) -> LoadResult:
         """What it came to while it was followed, once that has ended. Its files are its owner's."""
-        await self._over.wait()
-        return LoadResult(self._total, self._total.seconds, (), self._why)
+        await self._feed.wait()
+        return LoadResult(self._feed.total, self._feed.total.seconds, (), self._why or "it was let go")
 
     async def close(self) -> None:
         """Let go. That Locust goes on."""
-        self._end("it was let go")
+        if self._following:
+            self._following.cancel()
+            await asyncio.wait({self._following})
         await self._client.aclose()
 
 
@@ -173,16 +182,23 @@ def page_of(state: Mapping[str, Any], stats: str, failures: str) -> Page:
     for row in csv.DictReader(io.StringIO(failures)):
         kind = short(row["Error"])
         by_kind[kind] = by_kind.get(kind, 0) + int(row["Occurrences"])
-    percentiles = state["current_response_time_percentiles"]
+    current = state["current_response_time_percentiles"]
     return Page(
         requests=int(total["Request Count"]),
         failures=int(total["Failure Count"]),
         by_kind=by_kind,
         users=state["user_count"],
         state=state["state"],
-        p50_ms=percentiles.get("response_time_percentile_0.5"),
-        p95_ms=percentiles.get("response_time_percentile_0.95"),
+        p50_ms=ms_of(current.get("response_time_percentile_0.5"), total["50%"]),
+        p95_ms=ms_of(current.get("response_time_percentile_0.95"), total["95%"]),
     )
+
+
+def ms_of(current: float | None, overall: str) -> float | None:
+    """A percentile of the last ten seconds; where there are none yet, of the whole run."""
+    if current is not None:
+        return current
+    return None if overall == "N/A" else float(overall)
 
 
 def between(before: Page, after: Page, seconds: float) -> Sample:

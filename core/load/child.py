@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import signal
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
@@ -14,6 +13,7 @@ from core.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
 from core.histogram import Histogram
 from core.load import command
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LoadSettings
+from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.process import Line, LocustProcess
 from core.model import LoadProfile, Sample
@@ -23,8 +23,6 @@ ANSWER_S = 10.0
 STOP_S = 15.0
 INTERRUPT_S = 5.0
 REAP_S = 5.0
-KEEP = 900
-NOTHING = Sample(None, at=0.0, seconds=0.0)
 
 
 class LoadRun:
@@ -42,12 +40,8 @@ class LoadRun:
         self._reading: asyncio.Task[None] | None = None
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[str | None]] = {}
-        self._kept: deque[Sample] = deque(maxlen=KEEP)
-        self._seen = 0
-        self._news = asyncio.Event()
+        self._feed = Feed()
         self._begun = asyncio.Event()
-        self._over = asyncio.Event()
-        self._total = NOTHING
         self._why = ""
         self._failure: QuarterdeckError | None = None
 
@@ -96,23 +90,17 @@ class LoadRun:
         except ValueError as error:
             self._failure = Failed(f"Locust sent a line that is none of ours: {error} ({log})")
         finally:
-            self._over.set()
+            self._feed.end()
             self._begun.set()
-            self._news.set()
             for asked in self._asked.values():
                 asked.cancel()
 
     def _take(self, line: Line) -> None:
         match line["kind"]:
             case "tick":
-                sample = sample_of(line)
-                self._total = self._total + sample
-                self._kept.append(sample)
-                self._seen += 1
-                self._news.set()
-                self._news = asyncio.Event()
+                self._feed.add(sample_of(line))
             case "reset":
-                self._total = NOTHING
+                self._feed.reset()
             case "answer":
                 if not (asked := self._asked.pop(line["id"])).done():
                     asked.set_result(line["refused"])
@@ -129,17 +117,18 @@ class LoadRun:
         """Where Locust's own page is, if it is open."""
         return None if self._web_port is None else f"http://{command.HERE}:{self._web_port}"
 
-    async def samples(self) -> AsyncIterator[Sample]:
-        """One a second; ends when the run has ended. Each caller gets them all, or the last `KEEP` if it is late."""
-        given = 0
-        while True:
-            while given < self._seen:
-                given = max(given, self._seen - len(self._kept))
-                given += 1
-                yield self._kept[given - 1 - self._seen]
-            if self._over.is_set():
-                return
-            await self._news.wait()
+    @property
+    def pid(self) -> int | None:
+        """Locust's process; None before it was started."""
+        return self._locust.pid if self._locust else None
+
+    async def begun(self) -> None:
+        """Until the first users have been asked for, or it has failed to."""
+        await self._begun.wait()
+
+    def samples(self) -> AsyncIterator[Sample]:
+        """One a second; ends when the run has ended."""
+        return self._feed.samples()
 
     async def users(self, count: int, spawn_rate: float | None = None) -> None:
         """Ask for so many users, at so many more (or fewer) a second; `Refused` where a shape decides."""
@@ -160,7 +149,7 @@ class LoadRun:
         await self._ask("reset")
 
     async def _ask(self, do: str, **fields: Any) -> None:
-        if self._locust is None or self._over.is_set():
+        if self._locust is None or self._feed.over:
             raise Refused(f"load: it does not run, so there is nothing to {do}")
         number = next(self._numbers)
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
@@ -175,14 +164,14 @@ class LoadRun:
 
     async def stop(self) -> None:
         """End it now; returns when it has ended and its files are written. Nothing makes this wait for ever."""
-        if self._locust is None or self._over.is_set():
+        if self._locust is None or self._feed.over:
             return
         with suppress(Refused, Unreachable):
             await self._ask("stop")
         for patience_s, harder in ((STOP_S, signal.SIGINT), (INTERRUPT_S, signal.SIGKILL), (REAP_S, None)):
             try:
                 async with asyncio.timeout(patience_s):
-                    await self._over.wait()
+                    await self._feed.wait()
             except TimeoutError:
                 if harder is not None:
                     self._why = f"it did not stop within {patience_s:g} s and was sent {harder.name}"
@@ -192,19 +181,19 @@ class LoadRun:
 
     async def wait(self) -> LoadResult:
         """What it came to, once it has ended; `Failed` where Locust died. Being cancelled here leaves it running."""
-        await self._over.wait()
+        await self._feed.wait()
         if self._failure:
             raise self._failure
         files = tuple(file for name in ARTIFACTS if (file := self.settings.folder / name).exists())
         code = self._locust.exit_code if self._locust else 0
-        return LoadResult(self._total, self._total.seconds, files, self._why, code)
+        return LoadResult(self._feed.total, self._feed.total.seconds, files, self._why, code)
 
     async def close(self) -> None:
         """Let go at once: what still runs is killed."""
         if self._locust is None:
             return
         if self._reading is not None:
-            if not self._over.is_set():
+            if not self._feed.over:
                 self._why = self._why or "it was cut off"
                 self._locust.signal(signal.SIGKILL)
                 await asyncio.wait({self._reading}, timeout=REAP_S)
