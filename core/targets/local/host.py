@@ -1,0 +1,135 @@
+"""The detached process that carries one endpoint: `python -m core.targets.local.host FOLDER`.
+
+It says one line of JSON to whoever starts it, then lets go of them and lives until it is stopped or its folder goes.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import BadInput, QuarterdeckError
+from core.model import Level, Noted
+from core.targets.local.endpoint import Endpoint
+from core.targets.local.ports import check_port, free_port, who_holds
+from core.targets.local.server import Server
+from core.targets.local.spec import EndpointSpec, read_key
+from core.targets.local.state import State, load, save, state_path
+from core.targets.local.wire import failure
+
+LOOK_S = 1.0
+LOG_BYTES = 1 << 20
+
+
+def main() -> int:
+    """Be the host of a folder; gives at once when another one is."""
+    folder = Path(sys.argv[1]).resolve()
+    lock = _lock(folder)
+    if lock is None:
+        _say({"running": True})
+        return 0
+    if os.fork():
+        # The starter waits for this process alone; the host itself belongs to nobody.
+        os._exit(0)
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        spec, state, note = _settle(folder)
+    except (QuarterdeckError, OSError) as error:
+        known = error if isinstance(error, QuarterdeckError) else BadInput(f"{folder}: {error.strerror or error}")
+        _say(failure(known))
+        return 1
+    asyncio.run(_run(spec, state, note))
+    return 0
+
+
+def _lock(folder: Path) -> int | None:
+    """Only one host carries a folder; the lock goes with its process, however that ends."""
+    lock = os.open(folder / "host.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _settle(folder: Path) -> tuple[EndpointSpec, State, str]:
+    """What to be: the state of an earlier host, or the spec written beside; with the port to listen on."""
+    state = load(folder)
+    first = folder / "spec.json"
+    if first.exists():
+        spec = EndpointSpec.from_json(json.loads(first.read_text()), folder, read_key(folder))
+        state = replace(state, spec=spec.to_json()) if state else State(spec.to_json())
+    elif state is not None:
+        spec = EndpointSpec.from_json(state.spec, folder, read_key(folder))
+    else:
+        raise BadInput(f"{folder}: nothing here says what to serve; deploy a model first")
+    port, note = spec.port or state.port or free_port(spec.host), ""
+    if spec.port:
+        check_port(spec.host, port)
+    elif taken := who_holds(spec.host, port):
+        port = free_port(spec.host)
+        note = f"{taken}, so {spec.endpoint} listens on port {port} now"
+    state = replace(state, port=port)
+    save(folder, state)
+    return spec, state, note
+
+
+async def _run(spec: EndpointSpec, state: State, note: str) -> None:
+    endpoint = Endpoint(spec, state)
+    server = Server(endpoint)
+    try:
+        await endpoint.start()
+        await server.start()
+    except (QuarterdeckError, OSError) as error:
+        await endpoint.stop()
+        _say(failure(error if isinstance(error, QuarterdeckError) else BadInput(str(error))))
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stopping.set)
+    _say({"pid": os.getpid(), "port": state.port})
+    _let_go(spec.folder)
+    endpoint.note(
+        Noted(f"the host of {spec.endpoint} is up on port {state.port} (process {os.getpid()})", source="host")
+    )
+    if note:
+        endpoint.note(Noted(note, Level.WARNING, source="host"))
+    while not server.stopping.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await server.stopping.wait()
+        if not state_path(spec.folder).exists():
+            break
+    await endpoint.stop()
+    await server.close()
+
+
+def _say(message: dict[str, Any]) -> None:
+    """The one line to the starter, which may have gone."""
+    with suppress(BrokenPipeError):
+        os.write(1, (json.dumps(message) + "\n").encode())
+
+
+def _let_go(folder: Path) -> None:
+    """From here on what is said goes to the host's own log."""
+    path = folder / "host.log"
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.rename(path.with_suffix(".log.1"))
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, place in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, place)
+    os.close(null)
+    os.close(log)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What an endpoint on this machine is to be, and where its files lie. Frozen; starts nothing."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import BadInput
+from core.targets.local.hpa import Behavior
+
+SOCKET_BYTES = 100
+"""Longest path of a unix socket that we use; Linux allows 107 bytes, macOS 103."""
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaling:
+    """Between how many replicas to stay, and what to hold: usage in percent of a replica's cpu and memory.
+
+    `fast` runs the autoscaler's clock 7.5 times as fast, for demonstrations. Without `behavior` the defaults
+    of the rule hold.
+    """
+
+    low: int
+    high: int
+    cpu_percent: float | None = 60.0
+    memory_percent: float | None = None
+    fast: bool = False
+    behavior: Behavior | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.low <= self.high:
+            raise BadInput(f"autoscaling from {self.low} to {self.high} replicas: 1 <= min <= max is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """One endpoint: where it listens and what each replica may use.
+
+    `folder` keeps all that its host knows. Port 0 chooses one and keeps it. `cpu_m` is in thousandths of a
+    core, None for no limit. `service` is the package that loads and serves a model in each replica.
+    """
+
+    endpoint: str
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    cpu_m: int | None = None
+    memory_mb: int | None = None
+    autoscaling: Autoscaling | None = None
+    key: str = field(default="", repr=False)
+    drain_s: float = 10.0
+    ready_deadline_s: float = 30.0
+    service: str = "scoring"
+
+    def __post_init__(self) -> None:
+        if self.cpu_m is not None and self.cpu_m < 10:
+            raise BadInput(f"cpu of {self.endpoint}: {self.cpu_m}m is too little to run; 10m is the least")
+        scaling = self.autoscaling
+        if scaling and scaling.cpu_percent is not None and self.cpu_m is None:
+            raise BadInput(f"autoscaling of {self.endpoint} by cpu is in percent of `cpu`: set that too")
+        if scaling and scaling.memory_percent is not None and self.memory_mb is None:
+            raise BadInput(f"autoscaling of {self.endpoint} by memory is in percent of `memory`: set that too")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the key."""
+        plain = asdict(replace(self, key="", folder=Path()))
+        del plain["key"], plain["folder"]
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any], folder: Path, key: str = "") -> "EndpointSpec":
+        """Back from `to_json`."""
+        fields = dict(plain)
+        scaling = fields.pop("autoscaling", None)
+        if scaling is not None:
+            behavior = scaling.pop("behavior", None)
+            scaling = Autoscaling(**scaling, behavior=Behavior.from_json(behavior) if behavior else None)
+        return cls(**fields, folder=folder, key=key, autoscaling=scaling)
+
+
+def socket_path(folder: Path, name: str) -> Path:
+    """Where a unix socket of this folder lies: inside, or in a short place when that path is too long."""
+    inside = folder.resolve() / name
+    if len(os.fsencode(inside)) <= SOCKET_BYTES:
+        return inside
+    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    return _runtime_folder() / f"{digest}-{name}"
+
+
+def _runtime_folder() -> Path:
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = Path(base) / f"quarterdeck-{os.getuid()}"
+    if len(os.fsencode(folder)) > SOCKET_BYTES - 32:
+        folder = Path("/tmp") / folder.name  # noqa: S108  (checked below to be ours alone)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    seen = folder.lstat()
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
+        raise BadInput(f"{folder} is not a folder of yours alone; remove it or run: chmod 700 {folder}")
+    return folder
+
+
+def key_path(folder: Path) -> Path:
+    """The file that holds the endpoint's key, readable by its owner alone."""
+    return folder / "key"
+
+
+def write_key(folder: Path, key: str) -> None:
+    """Keep the key, or remove it where there is none any more."""
+    path = key_path(folder)
+    if not key:
+        path.unlink(missing_ok=True)
+        return
+    beside = path.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    beside.rename(path)
+
+
+def read_key(folder: Path) -> str:
+    """The key, or an empty string."""
+    path = key_path(folder)
+    return path.read_text() if path.exists() else ""

@@ -1,0 +1,117 @@
+"""The router's counters, turned into one sample a second for each slot. Pure but for what it remembers."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.histogram import Histogram
+from core.model import Sample, Slot
+from core.targets.local.envoy import MIRROR_SUFFIX
+
+QUERY = (
+    "/stats?format=json&usedonly&histogram_buckets=detailed"
+    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time)$)"
+)
+QUIET_S = 3
+"""Zeros are told for so many seconds, then nothing until answers come again."""
+
+_ANSWERS = re.compile(r"user\.answers\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
+_TOOK = re.compile(r"user\.took\.slot\.([^.]*)")
+_MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time)")
+_KINDS = {"UF": "connect", "URX": "connect", "UT": "timeout", "UPE": "protocol", "UC": "reset", "UH": "no replica"}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All answers of one slot since the router began, by kind (empty: good), and how long they took in ms."""
+
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    took: Mapping[float, int] = field(default_factory=dict)
+
+
+def read(body: bytes) -> dict[Slot, Totals]:
+    """What the admin socket answered to `QUERY`."""
+    kinds: dict[Slot, dict[str, int]] = {}
+    took: dict[Slot, dict[float, int]] = {}
+    for stat in json.loads(body)["stats"]:
+        if "histograms" in stat:
+            for histogram in stat["histograms"].get("details", []):
+                _add_times(took, histogram)
+        elif match := _ANSWERS.fullmatch(stat["name"]):
+            _add(kinds, match[1], _kind(match[2], match[3]), stat["value"])
+        elif match := _MIRRORED.fullmatch(stat["name"]):
+            _add(kinds, match[1], _kind(match[2], "-"), stat["value"])
+    return {slot: Totals(kinds.get(slot, {}), took.get(slot, {})) for slot in {*kinds, *took} - {""}}
+
+
+def _add(kinds: dict[Slot, dict[str, int]], slot: Slot, kind: str | None, count: int) -> None:
+    if kind is not None:
+        of_slot = kinds.setdefault(slot, {})
+        of_slot[kind] = of_slot.get(kind, 0) + count
+
+
+def _add_times(took: dict[Slot, dict[float, int]], histogram: Mapping[str, Any]) -> None:
+    name = histogram["name"]
+    users, mirrored = _TOOK.fullmatch(name), _MIRRORED.fullmatch(name)
+    match, unit_ms = (users, 0.001) if users else (mirrored, 1.0)
+    if match is None:
+        return
+    of_slot = took.setdefault(match[1], {})
+    for part in histogram["totals"]:
+        ms = (part["lower_bound"] + part["width"] / 2) * unit_ms
+        of_slot[ms] = of_slot.get(ms, 0) + part["count"]
+
+
+def _kind(code: str, flags: str) -> str | None:
+    """The kind of a failure; empty for a good answer, None for a client that left before it."""
+    for flag in flags.split(","):
+        if flag in _KINDS:
+            return _KINDS[flag]
+    if code in {"", "0"} or "DC" in flags.split(","):
+        return None
+    return "" if int(code) < 400 else code
+
+
+class Meter:
+    """Differences between totals, as samples. A router that was started again counts from zero."""
+
+    def __init__(self) -> None:
+        self._start = -1
+        self._seen: dict[Slot, Totals] = {}
+        self._quiet: dict[Slot, int] = {}
+        self._at = 0.0
+
+    def samples(self, start: int, totals: Mapping[Slot, Totals], labels: Mapping[Slot, str], at: float) -> list[Sample]:
+        """One sample a slot for the time since the last call; `labels` are what answered, by slot."""
+        first, known = self._at == 0.0, start == self._start
+        seen = self._seen if known else {}
+        seconds = at - self._at
+        self._start, self._seen, self._at = start, dict(totals), at
+        if first:
+            return []
+        samples = []
+        for slot, total in totals.items():
+            before = seen.get(slot, Totals())
+            sample = replace(_difference(slot, total, before, labels.get(slot, "")), at=at, seconds=seconds)
+            quiet = 0 if sample.requests else self._quiet.get(slot, QUIET_S) + 1
+            self._quiet[slot] = quiet
+            if quiet <= QUIET_S:
+                samples.append(sample)
+        return samples
+
+
+def _difference(slot: Slot, now: Totals, before: Totals, label: str) -> Sample:
+    kinds = {kind: count - before.kinds.get(kind, 0) for kind, count in now.kinds.items()}
+    took = {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()}
+    failed = {kind: count for kind, count in kinds.items() if kind and count > 0}
+    answers = sum(count for count in kinds.values() if count > 0)
+    return Sample(
+        slot=slot,
+        at=0.0,
+        ok=max(0, kinds.get("", 0)),
+        failed=failed,
+        latency=Histogram.of_counts(took),
+        mix={label: answers} if label and answers else {},
+    )

@@ -1,0 +1,90 @@
+"""What goes over the host's socket: a line of JSON each way, or many lines back for a watch."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import errors
+from core.codec import noun, plain
+from core.errors import QuarterdeckError, Unreachable
+from core.model import Observation
+from core.targets.local.spec import socket_path
+
+LIMIT_BYTES = 8 << 20
+ANSWER_S = 10.0
+
+
+def host_socket(folder: Path) -> Path:
+    """Where an endpoint's host answers."""
+    return socket_path(folder, "host.sock")
+
+
+def line(message: Mapping[str, Any]) -> bytes:
+    """One message as it is sent."""
+    return (json.dumps(message, separators=(",", ":")) + "\n").encode()
+
+
+def failure(error: QuarterdeckError) -> dict[str, Any]:
+    """An error as the other side is told."""
+    return {"error": type(error).__name__, "text": str(error)}
+
+
+def raise_failure(answer: Mapping[str, Any]) -> None:
+    """Raise what the other side raised, if it did."""
+    if "error" in answer:
+        kind = getattr(errors, str(answer["error"]), Unreachable)
+        raise kind(answer["text"])
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One endpoint on this machine. `alive`: its host answers; without it `slots` are what was accepted."""
+
+    endpoint: str
+    folder: Path
+    alive: bool
+    pid: int | None
+    url: str
+    slots: tuple[Observation, ...]
+    started_at: float | None = None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it goes over the socket."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {**fields, "folder": str(self.folder), "slots": plain(self.slots)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "HostStatus":
+        """Back from `to_json`."""
+        return cls(**{**content, "folder": Path(content["folder"]), "slots": noun(content["slots"])})
+
+
+async def connect(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the host; raises OSError when there is none."""
+    return await asyncio.open_unix_connection(str(host_socket(folder)), limit=LIMIT_BYTES)
+
+
+async def ask(folder: Path, message: Mapping[str, Any], timeout_s: float = ANSWER_S) -> dict[str, Any]:
+    """One message and its answer; raises OSError without a host, Unreachable without an answer."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await connect(folder)
+            try:
+                writer.write(line(message))
+                await writer.drain()
+                text = await reader.readline()
+            finally:
+                writer.close()
+    except TimeoutError as error:
+        raise Unreachable(f"{message['do']}: the host of {folder.name} gave no answer in {timeout_s:g} s") from error
+    except ConnectionResetError as error:
+        raise Unreachable(f"{message['do']}: the host of {folder.name} ended meanwhile") from error
+    if not text:
+        raise Unreachable(f"{message['do']}: the host of {folder.name} ended meanwhile")
+    answer: dict[str, Any] = json.loads(text)
+    raise_failure(answer)
+    return answer
