@@ -1,0 +1,72 @@
+"""Writes model folders: `model.json` and the model beside it, in the forms that scoring reads."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import treelite
+from sklearn.ensemble import RandomForestClassifier
+from xgboost import XGBClassifier
+
+
+def write_booster(folder: Path, model: XGBClassifier, encoder: Mapping[str, Any]) -> Path:
+    """XGBoost as `model.ubj`, and as treelite's checkpoint, which answers single rows quicker."""
+    with _fresh(folder) as beside:
+        model.get_booster().save_model(beside / "model.ubj")
+        treelite.frontend.load_xgboost_model(beside / "model.ubj").serialize(beside / "model.tl")
+        _manifest(beside, encoder, "XGBoost", "model.ubj")
+    return folder
+
+
+def write_forest(folder: Path, model: RandomForestClassifier, encoder: Mapping[str, Any]) -> Path:
+    """A random forest as treelite's checkpoint."""
+    with _fresh(folder) as beside:
+        treelite.sklearn.import_model(model).serialize(beside / "model.tl")
+        _manifest(beside, encoder, "RandomForest", "model.tl")
+    return folder
+
+
+def copy(source: Path, folder: Path, version: Mapping[str, Any], rows: Path | None) -> Path:
+    """A version's folder for the local target, with `version.json` and the rows that a load generator sends."""
+    if _holds(folder, version):
+        return folder
+    with _fresh(folder) as beside:
+        shutil.copytree(source, beside, dirs_exist_ok=True)
+        if rows is not None and rows.is_file():
+            shutil.copyfile(rows, beside / "rows.jsonl")
+        (beside / "version.json").write_text(json.dumps(version))
+    return folder
+
+
+def _holds(folder: Path, version: Mapping[str, Any]) -> bool:
+    path = folder / "version.json"
+    if not path.is_file() or not (folder / "rows.jsonl").is_file():
+        return False
+    return bool(json.loads(path.read_text())["run_id"] == version["run_id"])
+
+
+def _manifest(folder: Path, encoder: Mapping[str, Any], algorithm: str, file: str) -> None:
+    manifest = {**encoder, "algorithm": algorithm, "file": file, "treelite": "model.tl"}
+    (folder / "model.json").write_text(json.dumps(manifest, indent=1))
+
+
+class _fresh:  # noqa: N801 - used as a function
+    """A folder to fill beside the one that it replaces at the end, so that nobody reads half of one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.beside = folder.with_name(f"{folder.name}.new")
+
+    def __enter__(self) -> Path:
+        shutil.rmtree(self.beside, ignore_errors=True)
+        self.beside.mkdir(parents=True)
+        return self.beside
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.beside.replace(self.folder)
+        else:
+            shutil.rmtree(self.beside, ignore_errors=True)

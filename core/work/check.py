@@ -1,0 +1,174 @@
+"""The registered version, loaded back and tried: the same accuracy, the edges, the time that one row takes."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import mlflow
+import numpy as np
+import pandas as pd
+
+from core.errors import Failed
+from core.work import evaluate
+from core.work.job import Done, Job, Say, kept
+from core.work.registry import answering, connect
+from scoring import model as scoring
+
+Record: TypeAlias = Mapping[str, Any]
+
+TIMED = 300
+"""Single rows whose answers are timed."""
+SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One thing that was tried, and how it went."""
+
+    name: str
+    passed: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The version in both forms: as MLflow loads it, and as an endpoint does."""
+
+    pyfunc: Any
+    served: scoring.Model
+
+    def through_mlflow(self, records: Sequence[Record]) -> list[Any]:
+        """The labels that MLflow's model gives."""
+        answers = self.pyfunc.predict(pd.DataFrame(list(records)))
+        return [value.item() if isinstance(value, np.generic) else value for value in answers]
+
+    def through_scoring(self, records: Sequence[Record]) -> list[Any]:
+        """The labels that an endpoint gives. Raises what it would refuse the request with."""
+        body = json.dumps({"dataframe_records": list(records)}).encode()
+        prediction = self.served.predict([(body, "")]).predictions[0]
+        if prediction.refused is not None:
+            raise prediction.refused
+        answer: list[Any] = self.served.answer(prediction)["predictions"]
+        return answer
+
+
+def run(job: Job, say: Say) -> Done:
+    """Try everything; raises Failed with the first that went wrong once all is tried."""
+    registered = kept(job.folder, "register") or kept(job.folder, "fetch")
+    if registered is None:
+        raise Failed(f"check: {job.folder} holds no version; run register or fetch first")
+    uri = registered["version"]["uri"]
+    registry = connect(job.settings)
+    say.progress(0.1, f"loading {uri}")
+    with answering(registry.shown):
+        pyfunc = mlflow.pyfunc.load_model(uri)
+    subject = Subject(pyfunc, scoring.load(Path(registered["folder"])))
+    rows = evaluate.held_out(job.folder) if kept(job.folder, "data") else None
+    records = as_records(rows.raw, subject) if rows else [dict(subject.served.about.example)]
+    tried = list(_edges(subject, records))
+    if rows:
+        say.progress(0.3, "the held-out rows")
+        measured = (kept(job.folder, "evaluate") or {}).get("candidate")
+        tried += _accuracy(subject, records, rows, measured["accuracy"] if measured else None)
+    say.progress(0.8, "latency")
+    p95_ms = latency_ms(subject, records)
+    limit_ms = job.settings.thresholds.max_latency_ms
+    words = f"p95 {p95_ms:.2f} ms a row, limit {limit_ms:g} ms"
+    tried.append(Tried("latency", p95_ms <= limit_ms, words))
+    for each in tried:
+        say(f"{'ok' if each.passed else 'failed'}: {each.name}: {each.why}")
+    failed = [each for each in tried if not each.passed]
+    if failed:
+        raise Failed(
+            f"check: {failed[0].name}: {failed[0].why}" + (f" (and {len(failed) - 1} more)" if failed[1:] else "")
+        )
+    result = {"checks": [asdict(each) for each in tried], "p95_ms": p95_ms, "uri": uri}
+    return Done(result, f"{len(tried)} of {len(tried)}")
+
+
+def as_records(frame: pd.DataFrame, subject: Subject) -> list[Record]:
+    """Raw rows as a client sends them."""
+    names = [field.name for field in subject.served.about.fields if field.name in frame.columns]
+    rows = frame[names].astype(object)
+    return [
+        {str(name): value for name, value in record.items()}
+        for record in rows.where(rows.notna(), None).to_dict("records")
+    ]
+
+
+def _accuracy(
+    subject: Subject, records: Sequence[Record], rows: evaluate.Rows, measured: float | None
+) -> Iterator[Tried]:
+    """Both ways reach the accuracy that evaluate measured, to the last row."""
+    ways = {"MLflow": subject.through_mlflow(records), "the endpoint's code": subject.through_scoring(records)}
+    for way, answers in ways.items():
+        right = int((evaluate.places(answers, rows.labels) == rows.truth).sum())
+        reached = right / len(rows.truth)
+        words = f"{reached:.4f}, {right} of {len(rows.truth)} held-out rows right"
+        if measured is not None and abs(reached - measured) > SAME:
+            words += f", but evaluate measured {measured:.4f}"
+        yield Tried(f"accuracy through {way}", measured is None or abs(reached - measured) <= SAME, words)
+    one, two = ways.values()
+    apart = sum(first != second for first, second in zip(one, two, strict=True))
+    yield Tried("both ways agree", apart == 0, f"on {len(one) - apart} of {len(one)} rows")
+
+
+def _edges(subject: Subject, records: Sequence[Record]) -> Iterator[Tried]:
+    """Requests that a test set never holds. Each must be answered with the target's labels, or refused by name."""
+    fields = subject.served.about.fields
+    first = records[0]
+    thousand = [records[number % len(records)] for number in range(1000)]
+    yield _answered(subject, "one row", [first])
+    yield _answered(subject, "a thousand rows", thousand)
+    yield _answered(subject, "all values missing", [{field.name: None for field in fields}] * 4)
+    for field in fields:
+        yield _answered(subject, f"{field.name} missing", [{**first, field.name: None}])
+    for field in fields:
+        if field.type == "category":
+            yield _answered(subject, f"{field.name} unknown", [{**first, field.name: "never seen before"}])
+        else:
+            yield _refused(subject, field.name, {**first, field.name: "a text"})
+
+
+def _answered(subject: Subject, name: str, records: Sequence[Record]) -> Tried:
+    """A label of the target's for each row, the same through MLflow and the endpoint's code."""
+    try:
+        served, logged = subject.through_scoring(records), subject.through_mlflow(records)
+    except Exception as error:
+        return Tried(name, False, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    if len(served) != len(records):
+        return Tried(name, False, f"{len(served)} answers to {len(records)} rows")
+    strange = [label for label in served if label not in subject.served.labels]
+    if strange:
+        return Tried(name, False, f"answered {strange[0]!r}, which is no label")
+    if served != logged:
+        return Tried(name, False, "MLflow and the endpoint's code answer differently")
+    return Tried(name, True, f"{served[0]}" if len(served) == 1 else f"{len(served)} answers")
+
+
+def _refused(subject: Subject, name: str, record: Record) -> Tried:
+    """A text where a number belongs is refused with the field's name, on both ways."""
+    title = f"{name} as a text"
+    for way in (subject.through_scoring, subject.through_mlflow):
+        try:
+            way([record])
+        except Exception as error:
+            if name not in str(error):
+                return Tried(title, False, f"refused without naming {name}: {error}")
+        else:
+            return Tried(title, False, "answered, but should be refused")
+    return Tried(title, True, "refused by name")
+
+
+def latency_ms(subject: Subject, records: Sequence[Record]) -> float:
+    """The 95th percentile of the time that the endpoint's code takes for one row, body to label."""
+    subject.served.warm_up()
+    times = []
+    for number in range(TIMED):
+        began = time.perf_counter()
+        subject.through_scoring([records[number % len(records)]])
+        times.append((time.perf_counter() - began) * 1000)
+    return float(np.percentile(times, 95))

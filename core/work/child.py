@@ -1,0 +1,197 @@
+"""The engine's side of the work child: start it warm, hand it jobs, kill it. Imports nothing heavy."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import site
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TypeAlias
+
+import core
+from core.errors import Failed
+from core.settings import Settings
+from core.work.job import Broken, Done, Job, Line, Progress, Said, decode
+
+__all__ = ["Done", "Job", "Line", "Progress", "WorkChild"]
+
+STEP_DEADLINE_S = 900.0
+"""For every step but train, which has its own in the settings."""
+KILL_DEADLINE_S = 5.0
+LONGEST_LINE = 2**24
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A thread of OpenMP that waits would spin on a core that a replica could use.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONUNBUFFERED": "1",
+}
+"""Set for the child where the user has not set them."""
+
+_End: TypeAlias = None
+
+
+class WorkChild:
+    """One child process that runs the steps of a release one after another.
+
+    With settings it warms up the registry too. After `cancel`, or when it dies, the next `run` starts another.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self._pumps: tuple[asyncio.Task[None], ...] = ()
+        self._heard: asyncio.Queue[Said | _End] | None = None
+        self._last_words: deque[str] = deque(maxlen=20)
+        self._log: Path | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child that runs; None without one."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start the child; it imports its libraries by itself, nobody waits for that."""
+        if self.pid is not None:
+            return
+        await self.close()
+        self._last_words.clear()
+        arguments = ["--warm", self._settings.dump()] if self._settings else []
+        self._process = process = await asyncio.create_subprocess_exec(
+            # -P: a project's folder with a file pandas.py in it must not stand in for the library.
+            *(sys.executable, "-P", "-m", "core.work.worker", str(os.getpid()), *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+            limit=LONGEST_LINE,
+            start_new_session=True,
+        )
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        assert process.stderr is not None  # noqa: S101
+        errors = asyncio.create_task(self._hear_errors(process.stderr), name="work child's stderr")
+        words = asyncio.create_task(self._hear_words(process.stdout, errors), name="work child's words")
+        self._pumps = (words, errors)
+
+    async def run(self, job: Job) -> AsyncIterator[Progress | Line | Done]:
+        """Run a step; the last thing that comes is Done. Raises what the child says went wrong, Failed if it dies.
+
+        Whoever stops listening before the end kills the child, as `cancel` does.
+        """
+        if self._heard is not None:
+            raise RuntimeError(f"{job.step}: the work child is busy with another step")
+        deadline_s = job.settings.train.deadline_s if job.step == "train" else STEP_DEADLINE_S
+        until = asyncio.get_running_loop().time() + deadline_s
+        heard: asyncio.Queue[Said | _End] = asyncio.Queue(maxsize=10_000)
+        self._heard = heard
+        self._log = job.folder / "work.log"
+        ended = False
+        try:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            await self.start()
+            await self._send(job)
+            while not ended:
+                said = await _next(heard, until)
+                if said is None:
+                    raise Failed(f"{job.step}: {await self._obituary()}")
+                ended = isinstance(said, Done | Broken)
+                if isinstance(said, Broken):
+                    raise said.error()
+                yield said
+        except TimeoutError:
+            raise Failed(f"{job.step}: not done within {deadline_s:g} s, so it was stopped") from None
+        finally:
+            self._heard = None
+            if not ended:
+                await self.cancel()
+
+    async def cancel(self) -> None:
+        """Kill the child and all that it started, at once."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        async with asyncio.timeout(KILL_DEADLINE_S):
+            await process.wait()
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+        self._pumps = ()
+
+    async def close(self) -> None:
+        """Let the child go. Nothing is lost: what a step left on disk stays."""
+        await self.cancel()
+
+    async def _send(self, job: Job) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise Failed(f"{job.step}: the work process is gone before it began")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its end says why, a line later
+            process.stdin.write(job.dump().encode() + b"\n")
+            await process.stdin.drain()
+
+    async def _hear_words(self, stream: asyncio.StreamReader, errors: asyncio.Task[None]) -> None:
+        """What the child says by the protocol; at its end first all of stderr, then the end."""
+        while line := await stream.readline():
+            said = decode(line.decode())
+            if isinstance(said, Line):
+                self._write(said.text)
+            await self._pass_on(said)
+        await asyncio.wait({errors}, timeout=KILL_DEADLINE_S)
+        await self._pass_on(None)
+
+    async def _hear_errors(self, stream: asyncio.StreamReader) -> None:
+        """What libraries print: into work.log, and as lines; a warning of theirs only into work.log."""
+        while line := await stream.readline():
+            text = line.decode(errors="replace").rstrip()
+            if not text:
+                continue
+            self._write(text)
+            if text.startswith("\t"):
+                continue
+            self._last_words.append(text)
+            await self._pass_on(Line(text))
+
+    async def _pass_on(self, said: Said | _End) -> None:
+        if self._heard is not None:
+            await self._heard.put(said)
+
+    def _write(self, text: str) -> None:
+        if self._log is not None:
+            with contextlib.suppress(OSError), self._log.open("a") as log:  # a full disk ends the step, not its log
+                log.write(text.lstrip("\t") + "\n")
+
+    async def _obituary(self) -> str:
+        """Why the child is gone, with its last line."""
+        process = self._process
+        code = None if process is None else await asyncio.wait_for(process.wait(), KILL_DEADLINE_S)
+        how = "the work process ended"
+        if code is not None:
+            how += f" by {signal.Signals(-code).name}" if code < 0 else f" with code {code}"
+        return f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
+
+
+async def _next(heard: "asyncio.Queue[Said | _End]", until: float) -> Said | _End:
+    """What the child says next. Raises TimeoutError at the deadline, a time of the running loop."""
+    async with asyncio.timeout_at(until):
+        return await heard.get()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, quiet, and able to find `core` also where it is not installed."""
+    environment = QUIET | os.environ
+    home = str(Path(core.__file__).resolve().parents[1])
+    if home not in site.getsitepackages():
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, environment.get("PYTHONPATH")]))
+    return environment

@@ -1,0 +1,171 @@
+"""How good baseline, candidate and the version in production are on the same held-out rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
+
+from core.config import alias
+from core.errors import Failed
+from core.work import flavour, preprocess
+from core.work.figures import mcnemar, measure, short
+from core.work.job import Done, Job, Say, kept, needed
+from core.work.registry import Registry, answering, connect, noun, one_line
+
+UNKNOWN = -1
+"""Stands for a label that the target does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The held-out rows: raw, and the true labels as places in `labels`."""
+
+    raw: pd.DataFrame
+    truth: NDArray[np.int64]
+    labels: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one model said: a place in the labels for each row, and probabilities where it gives any."""
+
+    guessed: NDArray[np.int64]
+    probabilities: NDArray[np.float64] | None
+
+
+def run(job: Job, say: Say) -> Done:
+    """Measure each and compare the candidate with the others."""
+    rows = held_out(job.folder)
+    say.progress(0.1, "candidate")
+    answers = {"candidate": of_folder(_candidate(job), rows)}
+    if trained := kept(job.folder, "train"):
+        say.progress(0.3, "baseline")
+        answers["baseline"] = of_folder(Path(trained["baseline"]["folder"]), rows)
+    say.progress(0.5, f"the version behind {alias(job.settings)}")
+    registry = connect(job.settings)
+    with answering(registry.shown):
+        live, absent = _live(registry, rows, say)
+        if live:
+            answers["production"] = live.answers
+        figures = {
+            name: measure(rows.truth, each.guessed, each.probabilities, len(rows.labels))
+            for name, each in answers.items()
+        }
+        _log(registry, job, figures)
+    candidate = answers["candidate"]
+    against = {
+        name: mcnemar(rows.truth, candidate.guessed, other.guessed)
+        for name, other in answers.items()
+        if name != "candidate"
+    }
+    for name, each in figures.items():
+        say(f"{name}: " + ", ".join(short(metric, each[metric]) for metric in _SHOWN if each[metric] is not None))
+    for name, test in against.items():
+        say(f"candidate against {name}: right alone {test['better']}, wrong alone {test['worse']}, p {test['p']:.3f}")
+    metric = job.settings.train.primary_metric
+    result = {
+        **figures,
+        "against": against,
+        "rows": len(rows.raw),
+        "labels": rows.labels,
+        "primary_metric": metric,
+        "production_version": live.version if live else None,
+        "production_absent": absent,
+    }
+    return Done({"production": None, "baseline": None, **result}, short(metric, figures["candidate"][metric]))
+
+
+_SHOWN = ("macro_f1", "accuracy", "precision", "recall", "log_loss")
+
+
+def held_out(folder: Path) -> Rows:
+    """The held-out rows that the data step left."""
+    data = needed(folder, "data", "evaluate")
+    _, test = preprocess.frames(folder)
+    truth = preprocess.indices(test[data["target"]], data["labels"])
+    return Rows(test.drop(columns=[data["target"]]), truth, list(data["labels"]))
+
+
+def of_folder(folder: Path, rows: Rows) -> Answers:
+    """What the model of a folder says."""
+    model = flavour.Folder(folder)
+    probabilities = model.probabilities(rows.raw)
+    return Answers(places(model.named(probabilities), rows.labels), _as(probabilities, model.labels, rows.labels))
+
+
+def places(guessed: Any, labels: list[Any]) -> NDArray[np.int64]:
+    """Labels as places; one that the target does not have is never right."""
+    known = {label: place for place, label in enumerate(labels)}
+    plain = (value.item() if isinstance(value, np.generic) else value for value in np.asarray(guessed).ravel())
+    return np.array([known.get(value, UNKNOWN) for value in plain], dtype=np.int64)
+
+
+def _as(probabilities: NDArray[np.float64], own: Any, labels: list[Any]) -> NDArray[np.float64] | None:
+    """Probabilities in the order of our labels; None where a model knows others."""
+    if set(own) != set(labels):
+        return None
+    return probabilities[:, [list(own).index(label) for label in labels]]
+
+
+def _candidate(job: Job) -> Path:
+    """What train made, or what was fetched instead."""
+    if kept(job.folder, "train") is None and (fetched := kept(job.folder, "fetch")):
+        return Path(fetched["folder"])
+    return Path(needed(job.folder, "train", "evaluate")["candidate"]["folder"])
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The version that serves now, and what it said."""
+
+    version: Mapping[str, Any]
+    answers: Answers
+
+
+def _live(registry: Registry, rows: Rows, say: Say) -> tuple[Live | None, str]:
+    """The version behind the environment's alias on the held-out rows; else None and why it can't be compared."""
+    name = alias(registry.settings)
+    found = registry.at(name)
+    if found is None:
+        absent = f"no version of {registry.settings.model} has the alias {name} yet"
+        say(f"production: {absent}")
+        return None, absent
+    label = f"{found.name} v{found.version}"
+    try:
+        return Live(noun(found), _of_registry(f"models:/{found.name}/{found.version}", rows)), ""
+    except (Failed, MlflowException, OSError, ValueError, KeyError) as error:
+        why = one_line(error) if isinstance(error, MlflowException) else str(error).splitlines()[0]
+        absent = f"{label} can't be compared: {why}"
+        say(f"production: {absent}")
+        return None, absent
+
+
+def _of_registry(uri: str, rows: Rows) -> Answers:
+    """What a registered model says, whoever made it. Raises Failed when it was made for other fields or labels."""
+    model = mlflow.pyfunc.load_model(uri)
+    inner = model.unwrap_python_model() if model.loader_module.startswith("mlflow.pyfunc.") else None
+    folder = getattr(inner, "folder", None)
+    if folder is None:
+        return Answers(places(model.predict(rows.raw), rows.labels), None)
+    missing = [field["name"] for field in folder.manifest["fields"] if field["name"] not in rows.raw.columns]
+    if missing:
+        raise Failed(f"it needs {', '.join(missing)}, which the data no longer has")
+    if set(folder.labels) != set(rows.labels):
+        raise Failed(f"it predicts {', '.join(map(str, folder.labels))}, not {', '.join(map(str, rows.labels))}")
+    probabilities = folder.probabilities(rows.raw)
+    return Answers(places(folder.named(probabilities), rows.labels), _as(probabilities, folder.labels, rows.labels))
+
+
+def _log(registry: Registry, job: Job, figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """The held-out figures of the two that were trained, into their runs."""
+    trained = kept(job.folder, "train") or {}
+    for name in ("baseline", "candidate"):
+        if name in trained and name in figures:
+            for metric in _SHOWN:
+                registry.client.log_metric(trained[name]["run_id"], metric, figures[name][metric])

@@ -1,0 +1,144 @@
+"""The model as MLflow loads it: raw rows in, the target's own labels out. Lies inside the logged model and imports
+nothing of Quarterdeck; needs pandas, numpy and, by the model's file, xgboost or treelite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc import PythonModel
+from numpy.typing import NDArray
+
+Field = Mapping[str, Any]
+
+
+class Folder:
+    """A model folder: `model.json` says how rows are prepared, beside it lies the model."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest: Mapping[str, Any] = json.loads((path / "model.json").read_text(encoding="utf-8"))
+        self.labels: Sequence[Any] = self.manifest["labels"]
+        self._model = _load(path / self.manifest["file"])
+
+    def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Rows x labels, in the order of `labels`."""
+        rows = matrix(frame, self.manifest["fields"])
+        if len(rows) == 0:
+            return np.zeros((0, len(self.labels)))
+        return spread(self._model(rows), len(rows))
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """The label of each row, as the target has it."""
+        return self.named(self.probabilities(frame))
+
+    def named(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
+        """The most probable label of each row; of two equal ones the first."""
+        kinds = {type(label) for label in self.labels}
+        labels = np.array(self.labels, dtype=None if len(kinds) == 1 and kinds != {str} else object)
+        return cast("NDArray[Any]", labels[probabilities.argmax(axis=1)])
+
+
+def matrix(frame: pd.DataFrame, fields: Sequence[Field]) -> NDArray[np.float32]:
+    """The model's input, rows x fields. Missing columns, missing values and unknown categories are NaN.
+
+    Raises ValueError, which names the field, where a number is not one.
+    """
+    columns = [_column(frame, field) for field in fields]
+    if not columns:
+        return np.zeros((len(frame), 0), dtype=np.float32)
+    return np.stack(columns, axis=1)
+
+
+def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
+    name = field["name"]
+    if name not in frame.columns:
+        return np.full(len(frame), np.nan, dtype=np.float32)
+    values: pd.Series[Any] = frame[name]
+    try:
+        if field["type"] == "category":
+            places = {text: float(place) for place, text in enumerate(field["categories"])}
+            return np.array([_place(value, places) for value in values], dtype=np.float32)
+        # to_numeric would take "12" for a number; what is no number in JSON is none here.
+        if values.dtype == object or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
+            return np.array([_number(value) for value in values], dtype=np.float32)
+        return values.to_numpy(dtype=np.float32, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"field {name!r}: {error}") from None
+
+
+def _place(value: object, places: Mapping[str, float]) -> float:
+    """Where a category stands among those known; NaN for an unknown one."""
+    if isinstance(value, str):
+        return places.get(value, np.nan)
+    if isinstance(value, list | dict):
+        raise TypeError(f"{value!r} is not a text")
+    return np.nan if _missing(value) else places.get(category_text(value), np.nan)
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or value != value  # noqa: PLR0124 - NaN
+
+
+def _number(value: object) -> float:
+    if _missing(value):
+        return np.nan
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        return float(value)
+    raise ValueError(f"{value!r} is not a number")
+
+
+def category_text(value: object) -> str:
+    """A category's value as text: a text as it is, anything else as JSON writes it."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value.item() if isinstance(value, np.generic) else value, default=str)
+
+
+def spread(scores: NDArray[Any], rows: int) -> NDArray[np.float64]:
+    """One score a row as two probabilities; several as they are."""
+    table = np.asarray(scores, dtype=np.float64).reshape(rows, -1)
+    return np.hstack([1 - table, table]) if table.shape[1] == 1 else table
+
+
+def _load(file: Path) -> Any:
+    """A function from a matrix to the model's scores."""
+    if file.suffix == ".ubj":
+        from xgboost import Booster  # noqa: PLC0415 - a forest needs no xgboost
+
+        booster = Booster(model_file=str(file))
+        return lambda rows: booster.inplace_predict(rows, missing=np.nan)
+    import treelite  # noqa: PLC0415 - and XGBoost no treelite
+
+    forest = treelite.Model.deserialize(str(file))
+    return lambda rows: treelite.gtil.predict(forest, rows)
+
+
+class Classifier(PythonModel):  # type: ignore[misc]
+    """What `mlflow.pyfunc.load_model` gives."""
+
+    folder: Folder
+
+    def load_context(self, context: Any) -> None:
+        """Read the model folder that lies among the artifacts."""
+        self.folder = Folder(Path(context.artifacts["folder"]))
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 - MLflow asks for it
+        model_input: pd.DataFrame,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Labels; with `{"probabilities": True}` a column of probabilities for each label."""
+        if params and params.get("probabilities"):
+            labels = [str(label) for label in self.folder.labels]
+            return pd.DataFrame(self.folder.probabilities(model_input), columns=labels)
+        return self.folder.predict(model_input)
+
+
+mlflow.models.set_model(Classifier())

@@ -1,0 +1,131 @@
+"""Whether a candidate may go on: a pure judgement of figures against thresholds, and the step around it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from core.settings import Thresholds
+from core.work.job import Done, Job, Say, kept, needed
+
+Outcome: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+Figures: TypeAlias = Mapping[str, Any]
+
+LOWER_IS_BETTER = frozenset({"log_loss"})
+NAMES = {"macro_f1": "macro F1", "log_loss": "log loss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One question of the gate and its answer. `against` names the model that the limit was taken from."""
+
+    metric: str
+    against: str | None
+    op: str
+    limit: float | None
+    value: float | None
+    outcome: Outcome
+    why: str
+
+
+def run(job: Job, say: Say) -> Done:
+    """Judge what evaluate measured. A candidate that fails is a result like any other: `passed` is false."""
+    measured = needed(job.folder, "evaluate", "gate")
+    trained = kept(job.folder, "train")
+    candidate = trained["candidate"] if trained else {"converged": True}
+    verdicts = judge(measured, job.settings.thresholds, None if candidate["converged"] else str(candidate["why"]))
+    for verdict in verdicts:
+        say(f"{verdict.outcome.lower()}: {verdict.why}")
+    failed = [verdict for verdict in verdicts if verdict.outcome != "PASS"]
+    result = {
+        "passed": not failed,
+        "verdicts": [asdict(verdict) for verdict in verdicts],
+        "why": "; ".join(verdict.why for verdict in failed),
+    }
+    figure = f"{len(failed)} failed" if failed else f"{len(verdicts)} of {len(verdicts)}"
+    return Done(result, figure)
+
+
+def judge(measured: Figures, thresholds: Thresholds, unconverged: str | None = None) -> list[Judgement]:
+    """Every question, in the order in which people ask them. `unconverged` says why training led nowhere, if it did."""
+    metric = measured["primary_metric"]
+    verdicts = [_convergence(unconverged), _regression(measured, metric, thresholds.max_regression_percent)]
+    verdicts += _floors(measured["candidate"], thresholds)
+    if thresholds.beat_baseline:
+        verdicts += _beats(measured, metric, thresholds.significance)
+    return verdicts
+
+
+def _convergence(unconverged: str | None) -> Judgement:
+    if unconverged is None:
+        return Judgement("converged", None, "=", 1.0, 1.0, "PASS", "training converged")
+    return Judgement("converged", None, "=", 1.0, 0.0, "FAIL", f"training did not converge: {unconverged}")
+
+
+def _regression(measured: Figures, metric: str, percent: float) -> Judgement:
+    """At most so many percent worse than what serves now; than the baseline where nothing does."""
+    standards = {name: _number((measured[name] or {}).get(metric)) for name in ("production", "baseline")}
+    against = "baseline" if standards["production"] is None else "production"
+    standard = standards[against]
+    if standard is None:
+        why = f"{_name(metric)}: nothing to compare with, neither production nor a baseline"
+        return Judgement(metric, None, _op(metric), None, _number(measured["candidate"][metric]), "PASS", why)
+    worst = standard * (1 + percent / 100 if metric in LOWER_IS_BETTER else 1 - percent / 100)
+    beyond = "above" if metric in LOWER_IS_BETTER else "below"
+    words = f"{percent:g} % {beyond} {against}'s {standard:.3f}"
+    return _against(measured["candidate"], metric, worst, against, words)
+
+
+def _floors(candidate: Figures, thresholds: Thresholds) -> Iterator[Judgement]:
+    floors = {
+        "accuracy": thresholds.min_accuracy,
+        "precision": thresholds.min_precision,
+        "recall": thresholds.min_recall,
+    }
+    for metric, floor in floors.items():
+        if floor is not None:
+            yield _against(candidate, metric, floor, None, f"the floor of {floor:.3f}")
+
+
+def _beats(measured: Figures, metric: str, significance: float | None) -> Iterator[Judgement]:
+    """At least as good as the baseline; where `significance` is set also better by more than chance."""
+    baseline = measured["baseline"]
+    if baseline is None:
+        return
+    standard = _number(baseline[metric])
+    if standard is None:
+        yield Judgement(metric, "baseline", _op(metric), None, None, "ERROR", f"baseline: {_name(metric)} not measured")
+        return
+    yield _against(measured["candidate"], metric, standard, "baseline", f"the baseline's {standard:.3f}")
+    if significance is None:
+        return
+    test = measured["against"]["baseline"]
+    passed = test["p"] < significance and test["better"] > test["worse"]
+    why = f"p {test['p']:.3f} against the baseline, must be under {significance:g}"
+    if not passed and test["p"] < significance:
+        why = f"p {test['p']:.3f}: the baseline is right more often ({test['worse']} rows to {test['better']})"
+    yield Judgement("p", "baseline", "<", significance, test["p"], "PASS" if passed else "FAIL", why)
+
+
+def _against(candidate: Figures, metric: str, limit: float, against: str | None, words: str) -> Judgement:
+    """A figure beside its limit. What was not measured is an error, never a pass."""
+    value = _number(candidate[metric])
+    if value is None:
+        return Judgement(metric, against, _op(metric), limit, None, "ERROR", f"{_name(metric)} not measured")
+    passed = value <= limit if metric in LOWER_IS_BETTER else value >= limit
+    beyond = "above" if metric in LOWER_IS_BETTER else "below"
+    side = f"not {beyond}" if passed else beyond
+    why = f"{_name(metric)} {value:.3f} is {side} {limit:.3f} ({words})"
+    return Judgement(metric, against, _op(metric), limit, value, "PASS" if passed else "FAIL", why)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _op(metric: str) -> str:
+    return "<=" if metric in LOWER_IS_BETTER else ">="
+
+
+def _name(metric: str) -> str:
+    return NAMES.get(metric, metric)

@@ -1,0 +1,198 @@
+"""MLflow: where it is, its runs, its versions and aliases. What it says goes wrong comes out as one line."""
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from core.config import state_folder, tracking_uri
+from core.errors import BadInput, Failed
+from core.settings import Settings
+
+PROBE_S = 3.0
+CANDIDATE = "candidate"
+_SQLITE = "sqlite:///"
+_MODEL_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))$")
+_RESERVED = re.compile(r"^v\d+$|^latest$|^\d+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """An open way to MLflow. `shown` is its address without a password."""
+
+    client: MlflowClient
+    shown: str
+    settings: Settings
+
+    def experiment(self) -> str:
+        """The id of the experiment that holds the runs of this model."""
+        name = self.settings.model
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        place = None
+        if urlsplit(tracking_uri(self.settings)).scheme.startswith("sqlite"):
+            # Else MLflow would write ./mlruns into the folder that the command happens to run in.
+            place = (state_folder(self.settings) / "mlartifacts").as_uri()
+        return str(self.client.create_experiment(name, artifact_location=place))
+
+    def at(self, alias: str) -> ModelVersion | None:
+        """The version that an alias points to; None where it points nowhere."""
+        name = self.settings.model
+        try:
+            return self.client.get_model_version_by_alias(name, alias)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+
+    def point(self, alias: str, number: str | None) -> None:
+        """Let an alias point to a version; None takes it away."""
+        if _RESERVED.match(alias):
+            raise BadInput(f"alias {alias!r}: the registry keeps names like v3 and latest to itself; take another")
+        if number is None:
+            if self.at(alias) is not None:
+                self.client.delete_registered_model_alias(self.settings.model, alias)
+            return
+        self.client.set_registered_model_alias(self.settings.model, alias, number)
+
+
+def connect(settings: Settings) -> Registry:
+    """Open the registry, with its tables made where it is a new file. Raises Failed when nobody answers."""
+    uri = tracking_uri(settings)
+    shown = without_password(uri)
+    if uri.startswith(_SQLITE):
+        _create(Path(uri.removeprefix(_SQLITE)))
+    elif urlsplit(uri).scheme in {"http", "https"}:
+        _probe(uri, shown)
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient(tracking_uri=uri)
+    with answering(shown):
+        client.search_experiments(max_results=1)
+    return Registry(client, shown, settings)
+
+
+def _create(file: Path) -> None:
+    """Make the tables beside the file and rename: whoever is killed meanwhile leaves no half of a database."""
+    if not str(file).strip("/") or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f"{file.name}.{os.getpid()}.new")
+    try:
+        with answering(str(file)):
+            MlflowClient(tracking_uri=f"{_SQLITE}{beside}").search_experiments(max_results=1)
+        with contextlib.suppress(FileExistsError):  # another process was first, and its tables are as good
+            os.link(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _probe(uri: str, shown: str) -> None:
+    """Whether anybody listens: MLflow itself would try for minutes."""
+    parts = urlsplit(uri)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), PROBE_S).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Failed(f"MLflow at {shown} does not answer ({why}): start it, or unset MLFLOW_TRACKING_URI") from None
+
+
+@contextlib.contextmanager
+def answering(shown: str) -> Iterator[None]:
+    """Turn what MLflow raises into one line."""
+    try:
+        yield
+    except MlflowException as error:
+        text = str(error.message).strip().splitlines()[0]
+        raise Failed(f"MLflow at {shown}: {without_password(text)}") from error
+
+
+def without_password(text: str) -> str:
+    """Addresses without what stands between // and @."""
+    return re.sub(r"(?<=//)[^/@\s]+@", "", text)
+
+
+def resolve(registry: Registry, uri: str) -> ModelVersion:
+    """The version that a `models:/…` address names. Raises BadInput or Failed, saying what is missing."""
+    match = _MODEL_URI.match(uri)
+    if match is None:
+        raise BadInput(f"{uri}: not an address of a model; write models:/NAME@ALIAS or models:/NAME/7")
+    name, alias, number = match["name"], match["alias"], match["number"]
+    client = registry.client
+    try:
+        if number:
+            return client.get_model_version(name, number)
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise Failed(f"MLflow at {registry.shown}: {one_line(error)}") from error
+    try:
+        known = client.get_registered_model(name)
+    except MlflowException:
+        raise Failed(f"{uri}: {registry.shown} holds no model {name!r}") from None
+    if number:
+        raise Failed(f"{uri}: {name} has no version {number} in {registry.shown}")
+    aliases = ", ".join(sorted(known.aliases)) or "none"
+    raise Failed(f"{uri}: {name} has no alias {alias!r} in {registry.shown}; it has {aliases}")
+
+
+def one_line(error: MlflowException) -> str:
+    """What MLflow says, without its password and its second line."""
+    return without_password(str(error.message).strip().splitlines()[0])
+
+
+def noun(version: ModelVersion) -> Mapping[str, Any]:
+    """A version as the fields of `core.model.Version`."""
+    return {
+        "model": version.name,
+        "number": str(version.version),
+        "run_id": version.run_id or "",
+        "uri": f"models:/{version.name}/{version.version}",
+        "digest": version.tags.get("data_digest", ""),
+    }
+
+
+def local_folder(settings: Settings, version: Mapping[str, Any]) -> Path:
+    """Where a version's model lies for the local target."""
+    return state_folder(settings) / "models" / f"{version['model']}-{version['number']}"
+
+
+def fetch(version: ModelVersion, registry: Registry, scratch: Path) -> Path:
+    """A version's model folder out of the registry, somewhere in `scratch`. Raises Failed where it has none."""
+    uri = f"models:/{version.name}/{version.version}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        where = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(scratch)))
+    except (MlflowException, OSError) as error:
+        why = one_line(error) if isinstance(error, MlflowException) else str(error)
+        raise Failed(f"{uri}: its files can't be read from {registry.shown}: {why}") from error
+    folder = where / "artifacts" / "folder"
+    if not (folder / "model.json").is_file():
+        raise Failed(f"{uri}: not a model of Quarterdeck's (no artifacts/folder/model.json); release one with train")
+    return folder
+
+
+def requirements(file: str) -> list[str]:
+    """What the logged model needs, with the versions that made it."""
+    package = ["xgboost", "xgboost-cpu"] if file.endswith(".ubj") else ["treelite"]
+    pins = []
+    for name in ["mlflow", "numpy", "pandas", *package]:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            pins.append(f"{name}=={importlib.metadata.version(name)}")
+    return pins

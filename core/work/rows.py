@@ -1,0 +1,33 @@
+"""The data step: rows read, judged and split, and left on disk for the steps after it."""
+
+from dataclasses import asdict
+
+from core.work import data
+from core.work.job import Done, Job, Say
+
+SENT = 500
+"""As many held-out rows go into `rows.jsonl`, for a load generator to send."""
+
+
+def run(job: Job, say: Say) -> Done:
+    """Leave `train.parquet`, `test.parquet` and `rows.jsonl`."""
+    say.progress(None, f"reading {job.settings.data.source}")
+    frame = data.read(job.settings, say)
+    say.progress(0.5, "looking at the rows")
+    dataset = data.prepare(frame, job.settings, say)
+    dataset.train.to_parquet(job.folder / "train.parquet")
+    dataset.test.to_parquet(job.folder / "test.parquet")
+    data.write_rows(dataset.held_out, job.folder / "rows.jsonl", SENT)
+    result = {
+        "target": dataset.target,
+        "fields": [asdict(field) for field in dataset.fields],
+        "labels": list(dataset.labels),
+        "digest": dataset.digest,
+        "report": dataset.report,
+    }
+    return Done(result, count(len(dataset.train) + len(dataset.test)))
+
+
+def count(rows: int) -> str:
+    """As people say it: `20k rows`."""
+    return f"{rows / 1000:.3g}k rows" if rows >= 10_000 else f"{rows:,} rows"

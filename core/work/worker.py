@@ -1,0 +1,135 @@
+"""The work child: reads jobs from its stdin, runs their steps, says what comes of them. Dies with its parent."""
+
+import contextlib
+import ctypes
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from typing import IO, Any, TypeAlias
+
+from core.errors import QuarterdeckError
+from core.settings import Settings
+from core.work.job import Broken, Done, Job, Said, Say, encode, keep
+
+Run: TypeAlias = Callable[[Job, Say], Done]
+
+STEPS: Mapping[str, str] = {
+    "data": "core.work.rows",
+    "preprocess": "core.work.preprocess",
+    "train": "core.work.train",
+    "evaluate": "core.work.evaluate",
+    "gate": "core.work.gate",
+    "register": "core.work.register",
+    "check": "core.work.check",
+    "promote": "core.work.promote",
+    "restore": "core.work.restore",
+    "fetch": "core.work.fetch",
+}
+"""Where the `run` of each step lies; imported when it is needed."""
+
+LIBRARIES = ("pandas", "xgboost", "sklearn.model_selection", "sklearn.ensemble", "treelite", "mlflow.pyfunc", "mlflow")
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """`python -m core.work.worker PARENT [--warm SETTINGS]`."""
+    parent = int(sys.argv[1])
+    die_with(parent)
+    jobs, words = take_pipes()
+    hush()
+
+    def tell(said: Said) -> None:
+        words.write(encode(said) + "\n")
+        words.flush()
+
+    if "--warm" in sys.argv:
+        warm(Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]))
+    for line in jobs:
+        tell(answer(Job.from_dump(line), Say(tell)))
+
+
+def answer(job: Job, say: Say) -> Done | Broken:
+    """Run one step. Whatever goes wrong ends as one line; its traceback goes to work.log."""
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        run: Run = importlib.import_module(STEPS[job.step]).run
+        done = run(job, say)
+        keep(job.folder, job.step, done)
+    except QuarterdeckError as error:
+        return Broken(type(error).__name__, one_line(error))
+    except MemoryError:
+        return Broken("Failed", f"{job.step}: out of memory; take fewer rows (data.rows)")
+    except OSError as error:
+        log_traceback()
+        where = f": {error.filename}" if error.filename else ""
+        return Broken("Failed", f"{job.step}: {error.strerror or one_line(error)}{where}")
+    except Exception as error:
+        # The outermost place of this process: whatever it is, somebody must be told.
+        log_traceback()
+        return Broken("Failed", f"{job.step}: {type(error).__name__}: {one_line(error)}")
+    return done
+
+
+def warm(settings: Settings) -> None:
+    """Import what the steps need and open the registry, so that the first step does not wait for it."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    try:
+        importlib.import_module("core.work.registry").connect(settings)
+    except Exception:
+        # The step that needs the registry meets the same error, and tells the user.
+        log_traceback()
+
+
+def die_with(parent: int) -> None:
+    """End when the parent ends: at once on Linux, elsewhere when stdin does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the parent is gone")
+
+
+def take_pipes() -> tuple[IO[str], IO[str]]:
+    """Stdin and stdout for the protocol alone; what libraries print goes to stderr, what they read is empty."""
+    jobs = os.fdopen(os.dup(0), encoding="utf-8")
+    words = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return jobs, words
+
+
+def hush() -> None:
+    """Keep warnings of libraries in work.log (a tab in front says so to the parent), and drop their chatter."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        sys.stderr.write(f"\t{category.__name__}: {one_line(message)}\n")
+
+    warnings.showwarning = show
+    logging.basicConfig(level=logging.WARNING, format="\t%(name)s: %(message)s", stream=sys.stderr)
+
+
+def log_traceback() -> None:
+    """The traceback of the error at hand, for work.log."""
+    for line in traceback.format_exc().splitlines():
+        sys.stderr.write(f"\t{line}\n")
+
+
+def one_line(said: object) -> str:
+    """A text of any length as its first line that says something."""
+    text = str(said)
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # XGBoost and MLflow sometimes answer in JSON
+        text = str(json.loads(text)["message"])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(said).__name__
+
+
+if __name__ == "__main__":
+    main()
