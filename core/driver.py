@@ -59,6 +59,7 @@ class Driver:
         self._running = Running(desk, site, self._emit, self._target, self._loading)
         self._pending: tuple[dict[str, float], float, str, str | None] | None = None
         self._tails: dict[str, asyncio.Task[None]] = {}
+        self._opened = False
 
     async def run(self) -> None:
         """Everything at once, until cancelled; raises Lost or JournalError alone."""
@@ -101,7 +102,6 @@ class Driver:
         silent = False
         while True:
             try:
-                await self._open()
                 async for report in self._target.watch():
                     silent = False
                     await self._saw(report)
@@ -113,7 +113,12 @@ class Driver:
                 await asyncio.sleep(AGAIN_S)
 
     async def _open(self) -> None:
-        address = await self._target.address()
+        """Write down where the endpoint answers, once there is a place, and again when that may have changed."""
+        try:
+            address = await self._target.address()
+        except Refused:
+            return
+        self._opened = True
         if address.url != self._endpoint.url:
             site = self.site
             opened = ev.Opened(site.endpoint, address.url, site.environment, site.kind, site.production)
@@ -126,11 +131,14 @@ class Driver:
                 if self._endpoint.slots.get(report.slot) != report:
                     await self._emit(ev.Observed(name, report))
                 await self._verify()
+                if not self._opened:
+                    await self._open()
             case Sample():
                 await self._emit(ev.Sampled(name, report))
             case Scaled():
                 await self._emit(ev.Looked(name, report))
             case Noted():
+                self._opened = False
                 await self._emit(ev.Remarked(name, report))
 
     async def _verify(self) -> None:

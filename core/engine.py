@@ -193,6 +193,11 @@ class Engine:
                 self._journal.take(endpoint, self.who, weak=True)
                 seat.weak = True
 
+    def drive(self, endpoint: str) -> None:
+        """Take the wheel of an endpoint and go on with its release; raises Refused with who has it."""
+        release = self.snapshot.live_release(endpoint)
+        self._take(endpoint, release.options if release else {})
+
     def _take_idle(self, endpoint: str) -> None:
         release = self.snapshot.live_release(endpoint)
         self._take(endpoint, release.options if release else {}, weak=release is None)

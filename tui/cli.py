@@ -1,0 +1,195 @@
+"""The command line, and the one place where an engine is put together. Loads a screen or an SDK only when asked."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from core import commands as c
+from core.errors import BadInput, QuarterdeckError
+from core.planner import SKIPS, Wishes, checked
+from tui import headless
+from tui.sites import Project
+
+app = typer.Typer(
+    name="quarterdeck",
+    help="Ship machine-learning models from one terminal, and stay in command of them.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
+Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
+Sets = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, as key.path=value. Can be repeated.")]  # noqa: UP045
+InputData = Annotated[
+    Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")
+]
+
+
+def out(line: str) -> None:
+    """One line for the user, at once."""
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def err(line: str) -> None:
+    """One line about what went wrong."""
+    typer.echo(line, err=True)
+
+
+def end(code: int) -> None:
+    """Leave with an exit code."""
+    raise typer.Exit(code)
+
+
+def project_of(config: Path | None, env: str | None, sets: list[str] | None, data: Path | None = None) -> Project:
+    """The project, its settings read; a mistake in them ends the command with one line."""
+    project = Project(config, env, tuple(sets or ()), data)
+    try:
+        _ = project.settings
+    except QuarterdeckError as error:
+        err(f"error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    return project
+
+
+@app.callback(invoke_without_command=True)
+def deck(
+    context: typer.Context,
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch; ask for nothing.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+) -> None:
+    """The deck: live panes over the project in this folder."""
+    if version:
+        from importlib.metadata import version as installed  # noqa: PLC0415
+
+        out(f"quarterdeck {installed('quarterdeck')}")
+        end(0)
+    if context.invoked_subcommand is not None:
+        return
+    project = project_of(config, env, sets)
+    from tui.live import show  # noqa: PLC0415
+
+    end(headless.run(show(project, read_only), err))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Made if it is not there.")],
+    sample: Annotated[Optional[str], typer.Option(help="flights, iris or support-tickets.")] = None,  # noqa: UP045
+    data: Annotated[Optional[Path], typer.Option(help="Your own CSV or Parquet file.")] = None,  # noqa: UP045
+    target: Annotated[Optional[str], typer.Option(help="The column of --data to predict.")] = None,  # noqa: UP045
+) -> None:
+    """Write a small, commented quarterdeck.yaml into a folder."""
+    from core.projects import init as write  # noqa: PLC0415
+
+    try:
+        path = write(folder, sample, data, target)
+    except QuarterdeckError as error:
+        err(f"error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    out(f"wrote {path}; next: cd {folder} && quarterdeck release")
+
+
+@app.command()
+def release(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    input_data: InputData = None,
+    skip: Annotated[Optional[list[str]], typer.Option(help=f"Leave out: {', '.join(SKIPS)}.")] = None,  # noqa: UP045
+    model_uri: Annotated[str, typer.Option(help="Deploy models:/NAME@ALIAS without training.")] = "",
+    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Say yes beforehand.")] = False,
+) -> None:
+    """Train, gate, register, deploy, shift traffic and load-test, as plain lines.
+
+    Exit code 0: done; 1: a gate or the rollout failed; 2: usage; 3: refused.
+    """
+    project = project_of(config, env, sets, input_data)
+    try:
+        # Without a terminal nobody can answer a question; with one, another terminal's deck can.
+        ask_s = 600.0 if sys.stdin.isatty() else 0.0
+        wishes = Wishes(checked(skip or ()), model_uri, auto_approve, ask_s=ask_s)
+    except BadInput as error:
+        err(f"error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    end(headless.run(headless.release(project, wishes, out), err))
+
+
+def _moving(make: Callable[[str], c.Command]) -> Callable[..., None]:
+    def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+        end(headless.run(headless.move(project_of(config, env, sets), make, out), err))
+
+    return command
+
+
+def _telling(make: Callable[[str], c.Command], said: str) -> Callable[..., None]:
+    def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+        end(headless.run(headless.tell(project_of(config, env, sets), make, out, said), err))
+
+    return command
+
+
+app.command("rollback", help="All traffic back to the version before, now.")(_moving(c.Rollback))
+app.command("undo", help="Take the last rollback back, within a minute.")(_moving(c.Undo))
+app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
+app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause, "paused or resumed"))
+app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next, "next"))
+
+
+@app.command()
+def status(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+    """What runs where, in one screen."""
+    from tui.status import lines_of  # noqa: PLC0415
+
+    project = project_of(config, env, sets)
+
+    async def work() -> int:
+        for line in await lines_of(project):
+            out(line)
+        return 0
+
+    end(headless.run(work(), err))
+
+
+@app.command()
+def down(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+    """Drain and stop every endpoint of the project on this machine."""
+    project = project_of(config, env, sets)
+    end(headless.run(headless.down(project, out), err))
+
+
+@app.command()
+def report(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+    """Write the run folder of the newest release, now."""
+    project = project_of(config, env, sets)
+    end(headless.run(headless.report(project, out), err))
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the project and its endpoint.")] = False,
+    lines: Annotated[bool, typer.Option("--lines", help="Plain lines even on a terminal.")] = False,
+) -> None:
+    """The whole story on this machine: train, serve, release by canary under load, scale, roll back."""
+    from tui.demo import story  # noqa: PLC0415
+
+    end(headless.run(story(out, keep=keep, screen=sys.stdout.isatty() and not lines), err))
+
+
+def main() -> None:
+    """The console command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

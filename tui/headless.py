@@ -1,0 +1,206 @@
+"""The commands that need no screen: ask the engine, say what happens, end with a code."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from core import commands as c
+from core import events as ev
+from core.config import endpoint_name
+from core.engine import Engine
+from core.errors import Failed, QuarterdeckError, Refused
+from core.journal import me
+from core.model import Observation
+from core.plan import title
+from core.planner import Wishes, release_of
+from core.snapshot import Release, State
+from core.targets.local.client import listing, stop
+from tui.lines import Lines
+from tui.sites import Project
+
+REPORT_S = 60.0
+BACK_S = 180.0
+"""A rollback is waited for so long; its own deadlines are shorter."""
+INTERRUPTED = 130
+
+
+@contextlib.asynccontextmanager
+async def opened(project: Project) -> AsyncIterator[Engine]:
+    """An engine over the project's journal."""
+    journal = project.journal()
+    try:
+        async with project.engine(journal) as engine:
+            yield engine
+    finally:
+        journal.close()
+
+
+async def release(project: Project, wishes: Wishes, write: Callable[[str], None]) -> int:
+    """Release, or go on with a release whose driver died; returns the exit code."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        after = engine.snapshot.seq
+        before = engine.snapshot.live_release(name)
+        if before is not None:
+            engine.drive(name)
+            write(f"resuming {before.id} at {_at(before)}: its driver is gone")
+            id_ = before.id
+        else:
+            serving = engine.snapshot.endpoints.get(name)
+            first = serving is None or serving.serving is None
+            begin = release_of(project.settings, first, wishes)
+            id_ = begin.release
+            await engine.do(begin)
+        return await _interruptible(_follow(engine, name, id_, after, write), engine, name, write)
+
+
+def _at(release: Release) -> str:
+    return title(release.current.step) if release.current else "its end"
+
+
+async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
+    """Say what happens until the release has ended and its report is written, or could not be."""
+    lines = Lines(name, write)
+    over = asyncio.Event()
+
+    async def follow() -> None:
+        async for event in engine.events(after):
+            lines.say(event, engine.snapshot)
+            body = event.body
+            if isinstance(body, ev.Ended) and body.release == id_:
+                over.set()
+            no_report = isinstance(body, ev.Logged) and body.source == "summary" and over.is_set()
+            if no_report or (isinstance(body, ev.Reported) and body.release == id_):
+                return
+
+    following = asyncio.create_task(follow(), name="follow the release")
+    ending = asyncio.create_task(over.wait(), name="the release's end")
+    try:
+        await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({following}, timeout=REPORT_S)
+        if following.done():
+            following.result()
+    finally:
+        following.cancel()
+        ending.cancel()
+    return _verdict(engine.snapshot.releases[id_], write)
+
+
+def _verdict(release: Release, write: Callable[[str], None]) -> int:
+    """The last lines of a release, and its exit code."""
+    version = f"{release.version.model} {release.version.label}" if release.version else "no version"
+    outcome = release.outcome.value if release.outcome else "under way"
+    write(f"{outcome}: {version} on {release.endpoint}{': ' + release.why if release.why else ''}")
+    if release.folder:
+        write(f"report: {release.folder}")
+    return 0 if release.outcome is ev.Outcome.DONE else 1
+
+
+async def _interruptible(
+    work: Coroutine[Any, Any, int], engine: Engine, name: str, write: Callable[[str], None]
+) -> int:
+    """The work's exit code; ctrl-c and SIGTERM leave the release where it is, and say so."""
+    task = asyncio.create_task(work, name="release")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        live = engine.snapshot.live_release(name)
+        if live is not None:
+            write(
+                f"left {live.id} at {_at(live)}: go on with 'quarterdeck release', "
+                "take it back with 'quarterdeck rollback'; traffic flows on"
+            )
+        return INTERRUPTED
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def move(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
+    """Rollback, undo or abort: asked, followed until traffic is proved, and said."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        after = engine.snapshot.seq
+        await engine.do(make(name))
+        moving = engine.snapshot.live_release(name)
+        if moving is None:
+            return 0
+        lines = Lines(name, write)
+        try:
+            async with asyncio.timeout(BACK_S):
+                async for event in engine.events(after):
+                    lines.say(event, engine.snapshot)
+                    body = event.body
+                    if isinstance(body, ev.Reported | ev.Resumed) and body.release == moving.id:
+                        break
+        except TimeoutError:
+            raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
+        done = engine.snapshot.releases[moving.id]
+        if done.state is State.RUNNING:
+            write(f"{done.id} goes on: 'quarterdeck release' drives it")
+            return 0
+        return 1 if done.outcome is ev.Outcome.STUCK else 0
+
+
+async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None], said: str) -> int:
+    """A command that somebody else's driver carries out."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        await engine.do(make(name))
+        write(f"{name}: {said}")
+    return 0
+
+
+def run(work: Coroutine[Any, Any, int], complain: Callable[[str], None]) -> int:
+    """Run to the end; an error of ours becomes its one line and its exit code."""
+    try:
+        return asyncio.run(work)
+    except Refused as error:
+        complain(f"refused: {error}")
+        return error.exit_code
+    except QuarterdeckError as error:
+        complain(f"error: {error}")
+        return error.exit_code
+
+
+async def down(project: Project, write: Callable[[str], None]) -> int:
+    """Drain and stop every endpoint of the project; what is gone is written down."""
+    hosts = await listing(project.settings.folder)
+    journal = project.journal()
+    try:
+        for host in hosts:
+            holder = journal.holder(host.endpoint)
+            if holder is not None and holder.alive and not holder.weak:
+                raise Refused(f"{host.endpoint}: {holder.label} is releasing; abort that first")
+        for host in hosts:
+            stopped = await stop(host.folder)
+            gone = [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
+            journal.append(gone, me(), time.time())
+            write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
+        if not hosts:
+            write("nothing runs here")
+    finally:
+        journal.close()
+    return 0
+
+
+async def report(project: Project, write: Callable[[str], None]) -> int:
+    """The newest release's run folder, written anew."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        newest = engine.snapshot.release_of(name)
+        if newest is None:
+            raise Refused(f"{name}: no release yet; begin one with 'quarterdeck release'")
+        site = project.site(name, newest.options)
+        try:
+            folder = await site.report(engine.snapshot, newest)
+        finally:
+            await site.close()
+        write(f"report: {folder}")
+    return 0

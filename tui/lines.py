@@ -1,0 +1,77 @@
+"""A release as plain lines, for CI and for a terminal without the deck."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core import events as ev
+from core.gates import Outcome, Verdict
+from core.plan import title
+from core.snapshot import Snapshot
+from core.words import words
+
+QUIET_S = 2.0
+"""A step's progress is said at most this often."""
+SOURCE = 11
+
+
+@dataclass(slots=True)
+class Lines:
+    """Says events of one endpoint as they come. `write` takes one line."""
+
+    endpoint: str
+    write: Callable[[str], None]
+    verbose: bool = False
+    _moved: float = field(default=0.0)
+    _open: tuple[str, ...] = field(default=())
+    _samples: int = field(default=0)
+
+    def say(self, event: ev.Event, snapshot: Snapshot) -> None:
+        """One event, if it is about our endpoint and worth a line. `snapshot` is the state after it."""
+        body = event.body
+        release = snapshot.releases.get(getattr(body, "release", None) or "")
+        endpoint = release.endpoint if release else getattr(body, "endpoint", self.endpoint)
+        if endpoint != self.endpoint or self._skips(body):
+            return
+        titles = tuple(title(state.step) for state in release.steps) if release else ()
+        match body:
+            case ev.StepMoved(index=index, text=text):
+                self._line(event.at, titles[index] if titles else "step", text)
+            case ev.Judged(verdicts=verdicts):
+                for verdict in verdicts:
+                    self._line(event.at, "gate", _judged(verdict))
+            case ev.Sampled(sample=sample):
+                p95 = sample.latency.percentile_ms(95)
+                figures = f"{sample.users or 0} users, {sample.rps:.0f} requests a second, {sample.failures} failed"
+                self._line(event.at, "load", figures + (f", p95 {p95:.0f} ms" if p95 is not None else ""))
+            case _:
+                said = words(event, titles)
+                if said is not None:
+                    self._line(event.at, said.source, said.text)
+
+    def _skips(self, body: ev.Body) -> bool:
+        match body:
+            case ev.StepMoved():
+                late = time.monotonic() - self._moved >= QUIET_S
+                self._moved = time.monotonic() if late else self._moved
+                return not late
+            case ev.Judged(verdicts=verdicts):
+                said = tuple(verdict.outcome.value for verdict in verdicts)
+                same, self._open = said == self._open, said
+                return same
+            case ev.Sampled(sample=sample):
+                self._samples += sample.slot is None
+                return sample.slot is not None or self._samples % 5 != 1
+            case ev.StepStarted():
+                return not self.verbose
+            case _:
+                return False
+
+    def _line(self, at: float, source: str, text: str) -> None:
+        self.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {source:<{SOURCE}} {text}")
+
+
+def _judged(verdict: Verdict) -> str:
+    glyph = {Outcome.PASS: "✔", Outcome.FAIL: "✖", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!"}[verdict.outcome]
+    dry = " (dry run)" if verdict.gate.dry_run else ""
+    return f"{glyph} {verdict.gate.name} {verdict.why}{dry}"

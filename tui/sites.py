@@ -1,0 +1,63 @@
+"""The endpoints of a project: for each the surroundings that its settings, or its release's, ask for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.config import ENVIRONMENTS, endpoint_name, load, state_folder
+from core.engine import Engine
+from core.errors import Refused
+from core.events import Result
+from core.journal import Journal, me
+from core.settings import Settings
+from core.site import Site
+from core.workshop import Workshop
+
+JOURNAL = "journal.db"
+
+
+@dataclass(slots=True)
+class Project:
+    """One quarterdeck.yaml and the flags that were given with it."""
+
+    config: Path | None = None
+    env: str | None = None
+    sets: Sequence[str] = ()
+    input_data: Path | None = None
+    _known: dict[str, Settings] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the environment that was chosen; raises BadInput."""
+        if "" not in self._known:
+            self._known[""] = load(self.config, self.env, self.sets, self.input_data)
+        return self._known[""]
+
+    def by_endpoint(self) -> dict[str, Settings]:
+        """The settings of each environment, by the name of its endpoint."""
+        found = {}
+        for env in ENVIRONMENTS:
+            chosen = env == self.settings.environment
+            settings = self.settings if chosen else load(self.config, env)
+            found[endpoint_name(settings)] = settings
+        return found
+
+    def site(self, endpoint: str, options: Result) -> Site:
+        """What is around an endpoint: as its release began it, else as the project says now."""
+        dumped = options.get("settings")
+        if isinstance(dumped, str):
+            return Workshop(Settings.from_dump(dumped))
+        settings = self.by_endpoint().get(endpoint)
+        if settings is None:
+            raise Refused(f"{endpoint}: no environment of this project serves it")
+        return Workshop(settings)
+
+    def journal(self) -> Journal:
+        """The project's journal; raises JournalError."""
+        return Journal(state_folder(self.settings) / JOURNAL)
+
+    def engine(
+        self, journal: Journal, read_only: bool = False, site: Callable[[str, Result], Site] | None = None
+    ) -> Engine:
+        """The engine over this project."""
+        return Engine(journal, site or self.site, me(), read_only)

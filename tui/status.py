@@ -1,0 +1,78 @@
+"""`quarterdeck status`: one screen that says what runs where."""
+
+import time
+from collections.abc import Iterable
+
+from core.model import Observation
+from core.plan import title
+from core.snapshot import Release, Snapshot
+from core.targets.local.client import listing
+from core.targets.local.wire import HostStatus
+from tui.sites import Project
+
+
+async def lines_of(project: Project) -> list[str]:
+    """What runs, as lines; starts nothing."""
+    settings = project.settings
+    hosts = {host.endpoint: host for host in await listing(settings.folder)}
+    snapshot = _snapshot(project)
+    lines: list[str] = []
+    for name, own in project.by_endpoint().items():
+        release = snapshot.release_of(name)
+        host = hosts.get(name)
+        if host is None and release is None:
+            continue
+        lines += [f"{name} · {own.environment}{' · production' if own.production else ''} · local", *_host(host)]
+        lines += [f"  release  {_release(release)}"] if release else []
+        holder = project.journal().holder(name)
+        if holder is not None and holder.alive:
+            lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}")
+        lines.append("")
+    return lines[:-1] or [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
+
+
+def _snapshot(project: Project) -> Snapshot:
+    from core.fold import fold_all  # noqa: PLC0415  (the journal is read only when somebody asks)
+
+    journal = project.journal()
+    try:
+        return fold_all(journal.recent(time.time()))
+    finally:
+        journal.close()
+
+
+def _host(host: HostStatus | None) -> Iterable[str]:
+    if host is None:
+        return ["  host     none: nothing is served"]
+    where = f"{host.url}  process {host.pid}" if host.alive else f"not running: {host.why}"
+    if host.alive and host.started_at is not None:
+        where += f"  up {_span(time.time() - host.started_at)}"
+    return [f"  host     {where}", *(f"  {line}" for seen in host.slots for line in _slot(seen))]
+
+
+def _slot(seen: Observation) -> list[str]:
+    version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
+    lines = [
+        f"{seen.slot:<8} {version:<16} {seen.weight:5.1f} %  {seen.ready}/{seen.wanted} ready  {seen.why}".rstrip()
+    ]
+    for replica in seen.replicas:
+        cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else "-"
+        memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else "-"
+        text = f"  {replica.name:<12} {replica.state.value:<9} cpu {cpu:>5}  memory {memory:>7}"
+        lines.append(f"{text}  restarts {replica.restarts}  {replica.why}".rstrip())
+    return lines
+
+
+def _release(release: Release) -> str:
+    version = release.version.label if release.version else "no version yet"
+    if release.live:
+        step = title(release.current.step) if release.current else "its end"
+        return f"{release.id}  {version}  {release.state.value}, at {step}"
+    outcome = release.outcome.value if release.outcome else "over"
+    return f"{release.id}  {version}  {outcome}{': ' + release.why if release.why else ''}"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
