@@ -121,7 +121,9 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
     if step is None:
         return Finish(ev.Outcome.DONE, "")
     if step.status is Status.FAILED:
-        return Say((ev.TurnedBack(release.id, ev.Outcome.FAILED, f"{title(step.step)}: {step.why}"),))
+        name = title(step.step)
+        why = step.why if step.why.startswith(name) else f"{name}: {step.why}"
+        return Say((ev.TurnedBack(release.id, ev.Outcome.FAILED, why),))
     if release.paused:
         return Wait("somebody to resume it")
     if step.status is Status.WAITING and release.step_by_step and not step.waved:

@@ -68,7 +68,7 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Words | None:  # no
             return Words(step, f"{who}: next")
         case ev.TurnedBack(why=why, outcome=outcome):
             asked = outcome is ev.Outcome.ROLLED_BACK
-            return Words("back", f"{why}: traffic returns", "warning" if asked else "error")
+            return Words("back", why, "warning" if asked else "error")
         case ev.TurnedForward():
             return Words("undo", f"{who} takes the rollback back", "warning")
         case ev.Retried():

@@ -62,6 +62,8 @@ class Lines:
             case ev.Sampled(sample=sample):
                 self._samples += sample.slot is None
                 return sample.slot is not None or self._samples % 5 != 1
+            case ev.Logged(source="gate"):
+                return True
             case ev.StepStarted():
                 return not self.verbose
             case _:
