@@ -59,7 +59,7 @@ def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
     name = field["name"]
     if name not in frame.columns:
         return np.full(len(frame), np.nan, dtype=np.float32)
-    values: pd.Series[Any] = frame[name]
+    values = cast("pd.Series[Any]", frame[name])
     try:
         if field["type"] == "category":
             places = {text: float(place) for place, text in enumerate(field["categories"])}

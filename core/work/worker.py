@@ -8,9 +8,10 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, TypeAlias
 
 from core.errors import QuarterdeckError
@@ -33,7 +34,8 @@ STEPS: Mapping[str, str] = {
 }
 """Where the `run` of each step lies; imported when it is needed."""
 
-LIBRARIES = ("pandas", "xgboost", "sklearn.model_selection", "sklearn.ensemble", "treelite", "mlflow.pyfunc", "mlflow")
+FOR_DATA = ("core.work.rows", "pyarrow.parquet", "sklearn.datasets")
+FOR_THE_REST = ("core.work.train", "core.work.evaluate", "core.work.check", "core.work.registry")
 PR_SET_PDEATHSIG = 1
 
 
@@ -48,10 +50,18 @@ def main() -> None:
         words.write(encode(said) + "\n")
         words.flush()
 
-    if "--warm" in sys.argv:
-        warm(Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]))
+    say = Say(tell)
+    settings = Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]) if "--warm" in sys.argv else None
+    load(FOR_DATA)
+    warming = threading.Thread(target=warm, args=(settings,), daemon=True)
+    warming.start()
     for line in jobs:
-        tell(answer(Job.from_dump(line), Say(tell)))
+        job = Job.from_dump(line)
+        # Rows can be read while the rest is imported; two threads that import the same things could meet half a module.
+        if job.step != "data" and warming.is_alive():
+            say.progress(None, "loading the libraries")
+            warming.join()
+        tell(answer(job, say))
 
 
 def answer(job: Job, say: Say) -> Done | Broken:
@@ -76,12 +86,18 @@ def answer(job: Job, say: Say) -> Done | Broken:
     return done
 
 
-def warm(settings: Settings) -> None:
-    """Import what the steps need and open the registry, so that the first step does not wait for it."""
-    for name in LIBRARIES:
+def load(modules: Sequence[str]) -> None:
+    """Import before it is needed."""
+    for name in modules:
         importlib.import_module(name)
+
+
+def warm(settings: Settings | None) -> None:
+    """Import what comes after data and open the registry, so that no step waits for it."""
     try:
-        importlib.import_module("core.work.registry").connect(settings)
+        load(FOR_THE_REST)
+        if settings is not None:
+            importlib.import_module("core.work.registry").connect(settings)
     except Exception:
         # The step that needs the registry meets the same error, and tells the user.
         log_traceback()
