@@ -48,10 +48,11 @@ class Desk(Protocol):
 
 
 class Driver:
-    """Drives one endpoint until it is closed or another terminal takes over (Lost)."""
+    """Drives one endpoint until it is closed or another terminal takes over (Lost); without `acts` it only watches."""
 
-    def __init__(self, desk: Desk, site: Site, lease: Lease) -> None:
+    def __init__(self, desk: Desk, site: Site, lease: Lease, acts: bool = True) -> None:
         self.site = site
+        self.acts = acts
         self.lease = lease
         self._desk = desk
         self._target: Target = site.target(lease.token)
@@ -66,8 +67,9 @@ class Driver:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch(), name="watch")
-                group.create_task(self._steer(), name="steer")
                 group.create_task(self._chores(), name="chores")
+                if self.acts:
+                    group.create_task(self._steer(), name="steer")
         except* QuarterdeckError as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -270,7 +272,7 @@ class Driver:
             endpoint, now = self._endpoint, time.time()
             for slot, due in endpoint.retire.items():
                 seen = endpoint.slots.get(slot)
-                if now >= due and self._release is None and (seen is None or seen.weight == 0):
+                if self.acts and now >= due and self._release is None and (seen is None or seen.weight == 0):
                     await self._target.remove(slot)
                     await self._emit(ev.Removed(endpoint.name, slot))
             self._follow_logs(endpoint, now)

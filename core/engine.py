@@ -200,7 +200,8 @@ class Engine:
 
     def _take_idle(self, endpoint: str) -> None:
         release = self.snapshot.live_release(endpoint)
-        self._take(endpoint, release.options if release else {}, weak=release is None)
+        if release is None or not self.read_only:
+            self._take(endpoint, release.options if release else {}, weak=release is None)
 
     def _take(self, endpoint: str, options: ev.Result, weak: bool = False, force: bool = False) -> None:
         """Sit down at the wheel, or stay there; raises Refused with who sits there."""
@@ -213,7 +214,8 @@ class Engine:
             self._journal.append((ev.Drove(endpoint, self.who),), self.who, time.time(), lease)
             self._catch_up()
         release = self.snapshot.live_release(endpoint)
-        driver = Driver(self, self._site(endpoint, release.options if release else options), lease)
+        site = self._site(endpoint, release.options if release else options)
+        driver = Driver(self, site, lease, acts=not self.read_only)
         task = asyncio.create_task(driver.run(), name=f"drive {endpoint}")
         task.add_done_callback(self._gone)
         self._seats[endpoint] = _Seat(driver, task, weak)

@@ -28,11 +28,11 @@ INTERRUPTED = 130
 
 
 @contextlib.asynccontextmanager
-async def opened(project: Project) -> AsyncIterator[Engine]:
+async def opened(project: Project, read_only: bool = False) -> AsyncIterator[Engine]:
     """An engine over the project's journal."""
     journal = project.journal()
     try:
-        async with project.engine(journal) as engine:
+        async with project.engine(journal, read_only) as engine:
             yield engine
     finally:
         journal.close()
