@@ -16,7 +16,7 @@ from core.errors import Failed
 from core.work import flavour, preprocess
 from core.work.figures import mcnemar, measure, short
 from core.work.job import Done, Job, Say, kept, needed
-from core.work.registry import Registry, answering, connect, noun, one_line
+from core.work.registry import Registry, answering, connect, noun, said
 
 UNKNOWN = -1
 """Stands for a label that the target does not have."""
@@ -44,12 +44,12 @@ def run(job: Job, say: Say) -> Done:
     rows = held_out(job.folder)
     say.progress(0.1, "candidate")
     answers = {"candidate": of_folder(_candidate(job), rows)}
-    if trained := kept(job.folder, "train"):
-        say.progress(0.3, "baseline")
-        answers["baseline"] = of_folder(Path(trained["baseline"]["folder"]), rows)
-    say.progress(0.5, f"the version behind {alias(job.settings)}")
     registry = connect(job.settings)
     with answering(registry.shown):
+        say.progress(0.3, "baseline")
+        if baseline := _baseline(job, rows, say):
+            answers["baseline"] = baseline
+        say.progress(0.5, f"the version behind {alias(job.settings)}")
         live, absent = _live(registry, rows, say)
         if live:
             answers["production"] = live.answers
@@ -120,6 +120,17 @@ def _candidate(job: Job) -> Path:
     return Path(needed(job.folder, "train", "evaluate")["candidate"]["folder"])
 
 
+def _baseline(job: Job, rows: Rows, say: Say) -> Answers | None:
+    """The forest that was trained beside the candidate, now or when the fetched version was made."""
+    if trained := kept(job.folder, "train"):
+        return of_folder(Path(trained["baseline"]["folder"]), rows)
+    uri = (kept(job.folder, "fetch") or {}).get("baseline")
+    if not uri:
+        say("baseline: the version names none")
+        return None
+    return _of_registry(uri, rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """The version that serves now, and what it said."""
@@ -140,8 +151,8 @@ def _live(registry: Registry, rows: Rows, say: Say) -> tuple[Live | None, str]:
     try:
         return Live(noun(found), _of_registry(f"models:/{found.name}/{found.version}", rows)), ""
     except (Failed, MlflowException, OSError, ValueError, KeyError) as error:
-        why = one_line(error) if isinstance(error, MlflowException) else str(error).splitlines()[0]
-        absent = f"{label} can't be compared: {why}"
+        registry.at(name)  # raises where it is the registry that is gone: then nothing is known of the version
+        absent = f"{label} can't be compared: {said(error)}"
         say(f"production: {absent}")
         return None, absent
 

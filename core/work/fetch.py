@@ -4,7 +4,7 @@ import shutil
 
 from core.errors import Failed
 from core.work import bundle, flavour
-from core.work.job import Done, Job, Say
+from core.work.job import Done, Job, Say, one_line
 from core.work.promote import wanted
 from core.work.registry import answering, connect, fetch, local_folder, noun, resolve
 
@@ -21,10 +21,18 @@ def run(job: Job, say: Say) -> Done:
     try:
         flavour.Folder(source)
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise Failed(f"{version['uri']}: will not load: {reason[-1] if reason else type(error).__name__}") from error
+        raise Failed(f"{version['uri']}: will not load: {one_line(error)}") from error
     rows = job.folder / "rows.jsonl"
     folder = bundle.copy(source, local_folder(job.settings, version), version, rows)
     shutil.rmtree(scratch, ignore_errors=True)
     say(f"{uri} is {version['uri']}, run {version['run_id'] or 'unknown'}")
-    return Done({"version": version, "folder": str(folder), "registry": registry.shown}, f"v{version['number']}")
+    why = found.tags.get("converged", "yes")
+    result = {
+        "version": version,
+        "folder": str(folder),
+        "registry": registry.shown,
+        "baseline": found.tags.get("baseline"),
+        "converged": why == "yes",
+        "why": why,
+    }
+    return Done(result, f"v{version['number']}")

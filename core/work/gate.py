@@ -32,8 +32,10 @@ def run(job: Job, say: Say) -> Done:
     """Judge what evaluate measured. A candidate that fails is a result like any other: `passed` is false."""
     measured = needed(job.folder, "evaluate", "gate")
     trained = kept(job.folder, "train")
-    candidate = trained["candidate"] if trained else {"converged": True}
-    verdicts = judge(measured, job.settings.thresholds, None if candidate["converged"] else str(candidate["why"]))
+    # A version that was fetched says it in its tags.
+    candidate = trained["candidate"] if trained else kept(job.folder, "fetch") or {}
+    unconverged = None if candidate.get("converged", True) else str(candidate["why"])
+    verdicts = judge(measured, job.settings.thresholds, unconverged)
     for verdict in verdicts:
         say(f"{verdict.outcome.lower()}: {verdict.why}")
     failed = [verdict for verdict in verdicts if verdict.outcome != "PASS"]
@@ -90,11 +92,10 @@ def _floors(candidate: Figures, thresholds: Thresholds) -> Iterator[Judgement]:
 def _beats(measured: Figures, metric: str, significance: float | None) -> Iterator[Judgement]:
     """At least as good as the baseline; where `significance` is set also better by more than chance."""
     baseline = measured["baseline"]
-    if baseline is None:
-        return
-    standard = _number(baseline[metric])
+    standard = _number((baseline or {}).get(metric))
     if standard is None:
-        yield Judgement(metric, "baseline", _op(metric), None, None, "ERROR", f"baseline: {_name(metric)} not measured")
+        why = f"the baseline's {_name(metric)} was not measured"
+        yield Judgement(metric, "baseline", _op(metric), None, None, "ERROR", why)
         return
     yield _against(measured["candidate"], metric, standard, "baseline", f"the baseline's {standard:.3f}")
     if significance is None:

@@ -1,5 +1,6 @@
 """What is asked of the work child, what it says, and how both look on the wire: one JSON object a line."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -142,3 +143,12 @@ def needed(folder: Path, step: str, by: str) -> Mapping[str, Any]:
     if result is None:
         raise Failed(f"{by}: {folder} holds no result of the step {step}; run {step} first")
     return result
+
+
+def one_line(said: object) -> str:
+    """A text of any length as its first line that says something."""
+    text = str(said)
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # XGBoost and MLflow sometimes answer in JSON
+        text = str(json.loads(text)["message"])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(said).__name__

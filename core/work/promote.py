@@ -4,34 +4,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import BadInput
-from core.work.job import Done, Job, Say, kept
-from core.work.registry import answering, connect
+from core.work.job import Done, Job, Say, keep, kept
+from core.work.registry import Registry, answering, connect
+
+NOTE = "promoting"
 
 
 def run(job: Job, say: Say) -> Done:
-    """Options `number`, `alias`, `previous_alias`. Done twice it changes nothing more."""
+    """Options `number`, `alias`, `previous_alias`, and `model` where it is not the settings'. Done twice it changes
+    nothing more."""
+    model = str(job.options.get("model") or job.settings.model)
     number, alias, previous = wanted(job, "number", "alias", "previous_alias")
     registry = connect(job.settings)
     with answering(registry.shown):
-        current = registry.at(alias)
-        was = None if current is None else str(current.version)
-        if was == number:
-            before: Mapping[str, Any] = kept(job.folder, "promote") or {}
-            if before.get("number") == number:
-                return Done(before, f"v{number}")
-        older = registry.at(previous)
-        if was not in (None, number):
-            registry.point(previous, was)
-        registry.point(alias, number)
-    say(f"{job.settings.model}@{alias} is v{number}" + (f", @{previous} v{was}" if was not in (None, number) else ""))
-    result = {
-        "number": number,
-        "alias": alias,
-        "previous_alias": previous,
-        "alias_was": was,
-        "previous_was": None if older is None else str(older.version),
-    }
-    return Done(result, f"v{number}")
+        before = _before(job, registry, model, number, alias, previous)
+        was = before["alias_was"]
+        moved = was not in (None, number)
+        if moved:
+            registry.point(previous, was, model)
+        registry.point(alias, number, model)
+    say(f"{model}@{alias} is v{number}" + (f", @{previous} v{was}" if moved else ""))
+    return Done(before, f"v{number}")
+
+
+def _before(job: Job, registry: Registry, model: str, number: str, alias: str, previous: str) -> Mapping[str, Any]:
+    """Where the aliases pointed, written down before they move: a second try must not take the first for the past."""
+    noted = kept(job.folder, NOTE)
+    asked = {"model": model, "number": number, "alias": alias, "previous_alias": previous}
+    if noted is not None and asked.items() <= noted.items():
+        return noted
+    found = {"alias_was": registry.at(alias, model), "previous_was": registry.at(previous, model)}
+    before = asked | {name: None if version is None else str(version.version) for name, version in found.items()}
+    keep(job.folder, NOTE, Done(before, ""))
+    return before
 
 
 def wanted(job: Job, *names: str) -> list[str]:

@@ -48,18 +48,21 @@ def _register(registry: Registry, trained: Mapping[str, Any], job: Job) -> Model
         name,
         source=trained["uri"],
         run_id=trained["run_id"],
-        tags=tags(job, trained["run_id"]),
+        tags=tags(job),
         model_id=trained["uri"].rsplit("/", 1)[-1],
     )
 
 
-def tags(job: Job, run_id: str) -> dict[str, str]:
-    """Where a version comes from."""
+def tags(job: Job) -> dict[str, str]:
+    """Where a version comes from, and what the gate needs to know of it where it is released later."""
+    trained = needed(job.folder, "train", "register")
     known = {
         "data_digest": needed(job.folder, "data", "register")["digest"],
         "release": job.release,
-        "source_run": run_id,
+        "source_run": trained["candidate"]["run_id"],
         "environment": job.settings.environment,
+        "baseline": trained["baseline"]["uri"],
+        "converged": trained["candidate"]["why"] or "yes",
     }
     build = next((os.environ[name] for name in BUILD_NUMBERS if os.environ.get(name)), None)
     if build:

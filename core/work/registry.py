@@ -20,6 +20,7 @@ from mlflow.tracking import MlflowClient
 from core.config import state_folder, tracking_uri
 from core.errors import BadInput, Failed
 from core.settings import Settings
+from core.work.job import one_line
 
 PROBE_S = 3.0
 CANDIDATE = "candidate"
@@ -50,25 +51,25 @@ class Registry:
             place = (state_folder(self.settings) / "mlartifacts").as_uri()
         return str(self.client.create_experiment(name, artifact_location=place))
 
-    def at(self, alias: str) -> ModelVersion | None:
+    def at(self, alias: str, model: str = "") -> ModelVersion | None:
         """The version that an alias points to; None where it points nowhere."""
-        name = self.settings.model
         try:
-            return self.client.get_model_version_by_alias(name, alias)
+            return self.client.get_model_version_by_alias(model or self.settings.model, alias)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
             raise
 
-    def point(self, alias: str, number: str | None) -> None:
+    def point(self, alias: str, number: str | None, model: str = "") -> None:
         """Let an alias point to a version; None takes it away."""
+        model = model or self.settings.model
         if _RESERVED.match(alias):
             raise BadInput(f"alias {alias!r}: the registry keeps names like v3 and latest to itself; take another")
         if number is None:
-            if self.at(alias) is not None:
-                self.client.delete_registered_model_alias(self.settings.model, alias)
+            if self.at(alias, model) is not None:
+                self.client.delete_registered_model_alias(model, alias)
             return
-        self.client.set_registered_model_alias(self.settings.model, alias, number)
+        self.client.set_registered_model_alias(model, alias, number)
 
 
 def connect(settings: Settings) -> Registry:
@@ -118,8 +119,7 @@ def answering(shown: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        text = str(error.message).strip().splitlines()[0]
-        raise Failed(f"MLflow at {shown}: {without_password(text)}") from error
+        raise Failed(f"MLflow at {shown}: {said(error)}") from error
 
 
 def without_password(text: str) -> str:
@@ -140,7 +140,7 @@ def resolve(registry: Registry, uri: str) -> ModelVersion:
         return client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
         if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            raise Failed(f"MLflow at {registry.shown}: {one_line(error)}") from error
+            raise Failed(f"MLflow at {registry.shown}: {said(error)}") from error
     try:
         known = client.get_registered_model(name)
     except MlflowException:
@@ -151,9 +151,9 @@ def resolve(registry: Registry, uri: str) -> ModelVersion:
     raise Failed(f"{uri}: {name} has no alias {alias!r} in {registry.shown}; it has {aliases}")
 
 
-def one_line(error: MlflowException) -> str:
-    """What MLflow says, without its password and its second line."""
-    return without_password(str(error.message).strip().splitlines()[0])
+def said(error: Exception) -> str:
+    """What MLflow says, in one line and without a password."""
+    return without_password(one_line(error.message if isinstance(error, MlflowException) else error))
 
 
 def noun(version: ModelVersion) -> Mapping[str, Any]:
@@ -180,8 +180,7 @@ def fetch(version: ModelVersion, registry: Registry, scratch: Path) -> Path:
     try:
         where = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(scratch)))
     except (MlflowException, OSError) as error:
-        why = one_line(error) if isinstance(error, MlflowException) else str(error)
-        raise Failed(f"{uri}: its files can't be read from {registry.shown}: {why}") from error
+        raise Failed(f"{uri}: its files can't be read from {registry.shown}: {said(error)}") from error
     folder = where / "artifacts" / "folder"
     if not (folder / "model.json").is_file():
         raise Failed(f"{uri}: not a model of Quarterdeck's (no artifacts/folder/model.json); release one with train")

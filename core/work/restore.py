@@ -1,27 +1,29 @@
 """Aliases back to what they were before this release moved them, or to the version that serves again."""
 
 from core.work.job import Done, Job, Say, kept
-from core.work.promote import wanted
+from core.work.promote import NOTE, wanted
 from core.work.registry import answering, connect
 
 
 def run(job: Job, say: Say) -> Done:
-    """Options `alias`, `previous_alias`; `number` is the version that serves again, where the engine knows it.
+    """Options `alias`, `previous_alias`, `model`; `number` is the version that serves again, where that is known.
 
     What promote found goes before; where this release promoted nothing and no number is given, nothing changes.
     """
     alias, previous = wanted(job, "alias", "previous_alias")
-    promoted = kept(job.folder, "promote")
+    model = str(job.options.get("model") or job.settings.model)
+    promoted = kept(job.folder, NOTE)
     registry = connect(job.settings)
     with answering(registry.shown):
         if promoted is not None and promoted["alias"] == alias:
             number, older = promoted["alias_was"], promoted["previous_was"]
         elif job.options.get("number"):
-            number, older = str(job.options["number"]), None
+            number, current = str(job.options["number"]), registry.at(previous, model)
+            older = None if current is None else str(current.version)
         else:
-            say(f"{job.settings.model}@{alias} stays as it is: this release never moved it")
+            say(f"{model}@{alias} stays as it is: this release never moved it")
             return Done({"number": None, "alias": alias, "previous_alias": previous}, "unchanged")
-        registry.point(alias, number)
-        registry.point(previous, None if older == number else older)
-    say(f"{job.settings.model}@{alias} is " + (f"v{number} again" if number else "gone again"))
+        registry.point(alias, number, model)
+        registry.point(previous, None if older == number else older, model)
+    say(f"{model}@{alias} is " + (f"v{number} again" if number else "gone again"))
     return Done({"number": number, "alias": alias, "previous_alias": previous}, f"v{number}" if number else "none")

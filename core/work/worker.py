@@ -1,9 +1,7 @@
 """The work child: reads jobs from its stdin, runs their steps, says what comes of them. Dies with its parent."""
 
-import contextlib
 import ctypes
 import importlib
-import json
 import logging
 import os
 import signal
@@ -16,7 +14,7 @@ from typing import IO, Any, TypeAlias
 
 from core.errors import QuarterdeckError
 from core.settings import Settings
-from core.work.job import Broken, Done, Job, Said, Say, encode, keep
+from core.work.job import Broken, Done, Job, Said, Say, encode, keep, one_line
 
 Run: TypeAlias = Callable[[Job, Say], Done]
 
@@ -136,15 +134,6 @@ def log_traceback() -> None:
     """The traceback of the error at hand, for work.log."""
     for line in traceback.format_exc().splitlines():
         sys.stderr.write(f"\t{line}\n")
-
-
-def one_line(said: object) -> str:
-    """A text of any length as its first line that says something."""
-    text = str(said)
-    with contextlib.suppress(ValueError, KeyError, TypeError):  # XGBoost and MLflow sometimes answer in JSON
-        text = str(json.loads(text)["message"])
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else type(said).__name__
 
 
 if __name__ == "__main__":
