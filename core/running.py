@@ -167,11 +167,11 @@ def verdict(row: Mapping[str, object]) -> Verdict:
     """A verdict on a model, as the work child writes it."""
     limit, value = row.get("limit"), row.get("value")
     against = row.get("against")
+    # The limit is worked out already, so it is no change in percent: the name alone says what it is against.
     gate = Gate(
-        metric=str(row["metric"]),
+        metric=f"{row['metric']} vs {against}" if against else str(row["metric"]),
         op=str(row.get("op", ">=")),
         limit=float(limit) if isinstance(limit, int | float) else 0.0,
-        against=str(against) if against else None,
         at_least=0,
     )
     measured = float(value) if isinstance(value, int | float) else None
