@@ -218,14 +218,10 @@ class Place:
             self._readers = [one for one in self._readers if one[2] is not follower]
 
 
-def _with(
-    seen: Observation, ready: int, why: str = "", state: ReplicaState = ReplicaState.STARTING
-) -> Observation:
+def _with(seen: Observation, ready: int, why: str = "", state: ReplicaState = ReplicaState.STARTING) -> Observation:
     """An observation with `ready` ready replicas, the others in `state` for a reason."""
     replicas = tuple(
-        Replica(f"{seen.slot}-{n}", ReplicaState.READY)
-        if n <= ready
-        else Replica(f"{seen.slot}-{n}", state, why=why)
+        Replica(f"{seen.slot}-{n}", ReplicaState.READY) if n <= ready else Replica(f"{seen.slot}-{n}", state, why=why)
         for n in range(1, max(seen.wanted, ready) + 1)
     )
     return replace(seen, ready=ready, replicas=replicas, why=why)

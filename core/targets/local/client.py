@@ -197,17 +197,12 @@ async def _spawn(folder: Path) -> dict[str, Any]:
         env=environment(),
         start_new_session=True,
     )
-    assert process.stdout is not None  # noqa: S101  (asked for above)
-    said = b""
-    # A broken host says a traceback instead, whose last line is what is wrong.
-    while text := await process.stdout.readline():
-        said = text
-        if text.startswith(b"{"):
-            break
-    await process.wait()
-    if not said.startswith(b"{"):
-        raise Unreachable(f"the host of {folder.name} did not start: {said.decode(errors='replace').strip()}")
-    answer: dict[str, Any] = json.loads(said)
+    # It closes its end once it runs. A broken host says a traceback, whose last line is what is wrong.
+    said = (await process.communicate())[0].strip().splitlines()[-1:]
+    if not said or not said[0].startswith(b"{"):
+        why = said[0].decode(errors="replace") if said else "it said nothing"
+        raise Unreachable(f"the host of {folder.name} did not start: {why}")
+    answer: dict[str, Any] = json.loads(said[0])
     wire.raise_failure(answer)
     return answer
 

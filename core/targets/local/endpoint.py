@@ -35,7 +35,7 @@ class Endpoint:
         self._proofs: dict[Slot, tuple[float, int]] = {}
         self._router = Router(spec.folder / "router", (spec.host, state.port), self.note, self._router_up)
         self._meters = Meters()
-        self._samples = stats.Meter()
+        self._samples = stats.Meter(time.time())
         self._autoscaler = Autoscaler()
         self._tasks: set[asyncio.Task[Any]] = set()
 

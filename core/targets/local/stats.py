@@ -77,20 +77,17 @@ def _kind(code: str, flags: str) -> str | None:
 class Meter:
     """Differences between totals, as samples. A router that was started again counts from zero."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: float) -> None:
         self._start = -1
         self._seen: dict[Slot, Totals] = {}
         self._quiet: dict[Slot, int] = {}
-        self._at = 0.0
+        self._at = at
 
     def samples(self, start: int, totals: Mapping[Slot, Totals], labels: Mapping[Slot, str], at: float) -> list[Sample]:
         """One sample a slot for the time since the last call; `labels` are what answered, by slot."""
-        first, known = self._at == 0.0, start == self._start
-        seen = self._seen if known else {}
+        seen = self._seen if start == self._start else {}
         seconds = at - self._at
         self._start, self._seen, self._at = start, dict(totals), at
-        if first:
-            return []
         samples = []
         for slot, total in totals.items():
             before = seen.get(slot, Totals())

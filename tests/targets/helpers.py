@@ -1,0 +1,195 @@
+"""What tests of targets share: somebody who watches, and a light load that counts every answer."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import Unreachable
+from core.model import Noted, Observation, ReplicaState, Slot, Version
+from core.targets.local.http import Line
+from core.targets.local.spec import EndpointSpec
+from core.targets.protocol import Address, Report, Target
+
+DEADLINE_S = 20.0
+ONE, TWO = Version("late", "1", "run1", "models:/late/1"), Version("late", "2", "run2", "models:/late/2")
+
+T = TypeVar("T")
+
+
+class Watcher:
+    """Reads a watch and keeps everything; waits for what should come."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.reports: list[Report] = []
+        self.slots: dict[Slot, Observation] = {}
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read until the watch ends."""
+        async for report in self.target.watch():
+            self.reports.append(report)
+            if isinstance(report, Observation):
+                self.slots[report.slot] = report
+            self._news.set()
+
+    async def until(self, true: Callable[[], T | None], deadline_s: float = DEADLINE_S) -> T:
+        """Wait until something is true; what it was is given."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                while not (found := true()):
+                    self._news.clear()
+                    await self._news.wait()
+                return found
+        except TimeoutError:
+            raise AssertionError(f"did not come; slots {self.slots}, notes {self.notes()}") from None
+
+    async def ready(self, slot: Slot, count: int, version: Version | None = None) -> Observation:
+        """Wait until a slot has exactly so many ready replicas."""
+        return await self.until(
+            lambda: next(
+                (
+                    seen
+                    for seen in [self.slots.get(slot)]
+                    if seen and seen.ready == count == seen.wanted and version in {None, seen.version}
+                ),
+                None,
+            )
+        )
+
+    async def weight(self, slot: Slot, percent: float) -> Observation:
+        """Wait until a slot's weight is proved."""
+        await self.until(lambda: slot in self.slots and self.slots[slot].weight == percent)
+        return self.slots[slot]
+
+    async def gone(self, slot: Slot) -> None:
+        """Wait until a slot holds nothing."""
+        await self.until(lambda: slot in self.slots and self.slots[slot].version is None)
+
+    async def noted(self, part: str) -> Noted:
+        """Wait until somebody says something."""
+        return await self.until(
+            lambda: next((one for one in self.reports if isinstance(one, Noted) and part in one.text), None)
+        )
+
+    def notes(self) -> list[str]:
+        """Everything said so far."""
+        return [one.text for one in self.reports if isinstance(one, Noted)]
+
+    def state(self, name: str) -> ReplicaState | None:
+        """What a replica was last seen doing."""
+        replicas = [one for seen in self.slots.values() for one in seen.replicas if one.name == name]
+        return replicas[0].state if replicas else None
+
+
+@asynccontextmanager
+async def watching(target: Target) -> AsyncIterator[Watcher]:
+    """A watcher of a target."""
+    watcher = Watcher(target)
+    task = asyncio.create_task(watcher.run())
+    try:
+        yield watcher
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class Load:
+    """Users who ask again as soon as they are answered; every answer is counted, and none is asked for twice."""
+
+    def __init__(self, address: Address, users: int = 4) -> None:
+        self.where = where(address)
+        self.headers = address.headers
+        self.users = users
+        self.answers: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self._news = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """All answers so far."""
+        return self.answers.total()
+
+    async def more(self, answers: int) -> None:
+        """Wait for so many answers more."""
+        goal = self.count + answers
+        async with asyncio.timeout(DEADLINE_S):
+            while self.count < goal:
+                self._news.clear()
+                await self._news.wait()
+
+    async def user(self) -> None:
+        """One user, on a connection of their own."""
+        while True:
+            try:
+                line = await Line.open(self.where)
+            except OSError as error:
+                self.failed[type(error).__name__] += 1
+                await asyncio.sleep(0.01)
+                continue
+            try:
+                await self._ask(line)
+            except Unreachable as error:
+                self.failed[str(error)] += 1
+            finally:
+                line.close()
+
+    async def _ask(self, line: Line) -> None:
+        while True:
+            answer = await line.ask("/predict", self.headers)
+            if answer.status == 200:
+                self.answers[json.loads(answer.body)["version"]] += 1
+            else:
+                self.failed[f"{answer.status} {answer.body.decode()}"] += 1
+            self._news.set()
+            if answer.headers.get("connection") == "close":
+                return
+
+
+@asynccontextmanager
+async def loading(address: Address, users: int = 4) -> AsyncIterator[Load]:
+    """A load that runs inside the block."""
+    load = Load(address, users)
+    tasks = [asyncio.create_task(load.user()) for _ in range(users)]
+    try:
+        yield load
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def where(address: Address) -> tuple[str, int]:
+    """Host and port of an address."""
+    host, port = address.url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
+async def ask(address: Address, path: str = "/predict") -> tuple[int, str, Mapping[str, str]]:
+    """One question: the status, the version that answered, the headers."""
+    line = await Line.open(where(address))
+    try:
+        answer = await line.ask(path, address.headers)
+    finally:
+        line.close()
+    version = json.loads(answer.body).get("version", "") if answer.body else ""
+    return answer.status, version, answer.headers
+
+
+def model_folder(folder: Path, **does: Any) -> Path:
+    """A model of the stand-in that does this."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.json").write_text(json.dumps(does))
+    return folder
+
+
+def spec_in(folder: Path, **more: Any) -> EndpointSpec:
+    """An endpoint served by the stand-in."""
+    return EndpointSpec(
+        folder=folder, **{"endpoint": "late", "service": "tests.targets.standin", "drain_s": 3.0, **more}
+    )
