@@ -141,10 +141,10 @@ class Series:
         return Series((*self.samples[-self.KEEP + 1 :], sample))
 
     def since(self, at: float) -> Sample | None:
-        """Everything measured after a moment, added up; None without a sample."""
+        """Everything measured wholly after a moment, added up; None without a sample."""
         total: Sample | None = None
         for sample in self.samples:
-            if sample.at > at:
+            if sample.at - sample.seconds >= at:
                 total = sample if total is None else total + sample
         return total
 
