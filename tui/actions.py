@@ -1,0 +1,165 @@
+"""Every key there is. This one table makes the bindings, the footer, the help and the palette of commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core import commands
+from core.errors import Refused
+from core.events import Outcome
+from core.model import LoadProfile
+from core.plan import Hold
+from core.snapshot import State, Status
+from tui import format as as_text
+from tui.reading import back_to, label
+from tui.view import View
+
+MANUAL = LoadProfile("manual", 10, 5.0, None)
+"""What `w` begins where no load runs: small, until it is stopped."""
+Asks = Callable[[View, float], commands.Command]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A key and what it does.
+
+    `asks` makes the command of one that asks the link for something; the others are the screen's own. `foot` is
+    its word in the footer, given what would come of it now; None keeps it out of there.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    words: str
+    group: str
+    asks: Asks | None = None
+    foot: Callable[[View], str | None] | None = None
+    shown: str = ""
+    forward: bool = False
+
+    @property
+    def key(self) -> str:
+        """As help and footer write it."""
+        return self.shown or " ".join(self.keys)
+
+
+def refused(action: Action, view: View) -> str | None:
+    """Why an action would do nothing now; None when it would do something."""
+    if action.asks is None:
+        return None
+    if view.read_only:
+        return "this deck only watches (--read-only)"
+    if view.name is None:
+        return "nothing to act on yet; begin with 'quarterdeck release'"
+    try:
+        commands.accept(action.asks(view, view.now), view.snapshot, view.now)
+    except Refused as no:
+        return str(no)
+    return None
+
+
+def _users(change: int) -> Asks:
+    def asks(view: View, _: float) -> commands.Command:
+        load = view.endpoint.load if view.endpoint else None
+        if change > 0 and (load is None or not load.running):
+            return commands.StartLoad(view.name or "", MANUAL)
+        return commands.SetLoad(view.name or "", change=change)
+
+    return asks
+
+
+def _next(view: View) -> str | None:
+    release = view.release
+    if release is None:
+        return None
+    step = release.current
+    if release.state is State.ENDED:
+        return "try again"
+    if step is not None and step.question is not None and step.answer is None:
+        return "yes"
+    if release.paused:
+        return "resume"
+    if step is not None and step.status is Status.RUNNING and isinstance(step.step, Hold):
+        return "go on"
+    return "next"
+
+
+def _pause(view: View) -> str | None:
+    return "resume" if view.release is not None and view.release.paused else "pause"
+
+
+def _load(view: View) -> str | None:
+    load = view.endpoint.load if view.endpoint else None
+    return "users" if load is not None and load.running else "send load"
+
+
+def _logs(view: View) -> str | None:
+    return "logs" if view.release is not None or (view.endpoint and view.endpoint.slots) else None
+
+
+ACTIONS = (
+    Action("next", ("n",), "next: start the stage, end the hold, say yes, or try again", "release",
+           lambda view, _: commands.Next(view.name or ""), _next, forward=True),
+    Action("pause", ("p",), "pause the release, or resume it", "release",
+           lambda view, _: commands.Pause(view.name or ""), _pause),
+    Action("abort", ("a",), "abort: give the release up, all traffic returns", "release",
+           lambda view, at: commands.Abort(view.name or "", at), lambda _: "abort"),
+    Action("rollback", ("R",), "roll back now, to the version before; asks nothing", "release",
+           lambda view, at: commands.Rollback(view.name or "", at)),
+    Action("undo", ("u",), "undo the rollback, within a minute", "release",
+           lambda view, at: commands.Undo(view.name or "", at)),
+    Action("more", ("w",), "one user more; begins a small load where none runs", "load", _users(1), _load, "w/s"),
+    Action("less", ("s",), "one user less", "load", _users(-1)),
+    Action("many", ("W",), "ten users more", "load", _users(10)),
+    Action("fewer", ("S",), "ten users less", "load", _users(-10)),
+    Action("logs", ("l",), "the log of the stage or replica under the cursor", "look", foot=_logs),
+    Action("maximise", ("m",), "maximise the pane, or make it small again", "look", foot=lambda _: "maximise"),
+    Action("why", ("y",), "why: explain the last decision of the pane", "look", foot=lambda _: "why"),
+    Action("filter", ("slash",), "filter the log", "look", shown="/", foot=lambda _: "filter"),
+    Action("chart", ("v",), "the other chart of the load, where there is room for one", "look"),
+    Action("endpoint_before", ("left_square_bracket",), "the endpoint before", "look", shown="["),
+    Action("endpoint_after", ("right_square_bracket",), "the next endpoint", "look", shown="]"),
+    *(
+        Action(f"pane_{number}", (str(number),), f"pane {number}: {name}; again, or in little room: open it", "panes")
+        for number, name in enumerate(("stages", "load", "scaling", "endpoint", "gates", "log"), 1)
+    ),
+    Action("palette", ("colon", "ctrl+p"), "find a command by its name", "deck", shown=": ctrl+p"),
+    Action("help", ("question_mark",), "all keys", "deck", shown="?", foot=lambda _: "keys"),
+    Action("leave", ("q",), "leave; traffic flows on", "deck", foot=lambda _: "leave"),
+)  # fmt: skip
+BY_NAME = {action.name: action for action in ACTIONS}
+GROUPS = {
+    "release": "The release",
+    "load": "The load",
+    "look": "Looking closer",
+    "panes": "Panes",
+    "deck": "The deck",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What stands at the right end of the footer. `key` empty: there is no way now."""
+
+    key: str
+    text: str
+
+
+def way_back(view: View) -> WayBack:
+    """What `R` would do now, or else `u`, or why neither does anything."""
+    endpoint, release = view.endpoint, view.release
+    if view.read_only:
+        return WayBack("", "watching only")
+    undo = commands.refused_undo(endpoint, release, view.now)
+    if undo is None and release is not None and release.ended_at is not None:
+        left = commands.UNDO_S - (view.now - release.ended_at)
+        return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
+    why_not = commands.refused_rollback(endpoint, release)
+    if why_not is not None or release is None or endpoint is None:
+        back = release is not None and release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED)
+        return WayBack("", f"{back_to(release)} serves" if back and release and release.old else why_not or "")
+    if release.slot is None:
+        return WayBack("R", "end it · no traffic has moved")
+    if release.old is None:
+        return WayBack("R", "end it · nothing served before")
+    seen = endpoint.slots.get(release.old)
+    ready = f"{seen.ready}/{seen.wanted} ready" if seen is not None else "starts again first"
+    return WayBack("R", f"roll back → {back_to(release)} · {ready}")

@@ -1,0 +1,246 @@
+"""The deck as an app: follows a link, folds what it says, shows it 15 times a second, and asks it for what keys say."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from core import commands
+from core.errors import QuarterdeckError
+from core.fold import fold
+from core.link import Link
+from core.snapshot import Snapshot
+from tui import theme
+from tui.actions import ACTIONS, BY_NAME, Action, refused
+from tui.reading import label
+from tui.screens.deck import DeckScreen
+from tui.view import History, View, chosen
+from tui.widgets.bars import Caption, Keys
+from tui.widgets.stages import Stages
+from tui.widgets.traffic import Traffic
+
+FRAMES_A_SECOND = 15
+BATCH = 200
+"""So many events are folded before the screen gets its turn."""
+MESSAGE_S = 8.0
+AGAIN_S = 1.0
+"""So long after a lost journal the deck asks again."""
+
+
+class DeckApp(App[None]):
+    """The deck over a link. `now` is the clock, `lead` a line for whoever is shown around."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "quarterdeck"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(
+        self,
+        link: Link,
+        endpoint: str | None = None,
+        read_only: bool = False,
+        lead: str = "",
+        now: Callable[[], float] = time.time,
+        look: str = theme.DEFAULT,
+    ) -> None:
+        super().__init__()
+        self.link = link
+        self.wanted = endpoint
+        self.read_only = read_only
+        self.lead = lead
+        self.now = now
+        self.snapshot = Snapshot()
+        self.history = History()
+        self.lost = ""
+        self.key_at = now()
+        self.palette = theme.load(look)
+        for name in theme.names():
+            self.register_theme(theme.textual_theme(theme.load(name)))
+        self.theme = f"deck-{look}"
+        self.deck = DeckScreen(self.palette, caption=bool(lead))
+
+    def get_default_screen(self) -> Screen[None]:
+        """The deck is the first screen."""
+        return self.deck
+
+    def on_mount(self) -> None:
+        """Begin to follow and to draw."""
+        self.run_worker(self._follow(), name="follow", exit_on_error=True)
+        self.set_interval(1 / FRAMES_A_SECOND, self.frame)
+
+    @property
+    def view(self) -> View:
+        """What there is to see now."""
+        name = self.wanted or chosen(self.snapshot)
+        return View(self.snapshot, self.history, name, self.now(), self.read_only, self.lost, self.lead)
+
+    def frame(self) -> None:
+        """Show what changed since the last frame."""
+        if self.deck.ready:
+            self.deck.look(self.view)
+
+    async def _follow(self) -> None:
+        """Fold every event. A lost journal is said and asked again, from the place where it was lost."""
+        while True:
+            try:
+                await self._fold(self.snapshot.seq or None)
+            except QuarterdeckError as error:
+                self.lost = str(error)
+            else:
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    async def _fold(self, after: int | None) -> None:
+        count = 0
+        async for event in self.link.events(after):
+            self.lost = ""
+            self.snapshot = fold(self.snapshot, event)
+            self.history = self.history.plus(event)
+            count += 1
+            if count % BATCH == 0:
+                await asyncio.sleep(0)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Remember when a key went down: before it waited for its turn."""
+        if isinstance(event, events.Key):
+            self.key_at = self.now() - max(0.0, time.monotonic() - event.time)
+        await super().on_event(event)
+
+    async def action_act(self, name: str) -> None:
+        """A key of the table."""
+        action = BY_NAME[name]
+        if action.asks is not None:
+            await self._ask(action, self.key_at)
+        else:
+            getattr(self, f"_{name.rstrip('0123456789').rstrip('_')}")(name)
+
+    async def _ask(self, action: Action, at: float) -> None:
+        """Ask the link; in production a step forward asks for the environment's name first."""
+        view = self.view
+        release = view.release
+        if view.read_only or view.name is None:
+            self.say(refused(action, view) or "")
+            return
+        command = action.asks(view, at) if action.asks else None
+        if command is None:
+            return
+        if action.forward and release is not None and release.production and refused(action, view) is None:
+            self._confirm(
+                action, command, release.environment, f"{action.foot(view) if action.foot else ''} · {label(release)}"
+            )
+            return
+        await self.do(command)
+
+    def _confirm(self, action: Action, command: commands.Command, environment: str, what: str) -> None:
+        from tui.widgets.confirm import Confirm  # noqa: PLC0415
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(self.do(command))
+            else:
+                self.say("nothing was done")
+
+        self.push_screen(Confirm(environment, f"{what}: {action.words}"), answered)
+
+    async def do(self, command: commands.Command) -> None:
+        """Ask for something; a refusal is a line on the screen."""
+        try:
+            await self.link.do(command)
+        except QuarterdeckError as error:
+            self.say(str(error))
+
+    def say(self, text: str) -> None:
+        """One line in the footer, for a while."""
+        self.deck.query_one(Keys).say(text, self.now() + MESSAGE_S)
+
+    # What the keys of the screen do; each is named after its action.
+
+    def _logs(self, _: str) -> None:
+        pane = self.deck.chosen
+        if isinstance(pane, Traffic) and (replica := pane.chosen()) is not None and self.view.name:
+            self.deck.read_log(replica.name)
+            if not self.read_only:
+                self.run_worker(self.do(commands.Tail(self.view.name, replica.name)))
+            return
+        stage = self.deck.query_one(Stages).chosen()
+        self.deck.read_log(stage.name if stage else "")
+
+    def _maximise(self, _: str) -> None:
+        self.deck.maximise()
+
+    def _why(self, _: str) -> None:
+        from tui.screens.sheet import Sheet  # noqa: PLC0415
+
+        pane = self.deck.chosen
+        self.push_screen(Sheet(f"why · {pane.name_of(self.view)}", pane.why(self.view)))
+
+    def _filter(self, _: str) -> None:
+        self.deck.filter()
+
+    def _chart(self, _: str) -> None:
+        from tui.widgets.load import Load  # noqa: PLC0415
+
+        self.deck.query_one(Load).turn()
+
+    def _endpoint_before(self, _: str) -> None:
+        self._switch(-1)
+
+    def _endpoint_after(self, _: str) -> None:
+        self._switch(1)
+
+    def _switch(self, by: int) -> None:
+        names = sorted(self.snapshot.endpoints)
+        if len(names) < 2:
+            self.say("there is only one endpoint here")
+            return
+        at = names.index(self.view.name) if self.view.name in names else 0
+        self.wanted = names[(at + by) % len(names)]
+
+    def _pane(self, name: str) -> None:
+        self.deck.to_pane(name[-1])
+
+    def _palette(self, _: str) -> None:
+        self.action_command_palette()
+
+    def _help(self, _: str) -> None:
+        from tui.screens.sheet import Sheet, keys  # noqa: PLC0415
+
+        self.push_screen(Sheet("keys", keys()))
+
+    def _leave(self, _: str) -> None:
+        view = self.view
+        going = view.release is not None and view.release.live
+        after = "; the release goes on where it is driven, 'quarterdeck' shows it again" if going else ""
+        self.exit(message=f"{view.name}: traffic flows on{after}" if view.name else None)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """The same table as a palette of commands, with the endpoints and the themes."""
+        for action in ACTIONS:
+            if action.name != "palette":
+                yield SystemCommand(
+                    action.words, f"key {action.key}", lambda n=action.name: self.run_worker(self.action_act(n))
+                )
+        for name in sorted(self.snapshot.endpoints):
+            yield SystemCommand(f"endpoint {name}", "show it", lambda n=name: setattr(self, "wanted", n))
+        for name in theme.names():
+            yield SystemCommand(f"theme {name}", "other colours", lambda n=name: self.dress(n))
+
+    def dress(self, name: str) -> None:
+        """Another theme."""
+        self.palette = theme.load(name)
+        self.theme = f"deck-{name}"
+        self.deck.dress(self.palette)
+
+    def show_key(self, key: str, words: str) -> None:
+        """Show a key that is pressed for somebody, and what for."""
+        for caption in self.deck.query(Caption):
+            caption.key, caption.words = key, words
+
+    async def press(self, key: str, words: str) -> None:
+        """Press a key as a person would, and show it."""
+        self.show_key(key, words)
+        self.simulate_key(key)

@@ -1,0 +1,84 @@
+"""Figures as people read them. Absence is a dash; a width is kept by whoever sets the column."""
+
+import time
+
+from core.gates import Gate
+
+NOTHING = "–"
+
+
+def clock(at: float) -> str:
+    """A moment as local time: `14:02:31`."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def span(seconds: float) -> str:
+    """A stretch of time on a clock: `0:41`, `1:02:03`."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def took(seconds: float) -> str:
+    """How long a stage took: `12.1 s`, or on a clock from 100 s on."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < 99.95 else span(seconds)
+
+
+def about(seconds: float) -> str:
+    """A stretch of time in its largest unit: `24 h`, `5 min`, `12 s`."""
+    if seconds >= 2 * 86400:
+        return f"{seconds / 86400:.0f} d"
+    if seconds >= 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{max(0.0, seconds):.0f} s"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share that is given in percent."""
+    return NOTHING if value is None else f"{value:.{digits}f} %"
+
+
+def whole(value: float | None) -> str:
+    """A figure without a fraction: `412`, `12.3k` from 10,000 on."""
+    if value is None:
+        return NOTHING
+    return f"{value:.0f}" if abs(value) < 9999.5 else f"{value / 1000:.1f}k"
+
+
+def ms(value: float | None) -> str:
+    """Milliseconds without their unit: two digits at least where it is quick."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}" if value < 9.95 else whole(value)
+
+
+METRIC_NAMES = {"failed_percent": "errors", "success_percent": "success"}
+SIGNS = {">=": "≥", "<=": "≤"}
+
+
+def gate_name(gate: Gate) -> str:
+    """As the gates pane calls it: `p95 : live`."""
+    name = METRIC_NAMES.get(gate.metric, gate.metric.removesuffix("_ms").removesuffix("_percent").replace("_", " "))
+    return f"{name} : {gate.against}" if gate.against else name
+
+
+def gate_value(gate: Gate, value: float | None) -> str:
+    """What a gate measured, in its unit."""
+    if value is None:
+        return NOTHING
+    if gate.against:
+        return f"{value:+.0f} %" if abs(value) >= 9.95 else f"{value:+.1f} %"
+    if gate.metric.endswith("_percent"):
+        return percent(value)
+    if gate.metric.endswith("_ms"):
+        return f"{ms(value)} ms"
+    return f"{value:.3f}" if abs(value) < 10 else whole(value)
+
+
+def gate_limit(gate: Gate) -> str:
+    """The limit of a gate: `< 5 %`."""
+    sign = SIGNS.get(gate.op, gate.op)
+    if gate.against:
+        return f"{sign} {gate.limit:+g} %"
+    return f"{sign} {gate.limit:g}{' %' if gate.metric.endswith('_percent') else ''}"

@@ -1,0 +1,38 @@
+"""How the panes share the screen. Pure: cells in, cells out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FOLDED = ("stages", "gates", "scaling", "log")
+"""What is only a line or two where there is little room."""
+ENDPOINT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The cells of each pane. `left` is the left column's width, 0 where all stand in one column."""
+
+    narrow: bool
+    left: int
+    heights: Mapping[str, int]
+
+
+def share(width: int, height: int, stages: int) -> Room:
+    """The room of each pane on a screen of so many cells, top line and footer not counted."""
+    return _narrow(height) if width < 100 or height < 28 else _wide(width, height, stages)
+
+
+def _narrow(height: int) -> Room:
+    fixed = {"stages": 1, "gates": 1, "traffic": ENDPOINT, "scaling": 1, "log": 2}
+    return Room(True, 0, {**fixed, "load": max(3, height - sum(fixed.values()))})
+
+
+def _wide(width: int, height: int, stages: int) -> Room:
+    first = max(6, min(stages + 2, height - 10))
+    # With much room the endpoint lists its replicas.
+    endpoint = ENDPOINT if height < 46 else ENDPOINT + 10
+    rest = height - endpoint
+    scaling = max(6, round(rest * 0.27))
+    log = max(5, round(rest * 0.23))
+    heights = {"stages": first, "gates": height - first, "traffic": endpoint, "scaling": scaling, "log": log}
+    return Room(False, 34 if width < 150 else 46, {**heights, "load": rest - scaling - log})

@@ -1,0 +1,47 @@
+"""A sheet over the deck: the keys, or why something was decided. Any key takes it away."""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.actions import ACTIONS, GROUPS
+
+
+class Sheet(ModalScreen[None]):
+    """Lines of text with a title."""
+
+    def __init__(self, title: str, lines: Sequence[str]) -> None:
+        super().__init__()
+        self.heading = title
+        self.said = tuple(lines)
+
+    def compose(self) -> ComposeResult:
+        """The lines, to be scrolled where there are many."""
+        with VerticalScroll(id="sheet") as sheet:
+            sheet.border_title = Content(self.heading)
+            sheet.border_subtitle = "any key closes"
+            yield Static("\n".join(self.said), markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """Arrows scroll; any other key closes."""
+        if event.key not in ("up", "down", "pageup", "pagedown", "home", "end"):
+            event.stop()
+            event.prevent_default()
+            self.dismiss(None)
+
+    def on_click(self) -> None:
+        """A click closes it too."""
+        self.dismiss(None)
+
+
+def keys() -> list[str]:
+    """All keys with what they do, by group."""
+    lines: list[str] = []
+    for group, heading in GROUPS.items():
+        lines += [heading, *(f"  {a.key:<10}{a.words}" for a in ACTIONS if a.group == group), ""]
+    return [*lines, "tab, arrows  the next pane; the cursor in it", "escape       back to all panes"]

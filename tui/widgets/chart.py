@@ -1,0 +1,189 @@
+"""Charts: curves over time in the theme's colours, from plotext's cells. The one place that knows plotext.
+
+A chart is kept until the data it was made of, or its size, is another.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.snapshot import Mark, MarkKind
+from tui import format as as_text
+from tui.reading import slot_role
+from tui.widgets.lines import Line, Piece, right
+
+GUTTER = 6
+"""Cells for the figures at the left of every chart, so that all charts share one time axis."""
+MARK = {MarkKind.SCALED: "┆", MarkKind.TRAFFIC: "╏", MarkKind.DIED: "╳", MarkKind.USERS: "┊"}
+_COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
+_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A line of a chart: times in seconds since the epoch, and values."""
+
+    role: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The stretch of time that all charts show, in seconds since the epoch."""
+
+    start: float
+    end: float
+
+    def column(self, at: float, cells: int) -> int | None:
+        """The cell of a moment; None outside."""
+        if not self.start <= at <= self.end or cells < 1:
+            return None
+        return min(cells - 1, int((at - self.start) / (self.end - self.start) * cells))
+
+
+def axis(end: float, cells: int) -> Axis:
+    """Three minutes up to the newest sample; six where there is room."""
+    return Axis(end - (360.0 if cells >= 120 else 180.0), end)
+
+
+def ceiling(value: float) -> float:
+    """A round figure above, of few, so that the scale seldom changes."""
+    if value <= 0:
+        return 1.0
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next(step * unit for step in _STEPS if step * unit >= value * 0.999)
+
+
+def mark_role(mark: Mark) -> str:
+    """The role of a mark: its slot's own where traffic moved to one."""
+    if mark.kind is MarkKind.TRAFFIC and mark.slot:
+        return slot_role(mark.slot)
+    return f"mark.{mark.kind.value}"
+
+
+class Chart:
+    """One chart, drawn again only when it must be."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._size = (0, 0, 0.0, 0.0)
+        self._lines: list[Line] = []
+        self.drawn = 0
+
+    def lines(
+        self, key: tuple[object, ...], curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], size: tuple[int, int]
+    ) -> list[Line]:
+        """The chart in `size` cells, figures at the left included; `key` holds what it is made of."""
+        width, height = size
+        whole = (width, height, over.start, over.end)
+        same = len(key) == len(self._key) and all(one is two for one, two in zip(key, self._key, strict=True))
+        if not same or whole != self._size:
+            self._key, self._size = key, whole
+            self._lines = _drawn(curves, over, marks, width, height)
+            self.drawn += 1
+        return self._lines
+
+    def forget(self) -> None:
+        """Draw again at the next chance."""
+        self._key = ()
+
+
+def _drawn(curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], width: int, height: int) -> list[Line]:
+    room = width - GUTTER
+    if room < 8 or height < 1:
+        return [() for _ in range(max(0, height))]
+    top = ceiling(max((max(curve.ys) for curve in curves if curve.ys), default=0.0))
+    rows = _cells([curve for curve in curves if curve.xs], over, top, room, height)
+    for mark in marks:
+        column = over.column(mark.at, room)
+        for row in rows if column is not None else ():
+            if row[column][0] == " ":  # type: ignore[index]
+                row[column] = (MARK[mark.kind], mark_role(mark))  # type: ignore[index]
+    labels = {0: as_text.whole(top) if top >= 10 else f"{top:g}"}
+    if height >= 5:
+        labels[height // 2] = as_text.whole(top / 2) if top >= 10 else f"{top / 2:g}"
+    if height >= 2:
+        labels[height - 1] = "0"
+    gutter = [right(labels.get(at, ""), GUTTER - 1) + " " for at in range(height)]
+    return [((gutter[at], "dim"), *_joined(row)) for at, row in enumerate(rows)]
+
+
+def _joined(row: Sequence[Piece]) -> Line:
+    """Neighbours of one role as one piece."""
+    pieces: list[Piece] = []
+    for text, role in row:
+        if pieces and (pieces[-1][1] == role or text == " "):
+            pieces[-1] = (pieces[-1][0] + text, pieces[-1][1])
+        else:
+            pieces.append((text, role))
+    return tuple(pieces)
+
+
+def _plotext() -> Any:
+    # Not at import: it takes 0.2 s, and the first paint needs no chart.
+    import plotext  # noqa: PLC0415
+
+    plotext.terminal.limit(False, False)
+    return plotext
+
+
+def _cells(curves: Sequence[Curve], over: Axis, top: float, width: int, height: int) -> list[list[Piece]]:
+    if not curves:
+        return [[(" ", "text")] * width for _ in range(height)]
+    plotext = _plotext()
+    figure = plotext.figure.clear()
+    figure.plot_size(width, height)
+    figure.axes(False)
+    for name in ("x", "y"):
+        figure.ruler(name).frequency(0)
+    figure.ruler("x").lim(over.start, over.end)
+    figure.ruler("y").lim(0, top)
+    for number, curve in enumerate(curves):
+        # The colour is the curve's number: what it looks like is the theme's matter.
+        pen = plotext.marker("braille", pixel=plotext.pixel((0, 0, number)))
+        figure.draw(figure.signal(curve.xs, curve.ys, marker=pen).lines(True))
+    return [_row(text, curves, width) for text in figure.build().string().split("\n")[:height]]
+
+
+def _row(text: str, curves: Sequence[Curve], width: int) -> list[Piece]:
+    """One line of plotext's output, its colours turned back into curves."""
+    row: list[Piece] = []
+    role = "text"
+    pieces = _COLOUR.split(text)
+    for at, piece in enumerate(pieces):
+        if at % 2 == 0:
+            row += [(char, role) for char in piece]
+        elif piece.startswith("38;2;"):
+            number = int(piece.split(";")[4])
+            role = curves[number].role if number < len(curves) else "text"
+    return [*row[:width], *([(" ", "text")] * (width - len(row)))]
+
+
+def times(over: Axis, width: int) -> Line:
+    """The figures under the lowest chart: minutes before now."""
+    room = width - GUTTER
+    cells = [" "] * room
+    step = 60
+    count = int((over.end - over.start) / step)
+    for back in range(count, 0, -1):
+        text = f"-{as_text.span(back * step)}"
+        column = over.column(over.end - back * step, room) or 0
+        if column + len(text) < room - 4:
+            cells[column : column + len(text)] = list(text)
+    cells[room - 3 :] = list("now")
+    return ((" " * GUTTER, "text"), ("".join(cells), "dim"))
+
+
+def legend(marks: Sequence[Mark], over: Axis) -> Line:
+    """What the lines through the charts mean, the newest of each kind."""
+    newest = {
+        (mark.kind, mark.text if mark.kind is MarkKind.TRAFFIC else ""): mark for mark in marks if mark.at >= over.start
+    }
+    line: Line = ((" " * GUTTER, "text"),)
+    for mark in sorted(newest.values(), key=lambda mark: mark.at)[-4:]:
+        text = mark.text if mark.kind is not MarkKind.SCALED else f"scaled {mark.slot or ''} {mark.text}"
+        line = (*line, (MARK[mark.kind], mark_role(mark)), (f" {text[:34]}   ", "dim"))
+    return line

@@ -1,0 +1,177 @@
+"""Pane 5: what the gates say, what comes next, and the question when there is one."""
+
+from core.gates import Gate, Outcome, Verdict
+from core.plan import Ask, Hold, Retire, Shift, title
+from core.snapshot import Release, State, Status, StepState
+from tui import format as as_text
+from tui.reading import back_to
+from tui.view import View
+from tui.widgets.lines import Line, apart, cut, left, right, wrapped
+from tui.widgets.pane import Pane
+
+SIGNS = {
+    Outcome.PASS: ("✔", "good", "text"),
+    Outcome.FAIL: ("✖", "fails", "fails"),
+    Outcome.INCONCLUSIVE: ("?", "waits", "waits"),
+    Outcome.ERROR: ("!", "fails", "fails"),
+}
+VALUE, LIMIT = 8, 9
+
+
+def watched(release: Release) -> StepState | None:
+    """The step whose gates matter now: the one that runs, or the last that was judged."""
+    current = release.current
+    if current is not None and current.verdicts:
+        return current
+    judged = [step for step in release.steps if step.verdicts]
+    if current is not None and isinstance(current.step, Hold) and release.state is State.RUNNING:
+        return current
+    return judged[-1] if judged else None
+
+
+def place(release: Release, step: StepState) -> str:
+    """Where these gates stand: `at 10 %`, or `of the model`."""
+    if not isinstance(step.step, Hold):
+        return f"of {title(step.step)}" if title(step.step) != "gate" else "of the model"
+    before = release.steps[: release.steps.index(step)]
+    shifts = [s.step.percent for s in before if isinstance(s.step, Shift)]
+    return f"at {shifts[-1]:g} %" if shifts else ""
+
+
+class Gates(Pane):
+    """The gates of the hold that runs, or of the last that did."""
+
+    NUMBER = "5"
+    TICKS = True
+
+    def parts(self, view: View) -> tuple[object, ...]:
+        """The release is all it shows."""
+        return (view.release,)
+
+    def name_of(self, view: View) -> str:
+        """With where the gates stand."""
+        step = watched(view.release) if view.release else None
+        return f"gates {place(view.release, step)}" if view.release and step else "gates"
+
+    def note_of(self, view: View) -> str:
+        """How long the hold has to go."""
+        step = view.release.current if view.release and view.release.state is State.RUNNING else None
+        if step is None or not isinstance(step.step, Hold) or step.started_at is None:
+            return ""
+        gone = view.now - step.started_at
+        if gone > step.step.seconds:
+            return f"held {as_text.span(gone)} of {as_text.span(step.step.seconds)}"
+        return f"{as_text.span(step.step.seconds - gone)} of {as_text.span(step.step.seconds)} left"
+
+    def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
+        """A line a gate, then what follows from them."""
+        release = view.release
+        if release is None:
+            return [] if self.folded else [(("gates judge a release", "dim"),), (("while its traffic grows", "dim"),)]
+        step = watched(release)
+        if self.folded:
+            return [_folded(release, step, view, width)]
+        asked = _question(release, view, width)
+        rows = [*asked, *([()] if asked else [])]
+        if step is None:
+            return [*rows, *_planned(release, width)]
+        known = {verdict.gate: verdict for verdict in step.verdicts}
+        gates = step.step.gates if isinstance(step.step, Hold) else tuple(known)
+        for gate in gates:
+            rows.append(row(gate, known.get(gate), width))
+            if self.full and gate in known:
+                rows.append((("  " + cut(known[gate].why, width - 2), "dim"),))
+        return [*rows, (), *_then(release)]
+
+    def why(self, view: View) -> list[str]:
+        """Each verdict in words."""
+        step = watched(view.release) if view.release else None
+        if step is None or not step.verdicts:
+            return ["no gate has judged yet"]
+        return [
+            f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {v.why}{' (only shown)' if v.gate.dry_run else ''}"
+            for v in step.verdicts
+        ]
+
+
+def row(gate: Gate, verdict: Verdict | None, width: int) -> Line:
+    """A gate: its sign, its name, what was measured, and its limit."""
+    name_room = max(4, width - 2 - VALUE - LIMIT - 1)
+    name = left(as_text.gate_name(gate), name_room)
+    limit = right(as_text.gate_limit(gate), LIMIT)
+    if verdict is None:
+        return (("◦ ", "dim"), (name, "dim"), (right("", VALUE + 1), "dim"), (limit, "dim"))
+    sign, role, value_role = SIGNS[verdict.outcome]
+    if gate.dry_run and verdict.outcome is not Outcome.PASS:
+        role = value_role = "dim"
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        seen, _, of = verdict.why.partition(" of ")
+        short = of.split(" ", maxsplit=1)[0]
+        if seen.isdigit() and short.isdigit():
+            value, limit = f"{as_text.whole(float(seen))} rq", right(f"of {as_text.whole(float(short))}", LIMIT)
+        else:
+            value = as_text.NOTHING
+    else:
+        value = as_text.gate_value(gate, verdict.value)
+    return ((f"{sign} ", role), (name, "text"), (right(value, VALUE + 1), value_role), (limit, "dim"))
+
+
+def _question(release: Release, view: View, width: int) -> list[Line]:
+    step = release.current
+    if step is None or step.question is None or step.answer is not None or release.state is not State.RUNNING:
+        return []
+    until = step.question.until
+    left_s = as_text.span(until - view.now)
+    return [
+        *wrapped(f"? {step.question.question}", width, "moves"),
+        (("n", "key"), (" yes   ", "text"), ("a", "key"), (" no, abort", "text")),
+        ((f"until {as_text.clock(until)}, ", "dim"), (left_s, "strong"), (" left; else it aborts", "dim")),
+    ]
+
+
+def _planned(release: Release, width: int) -> list[Line]:
+    hold = next((step.step for step in release.steps if isinstance(step.step, Hold)), None)
+    if hold is None:
+        return [(("this plan has no gates", "dim"),)]
+    return [(("will hold while traffic grows", "dim"),), *(row(gate, None, width) for gate in hold.gates)]
+
+
+def _then(release: Release) -> list[Line]:
+    if release.state is not State.RUNNING:
+        return []
+    rest = [step.step for step in release.steps[release.index + 1 :]]
+    shift = next((step for step in rest if isinstance(step, Shift | Ask | Retire)), None)
+    rows: list[Line] = []
+    if isinstance(shift, Shift):
+        by = "when you say so (n)" if release.step_by_step else "when all hold"
+        rows.append((("then ", "dim"), (f"{shift.percent:g} %", "moves"), (f" {by}", "dim")))
+    elif isinstance(release.current and release.current.step, Hold):
+        rows.append((("then ", "dim"), ("it is released", "text"), (" when all hold", "dim")))
+    failing = "armed " if release.old_version else ""
+    if failing and isinstance(release.current and release.current.step, Hold):
+        rows.append((("armed ", "dim"), ("any gate fails", "text"), (" → ", "dim"), (back_to(release), "strong")))
+    return rows
+
+
+def _folded(release: Release, step: StepState | None, view: View, width: int) -> Line:
+    """All gates in a line; the question instead when there is one."""
+    current = release.current
+    if current is not None and current.question is not None and current.answer is None and release.live:
+        left_s = as_text.span(current.question.until - view.now)
+        return apart(
+            ((f"? {current.question.question}", "moves"),), (("n", "key"), (f" yes · {left_s}", "text")), width
+        )
+    if step is None or not step.verdicts:
+        return (("gates ", "dim"), ("nothing judged yet", "dim"))
+    line: Line = (("gates ", "dim"),)
+    for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE):
+        found = [v for v in step.verdicts if v.outcome is outcome]
+        if not found:
+            continue
+        sign, role, _ = SIGNS[outcome]
+        names = "" if outcome is Outcome.PASS else " " + ", ".join(as_text.gate_name(v.gate) for v in found)
+        line = (*line, (f"{sign}{len(found)}", role), (f"{names}  ", "text"))
+    end: Line = ((place(release, step), "dim"),)
+    if step.status is Status.RUNNING and isinstance(step.step, Hold) and step.started_at is not None:
+        end = ((as_text.span(max(0, step.step.seconds - (view.now - step.started_at))) + " left ", "strong"), *end)
+    return apart(line, end, width)

@@ -1,0 +1,224 @@
+"""Pane 1: the stages of a release. All shifts and holds make one line, for they are one movement."""
+
+from dataclasses import dataclass
+
+from core.plan import Ask, Hold, Load, Retire, Shift, Step, Summarise, title
+from core.snapshot import Release, Status, StepState
+from tui import format as as_text
+from tui.reading import label
+from tui.view import View
+from tui.widgets.lines import Line, apart, bar, cut, left, right
+from tui.widgets.pane import Pane
+
+GLYPHS = {
+    Status.DONE: ("✔", "good"),
+    Status.RUNNING: ("▶", "moves"),
+    Status.WAITING: ("◦", "dim"),
+    Status.FAILED: ("✖", "fails"),
+    Status.INTERRUPTED: ("‖", "waits"),
+}
+NAME, TIME = 10, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A line of the list: a step, or the steps that belong together."""
+
+    name: str
+    steps: tuple[StepState, ...]
+
+    @property
+    def status(self) -> Status:
+        """How far the stage is; of several steps, what matters most."""
+        has = {step.status for step in self.steps}
+        for status in (Status.FAILED, Status.INTERRUPTED, Status.RUNNING):
+            if status in has:
+                return status
+        if has == {Status.DONE}:
+            return Status.DONE
+        return Status.RUNNING if Status.DONE in has else Status.WAITING
+
+    def took(self, now: float) -> float | None:
+        """Seconds from its first start to its end, or to now while it runs."""
+        begun = [step.started_at for step in self.steps if step.started_at is not None]
+        if not begun:
+            return None
+        ended = [step.ended_at for step in self.steps]
+        over = max((at for at in ended if at is not None), default=now)
+        return (over if self.status in (Status.DONE, Status.FAILED) else now) - min(begun)
+
+
+def stages(release: Release) -> list[Stage]:
+    """The stages of a release in order."""
+    found: list[Stage] = []
+    for step in release.steps:
+        name = _name(step.step)
+        if found and name == "traffic" == found[-1].name:
+            found[-1] = Stage(name, (*found[-1].steps, step))
+        else:
+            found.append(Stage(name, (step,)))
+    return found
+
+
+def _name(step: Step) -> str:
+    match step:
+        case Shift() | Hold() | Ask():
+            return "traffic"
+        case Summarise():
+            return "summary"
+        case _:
+            return title(step)
+
+
+def glyph(stage: Stage, release: Release) -> tuple[str, str]:
+    """A stage's sign and its role; one that is held back by a person is paused."""
+    if stage.status is Status.RUNNING and release.paused:
+        return "‖", "moves"
+    if stage.status is Status.RUNNING and not release.live:
+        return "‖", "dim"
+    return GLYPHS[stage.status]
+
+
+class Stages(Pane):
+    """The list of stages, with a cursor for `l` and `y`."""
+
+    NUMBER = "1"
+    TICKS = True
+
+    def parts(self, view: View) -> tuple[object, ...]:
+        """The release is all it shows."""
+        return (view.release,)
+
+    def note_of(self, view: View) -> str:
+        """The strategy and how long it takes so far."""
+        release = view.release
+        if release is None:
+            return ""
+        if release.live:
+            return f"{release.plan.strategy} · {as_text.span(view.now - release.began_at)} so far"
+        over = release.ended_at or release.began_at
+        word = release.outcome.value if release.outcome else "over"
+        return f"{release.plan.strategy} · {word} in {as_text.span(over - release.began_at)}"
+
+    def lines(self, view: View, width: int, height: int) -> list[Line]:
+        """One line a stage; where there is no room, those around what runs."""
+        release = view.release
+        if release is None:
+            return self._empty()
+        found = stages(release)
+        if self.folded:
+            return [_folded(found, release, width)]
+        rows = [self._row(stage, release, view, width, at) for at, stage in enumerate(found)]
+        if self.full:
+            return [row for at, row in enumerate(rows) for row in (row, *_said(found[at], width))]
+        if len(rows) > height > 0:
+            first = min(max(0, self._at(found) - height // 2), len(rows) - height)
+            rows = rows[first : first + height]
+        return rows
+
+    def _empty(self) -> list[Line]:
+        if self.folded:
+            return [(("◦ ", "dim"), ("no release yet: ", "dim"), ("quarterdeck release", "text"))]
+        return [(("no release yet", "dim"),), (), (("begin one with", "dim"),), (("quarterdeck release", "strong"),)]
+
+    def _at(self, found: list[Stage]) -> int:
+        going = (Status.RUNNING, Status.FAILED, Status.INTERRUPTED)
+        return next((at for at, stage in enumerate(found) if stage.status in going), len(found) - 1)
+
+    def chosen(self) -> Stage | None:
+        """The stage under the cursor, or else the one that runs."""
+        release = self.view.release if self.view else None
+        if release is None:
+            return None
+        found = stages(release)
+        at = self._at(found) if self.cursor is None else min(self.cursor, len(found) - 1)
+        return found[at]
+
+    def move(self, by: int) -> None:
+        """The cursor up or down."""
+        release = self.view.release if self.view else None
+        if release is None or self.view is None:
+            return
+        found = stages(release)
+        at = self._at(found) if self.cursor is None else self.cursor
+        self.cursor = min(max(0, at + by), len(found) - 1)
+        self.look(self.view)
+
+    def why(self, view: View) -> list[str]:
+        """Why the release or the stage under the cursor is where it is."""
+        release, stage = view.release, self.chosen()
+        if release is None or stage is None:
+            return ["no release yet"]
+        ended = [f"{label(release)} {release.outcome.value}: {release.why}"] if release.outcome and release.why else []
+        said = [f"{stage.name}: {text}" for step in stage.steps for text in (step.why, step.text) if text]
+        return [*ended, *said] or [f"{stage.name}: {stage.status.value}, nothing to explain"]
+
+    def _row(self, stage: Stage, release: Release, view: View, width: int, at: int) -> Line:
+        sign, role = glyph(stage, release)
+        running = stage.status is Status.RUNNING and release.live
+        name = _called(stage, release)
+        name_role = "moves" if running else "dim" if stage.status is Status.WAITING else "text"
+        room = max(0, width - 2 - NAME - 1 - TIME)
+        here = self.cursor == at and self.has_focus
+        mark = ("▸", "key") if here else (" ", "text")
+        head: Line = ((sign, role), mark, (left(name, NAME), name_role), (" ", "text"))
+        if stage.name == "traffic" and stage.status is not Status.WAITING:
+            percent = right(f"{release.reached:g} %", TIME)
+            return (*head, *bar(release.reached / 100, room, "bar.moves"), (percent, "strong"))
+        seconds = stage.took(view.now)
+        time = "" if seconds is None else as_text.took(seconds)
+        return (*head, (left(_figure(stage, release), room), "dim"), (right(time, TIME), "dim"))
+
+
+def _called(stage: Stage, release: Release) -> str:
+    if stage.name == "retire" and release.old_version is not None:
+        return f"retire {release.old_version.label}"
+    return stage.name
+
+
+def _figure(stage: Stage, release: Release) -> str:
+    step = stage.steps[-1]
+    if step.status is Status.FAILED:
+        return step.why
+    if step.figure or step.text:
+        return step.figure or step.text
+    if step.fraction is not None and step.status is Status.RUNNING:
+        return as_text.percent(100 * step.fraction, 0)
+    match step.step:
+        case Load(profile=profile):
+            return f"{profile.users} × {as_text.about(profile.duration_s or 0)}"
+        case Retire(after_s=after) if release.old is not None:
+            return f"in {as_text.about(after)}" if after else "at once"
+        case _:
+            return ""
+
+
+def _said(stage: Stage, width: int) -> list[Line]:
+    """What a stage said of itself, under it, where there is room for it."""
+    said: list[Line] = []
+    for step in stage.steps:
+        if step.why:
+            said.append((("   " + cut(step.why, width - 3), "fails"),))
+        figures = " · ".join(f"{name} {_short(value)}" for name, value in step.figures.items())
+        if figures:
+            said.append((("   " + cut(figures, width - 3), "dim"),))
+    return said
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _folded(found: list[Stage], release: Release, width: int) -> Line:
+    """All stages in a line: `✔8  ▶ traffic 10 %  ◦3`."""
+    done = sum(stage.status is Status.DONE for stage in found)
+    waiting = sum(stage.status is Status.WAITING for stage in found)
+    line: Line = ((f"✔{done}  ", "good"),)
+    for stage in found:
+        if stage.status in (Status.DONE, Status.WAITING):
+            continue
+        sign, role = glyph(stage, release)
+        figure = f"{release.reached:g} %" if stage.name == "traffic" else _figure(stage, release)
+        line = (*line, (f"{sign} ", role), (stage.name, role), (f" {cut(figure, 24)}  ", "strong"))
+    end: Line = ((release.plan.strategy, "dim"),)
+    return apart((*line, (f"◦{waiting}", "dim")), end, width)
