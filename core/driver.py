@@ -15,7 +15,7 @@ from core.model import Noted, Observation, Sample, Scaled
 from core.plan import Hold, Shift
 from core.running import Running
 from core.site import Site
-from core.snapshot import Endpoint, Release, Snapshot, State
+from core.snapshot import Endpoint, LoadState, Release, Snapshot, State
 from core.targets.protocol import Target
 
 CALL_S = 30.0
@@ -70,6 +70,7 @@ class Driver:
                 group.create_task(self._chores(), name="chores")
                 if self.acts:
                     group.create_task(self._steer(), name="steer")
+                    group.create_task(self._supply(), name="load")
         except* QuarterdeckError as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -82,7 +83,7 @@ class Driver:
     async def _close(self) -> None:
         for task in self._tails.values():
             task.cancel()
-        await self._running.cancel()
+        await self._running.close()
         await self._loading.close()
         with contextlib.suppress(QuarterdeckError, TimeoutError):
             await asyncio.wait_for(self._target.close(), CALL_S)
@@ -160,10 +161,10 @@ class Driver:
 
     async def _steer(self) -> None:
         while True:
-            await self._loads()
             release = self._release
             if release is None or release.state is not State.RUNNING:
-                await self._running.cancel()
+                # Not waited for: the way back must not stand behind a load test that takes its time to end.
+                self._running.cancel()
             if release is None:
                 await self._desk.change(IDLE_S)
                 continue
@@ -251,14 +252,20 @@ class Driver:
 
     # Load, logs, and what is due
 
+    async def _supply(self) -> None:
+        """Load beside the release: starting and ending Locust takes seconds, and nothing waits for it."""
+        while True:
+            await self._loads()
+            await self._desk.change(IDLE_S)
+
     async def _loads(self) -> None:
         """Background load while traffic moves; load by hand when somebody asked for it."""
         release, endpoint = self._release, self._endpoint
         kind, load = self._loading.kind, endpoint.load
-        wanted = self.site.background is not None and release is not None and _moves(release)
-        if wanted and not kind and (load is None or not load.running) and self.site.background and release:
-            self._loading.start(self.site.background, "background", release.version)
-            await self._desk.change(0)
+        profile = self.site.background
+        wanted = release is not None and profile is not None and _moves(release)
+        if release is not None and profile is not None and _judged(release) and not kind and not _running(load):
+            self._loading.start(profile, "background", release.version)
         elif kind == "background" and not wanted:
             await self._loading.stop()
         elif load is not None and load.running and load.kind == "manual" and not kind:
@@ -295,12 +302,19 @@ class Driver:
                 await self._emit(ev.Logged(self.site.endpoint, source, str(error)))
 
 
-def _moves(release: Release) -> bool:
-    """Whether the release is between its first shift and its last hold, with something to judge."""
-    if release.state is not State.RUNNING:
-        return release.state is State.BACK
+def _running(load: LoadState | None) -> bool:
+    return load is not None and load.running
+
+
+def _judged(release: Release) -> bool:
+    """Whether the release is between its first shift and its last hold, with something to compare with."""
     kinds = [type(step) for step in release.plan.steps]
-    if Hold not in kinds or release.old is None:
+    if release.state is not State.RUNNING or Hold not in kinds or release.old is None:
         return False
     last_hold = len(kinds) - 1 - kinds[::-1].index(Hold)
     return kinds.index(Shift) <= release.index <= last_hold
+
+
+def _moves(release: Release) -> bool:
+    """Whether background load goes on: also on the way back, to show that no request failed."""
+    return release.state is State.BACK or _judged(release)

@@ -1,7 +1,6 @@
 """The step that computes right now: one task, which writes down how it goes and what came of it."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +18,7 @@ from core.targets.protocol import Target
 from core.work.job import Done, Line, Progress
 
 REALIAS_S = 60.0
+ENDING_S = 30.0
 REPORT_S = 60.0
 MOVES_A_SECOND = 4.0
 log = logging.getLogger("quarterdeck")
@@ -45,6 +45,7 @@ class Running:
         self._target = target
         self._loading = loading
         self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     def start(self, release: str, index: int) -> None:
         """Begin a step that computes."""
@@ -52,18 +53,29 @@ class Running:
         # Lost and JournalError end the driver by its own next word; here they are only taken note of.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def cancel(self) -> None:
-        """End what is under way, at once."""
+    def cancel(self) -> None:
+        """End what is under way, at once; what that takes is not waited for."""
         task, self._task = self._task, None
-        if task is None or task.done():
-            return
-        task.cancel()
+        if task is not None and not task.done():
+            task.cancel()
+            self._ending = asyncio.create_task(self._end(task), name="end the step")
+
+    async def _end(self, task: asyncio.Task[None]) -> None:
         await self._site.cancel_work()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task}, timeout=ENDING_S)
+
+    async def close(self) -> None:
+        """End what is under way and wait until it has."""
+        self.cancel()
+        await self._ended()
+
+    async def _ended(self) -> None:
+        if self._ending is not None:
+            await self._ending
 
     async def _run(self, release: str, index: int) -> None:
         try:
+            await self._ended()
             done = await self._step(self._desk.snapshot.releases[release], index)
         except (Lost, JournalError):
             raise
@@ -143,6 +155,7 @@ class Running:
         name = "restore" if back else "promote"
         done = next((s for s in release.steps if isinstance(s.step, Work) and s.step.name == "promote"), None)
         options = {**self._options(release, "promote"), "promoted": dict(done.result) if done else {}}
+        await self._ended()
         try:
             async with asyncio.timeout(REALIAS_S):
                 async for _ in self._site.work(release, name, options):
