@@ -1,4 +1,4 @@
-# ruff: noqa: I001, PLC0415, RUF012
+# ruff: noqa: I001, RUF012
 # mypy: ignore-errors
 """A locustfile as somebody else would have written it: it knows nothing of Quarterdeck."""
 
