@@ -1,32 +1,24 @@
 """How answers are written: their bytes and headers, with all that repeats written once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import orjson
 
-from scoring.model import Batch, Model, Prediction, label_text
+from scoring.model import Batch, Model, label_text
 
 Headers: TypeAlias = list[tuple[str, str]]
+Answer: TypeAlias = tuple[int, Headers, bytes]
+"""Status, headers and body, ready to be sent."""
 
 JSON = ("content-type", "application/json")
 CLOSE = ("connection", "close")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer over HTTP, ready to be sent."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
 def json(status: int, document: Mapping[str, Any], *more: tuple[str, str]) -> Answer:
     """A document as it is."""
-    return Answer(status, [JSON, *more], orjson.dumps(document))
+    return status, [JSON, *more], orjson.dumps(document)
 
 
 def error(status: int, text: str, *more: tuple[str, str]) -> Answer:
@@ -49,26 +41,31 @@ class Writer:
         names = {"model": model.about.algorithm, "version": version, "num_samples": 1}
         self._tail = b"," + orjson.dumps(names)[1:-1] + b',"took_ms":{"preparation":%.3f,"inference":%.3f}}'
 
-    def tail(self, batch: Batch) -> bytes:
-        """What the answers of one row end with, all over a batch."""
-        return self._tail % (batch.preparation_ms, batch.inference_ms)
+    def write(self, batch: Batch) -> list[Answer]:
+        """The answers of a batch, in the order of its requests."""
+        tail = self._tail % (batch.preparation_ms, batch.inference_ms)
+        classes, headers, heads = batch.classes, self._headers, self._heads
+        answers: list[Answer] = []
+        at = 0
+        for place, count in enumerate(batch.counts):
+            if count == 1 and place not in batch.probabilities:
+                one = classes[at]
+                answers.append((200, headers[one], heads[one] + tail))
+            elif count:
+                more = headers[classes[at]] if count == 1 else [JSON, self._version_header]
+                answers.append((200, more, orjson.dumps(self.document(batch, place))))
+            else:
+                refused = batch.refused[place]
+                answers.append(error(refused.status, str(refused), self._version_header))
+            at += count
+        return answers
 
-    def write(self, prediction: Prediction, batch: Batch, tail: bytes) -> Answer:
-        """One request's answer."""
-        if prediction.refused is not None:
-            return error(prediction.refused.status, str(prediction.refused), self._version_header)
-        classes = prediction.classes
-        if len(classes) == 1 and prediction.probabilities is None:
-            return Answer(200, self._headers[classes[0]], self._heads[classes[0]] + tail)
-        headers = self._headers[classes[0]] if len(classes) == 1 else [JSON, self._version_header]
-        return Answer(200, headers, orjson.dumps(self.document(prediction, batch)))
-
-    def document(self, prediction: Prediction, batch: Batch) -> dict[str, Any]:
-        """The whole answer as a document; `took_ms` is of the rows that were scored in the same call."""
-        return self._model.answer(prediction) | {
+    def document(self, batch: Batch, place: int) -> dict[str, Any]:
+        """One request's whole answer; `took_ms` is of all rows that were scored in the same call."""
+        return self._model.answer(batch, place) | {
             "model": self._model.about.algorithm,
             "version": self._version,
-            "num_samples": len(prediction.classes),
+            "num_samples": batch.counts[place],
             "took_ms": {"preparation": round(batch.preparation_ms, 3), "inference": round(batch.inference_ms, 3)},
         }
 

@@ -9,12 +9,10 @@ import sys
 import types
 from asyncio import AbstractEventLoop, Event
 from collections.abc import Generator
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
-from scoring import answers
-from scoring.answers import CLOSE, Answer, Writer, error
+from scoring.answers import CLOSE, Answer, Headers, Writer, error
 from scoring.metrics import Metrics
 from scoring.model import Model
 from scoring.pages import PROTECTED, Pages
@@ -22,14 +20,13 @@ from scoring.settings import Identity, Settings, State
 
 PREDICT = frozenset({"/predict", "/score"})
 DRAINING = "the service is draining: send it to another replica"
-WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
 STARTING = "the model is not ready yet: try again in a moment"
+WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
 
 
 class Scope(Protocol):
     """What RSGI says of a request."""
 
-    proto: str
     method: str
     path: str
     query_string: str
@@ -41,17 +38,18 @@ class Http(Protocol):
 
     async def __call__(self) -> bytes: ...
     def __aiter__(self) -> Any: ...
-    def response_bytes(self, status: int, headers: answers.Headers, body: bytes) -> None: ...
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
 
 
-@dataclass(slots=True)
-class Waiting:
-    """A prediction that was asked for in this turn of the loop."""
+class Turn:
+    """Predictions that were asked for in one turn of the loop; `answers` has none before they are scored."""
 
-    body: bytes
-    query_string: str
-    arrived_s: float
-    answer: Answer | None = None
+    __slots__ = ("answers", "arrived_s", "requests")
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[bytes, str]] = []
+        self.arrived_s: list[float] = []
+        self.answers: list[Answer] = []
 
 
 @types.coroutine
@@ -68,93 +66,93 @@ class App:
         self.in_flight = 0
         self.idle = Event()
         self.listening = Event()
-        self._model = model
-        self._settings = settings
-        self._writer = Writer(model, identity.version)
-        self._key = f"Bearer {settings.key}".encode() if settings.key else b""
-        self._waiting: list[Waiting] = []
         self.metrics = Metrics(model, identity)
+        self._model = model
+        self._limit = settings.max_body_bytes
+        self._key = f"Bearer {settings.key}".encode() if settings.key else b""
+        self._writer = Writer(model, identity.version)
         self._pages = Pages(model, identity, settings, self.metrics)
+        self._turn = Turn()
+        self._open = False
+
+    def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
+        """The server calls this just before it accepts; by the loop's next turn it does."""
+        loop.call_soon(self.listening.set)
 
     async def __rsgi__(self, scope: Scope, http: Http) -> None:
-        if scope.path in PREDICT and scope.method == "POST":
-            self.in_flight += 1
-            try:
-                await self._predict(scope, http)
-            finally:
-                self.in_flight -= 1
-                if not self.in_flight and self.state is State.DRAINING:
-                    self.idle.set()
-        else:
-            _send(http, self._page(scope))
-
-    async def _predict(self, scope: Scope, http: Http) -> None:
+        """Answer one request. One coroutine on purpose: each further one costs as much as reading the row."""
+        if scope.path not in PREDICT or scope.method != "POST":
+            http.response_bytes(*self._page(scope))
+            return
         arrived_s = perf_counter()
+        self.in_flight += 1
         try:
-            body = await self._body(scope, http)
-            if isinstance(body, Answer):
-                self.metrics.answered(body.status)
-                _send(http, body)
-                return
-            asked = Waiting(body, scope.query_string, arrived_s)
-            self._waiting.append(asked)
-            await _next_turn()
-            if asked.answer is None:
-                self._score()
-            if asked.answer is not None:
-                _send(http, asked.answer)
+            length = scope.headers.get("content-length")
+            fits = length is not None and int(length) <= self._limit
+            body = await (http() if fits else _read_up_to(http, self._limit))
+            answer = None if self._open and body is not None else self._refusal(scope, body)
+            if body is not None and answer is None:
+                turn = self._turn
+                place = len(turn.requests)
+                turn.requests.append((body, scope.query_string))
+                turn.arrived_s.append(arrived_s)
+                await _next_turn()
+                if not turn.answers:
+                    self._score(turn)
+                answer = turn.answers[place]
+            if answer is not None:
+                http.response_bytes(*answer)
         except Exception as failure:
-            _send(http, self._broken(failure))
+            http.response_bytes(*self._broken(failure))
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight and self.state is State.DRAINING:
+                self.idle.set()
 
-    async def _body(self, scope: Scope, http: Http) -> bytes | Answer:
-        """The request's body, or the answer that is due without it."""
-        headers = scope.headers
-        length = headers.get("content-length")
-        limit = self._settings.max_body_bytes
-        if length is None or int(length) > limit:
-            body = await _read_up_to(http, limit)
-        else:
-            body = await http()
+    def open(self) -> None:
+        """Take predictions from now on."""
+        self.state = State.READY
+        self._open = not self._key
+
+    def drain(self) -> None:
+        """Refuse new predictions; `idle` is set once those in flight are answered."""
+        self.state = State.DRAINING
+        self._open = False
+        if not self.in_flight:
+            self.idle.set()
+
+    def _refusal(self, scope: Scope, body: bytes | None) -> Answer | None:
+        """What to answer instead of a prediction, if anything."""
+        answer = None
         if self.state is not State.READY:
-            return error(503, DRAINING if self.state is State.DRAINING else STARTING, CLOSE)
-        if self._key and not self._may(headers.get("authorization")):
-            return error(401, WRONG_KEY)
-        if body is None:
-            return error(413, f"the body is larger than {limit} bytes: send fewer rows at a time", CLOSE)
-        return body
+            answer = error(503, DRAINING if self.state is State.DRAINING else STARTING, CLOSE)
+        elif self._key and not self._may(scope):
+            answer = error(401, WRONG_KEY)
+        elif body is None:
+            text = f"the body is larger than {self._limit} bytes: send fewer rows at a time"
+            answer = error(413, text, CLOSE)
+        if answer is not None:
+            self.metrics.answered(answer[0])
+        return answer
 
-    def _may(self, sent: str | None) -> bool:
-        return sent is not None and hmac.compare_digest(sent.encode(), self._key)
+    def _may(self, scope: Scope) -> bool:
+        sent: str = scope.headers.get("authorization") or ""
+        return hmac.compare_digest(sent.encode(), self._key)
 
-    def _score(self) -> None:
-        """Score all that waits, in one call."""
-        waiting, self._waiting = self._waiting, []
+    def _score(self, turn: Turn) -> None:
+        """Score all that arrived in a turn, in one call."""
+        self._turn = Turn()
         try:
-            self._answer(waiting)
+            batch = self._model.predict(turn.requests)
+            turn.answers = self._writer.write(batch)
+            self.metrics.scored(batch, turn.arrived_s, perf_counter())
         except Exception as failure:
-            for each in waiting:
-                each.answer = self._broken(failure)
-
-    def _answer(self, waiting: list[Waiting]) -> None:
-        metrics = self.metrics
-        batch = self._model.predict([(each.body, each.query_string) for each in waiting])
-        tail = self._writer.tail(batch)
-        now_s = perf_counter()
-        for each, prediction in zip(waiting, batch.predictions, strict=True):
-            each.answer = answer = self._writer.write(prediction, batch, tail)
-            metrics.answered(answer.status)
-            metrics.latency.observe(now_s - each.arrived_s)
-            metrics.unknown_categories += prediction.unknown_categories
-            for one in prediction.classes:
-                metrics.predictions[one] += 1
-        if batch.rows:
-            metrics.rows += batch.rows
-            metrics.batch.observe(batch.rows)
+            turn.answers = [self._broken(failure)] * len(turn.requests)
 
     def _page(self, scope: Scope) -> Answer:
         if scope.path in PREDICT:
             return error(405, f"{scope.path} takes POST, not {scope.method}", ("allow", "POST"))
-        if scope.path in PROTECTED and self._key and not self._may(scope.headers.get("authorization")):
+        if scope.path in PROTECTED and self._key and not self._may(scope):
             return error(401, WRONG_KEY)
         return self._pages.answer(scope.method, scope.path, self.state, self.in_flight)
 
@@ -163,16 +161,6 @@ class App:
         sys.stderr.write(f"a prediction failed: {type(failure).__name__}: {' '.join(str(failure).split())}\n")
         self.metrics.answered(500)
         return error(500, "the service failed on this request: its log says why")
-
-    def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
-        """The server calls this just before it accepts; by the loop's next turn it does."""
-        loop.call_soon(self.listening.set)
-
-    def drain(self) -> None:
-        """Refuse new predictions; `idle` is set once those in flight are answered."""
-        self.state = State.DRAINING
-        if not self.in_flight:
-            self.idle.set()
 
 
 async def _read_up_to(http: Http, limit: int) -> bytes | None:
@@ -186,7 +174,3 @@ async def _read_up_to(http: Http, limit: int) -> bytes | None:
         else:
             chunks.clear()
     return b"".join(chunks) if size <= limit else None
-
-
-def _send(http: Http, answer: Answer) -> None:
-    http.response_bytes(answer.status, answer.headers, answer.body)

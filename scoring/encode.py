@@ -4,7 +4,7 @@ import math
 import struct
 from array import array
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -12,8 +12,11 @@ from scoring.manifest import Field
 from scoring.payload import PayloadError, Row
 
 NAN = math.nan
-_ABSENT = object()
-_INFINITIES = (struct.pack("f", math.inf), struct.pack("f", -math.inf))
+FLOAT32_MAX = 3.4028235677973366e38
+SHOWN = 40
+"""So many characters of a wrong value stand in an error."""
+
+_INFINITY, _MINUS_INFINITY = struct.pack("f", math.inf), struct.pack("f", -math.inf)
 
 
 class Encoder:
@@ -30,68 +33,61 @@ class Encoder:
     def encode(self, rows: list[Row], matrix: "array[float]") -> int:
         """Append rows to the matrix and return how many categories in them are unknown.
 
-        `PayloadError` names the first value that does not fit, and leaves the matrix as it was.
+        Rows are used up. `PayloadError` names the first value that does not fit, and leaves the matrix as it was.
         """
         start = len(matrix)
         unknown = 0
-        try:
-            for index, row in enumerate(rows):
-                unknown += self._encode_row(index, row, matrix)
-            if _has_infinity(matrix, start):
-                self._refuse_infinity(rows, matrix, start)
-        except PayloadError:
-            del matrix[start:]
-            raise
+        for index, row in enumerate(rows):
+            try:
+                for place, codes in self._codes:
+                    value = row[place]
+                    code = codes.get(value)
+                    if code is None:
+                        code = self._rare(value, codes)
+                        unknown += code is NAN
+                    row[place] = code
+                # None is the usual reason to fail, and looking for it first is cheaper than failing.
+                matrix.extend([NAN if value is None else value for value in row] if None in row else row)
+            except (TypeError, OverflowError):
+                del matrix[start:]
+                self._refuse(index, row)
         return unknown
 
-    def _encode_row(self, index: int, row: Row, matrix: "array[float]") -> int:
-        unknown = 0
-        for place, codes in self._codes:
-            value = row[place]
-            code = codes.get(value, _ABSENT) if type(value) is str or value is None else _ABSENT
-            if code is _ABSENT:
-                code = self._rare(index, place, value, codes)
-                unknown += code is NAN
-            row[place] = code
-        try:
-            # None is the usual reason to fail, and looking for it first is cheaper than failing.
-            matrix.extend([NAN if value is None else value for value in row] if None in row else row)
-        except (TypeError, OverflowError):
-            self._refuse(index, row)
-        return unknown
-
-    def _rare(self, index: int, place: int, value: Any, codes: dict[Any, float]) -> float:
-        """The code of a category that is not a known text: numbers compare by their JSON text."""
-        if isinstance(value, list | dict):
-            raise PayloadError(422, f"row {index}: {self._fields[place].name} must be a text or null, not a container")
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        return codes.get(text, NAN)
-
-    def _refuse(self, index: int, row: Row) -> None:
-        for field, value in zip(self._fields, row, strict=True):
-            if value is not None and not isinstance(value, int | float):
-                shown = orjson.dumps(value).decode()
-                shown = shown if len(shown) <= 40 else f"{shown[:40]}…"
-                raise PayloadError(422, f"row {index}: {field.name} must be a number, true, false or null, not {shown}")
-            if isinstance(value, int):
-                self._refuse_large(index, field, value)
-
-    def _refuse_large(self, index: int, field: Field, value: float) -> None:
-        try:
-            fits = math.isfinite(array("f", [value])[0]) or math.isnan(value)
-        except OverflowError:
-            fits = False
-        if not fits:
-            raise PayloadError(422, f"row {index}: {field.name} is too large for a 32-bit float")
-
-    def _refuse_infinity(self, rows: list[Row], matrix: "array[float]", start: int) -> None:
-        for place in range(start, len(matrix)):
+    def infinite(self, matrix: "array[float]", start: int, rows: int) -> PayloadError | None:
+        """What to say of a number that was too large for float32 among `rows` rows from `start`; None without one."""
+        columns = len(self._fields)
+        for place in range(start, start + rows * columns):
             if math.isinf(matrix[place]):
-                index, column = divmod(place - start, len(self._fields))
-                self._refuse_large(index, self._fields[column], rows[index][column])
+                index, column = divmod(place - start, columns)
+                return _too_large(index, self._fields[column])
+        return None
+
+    def _rare(self, value: Any, codes: dict[Any, float]) -> float:
+        """The code of what is not a known text: numbers compare by their JSON text, and the rest is unknown."""
+        return NAN if isinstance(value, str) else codes.get(orjson.dumps(value).decode(), NAN)
+
+    def _refuse(self, index: int, row: Row) -> NoReturn:
+        """Say which value of a row does not fit."""
+        for field, value in zip(self._fields, row, strict=True):
+            if isinstance(value, list | dict) or (isinstance(value, str) and field.categories is None):
+                wanted = "a number, true, false or null" if field.categories is None else "a text or null"
+                raise PayloadError(422, f"row {index}: {field.name} must be {wanted}, not {_shown(value)}")
+        for field, value in zip(self._fields, row, strict=True):
+            if isinstance(value, int) and abs(value) > FLOAT32_MAX:
+                raise _too_large(index, field)
+        raise PayloadError(422, f"row {index} can't be turned into numbers")
 
 
-def _has_infinity(matrix: "array[float]", start: int) -> bool:
+def has_infinity(matrix: "array[float]") -> bool:
     """Whether a number too large for float32 became infinite; bytes are searched faster than numbers."""
-    raw = memoryview(matrix)[start:].tobytes()
-    return any(infinity in raw for infinity in _INFINITIES)
+    raw = matrix.tobytes()
+    return raw.find(_INFINITY) >= 0 or raw.find(_MINUS_INFINITY) >= 0
+
+
+def _too_large(index: int, field: Field) -> PayloadError:
+    return PayloadError(422, f"row {index}: {field.name} is too large for a 32-bit float")
+
+
+def _shown(value: object) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

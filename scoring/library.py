@@ -167,7 +167,7 @@ def _library(package: str, name: str, distribution: str) -> ctypes.CDLL:
     for folder in (spec and spec.submodule_search_locations) or ():
         for path in (f"lib{name}.so", f"lib{name}.dylib", f"{name}.dll"):
             if (found := Path(folder, "lib", path)).is_file():
-                return ctypes.CDLL(str(found))
+                return ctypes.PyDLL(str(found))
     raise ModelError(f"the model needs {package}'s library: install {distribution}")
 
 

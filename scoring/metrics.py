@@ -1,10 +1,11 @@
 """What the service counts: plain numbers while it serves, Prometheus text when somebody asks."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from time import time
 
-from scoring.model import Model, label_text
+from scoring.model import Batch, Model, label_text
 from scoring.settings import Identity
 
 LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -41,16 +42,30 @@ class Metrics:
         self.labels = [label_text(label) for label in model.labels]
         self.info = {"model": identity.model, "version": identity.version, "run_id": identity.run_id}
         self.started = time()
-        self.answers: dict[int, int] = {}
+        self.answers: dict[int, int] = {200: 0}
         self.predictions = [0] * len(self.labels)
         self.rows = 0
         self.unknown_categories = 0
         self.latency = Histogram(LATENCY_S)
         self.batch = Histogram(BATCH_ROWS)
 
-    def answered(self, status: int) -> None:
-        """Count an answer to a prediction."""
-        self.answers[status] = self.answers.get(status, 0) + 1
+    def answered(self, status: int, count: int = 1) -> None:
+        """Count answers to predictions."""
+        self.answers[status] = self.answers.get(status, 0) + count
+
+    def scored(self, batch: Batch, arrived_s: Iterable[float], now_s: float) -> None:
+        """Count a batch whose requests arrived at these moments and are answered now."""
+        for at_s in arrived_s:
+            self.latency.observe(now_s - at_s)
+        self.answered(200, len(batch.counts) - len(batch.refused))
+        for refused in batch.refused.values():
+            self.answered(refused.status)
+        if batch.classes:
+            self.rows += len(batch.classes)
+            self.batch.observe(len(batch.classes))
+            self.unknown_categories += batch.unknown_categories
+            for one, count in Counter(batch.classes).items():
+                self.predictions[one] += count
 
     def render(self, in_flight: int, *, ready: bool) -> str:
         """Prometheus's text."""

@@ -1,42 +1,42 @@
 """A model folder in memory: from the body of a request to predictions, many requests in one call."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from scoring import manifest
-from scoring.encode import Encoder
+from scoring.encode import NAN, Encoder, has_infinity
 from scoring.library import Booster, Forest, Trees
 from scoring.manifest import Label, Manifest, ModelError
-from scoring.payload import PayloadError, Query, Reader
+from scoring.payload import PayloadError, Reader
 
-__all__ = ["Batch", "Model", "ModelError", "PayloadError", "Prediction", "load"]
+__all__ = ["Batch", "Model", "ModelError", "PayloadError", "load"]
 
 FEW_ROWS = 3
 """Up to here treelite is quicker than XGBoost's own library, which has a higher price for a call."""
 
 
 @dataclass(slots=True)
-class Prediction:
-    """What came of one request: a class for each of its rows, or why there is none."""
-
-    classes: list[int] = field(default_factory=list)
-    probabilities: list[list[float]] | None = None
-    unknown_categories: int = 0
-    refused: PayloadError | None = None
-
-
-@dataclass(slots=True)
 class Batch:
-    """Requests that were scored in one call, in their order; times are of the whole call."""
+    """Requests that were scored in one call, in their order; times are of the whole call.
 
-    predictions: list[Prediction]
-    rows: int
-    preparation_ms: float
-    inference_ms: float
+    `counts` are the rows of each request (0: it was refused), `classes` and `scores` those of all rows, one
+    after the other, with `width` scores a row. Kept as columns because an object for each request costs more
+    than scoring it.
+    """
+
+    width: int
+    counts: list[int] = field(default_factory=list)
+    classes: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    refused: dict[int, PayloadError] = field(default_factory=dict)
+    probabilities: set[int] = field(default_factory=set)
+    unknown_categories: int = 0
+    preparation_ms: float = 0.0
+    inference_ms: float = 0.0
 
 
 class Model:
@@ -48,6 +48,7 @@ class Model:
         self._few = few or trees
         self._reader = Reader([field.name for field in about.fields])
         self._encoder = Encoder(about.fields)
+        self._columns = len(about.fields)
 
     @property
     def labels(self) -> Sequence[Label]:
@@ -56,58 +57,65 @@ class Model:
 
     def predict(self, requests: Sequence[tuple[bytes, str]]) -> Batch:
         """Score requests together, each a body and a query string. One that is refused does not touch the others."""
-        began = perf_counter()
+        began_s = perf_counter()
+        batch = Batch(self._trees.width)
         matrix: array[float] = array("f")
-        predictions, queries = [], []
-        for body, query_string in requests:
-            prediction, query = Prediction(), None
+        read, encode, counts = self._reader.read, self._encoder.encode, batch.counts
+        for place, (body, query_string) in enumerate(requests):
             try:
-                query = self._reader.read(body, query_string)
-                prediction.unknown_categories = self._encoder.encode(query.rows, matrix)
+                rows, probabilities = read(body, query_string)
+                batch.unknown_categories += encode(rows, matrix)
             except PayloadError as refused:
-                prediction.refused, query = refused, None
-            predictions.append(prediction)
-            queries.append(query)
-        prepared = perf_counter()
-        rows = len(matrix) // len(self.about.fields)
-        if rows:
-            values = self._scores(matrix, rows)
-            self._hand_out(values, predictions, queries)
-        done = perf_counter()
-        return Batch(predictions, rows, (prepared - began) * 1000, (done - prepared) * 1000)
+                batch.refused[place] = refused
+                counts.append(0)
+            else:
+                counts.append(len(rows))
+                if probabilities:
+                    batch.probabilities.add(place)
+        if has_infinity(matrix):
+            matrix = self._without_infinities(matrix, batch)
+        prepared_s = perf_counter()
+        rows_ = len(matrix) // self._columns
+        if rows_:
+            batch.scores = self._scores(matrix, rows_)
+            batch.classes = _classes(batch.scores, batch.width)
+        batch.preparation_ms = (prepared_s - began_s) * 1000
+        batch.inference_ms = (perf_counter() - prepared_s) * 1000
+        return batch
+
+    def _without_infinities(self, matrix: "array[float]", batch: Batch) -> "array[float]":
+        """Refuse the requests that hold a number too large for float32, and leave their rows out."""
+        kept: array[float] = array("f")
+        at = 0
+        for place, count in enumerate(batch.counts):
+            refused = self._encoder.infinite(matrix, at, count)
+            end = at + count * self._columns
+            if refused is None:
+                kept.extend(matrix[at:end])
+            else:
+                batch.refused[place], batch.counts[place] = refused, 0
+            at = end
+        return kept
 
     def warm_up(self) -> None:
         """Predict one row of missing values on each way, so that the first request is as quick as the next."""
         for rows in (1, FEW_ROWS + 1):
-            self._scores(array("f", [float("nan")] * (len(self.about.fields) * rows)), rows)
+            self._scores(array("f", [NAN] * (self._columns * rows)), rows)
 
     def _scores(self, matrix: "array[float]", rows: int) -> list[float]:
         trees = self._few if rows <= FEW_ROWS else self._trees
         return trees.predict(matrix, rows)
 
-    def _hand_out(self, values: list[float], predictions: list[Prediction], queries: list[Query | None]) -> None:
-        """Give each request its part of the scores, which lie one row after the other."""
-        width = self._trees.width
-        at = 0
-        for prediction, query in zip(predictions, queries, strict=True):
-            if query is None:
-                continue
-            end = at + len(query.rows) * width
-            if width == 1:
-                prediction.classes = [1 if value > 0.5 else 0 for value in values[at:end]]
-            else:
-                prediction.classes = [row.index(max(row)) for row in _rows(values, at, end, width)]
-            if query.probabilities:
-                prediction.probabilities = _full(values, at, end, width)
-            at = end
-
-    def answer(self, prediction: Prediction) -> dict[str, Any]:
-        """Predictions under the target's own labels, and probabilities where they were asked for."""
+    def answer(self, batch: Batch, place: int) -> dict[str, Any]:
+        """One request's predictions under the target's own labels, with probabilities where they were asked for."""
+        start = sum(batch.counts[:place])
+        end = start + batch.counts[place]
         labels = self.about.labels
-        answer: dict[str, Any] = {"predictions": [labels[each] for each in prediction.classes]}
-        if prediction.probabilities is not None:
+        answer: dict[str, Any] = {"predictions": [labels[each] for each in batch.classes[start:end]]}
+        if place in batch.probabilities:
             names = [label_text(label) for label in labels]
-            answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in prediction.probabilities]
+            scores = batch.scores[start * batch.width : end * batch.width]
+            answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in _full(scores, batch.width)]
         return answer
 
 
@@ -136,11 +144,15 @@ def load(folder: str | Path) -> Model:
     return Model(about, trees, few)
 
 
-def _rows(values: list[float], at: int, end: int, width: int) -> Iterator[list[float]]:
-    return (values[start : start + width] for start in range(at, end, width))
-
-
-def _full(values: list[float], at: int, end: int, width: int) -> list[list[float]]:
+def _classes(scores: list[float], width: int) -> list[int]:
     if width == 1:
-        return [[1 - value, value] for value in values[at:end]]
-    return list(_rows(values, at, end, width))
+        return [1 if score > 0.5 else 0 for score in scores]
+    return [row.index(max(row)) for row in _rows(scores, width)]
+
+
+def _full(scores: list[float], width: int) -> list[list[float]]:
+    return [[1 - score, score] for score in scores] if width == 1 else _rows(scores, width)
+
+
+def _rows(scores: list[float], width: int) -> list[list[float]]:
+    return [scores[start : start + width] for start in range(0, len(scores), width)]

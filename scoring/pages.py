@@ -82,7 +82,7 @@ class Pages:
 
     def _counted(self, state: State, in_flight: int) -> Answer:
         text = self._metrics.render(in_flight, ready=state is State.READY)
-        return Answer(200, [_TEXT], text.encode())
+        return 200, [_TEXT], text.encode()
 
 
 def _status(state: State) -> int:

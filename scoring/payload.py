@@ -5,7 +5,6 @@ Positional `{"data": [[…]]}`, columns `{"inputs": {"a": [..]}}`, a bare record
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -14,6 +13,8 @@ from urllib.parse import parse_qs
 import orjson
 
 Row: TypeAlias = list[Any]
+Query: TypeAlias = tuple[list[Row], bool]
+"""Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
 
 WRAPPED = ("data", "inputs", "dataframe_split", "dataframe_records")
 FORMS = (
@@ -30,22 +31,15 @@ class PayloadError(Exception):
         self.status = status
 
 
-@dataclass(slots=True)
-class Query:
-    """What was asked: rows in the order of the fields, values as they came."""
-
-    rows: list[Row]
-    probabilities: bool = False
-
-
 class Reader:
     """Reads bodies for one model, whose fields it knows by name."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
+        self._width = len(names)
         self._known = frozenset(names)
         get = itemgetter(*names)
-        self._pick: Callable[[Any], Row] = list if len(names) == 0 else lambda record: list(get(record))
+        self._pick: Callable[[Any], Row] = lambda record: list(get(record))
         if len(names) == 1:
             self._pick = lambda record: [get(record)]
 
@@ -55,25 +49,22 @@ class Reader:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise PayloadError(400, _why_not_json(body, error)) from None
-        query = self._query(document)
-        if query_string and wants_probabilities(query_string):
-            query.probabilities = True
-        if not query.rows:
+        rows, probabilities = self._query(document)
+        if not rows:
             raise PayloadError(422, "there are no rows: send at least one")
-        return query
+        return rows, probabilities or (query_string != "" and wants_probabilities(query_string))
 
     def _query(self, document: object) -> Query:
         if isinstance(document, list):
-            return Query(self._rows(document, "the list"))
+            return self._rows(document, "the list"), False
         if not isinstance(document, dict):
             raise PayloadError(400, f"the body is {_kind(document)}: {FORMS}")
         for form in WRAPPED:
             # A field may bear such a name: its value is never a list or an object.
             if form in document and isinstance(document[form], list | dict):
-                probabilities = document.get("probabilities") is True
-                return Query(self._wrapped(form, document[form]), probabilities)
+                return self._wrapped(form, document[form]), document.get("probabilities") is True
         if not self._known.isdisjoint(document):
-            return Query([self._record(document, 0)])
+            return [self._record(document, 0)], False
         if wrapped := next((form for form in WRAPPED if form in document), None):
             raise PayloadError(400, f"{wrapped} is {_kind(document[wrapped])}: {FORMS}")
         raise PayloadError(400, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
@@ -86,18 +77,16 @@ class Reader:
         return self._columns(value) if form == "inputs" else [self._record(value, 0)]
 
     def _rows(self, rows: list[Any], where: str) -> list[Row]:
-        out = []
         for index, row in enumerate(rows):
             if isinstance(row, list):
-                if len(row) != len(self.names):
+                if len(row) != self._width:
                     raise PayloadError(422, self._length(index, row))
-                out.append(row)
             elif isinstance(row, dict):
-                out.append(self._record(row, index))
+                rows[index] = self._record(row, index)
             else:
                 text = f"row {index} of {where} is {_kind(row)}: send a list of values or a record for each row"
                 raise PayloadError(422, text)
-        return out
+        return rows
 
     def _length(self, index: int, row: Row) -> str:
         text = f"row {index} has {len(row)} values, the model has {len(self.names)} fields"

@@ -47,10 +47,9 @@ def run(raw_data: str | bytes) -> Any:
         raise ModelError("run() came before init(): call init() once first")
     body = raw_data.encode() if isinstance(raw_data, str) else bytes(raw_data)
     batch = _loaded.model.predict([(body, "")])
-    prediction = batch.predictions[0]
-    if prediction.refused is not None:
-        return _refusal(prediction.refused.status, {"error": str(prediction.refused)})
-    return _loaded.writer.document(prediction, batch)
+    if refused := batch.refused.get(0):
+        return _refusal(refused.status, {"error": str(refused)})
+    return _loaded.writer.document(batch, 0)
 
 
 def _refusal(status: int, document: dict[str, str]) -> Any:

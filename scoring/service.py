@@ -15,7 +15,7 @@ from granian.server.embed import Server
 
 from scoring.app import App
 from scoring.model import Model
-from scoring.settings import Identity, Settings, State
+from scoring.settings import Identity, Settings
 
 __all__ = ["Identity", "ServeError", "Settings", "free_port", "serve", "warm"]
 
@@ -55,13 +55,13 @@ async def _serve(app: App, model: Model, settings: Settings, port: int, ready: C
     try:
         await _either(app.listening, running)
         model.warm_up()
-        app.state = State.READY
+        app.open()
         if ready is not None:
             ready()
         await _either(stopping, running)
         await _drain(app, settings.drain_s)
     finally:
-        app.state = State.DRAINING
+        app.drain()
         await _stop(server, running)
 
 
