@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from core.complaints import complain
 from core.errors import BadInput
-from core.layers import Layer, Values, filled, from_sets, from_variables, merged, read_file
+from core.layers import PREFIX, Layer, Values, filled, from_sets, from_variables, merged, read_file
 from core.settings import SAMPLES, EnvironmentName, Settings
 
 FILE = "quarterdeck.yaml"
 STATE = ".quarterdeck"
-OURS = frozenset({"QUARTERDECK_CONFIG", "QUARTERDECK_API_KEY"})
+OURS = frozenset(PREFIX + name for name in ("API_KEY", "BUILD_NUMBER", "HEADERS", "KEY", "LOAD", "ROWS"))
 """Variables with our prefix that are no settings; what `endpoint.key_env` names is none either."""
 
 ENVIRONMENTS: tuple[EnvironmentName, ...] = get_args(EnvironmentName)
@@ -49,9 +49,7 @@ def load(
     values = read_file(path)
     sections = _sections(values, path.name)
     project = Layer({key: value for key, value in values.items() if key != "environments"}, path.name)
-    variables = from_variables(
-        os.environ if environ is None else environ, OURS | _keys([project, *sections.values()])
-    )
+    variables = from_variables(os.environ if environ is None else environ, OURS | _keys([project, *sections.values()]))
     flags = from_sets(sets)
     chosen = _environment(env, (flags, variables, project))
     data = {} if input_data is None else _from_file(input_data)

@@ -20,20 +20,17 @@ def init(
     sample: str | None = None,
     data: Path | None = None,
     target: str | None = None,
-    name: str | None = None,
 ) -> Path:
     """Write quarterdeck.yaml into a folder, made if it is not there, and return its path.
 
-    Either `sample` is given, or `data` with its `target` and, if wanted, the endpoint's name. Raises BadInput,
-    and Refused where the folder already holds a project.
+    Either `sample` is given, or `data` with its `target`. Raises BadInput, and Refused where the folder already
+    holds a project.
     """
-    text = _for_sample(sample) if data is None else _for_rows(folder, data, target, name)
+    text = _for_sample(sample) if data is None else _for_rows(folder, data, target)
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # x: what somebody has written there is never lost, even if it appeared this moment.
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        _write_new(path, text)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text(IGNORED, encoding="utf-8")
@@ -46,6 +43,17 @@ def init(
     return path
 
 
+def _write_new(path: Path, text: str) -> None:
+    """The whole text in a new file, or no file; never over one that appeared this moment."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
+
+
 def _for_sample(sample: str | None) -> str:
     if sample not in SAMPLES:
         near = difflib.get_close_matches(sample or "", SAMPLES, n=1)
@@ -55,15 +63,16 @@ def _for_sample(sample: str | None) -> str:
     return _template(sample)
 
 
-def _for_rows(folder: Path, data: Path, target: str | None, name: str | None) -> str:
+def _for_rows(folder: Path, data: Path, target: str | None) -> str:
     if not data.is_file():
         raise BadInput(f"{data}: no such file")
     if target is None:
         raise BadInput(f"--target: say which column of {data.name} the model predicts{_columns(data)}")
     source, home = data.resolve(), folder.resolve()
     within = source.relative_to(home) if source.is_relative_to(home) else source
-    stem = name or re.sub(r"[^a-z0-9]+", "-", data.name.split(".")[0].lower()).strip("-")[:40].strip("-")
-    words = {"source": _quoted(str(within)), "target": _quoted(target), "name": stem or "model"}
+    stem = re.sub(r"[^a-z0-9]+", "-", data.name.split(".")[0].lower()).strip("-")[:30].strip("-")
+    name = stem if stem[:1].isalpha() else f"model-{stem}".strip("-")
+    words = {"source": _quoted(str(within)), "target": _quoted(target), "name": name}
     return Template(_template("own")).substitute(words)
 
 
