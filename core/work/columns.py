@@ -79,7 +79,7 @@ def plain(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
         values = values.astype(values.cat.categories.dtype)
     dtype = values.dtype
     if types.is_bool_dtype(dtype):
-        return (values.astype(object) if values.isna().any() else values.astype(bool)), "boolean"
+        return _booleans(values), "boolean"
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         return values, _Useless("is a date; give its parts, such as month and hour, as numbers")
     if types.is_integer_dtype(dtype):
@@ -94,7 +94,7 @@ def _objects(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     there = values.dropna()
     kinds = {type(value) for value in there}
     if kinds == {bool}:
-        return values.astype(object), "boolean"
+        return _booleans(values), "boolean"
     if kinds and kinds <= {Decimal, int, float}:
         return values.astype("float64").replace([np.inf, -np.inf], np.nan), "number"
     if kinds <= {str, bool, int, float, Decimal}:
@@ -103,6 +103,11 @@ def _objects(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
         return values.map(_text, na_action="ignore").astype("str"), "category"
     kind = min(kind.__name__ for kind in kinds)
     return values, _Useless(f"holds {kind} values, which no model takes")
+
+
+def _booleans(values: pd.Series) -> pd.Series:
+    """True, False and, where some are missing, None: however the file said it."""
+    return values.astype(object).where(values.notna(), None) if values.isna().any() else values.astype(bool)
 
 
 def _text(value: Any) -> str:
@@ -150,5 +155,6 @@ def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType) -> list[str]:
         found.append(f"{raw.name}: {values.nunique():,} different texts; the rarest count as unknown")
     infinite = int(values.isna().sum() - raw.isna().sum())
     if infinite:
-        found.append(f"{raw.name}: {infinite} infinite values count as missing")
+        what = "1 infinite value counts" if infinite == 1 else f"{infinite:,} infinite values count"
+        found.append(f"{raw.name}: {what} as missing")
     return found

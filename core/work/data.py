@@ -162,9 +162,10 @@ def _classes(target: pd.Series, data: DataSettings, folds: int) -> tuple[Label, 
     need = max(math.ceil(1 / min(data.split, 1 - data.split)), math.ceil(folds / (1 - data.split)), 2)
     count = int(counts.iloc[-1])
     if count < need:
+        rarest = counts.index.tolist()[-1]
         raise BadData(
-            f"data.target: {data.target} is {counts.index.tolist()[-1]!r} in {_counted(count)}; at least {need} of a label "
-            f"are needed for split {data.split:g} and {folds} folds: leave it out or gather more"
+            f"data.target: {data.target} is {rarest!r} in {_counted(count)}; at least {need} of a label are needed for "
+            f"split {data.split:g} and {folds} folds: leave it out or gather more"
         )
     return tuple(labels)
 
