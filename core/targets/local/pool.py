@@ -84,9 +84,10 @@ class Pool:
             self._parent.tell("limit", seat.name, cpu_m=spec.cpu_m)
 
     def resize(self, wanted: int) -> None:
-        """Be so many: start what is missing, let go of the youngest."""
+        """Be so many: start what is missing; let go first of those that don't serve, then of the youngest."""
         self.wanted = wanted
         staying = [seat for seat in self.seats.values() if not seat.leaving]
+        staying.sort(key=lambda seat: seat.state is not ReplicaState.READY)
         for seat in staying[wanted:]:
             self._release(seat)
         for _ in range(wanted - len(staying)):

@@ -1,0 +1,311 @@
+"""The autoscaler's rule, clause by clause, and what holds whatever it sees.
+
+Each table row is one clause of the rule in DESIGN: pods, what is remembered, and the decision with its reason.
+"""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.model import Reading
+from core.targets.local.hpa import Behavior, Decision, Memory, Metric, Pod, Rules, Usage, group, look, propose
+from core.targets.local.steps import DOWN, UP, Direction, Policy
+
+NOW_S = 10_000.0
+OLD_S = NOW_S - 1000
+CPU = Metric("cpu", 60, 200)
+
+
+def pod(cpu_m: float | None = None, **more: object) -> Pod:
+    """A pod that has been ready for long and used this much CPU over the last 15 s."""
+    usage = {} if cpu_m is None else {"cpu": Usage(cpu_m, NOW_S, 15)}
+    fields: dict[str, object] = {"name": "p", "started_s": OLD_S, "ready": True, "turned_s": OLD_S, "usage": usage}
+    return Pod(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def pods(*found: Pod) -> list[Pod]:
+    """Pods with names of their own."""
+    return [
+        Pod(f"p{n}", one.started_s, one.ready, one.turned_s, one.pending, one.leaving, one.usage)
+        for n, one in enumerate(found)
+    ]
+
+
+def alike(count: int, cpu_m: float) -> list[Pod]:
+    """So many pods that each use this much."""
+    return pods(*[pod(cpu_m)] * count)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One look: what is there, what is set, what is remembered."""
+
+    found: list[Pod]
+    count: int | None = None
+    low: int = 1
+    high: int = 10
+    metrics: tuple[Metric, ...] = (CPU,)
+    behavior: Behavior | None = None
+    memory: Memory = field(default_factory=lambda: Memory(((NOW_S - 301, 1),)))
+
+    def look(self) -> Decision:
+        """Decide."""
+        rules = Rules(self.low, self.high, self.metrics, self.behavior)
+        return look(rules, len(self.found) if self.count is None else self.count, self.found, self.memory, NOW_S)
+
+
+STARTING = pod(None, pending=True, ready=False)
+MISSING = pod(None)
+COLD = pod(200, started_s=NOW_S - 100, ready=False, turned_s=NOW_S - 100)
+JUST_READY = pod(200, started_s=NOW_S - 100, turned_s=NOW_S - 5)
+LONG_READY = pod(200, started_s=NOW_S - 100, turned_s=NOW_S - 20)
+NEVER_READY = pod(200, started_s=OLD_S, ready=False, turned_s=OLD_S + 10)
+ONCE_READY = pod(200, started_s=OLD_S, ready=False, turned_s=OLD_S + 40)
+MEMORY = Metric("memory", 50, 100)
+
+
+def past(*entries: tuple[float, int]) -> Memory:
+    """Recommendations so many seconds ago."""
+    return Memory(tuple((NOW_S - ago_s, count) for ago_s, count in entries))
+
+
+def stepped(*entries: tuple[float, int]) -> Memory:
+    """Steps so many seconds ago."""
+    return Memory(((NOW_S - 301, 1),), tuple((NOW_S - ago_s, change) for ago_s, change in entries))
+
+
+def policies(way: str, *found: Policy, select: str = "max", window_s: float = 0.0) -> Behavior:
+    """A behaviour of one direction, the other as it comes."""
+    direction = Direction(window_s, found, select)  # type: ignore[arg-type]
+    return Behavior(direction, DOWN) if way == "up" else Behavior(UP, direction)
+
+
+CLAUSES: dict[str, tuple[Scene, int, str]] = {
+    # Clamped first, whatever was measured
+    "over the maximum": (Scene(alike(4, 120), high=3), 3, "maximum: 4 is over 3"),
+    "over the maximum, nothing measured": (Scene(pods(MISSING, MISSING), high=1), 1, "maximum"),
+    "under the minimum": (Scene(alike(1, 120), low=3), 3, "minimum: 1 is under 3"),
+    "at zero it is off": (Scene([], low=1), 0, "scaled to zero"),
+    # The ratio
+    "as wanted": (Scene(alike(3, 120)), 3, "within tolerance"),
+    "a tenth over is tolerated": (Scene(alike(3, 132)), 3, "cpu 66 % of 60 %: within tolerance"),
+    "a tenth under is tolerated": (Scene(alike(3, 108)), 3, "cpu 54 % of 60 %: within tolerance"),
+    "usage is rounded down first": (Scene(alike(3, 133.9)), 3, "cpu 66 % of 60 %"),
+    "just over the tolerance": (Scene(alike(3, 134)), 4, "cpu 67 % of 60 %"),
+    "just under the tolerance": (Scene(alike(10, 106)), 9, "cpu 53 % of 60 %"),
+    "twice as much": (Scene(alike(2, 240)), 4, "cpu 120 % of 60 %"),
+    "a part of a pod is a pod": (Scene(alike(3, 140)), 4, "cpu 70 % of 60 %"),
+    "idle": (Scene(alike(4, 0)), 1, "minimum 1"),
+    "half as much": (Scene(alike(4, 60)), 2, "cpu 30 % of 60 %"),
+    # Pods that say nothing
+    "leaving pods are in no group": (Scene(pods(*alike(2, 240), pod(0, leaving=True)), count=2), 4, "120 %"),
+    "up, unready pods count as idle": (Scene(pods(pod(240), pod(240), STARTING)), 4, "1 not ready"),
+    "up, enough are on their way": (Scene(pods(pod(160), STARTING)), 2, "counting these would turn the direction"),
+    "up, with those on their way as wanted": (Scene(pods(pod(190), pod(190), STARTING)), 3, "tolerance with these"),
+    "down, unready pods count for nothing": (Scene(pods(pod(60), pod(60), STARTING)), 1, "cpu 30 %"),
+    "up, missing pods count as idle": (Scene(pods(pod(240), pod(240), MISSING)), 4, "1 missing"),
+    "down, missing pods count as full": (Scene(pods(pod(0), pod(0), pod(0), MISSING)), 2, "1 missing"),
+    "down, missing pods would turn it": (Scene(pods(pod(100), MISSING)), 2, "would turn the direction"),
+    "down, missing pods as wanted": (Scene(pods(pod(60), pod(60), pod(60), MISSING, MISSING)), 5, "within tolerance"),
+    "down, over 100 % missing count as the target": (
+        Scene(pods(pod(100), pod(100), MISSING, MISSING), metrics=(Metric("cpu", 150, 200),)),
+        3,
+        "2 missing",
+    ),
+    "exactly as wanted, missing pods change nothing": (Scene(pods(pod(120), MISSING)), 2, "within tolerance"),
+    "nobody was measured": (Scene(pods(MISSING, STARTING)), 2, "no metric: no cpu of any ready replica"),
+    "no metric is set": (Scene(alike(2, 500), metrics=()), 2, "no metric"),
+    # Young pods
+    "not ready and young: left out": (Scene(pods(pod(60), COLD)), 1, "cpu 30 %"),
+    "ready after its sample's window began: left out": (Scene(pods(pod(60), JUST_READY)), 1, "cpu 30 %"),
+    "ready before its sample's window began: counts": (Scene(pods(pod(60), LONG_READY)), 2, "cpu 65 %"),
+    "old and never ready: left out": (Scene(pods(pod(60), NEVER_READY)), 1, "cpu 30 %"),
+    "old and once ready: counts": (Scene(pods(pod(60), ONCE_READY)), 2, "cpu 65 % of 60 %: within tolerance"),
+    # Several metrics
+    "the largest of several": (
+        Scene(pods(*[pod(usage={"cpu": Usage(60, NOW_S, 15), "memory": Usage(100, NOW_S, 15)})] * 2),
+              metrics=(CPU, MEMORY)), 4, "memory 100 % of 50 %"),
+    "up though one failed": (Scene(alike(2, 240), metrics=(MEMORY, CPU)), 4, "cpu 120 %"),
+    "never down when one failed": (Scene(alike(4, 60), metrics=(MEMORY, CPU)), 4, "never down without it"),
+    "a young pod's memory counts": (
+        Scene(pods(pod(started_s=NOW_S - 5, turned_s=NOW_S - 1, usage={"memory": Usage(100, NOW_S, 15)})),
+              metrics=(MEMORY,)), 2, "memory 100 %"),
+    # The window of past recommendations
+    "down, the highest of 300 s": (Scene(alike(6, 40), memory=past((200, 5), (100, 3))), 5, "window: 5 within 300 s"),
+    "down, older than 300 s is forgotten": (Scene(alike(6, 40), memory=past((301, 6), (100, 3))), 3, "window: 3"),
+    "at the first look the present size counts": (Scene(alike(4, 60), memory=Memory()), 4, "window: 4"),
+    "up has no window": (Scene(alike(2, 240), memory=past((10, 2))), 4, "cpu 120 %"),
+    "an earlier, higher wish is made up for": (Scene(alike(4, 120), memory=past((15, 7))), 7, "window: 7"),
+    # Steps
+    "up, at most four from one": (Scene(alike(1, 2000)), 4, "policy: at most 4 from 1"),
+    "up, at most twice as many": (Scene(alike(5, 2000), high=100), 10, "policy: at most 10 from 5"),
+    "policy, then maximum": (Scene(alike(5, 2000), high=8), 8, "maximum 8"),
+    "minimum": (Scene(alike(4, 0), low=2), 2, "minimum 2"),
+    "maximum": (Scene(alike(4, 240), high=6), 6, "maximum 6"),
+    # What is written under `behavior`
+    "up by pods a period": (
+        Scene(alike(2, 600), behavior=policies("up", Policy("pods", 1, 60))), 3, "policy: up to 3"),
+    "up by percent a period": (
+        Scene(alike(3, 600), behavior=policies("up", Policy("percent", 50, 60))), 5, "policy: up to 5"),
+    "up, what the period has used is used": (
+        Scene(alike(4, 600), behavior=policies("up", Policy("pods", 3, 60)), memory=stepped((30, 2))), 5, "up to 5"),
+    "up, the period is over": (
+        Scene(alike(4, 600), behavior=policies("up", Policy("pods", 3, 60)), memory=stepped((61, 2))), 7, "up to 7"),
+    "up, more than allowed was used": (
+        Scene(alike(6, 600), behavior=policies("up", Policy("pods", 1, 60)), memory=stepped((30, 4))), 6, "up to 6"),
+    "up, the larger of two": (
+        Scene(alike(2, 600), behavior=policies("up", Policy("pods", 1, 60), Policy("percent", 150, 60))), 5, "to 5"),
+    "up, the smaller of two": (
+        Scene(alike(2, 600),
+              behavior=policies("up", Policy("pods", 1, 60), Policy("percent", 150, 60), select="min")), 3, "to 3"),
+    "up is off": (
+        Scene(alike(2, 600), behavior=policies("up", Policy("pods", 9, 60), select="disabled")), 2, "up to 2"),
+    "up, the lowest of its window": (
+        Scene(alike(2, 600), behavior=policies("up", Policy("pods", 9, 60), window_s=60), memory=past((30, 3))),
+        3, "window: 3 within 60 s"),
+    "up, no lower than now": (
+        Scene(alike(4, 600), behavior=policies("up", Policy("pods", 9, 60), window_s=60), memory=past((30, 3))),
+        4, "window: 4"),
+    "down by pods a period": (
+        Scene(alike(8, 0), behavior=policies("down", Policy("pods", 2, 60))), 6, "policy: down to 6"),
+    "down by percent a period": (
+        Scene(alike(8, 0), behavior=policies("down", Policy("percent", 10, 60))), 7, "policy: down to 7"),
+    "down, what the period has used is used": (
+        Scene(alike(8, 0), behavior=policies("down", Policy("pods", 3, 60)), memory=stepped((30, -2))), 7, "to 7"),
+    "down, the larger change of two": (
+        Scene(alike(8, 0), behavior=policies("down", Policy("pods", 1, 60), Policy("percent", 50, 60))), 4, "to 4"),
+    "down, the smaller change of two": (
+        Scene(alike(8, 0),
+              behavior=policies("down", Policy("pods", 1, 60), Policy("percent", 50, 60), select="min")), 7, "to 7"),
+    "down is off": (Scene(alike(8, 0), behavior=policies("down", select="disabled")), 8, "down to 8"),
+    "down, a window of its own": (
+        Scene(alike(8, 0), behavior=policies("down", Policy("percent", 100, 15), window_s=60),
+              memory=past((100, 7), (30, 4))), 4, "window: 4 within 60 s"),
+    "as wanted, with behaviour": (Scene(alike(3, 120), behavior=Behavior()), 3, "within tolerance"),
+    "defaults, up": (Scene(alike(1, 2000), behavior=Behavior()), 5, "up to 5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("scene", "after", "reason"), CLAUSES.values(), ids=CLAUSES.keys())
+def test_every_clause_of_the_rule(scene: Scene, after: int, reason: str) -> None:
+    decision = scene.look()
+    assert (decision.after, reason in decision.reason) == (after, True), decision
+
+
+def test_a_decision_shows_every_metric_beside_its_target() -> None:
+    decision = Scene(alike(2, 100), metrics=(CPU, MEMORY)).look()
+    assert decision.readings == (Reading("cpu", 50.0, 60), Reading("memory", None, 50))
+
+
+def test_a_faster_clock_shortens_every_time() -> None:
+    memory = Memory(((NOW_S - 50, 5), (NOW_S - 30, 3)))
+    slow = look(Rules(1, 10, (CPU,)), 6, alike(6, 0), memory, NOW_S)
+    fast = look(Rules(1, 10, (CPU,), clock=7.5), 6, alike(6, 0), memory, NOW_S)
+    assert (slow.after, fast.after) == (5, 3)
+    assert "within 40 s" in fast.reason
+    young = pods(pod(60, started_s=NOW_S - 50, ready=False, turned_s=NOW_S - 40))
+    assert group(CPU, young, NOW_S).unready == ("p0",)
+    assert group(CPU, young, NOW_S, clock=7.5).unready == ()
+
+
+def test_memory_forgets_what_no_rule_asks_for() -> None:
+    memory = Memory(((NOW_S - 400, 9), (NOW_S - 10, 2)), ((NOW_S - 400, 1), (NOW_S - 10, 1)))
+    kept = Scene(alike(2, 120), memory=memory).look().memory
+    assert kept.recommended == ((NOW_S - 10, 2), (NOW_S, 2))
+    assert kept.steps == ((NOW_S - 10, 1),)
+
+
+def test_a_step_is_remembered_for_the_policies() -> None:
+    assert Scene(alike(2, 240)).look().memory.steps == ((NOW_S, 2),)
+
+
+def test_behavior_survives_json() -> None:
+    behavior = policies("up", Policy("pods", 1, 60), select="min", window_s=5)
+    plain = {
+        way: {
+            "window_s": one.window_s,
+            "policies": [{"kind": p.kind, "value": p.value, "period_s": p.period_s} for p in one.policies],
+            "select": one.select,
+        }
+        for way, one in (("up", behavior.up), ("down", behavior.down))
+    }
+    assert Behavior.from_json(plain) == behavior
+
+
+def some_pods() -> st.SearchStrategy[list[Pod]]:
+    """Any mixture of pods."""
+    usage = st.one_of(st.none(), st.floats(0, 5000))
+    one = st.builds(
+        lambda cpu, age, since, ready, pending, leaving: pod(
+            cpu,
+            started_s=NOW_S - age,
+            turned_s=NOW_S - min(age, since),
+            ready=ready and not pending,
+            pending=pending,
+            leaving=leaving,
+        ),
+        usage,
+        st.floats(0, 1000),
+        st.floats(0, 1000),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    )
+    return st.lists(one, max_size=12).map(lambda found: pods(*found))
+
+
+def some_memory() -> st.SearchStrategy[Memory]:
+    """Any past."""
+    ago = st.floats(0, 600).map(lambda seconds: NOW_S - seconds)
+    return st.builds(
+        lambda told, steps: Memory(tuple(sorted(told)), tuple(sorted(steps))),
+        st.lists(st.tuples(ago, st.integers(1, 50)), max_size=5),
+        st.lists(st.tuples(ago, st.integers(-9, 9)), max_size=5),
+    )
+
+
+def some_behavior() -> st.SearchStrategy[Behavior | None]:
+    """Any behaviour, or none."""
+    policy = st.builds(Policy, st.sampled_from(["pods", "percent"]), st.integers(1, 100), st.floats(1, 300))
+    way = st.builds(
+        Direction,
+        st.floats(0, 300),
+        st.lists(policy, max_size=3).map(tuple),
+        st.sampled_from(["max", "min", "disabled"]),
+    )
+    return st.one_of(st.none(), st.builds(Behavior, way, way))
+
+
+@given(some_pods(), some_memory(), some_behavior(), st.integers(1, 20), st.integers(1, 5), st.integers(0, 10))
+def test_it_never_leaves_its_bounds(
+    found: list[Pod], memory: Memory, behavior: Behavior | None, count: int, low: int, more: int
+) -> None:
+    decision = look(Rules(low, low + more, (CPU,), behavior), count, found, memory, NOW_S)
+    assert low <= decision.after <= low + more
+    assert decision.reason
+
+
+@given(some_pods(), some_memory(), st.integers(1, 20))
+def test_it_never_goes_up_by_more_than_its_step(found: list[Pod], memory: Memory, count: int) -> None:
+    assert look(Rules(1, 1000, (CPU,)), count, found, memory, NOW_S).after <= max(2 * count, 4)
+
+
+@given(some_pods(), some_memory(), some_behavior())
+def test_without_any_figure_it_keeps_its_size(found: list[Pod], memory: Memory, behavior: Behavior | None) -> None:
+    blind = [Pod(one.name, one.started_s, one.ready, one.turned_s, one.pending, one.leaving) for one in found]
+    assert look(Rules(1, 20, (CPU,), behavior), 7, blind, memory, NOW_S).after == 7
+
+
+@given(some_pods(), st.integers(1, 20))
+def test_guesses_never_turn_the_direction(found: list[Pod], count: int) -> None:
+    proposal = propose(CPU, count, found, NOW_S)
+    groups = group(CPU, found, NOW_S)
+    if proposal.replicas is None or proposal.reading.value is None or not (groups.missing or groups.unready):
+        return
+    ratio = proposal.reading.value / CPU.target
+    if ratio > 1 and proposal.replicas != count:
+        assert proposal.replicas > count
+    if ratio < 1 and groups.missing:
+        assert proposal.replicas <= count
