@@ -1,181 +1,21 @@
-"""The data step: real files in, judged rows out; everything that is wrong is one line."""
+"""The data step: judged rows, split the same way every time; what is wrong is one line."""
 
-import gzip
 import json
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from core.config import load
-from core.errors import BadData
-from core.settings import Settings
-from core.work.columns import screen
-from core.work.data import Dataset, prepare, read, write_rows
-
-ROWS = 120
-
+from core.work.data import write_rows
+from tests.work.scene import CUSTOMERS, ROWS, from_csv, prepared, refused, table
 
 RARE = (
     "data.target: y is 3 in 2 rows; at least 5 of a label are needed for split 0.2 and 3 folds: leave it out or "
     "gather more"
 )
-
-
-def settings(folder: Path, source: str = "rows.csv", target: str = "y", **data: Any) -> Settings:
-    """A project over one file."""
-    text = json.dumps({"data": {"source": source, "target": target, **data}, "endpoint": {"name": "x"}})
-    (folder / "quarterdeck.yaml").write_text(text)
-    return load(folder, environ={})
-
-
-def table(**columns: Any) -> pd.DataFrame:
-    """Rows with a number `x` and a target `y` of two labels, and more columns."""
-    base: Mapping[str, Any] = {"x": [i * 0.5 for i in range(ROWS)], "y": ["no", "yes", "no"] * (ROWS // 3)}
-    return pd.DataFrame({**base, **columns})
-
-
-def prepared(frame: pd.DataFrame, folder: Path, said: list[str] | None = None, **data: Any) -> Dataset:
-    """The frame after the data step."""
-    return prepare(frame, settings(folder, **data), (said if said is not None else []).append)
-
-
-def from_csv(text: str | bytes, folder: Path, name: str = "rows.csv", **data: Any) -> pd.DataFrame:
-    """What a file with this content reads as."""
-    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read(settings(folder, name, **data), lambda _: None)
-
-
-def types(dataset: Dataset) -> dict[str, str]:
-    """The type of each field."""
-    return {field.name: field.type for field in dataset.fields}
-
-
-def refused(frame: pd.DataFrame, folder: Path, **data: Any) -> str:
-    """The one line that refuses a frame."""
-    with pytest.raises(BadData) as caught:
-        prepared(frame, folder, **data)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-CUSTOMERS = "age,city,vip,tier,note\n" + "".join(
-    f"{20 + i % 40},{['Oslo', 'Rome', ''][i % 3]},{['True', 'False', ''][i % 7 % 3]},{i % 4 + 1},n/a\n"
-    for i in range(ROWS)
-)
-
-
-def test_a_csv_with_texts_gaps_and_four_whole_labels_works(tmp_path: Path) -> None:
-    said: list[str] = []
-    dataset = prepared(from_csv(CUSTOMERS, tmp_path), tmp_path, said, target="tier")
-    assert types(dataset) == {"age": "integer", "city": "category", "vip": "boolean"}
-    assert dataset.labels == (1, 2, 3, 4)
-    assert all(type(label) is int for label in dataset.labels)
-    assert dataset.report["dropped"] == [{"column": "note", "why": "has no value at all"}]
-    assert "note: dropped, has no value at all" in said
-    assert (len(dataset.train), len(dataset.test)) == (96, 24)
-
-
-def test_a_parquet_file_says_the_same_as_its_csv(tmp_path: Path) -> None:
-    from_csv(CUSTOMERS, tmp_path).to_parquet(tmp_path / "rows.parquet")
-    one = prepared(from_csv(CUSTOMERS, tmp_path), tmp_path, target="tier")
-    two = prepared(read(settings(tmp_path, "rows.parquet", "tier"), print), tmp_path, target="tier")
-    assert_frame_equal(one.train, two.train)
-    assert one.digest == two.digest
-
-
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_separator_is_found_in_the_header(separator: str, tmp_path: Path) -> None:
-    frame = from_csv(f"\ufeff a {separator}b{separator}y\n1{separator}'x'{separator}no\n", tmp_path)
-    assert list(frame.columns) == ["a", "b", "y"]
-    assert frame.iloc[0].tolist() == [1, "'x'", "no"]
-
-
-def test_a_compressed_csv_is_read(tmp_path: Path) -> None:
-    assert len(from_csv(gzip.compress(b"a,y\n1,no\n"), tmp_path, "rows.csv.gz")) == 1
-
-
-def test_a_column_without_a_name_gets_its_place(tmp_path: Path) -> None:
-    assert list(from_csv("a,,y\n1,2,3\n", tmp_path).columns) == ["a", "column 2", "y"]
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ("", "rows.csv: is empty; a header and rows are needed"),
-        ("\n \n", "rows.csv: is empty; a header and rows are needed"),
-        ("a,y\n1,2\n1,2,3\n", "rows.csv: line 3: 3 values where the header has 2 names"),
-        ("a,y\n1,2,3\n1,2,3\n", "rows.csv: rows have more values than the header has names"),
-        ('a,y\n1,2\n"1,2\n', "rows.csv: a quote that row 2 opens is never closed"),
-        ("a,b,a\n1,2,3\n", "rows.csv: two columns are called a; rename one"),
-        (b"a,\xff\n1,2\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
-        (b"a,y\n1,\xff\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
-    ],
-)
-def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(BadData) as caught:
-        from_csv(content, tmp_path)
-    assert str(caught.value) == complaint
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "complaint"),
-    [
-        ("rows.parquet", b"a,y\n1,2\n", r"rows\.parquet: is not a Parquet file, or not a whole one"),
-        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.parquet, \.pq are read"),
-        ("rows.csv.gz", b"a,y\n1,2\n", r"rows\.csv\.gz: can't be read: Not a gzipped file"),
-    ],
-)
-def test_a_file_that_is_not_what_it_says_is_refused(name: str, content: bytes, complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=complaint):
-        from_csv(content, tmp_path, name)
-
-
-def test_a_file_that_is_not_there_is_refused_and_a_sample_offered(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"gone\.csv: no such file; set data\.source or pass --input-data"):
-        read(settings(tmp_path, "gone.csv"), print)
-    with pytest.raises(BadData, match="did you mean the sample flights"):
-        read(settings(tmp_path, "flihgts"), print)
-
-
-def test_two_columns_of_a_parquet_file_with_one_name_are_refused(tmp_path: Path) -> None:
-    pd.DataFrame({"a": [1], " a ": [2]}).to_parquet(tmp_path / "rows.parquet")
-    with pytest.raises(BadData, match="two columns are called a"):
-        read(settings(tmp_path, "rows.parquet"), print)
-
-
-@pytest.mark.parametrize(
-    ("sample", "target", "rows", "columns"),
-    [("iris", "species", None, 5), ("support-tickets", "priority", 300, 25), ("flights", "late", 300, 19)],
-)
-def test_samples_come_ready_to_learn_from(
-    sample: str, target: str, rows: int | None, columns: int, tmp_path: Path
-) -> None:
-    said: list[str] = []
-    chosen = settings(tmp_path, sample, target, rows=rows)
-    dataset = prepare(read(chosen, said.append), chosen, said.append)
-    assert len(dataset.fields) == columns - 1
-    assert dataset.report["synthetic"] is (sample == "support-tickets")
-    assert ("(synthetic)" in said[0]) is (sample == "support-tickets")
-
-
-@pytest.mark.parametrize("source", ["rows.csv", "iris"])
-def test_only_flights_have_months(source: str, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"data\.months"):
-        from_csv("a,y\n1,2\n", tmp_path, months=[1]) if source == "rows.csv" else read(
-            settings(tmp_path, source, months=[1]), print
-        )
-
-
-def test_fewer_rows_are_drawn_from_a_file_the_same_way_every_time(tmp_path: Path) -> None:
-    one, two = (from_csv(CUSTOMERS, tmp_path, rows=50) for _ in range(2))
-    assert len(one) == 50
-    assert_frame_equal(one, two)
 
 
 def test_the_same_rows_and_settings_give_the_same_parts_and_digest(tmp_path: Path) -> None:
@@ -250,93 +90,12 @@ def test_booleans_with_gaps_can_be_a_target(tmp_path: Path) -> None:
     assert prepared(table(y=given), tmp_path).labels == (False, True)
 
 
-def test_columns_become_numbers_booleans_and_texts_and_keep_what_was_in_them(tmp_path: Path) -> None:
-    some = range(ROWS)
-    dataset = prepared(
-        table(
-            whole=pd.array([None if i == 3 else i % 9 for i in some], dtype="Int64"),
-            flag=[None if i == 3 else i % 2 == 0 for i in some],
-            nullable=pd.array([i % 3 == 0 for i in some], dtype="boolean"),
-            money=[Decimal(i % 8) / 4 for i in some],
-            mixed=[i % 3 if i % 2 else "other" for i in some],
-            group=pd.Categorical([f"g{i % 3}" for i in some]),
-            float32=np.array([i % 11 for i in some], dtype="float32"),
-        ),
-        tmp_path,
-    )
-    assert types(dataset) == {
-        "x": "number",
-        "whole": "integer",
-        "flag": "boolean",
-        "nullable": "boolean",
-        "money": "number",
-        "mixed": "category",
-        "group": "category",
-        "float32": "number",
-    }
-    both = pd.concat([dataset.train, dataset.test])
-    assert set(both["mixed"]) == {"0", "1", "2", "other"}
-    assert set(both["flag"].dropna()) == {True, False}
-    assert both["whole"].isna().sum() == both["flag"].isna().sum() == 1
-
-
-@pytest.mark.parametrize(
-    ("column", "why"),
-    [
-        (["k"] * ROWS, "is always k"),
-        ([None] * ROWS, "has no value at all"),
-        (list(range(ROWS)), "numbers the rows, from 0 to 119"),
-        ([7 * i % ROWS + 1000 for i in range(ROWS)], "numbers the rows, from 1000 to 1119"),
-        ([f"user {i}" for i in range(ROWS)], "names its row: 120 different texts in 120 rows"),
-        ([i * 0.5 for i in range(ROWS)], "is the same as x"),
-        (["no", "yes", "no"] * (ROWS // 3), "is the target y by another name"),
-        (
-            [f"2024-01-{i % 28 + 1:02}" for i in range(ROWS)],
-            "looks like a date; give its parts, such as month and hour",
-        ),
-        (pd.date_range("2024-01-01", periods=ROWS), "is a date; give its parts, such as month and hour, as numbers"),
-        ([[i] for i in range(ROWS)], "holds list values, which no model takes"),
-    ],
-)
-def test_a_column_that_cannot_help_is_dropped_with_a_word(column: Any, why: str, tmp_path: Path) -> None:
-    said: list[str] = []
-    dataset = prepared(table(extra=column), tmp_path, said)
-    assert types(dataset) == {"x": "number"}
-    assert list(dataset.train.columns) == ["x", "y"]
-    assert [dropped["column"] for dropped in dataset.report["dropped"]] == ["extra"]
-    assert any(line.startswith(f"extra: dropped, {why}") for line in said)
-
-
-@pytest.mark.parametrize(
-    ("column", "warning"),
-    [
-        ([None if i % 2 else i % 5 for i in range(ROWS)], "extra: 50% of the values are missing"),
-        ([np.inf if i == 7 else i * i for i in range(ROWS)], "extra: 1 infinite value counts as missing"),
-    ],
-)
-def test_a_column_that_is_doubtful_is_kept_with_a_word(column: Any, warning: str, tmp_path: Path) -> None:
-    said: list[str] = []
-    dataset = prepared(table(extra=column), tmp_path, said)
-    assert "extra" in types(dataset)
-    assert warning in said
-    assert warning in dataset.report["warnings"]
-
-
-def test_many_different_texts_are_kept_with_a_word(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"town": [f"t{i % 300}" for i in range(900)], "y": ["a", "b", "b"] * 300})
-    assert screen(frame, "y").warnings == ("town: 300 different texts; the rarest count as unknown",)
-
-
 def test_rare_labels_and_repeated_rows_are_worth_a_word(tmp_path: Path) -> None:
     said: list[str] = []
     frame = table(x=[float(i % 60) for i in range(ROWS)], y=["rare" if i % 24 == 0 else "often" for i in range(ROWS)])
     prepared(frame, tmp_path, said)
     assert "y: only 4.2% of the rows are rare" in said
     assert any(line.endswith("rows the same as an earlier one") for line in said)
-
-
-def test_columns_can_be_dropped_by_name(tmp_path: Path) -> None:
-    assert types(prepared(table(z=[i % 7 for i in range(ROWS)]), tmp_path, drop=["x"])) == {"z": "integer"}
 
 
 @pytest.mark.parametrize(

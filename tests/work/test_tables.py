@@ -1,0 +1,120 @@
+"""Real files in, tables out; a file that cannot be read is one line that says where."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from core.errors import BadData
+from core.work.data import prepare, read
+from tests.work.scene import CUSTOMERS, from_csv, prepared, settings, types
+
+
+def test_a_csv_with_texts_gaps_and_four_whole_labels_works(tmp_path: Path) -> None:
+    said: list[str] = []
+    dataset = prepared(from_csv(CUSTOMERS, tmp_path), tmp_path, said, target="tier")
+    assert types(dataset) == {"age": "integer", "city": "category", "vip": "boolean"}
+    assert dataset.labels == (1, 2, 3, 4)
+    assert all(type(label) is int for label in dataset.labels)
+    assert dataset.report["dropped"] == [{"column": "note", "why": "has no value at all"}]
+    assert "note: dropped, has no value at all" in said
+    assert (len(dataset.train), len(dataset.test)) == (96, 24)
+
+
+def test_a_parquet_file_says_the_same_as_its_csv(tmp_path: Path) -> None:
+    from_csv(CUSTOMERS, tmp_path).to_parquet(tmp_path / "rows.parquet")
+    one = prepared(from_csv(CUSTOMERS, tmp_path), tmp_path, target="tier")
+    two = prepared(read(settings(tmp_path, "rows.parquet", "tier"), print), tmp_path, target="tier")
+    assert_frame_equal(one.train, two.train)
+    assert one.digest == two.digest
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found_in_the_header(separator: str, tmp_path: Path) -> None:
+    frame = from_csv(f"\ufeff a {separator}b{separator}y\n1{separator}'x'{separator}no\n", tmp_path)
+    assert list(frame.columns) == ["a", "b", "y"]
+    assert frame.iloc[0].tolist() == [1, "'x'", "no"]
+
+
+def test_a_compressed_csv_is_read(tmp_path: Path) -> None:
+    assert len(from_csv(gzip.compress(b"a,y\n1,no\n"), tmp_path, "rows.csv.gz")) == 1
+
+
+def test_a_column_without_a_name_gets_its_place(tmp_path: Path) -> None:
+    assert list(from_csv("a,,y\n1,2,3\n", tmp_path).columns) == ["a", "column 2", "y"]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "rows.csv: is empty; a header and rows are needed"),
+        ("\n \n", "rows.csv: is empty; a header and rows are needed"),
+        ("a,y\n1,2\n1,2,3\n", "rows.csv: line 3: 3 values where the header has 2 names"),
+        ("a,y\n1,2,3\n1,2,3\n", "rows.csv: rows have more values than the header has names"),
+        ('a,y\n1,2\n"1,2\n', "rows.csv: a quote that row 2 opens is never closed"),
+        ("a,b,a\n1,2,3\n", "rows.csv: two columns are called a; rename one"),
+        (b"a,\xff\n1,2\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
+        (b"a,y\n1,\xff\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(BadData) as caught:
+        from_csv(content, tmp_path)
+    assert str(caught.value) == complaint
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("rows.parquet", b"a,y\n1,2\n", r"rows\.parquet: is not a Parquet file, or not a whole one"),
+        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.parquet, \.pq are read"),
+        ("rows.csv.gz", b"a,y\n1,2\n", r"rows\.csv\.gz: can't be read: Not a gzipped file"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says_is_refused(name: str, content: bytes, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=complaint):
+        from_csv(content, tmp_path, name)
+
+
+def test_a_file_that_is_not_there_is_refused_and_a_sample_offered(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"gone\.csv: no such file; set data\.source or pass --input-data"):
+        read(settings(tmp_path, "gone.csv"), print)
+    with pytest.raises(BadData, match="did you mean the sample flights"):
+        read(settings(tmp_path, "flihgts"), print)
+
+
+def test_two_columns_of_a_parquet_file_with_one_name_are_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1], " a ": [2]}).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(BadData, match="two columns are called a"):
+        read(settings(tmp_path, "rows.parquet"), print)
+
+
+@pytest.mark.parametrize(
+    ("sample", "target", "rows", "columns"),
+    [("iris", "species", None, 5), ("support-tickets", "priority", 300, 25), ("flights", "late", 300, 19)],
+)
+def test_samples_come_ready_to_learn_from(
+    sample: str, target: str, rows: int | None, columns: int, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    chosen = settings(tmp_path, sample, target, rows=rows)
+    dataset = prepare(read(chosen, said.append), chosen, said.append)
+    assert len(dataset.fields) == columns - 1
+    assert dataset.report["synthetic"] is (sample == "support-tickets")
+    assert ("(synthetic)" in said[0]) is (sample == "support-tickets")
+
+
+@pytest.mark.parametrize("source", ["rows.csv", "iris"])
+def test_only_flights_have_months(source: str, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"data\.months"):
+        from_csv("a,y\n1,2\n", tmp_path, months=[1]) if source == "rows.csv" else read(
+            settings(tmp_path, source, months=[1]), print
+        )
+
+
+def test_fewer_rows_are_drawn_from_a_file_the_same_way_every_time(tmp_path: Path) -> None:
+    one, two = (from_csv(CUSTOMERS, tmp_path, rows=50) for _ in range(2))
+    assert len(one) == 50
+    assert_frame_equal(one, two)
