@@ -33,7 +33,10 @@ class Bucket:
     def look(self, at_s: float, used_s: float) -> float:
         """Settle up to now and set `running`; gives the seconds until the next look."""
         full = self.share * PERIOD_S
-        self.saved_s = min(full, self.saved_s + self.share * (at_s - self.at_s)) - (used_s - self.used_s)
+        self.saved_s += self.share * (at_s - self.at_s) - (used_s - self.used_s)
+        if self.running:
+            # What an idle process does not use is lost; one that rested too long gets it all.
+            self.saved_s = min(full, self.saved_s)
         self.at_s, self.used_s = at_s, used_s
         # Rest until a whole turn is affordable: on and off then take one period together.
         enough = full * max(0.1, 1 - self.share)

@@ -1,0 +1,51 @@
+"""The autoscaler over real replicas: it grows under load, says why, and leaves a standby as it is."""
+
+from dataclasses import replace
+
+from core.model import Scaled
+from core.targets.local.autoscaler import Autoscaler
+from core.targets.local.spec import Autoscaling
+from tests.targets.conftest import Endpoints
+from tests.targets.helpers import ONE, TWO, Watcher, loading, watching
+
+
+def looks(watcher: Watcher, slot: str) -> list[Scaled]:
+    """Every look at a slot."""
+    return [one for one in watcher.reports if isinstance(one, Scaled) and one.slot == slot]
+
+
+async def test_replicas_grow_under_load_and_every_look_says_why(endpoints: Endpoints) -> None:
+    endpoints.model("1", busy_ms=10)
+    target = endpoints.target(cpu_m=100, autoscaling=Autoscaling(1, 2, cpu_percent=50, fast=True))
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await target.apply("green", TWO, 1)
+        await watcher.ready("blue", 1)
+        await watcher.ready("green", 1)
+        await target.route({"blue": 100})
+        await watcher.weight("blue", 100)
+        async with loading(await target.address(), users=6) as load:
+            grown = await watcher.until(lambda: next((one for one in looks(watcher, "blue") if one.after > 1), None))
+            await watcher.ready("blue", 2)
+            # Asking again for what was asked before does not undo it.
+            await target.apply("blue", ONE, 1)
+            await watcher.until(lambda: len(looks(watcher, "blue")) > 2)
+            assert not load.failed
+        assert (grown.before, grown.after, grown.low, grown.high, grown.next_look_s) == (1, 2, 1, 2, 2.0)
+        assert grown.fast
+        assert grown.readings[0].name == "cpu"
+        assert grown.readings[0].value is not None
+        assert grown.readings[0].value > 55
+        assert "maximum 2" in grown.reason or "cpu" in grown.reason
+        assert looks(watcher, "green") == []
+        assert watcher.slots["blue"].wanted == 2
+        assert watcher.slots["green"].wanted == 1
+
+
+async def test_without_autoscaling_nothing_is_looked_at(endpoints: Endpoints) -> None:
+    spec = endpoints.target().spec
+    assert not Autoscaler().due(spec, "blue")
+    scaling = Autoscaling(1, 2, cpu_percent=None, memory_percent=50)
+    scaled = Autoscaler().look(replace(spec, autoscaling=scaling, memory_mb=100), "blue", 1, [], {})
+    assert scaled.reason.startswith("no metric")
+    assert scaled.next_look_s == 15.0
