@@ -13,6 +13,7 @@ from collections.abc import Callable
 from granian.constants import HTTPModes
 from granian.server.embed import Server
 
+from scoring import lane
 from scoring.app import App
 from scoring.model import Model
 from scoring.settings import Identity, Settings
@@ -42,16 +43,27 @@ def serve(model: Model, identity: Identity, settings: Settings, ready: Callable[
     when the model can't predict its first row.
     """
     port = free_port(settings.host, settings.port)
-    asyncio.run(_serve(App(model, identity, settings), model, settings, port, ready))
+    asyncio.run(_serve(model, identity, settings, port, ready))
 
 
-async def _serve(app: App, model: Model, settings: Settings, port: int, ready: Callable[[], None] | None) -> None:
+async def _serve(
+    model: Model, identity: Identity, settings: Settings, port: int, ready: Callable[[], None] | None
+) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    server = _server(app, settings.host, port)
-    running = loop.create_task(server.serve())
+    app = App(model, identity, settings)
+    server = Server(
+        app,
+        address=settings.host,
+        port=port,
+        backlog=BACKLOG,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+    )
+    running = loop.create_task(server.serve(lane.worker))
     try:
         await _either(app.listening, running)
         model.warm_up()
@@ -63,18 +75,6 @@ async def _serve(app: App, model: Model, settings: Settings, port: int, ready: C
     finally:
         app.drain()
         await _stop(server, running)
-
-
-def _server(app: App, host: str, port: int) -> Server:
-    return Server(
-        app,
-        address=host,
-        port=port,
-        backlog=BACKLOG,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_enabled=False,
-    )
 
 
 async def _either(event: asyncio.Event, running: "asyncio.Task[None]") -> None:

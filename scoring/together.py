@@ -1,0 +1,93 @@
+"""Predictions that arrived together are scored in one call.
+
+It takes what has arrived by the end of the event loop's turn and never waits for a batch to fill: at low load
+a request goes alone, at high load batches form by themselves.
+"""
+
+import os
+import sys
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from time import perf_counter
+from typing import Protocol
+
+from scoring.answers import Answer, Headers, Writer, error
+from scoring.metrics import Metrics
+from scoring.model import Model
+
+MAX_TURNS = 8
+"""A batch is closed after so many turns of the loop, however many requests each of them brought."""
+
+
+class Reply(Protocol):
+    """The way back to a sender; what is sent after the first answer is ignored."""
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer."""
+        ...
+
+
+class Together:
+    """What waits for its prediction. All of it runs in the loop's thread."""
+
+    def __init__(
+        self,
+        model: Model,
+        writer: Writer,
+        metrics: Metrics,
+        loop: AbstractEventLoop,
+        answered: Callable[[int], None],
+    ) -> None:
+        self._model = model
+        self._writer = writer
+        self._metrics = metrics
+        self._loop = loop
+        self._answered = answered
+        self._replies: list[Reply] = []
+        self._requests: list[tuple[bytes, str]] = []
+        self._arrived_s: list[float] = []
+        self._seen = 0
+        self._turns = 0
+
+    def add(self, reply: Reply, body: bytes, query_string: str, arrived_s: float) -> None:
+        """Score this request with the others of this turn."""
+        if not self._replies:
+            self._loop.call_soon(self._look)
+        self._replies.append(reply)
+        self._requests.append((body, query_string))
+        self._arrived_s.append(arrived_s)
+
+    def _look(self) -> None:
+        """Score once a turn brought no further request.
+
+        The server's own threads need the interpreter to hand requests over, and on a busy core they do not get
+        it unless this thread steps aside; without that, most requests would be scored alone.
+        """
+        if len(self._replies) > self._seen and self._turns < MAX_TURNS:
+            self._seen = len(self._replies)
+            self._turns += 1
+            os.sched_yield()
+            self._loop.call_soon(self._look)
+        else:
+            self._score()
+
+    def _score(self) -> None:
+        replies, requests, arrived_s = self._replies, self._requests, self._arrived_s
+        self._replies, self._requests, self._arrived_s = [], [], []
+        self._seen = self._turns = 0
+        try:
+            batch = self._model.predict(requests)
+            answers = self._writer.write(batch)
+            self._metrics.scored(batch, arrived_s, perf_counter())
+        except Exception as failure:
+            answers = [broken(failure)] * len(replies)
+            self._metrics.answered(500, len(replies))
+        for reply, answer in zip(replies, answers, strict=True):
+            reply.response_bytes(*answer)
+        self._answered(len(replies))
+
+
+def broken(failure: BaseException) -> Answer:
+    """The sender learns that it failed, the log why; never what was sent."""
+    sys.stderr.write(f"a prediction failed: {type(failure).__name__}: {' '.join(str(failure).split())}\n")
+    return error(500, "the service failed on this request: its log says why")
