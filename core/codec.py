@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from core import commands, events, gates, histogram, model, plan
 from core.errors import JournalError
 
 _MODULES = (model, histogram, gates, plan, events, commands)
+MAPPING = "mapping"
 
 
 @cache
@@ -49,7 +51,9 @@ def plain(value: object) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        made = {str(key): plain(item) for key, item in value.items()}
+        # A mapping of somebody's own names may well have one that is called `is`.
+        return {"is": MAPPING, "items": list(made.items())} if "is" in made else made
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     cls = type(value)
@@ -67,7 +71,9 @@ def noun(value: object) -> Any:
     if "is" not in value:
         return {key: noun(item) for key, item in value.items()}
     name = value["is"]
-    cls = _classes().get(name)
+    if name == MAPPING:
+        return {key: noun(item) for key, item in value["items"]}
+    cls = _classes().get(str(name))
     if cls is None:
         raise JournalError(f"{name}: unknown to this version of Quarterdeck; install the one that wrote it")
     return _build(cls, value)
@@ -89,13 +95,33 @@ def _build(cls: type, value: Mapping[str, object]) -> Any:
 
 
 def dumps(value: object) -> str:
-    """A noun as a line of JSON."""
-    return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """A noun as a line of JSON. What is not finite becomes None: JSON knows it not, and absence is None here."""
+    made = plain(value)
+    try:
+        return _dumps(made)
+    except ValueError:
+        return _dumps(_finite(made))
+
+
+def _dumps(made: object) -> str:
+    return json.dumps(made, separators=(",", ":"), allow_nan=False)
+
+
+def _finite(made: object) -> object:
+    match made:
+        case float():
+            return made if math.isfinite(made) else None
+        case dict():
+            return {key: _finite(item) for key, item in made.items()}
+        case list() | tuple():
+            return [_finite(item) for item in made]
+        case _:
+            return made
 
 
 def loads(text: str | bytes) -> Any:
     """The noun of a line of JSON; raises JournalError when it is none."""
     try:
         return noun(json.loads(text))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise JournalError(f"not a noun: {error}") from error

@@ -117,7 +117,7 @@ def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, .
     release = snapshot.release_of(command.endpoint)
     match command:
         case Begin():
-            return _begin(command, release)
+            return _begin(command, snapshot, release)
         case Next():
             return _next(_known(release, command.endpoint))
         case Answer(yes=yes):
@@ -158,12 +158,14 @@ def _going(release: Release | None, endpoint: str) -> Release:
     return known
 
 
-def _begin(command: Begin, release: Release | None) -> tuple[ev.Body, ...]:
+def _begin(command: Begin, snapshot: Snapshot, release: Release | None) -> tuple[ev.Body, ...]:
     if release is not None and release.live:
         raise Refused(
             f"{command.endpoint}: {release.id} is under way, begun by {release.by}; "
             "follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
         )
+    if command.release in snapshot.releases:
+        raise Refused(f"{command.release}: there is such a release already; call again")
     began = ev.Began(
         release=command.release,
         endpoint=command.endpoint,
@@ -220,7 +222,8 @@ def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
     After a rollback there is no second step back: a key pressed twice must not go twice as far.
     """
     release = snapshot.release_of(endpoint)
-    if release is None or release.live or release.outcome in (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK):
+    ends_here = (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK, ev.Outcome.STUCK)
+    if release is None or release.live or release.outcome in ends_here:
         return release
     done = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.outcome is ev.Outcome.DONE]
     serving = snapshot.endpoints[endpoint].serving if endpoint in snapshot.endpoints else None
@@ -238,7 +241,7 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
         return None if release.live else f"{release.id} never got a slot; nothing to take back"
     if release.old is None or release.old_version is None:
         return None if release.live else f"nothing served before {release.id}; there is no way back"
-    if release.state is State.ENDED and release.outcome is not ev.Outcome.DONE:
+    if release.state is State.ENDED and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
         return f"{release.id} was taken back already ({release.outcome.value if release.outcome else 'over'})"
     return None
 

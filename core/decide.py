@@ -11,13 +11,15 @@ from core import events as ev
 from core.gates import Gate, Outcome, Verdict, judge
 from core.model import Observation, Sample, Series, Slot, Version
 from core.plan import Ask, Deploy, Hold, Load, Retire, Shift, Smoke, Summarise, Work, title
-from core.snapshot import Endpoint, Release, Snapshot, State, Status, StepState
+from core.snapshot import Endpoint, Release, Snapshot, State, Status, StepState, Way
 
 SLOTS: tuple[Slot, ...] = ("blue", "green")
 ERRORS_IN_A_ROW = 4
 """So often in a row a gate may fail to measure."""
+LOOK_S = 1.0
+"""Gates look so often, and at once when one of them changes its mind."""
 BACK_DEADLINE_S = 120.0
-"""For so long the way back waits for what served before to be ready again."""
+"""For so long the way back waits for what served before to be ready again, and for the proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
         why = step.why if step.why.startswith(name) else f"{name}: {step.why}"
         return Say((ev.TurnedBack(release.id, ev.Outcome.FAILED, why),))
     if release.paused:
-        return Wait("somebody to resume it")
+        return _paused(release, step, snapshot, now)
     if step.status is Status.WAITING and release.step_by_step and not step.waved:
         return Wait(f"n, to begin {title(step.step)}")
     if step.status in (Status.WAITING, Status.INTERRUPTED):
@@ -145,19 +147,29 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
             return _retire(release, after_s, now)
 
 
+def _paused(release: Release, step: StepState, snapshot: Snapshot, now: float) -> Action:
+    """It stays where it is, but gates go on watching the traffic that the new slot has."""
+    stay = Wait("somebody to resume it")
+    if not isinstance(step.step, Hold) or step.status is not Status.RUNNING:
+        return stay
+    action = _hold(release, step, step.step, snapshot, now)
+    watching = isinstance(action, Say) and isinstance(action.facts[0], ev.Judged | ev.StepFailed)
+    return action if watching and step.question is None else stay
+
+
 def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoint, now: float) -> Action:
     if release.version is None:
         return Say((ev.StepFailed(release.id, release.index, "there is no version to deploy"),))
     if release.slot is None:
         return _place(endpoint)
-    live = endpoint.slots.get(release.old) if release.old else None
-    replicas = max(deploy.replicas, live.wanted if live else 0)
-    if not step.asked:
-        return Apply(release.slot, release.version, replicas, release.index)
+    replicas = max(deploy.replicas, release.old_replicas)
     seen = endpoint.slots.get(release.slot)
-    if seen is not None and seen.version == release.version and seen.ready >= replicas:
+    ready_now = seen is not None and seen.version == release.version and seen.ready >= replicas
+    if seen is not None and step.asked and ready_now:
         return Say((ev.StepDone(release.id, release.index, f"{seen.ready} ready"),))
     until = (step.started_at or now) + deploy.deadline_s
+    if now < until and not step.asked:
+        return Apply(release.slot, release.version, replicas, release.index)
     if now >= until:
         return Say((ev.StepFailed(release.id, release.index, _not_ready(release.slot, seen, deploy)),))
     ready = seen.ready if seen is not None else 0
@@ -202,13 +214,14 @@ def proved(endpoint: Endpoint, weights: Mapping[Slot, float]) -> bool:
 
 def _shift(release: Release, step: StepState, shift: Shift, endpoint: Endpoint, now: float) -> Action:
     weights = split(release, shift.percent)
-    if not step.asked:
-        return Route(weights, release.index)
-    if proved(endpoint, weights):
+    if step.asked and proved(endpoint, weights):
         return Say((ev.StepDone(release.id, release.index, f"{shift.percent:g} %"),))
     until = (step.started_at or now) + shift.deadline_s
+    if now < until and not step.asked:
+        return Route(weights, release.index)
     if now >= until:
-        why = f"{shift.percent:g} % was asked for and not proved within {shift.deadline_s:g} s"
+        how = "proved" if step.asked else "accepted"
+        why = f"{shift.percent:g} % was asked for and not {how} within {shift.deadline_s:g} s"
         return Say((ev.StepFailed(release.id, release.index, why),))
     return Wait(f"answers that prove {shift.percent:g} %", until)
 
@@ -226,20 +239,18 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, since: float, now
 def _hold(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now: float) -> Action:
     began = step.started_at or now
     said = verdicts(release, hold, snapshot, began, now)
-    if said != step.verdicts:
-        return Say((ev.Judged(release.id, release.index, said),))
     real = [v for v in said if not v.gate.dry_run]
-    for verdict in real:
-        gate = verdict.gate
-        if step.fails.get(gate.name, 0) > gate.failures:
-            return Say((ev.StepFailed(release.id, release.index, f"{gate.name} {verdict.why}"),))
-        if step.fails.get(gate.name + "!", 0) > ERRORS_IN_A_ROW:
-            return Say((ev.StepFailed(release.id, release.index, f"{gate.name} could not be measured"),))
     failing = [v for v in real if v.outcome in (Outcome.FAIL, Outcome.ERROR)]
+    broken = _broken(step)
+    if broken is not None:
+        return Say((ev.StepFailed(release.id, release.index, broken),))
+    if _look_due(step, said, bool(failing), now):
+        return Say((ev.Judged(release.id, release.index, said),))
     if step.waved and not failing:
         return Say((ev.StepDone(release.id, release.index, "let go on"),))
     if now < began + hold.seconds:
-        return Wait("the hold to end", began + hold.seconds)
+        look = (step.looked_at or now) + LOOK_S
+        return Wait("the hold to end", min(look, began + hold.seconds) if failing else began + hold.seconds)
     opened = [v for v in real if v.outcome is not Outcome.PASS]
     if not opened:
         return Say((ev.StepDone(release.id, release.index, f"{len(real)} gates hold"),))
@@ -247,6 +258,29 @@ def _hold(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now
         return Wait(f"{opened[0].gate.name}: {opened[0].why}", began + hold.seconds + hold.patience_s)
     names = ", ".join(f"{v.gate.name} ({v.why})" for v in opened[:3])
     return _ask(release, step, f"too little data for {names}: go on?", now)
+
+
+def _broken(step: StepState) -> str | None:
+    """What has failed more often in a row than it may, as it was written down; None when nothing has."""
+    for place, verdict in enumerate(step.verdicts):
+        gate = verdict.gate
+        if gate.dry_run:
+            continue
+        if step.fails.get(f"{place}", 0) > gate.failures:
+            return f"{gate.name} {verdict.why}"
+        if step.fails.get(f"{place}!", 0) > ERRORS_IN_A_ROW:
+            return f"{gate.name} could not be measured: {verdict.why}"
+    return None
+
+
+def _look_due(step: StepState, said: tuple[Verdict, ...], failing: bool, now: float) -> bool:
+    """Whether verdicts are written down: at once when an outcome changed, else once a second where there is news.
+
+    What fails is news each second, for it is counted; more often would count the same second twice.
+    """
+    if [v.outcome for v in said] != [v.outcome for v in step.verdicts]:
+        return True
+    return now >= (step.looked_at or 0.0) + LOOK_S and (failing or said != step.verdicts)
 
 
 def _ask(release: Release, step: StepState, question: str, now: float) -> Action:
@@ -288,61 +322,75 @@ def _back(release: Release, endpoint: Endpoint, now: float) -> Action:
     if way is None or release.slot is None:
         return Finish(way.outcome if way else ev.Outcome.FAILED, way.why if way else "")
     if release.old is None or release.old_version is None:
-        return _clear(release, endpoint)
-    untouched = not any(mapping.get(release.slot) for mapping in (endpoint.weights, _weights(endpoint)))
-    old = {release.old: 100.0}
-    if not untouched and not way.routed:
-        seen = endpoint.slots.get(release.old)
-        able = seen is not None and seen.ready > 0 and seen.version == release.old_version
-        if not able and way.applied_at is None:
-            return Apply(release.old, release.old_version, max(1, release.old_replicas))
-        if not able and now >= way.began_at + BACK_DEADLINE_S:
-            why = f"{way.why}; {release.old} did not get ready again within {BACK_DEADLINE_S:g} s: call a person"
-            return Finish(ev.Outcome.STUCK, why)
-        if not able:
-            return Wait(f"{release.old} to be ready again", way.began_at + BACK_DEADLINE_S)
-        return Route(old)
-    if not untouched and not proved(endpoint, old):
-        if now >= way.began_at + BACK_DEADLINE_S:
-            return Finish(ev.Outcome.STUCK, f"{way.why}; no answer proved that traffic is back: call a person")
-        return Wait("answers that prove the way back", way.began_at + BACK_DEADLINE_S)
-    if release.promoted and not way.aliased:
+        return _clear(release, way, endpoint, now)
+    asked_for = (endpoint.weights, _weights(endpoint))
+    if release.touched or any(weights.get(release.slot) for weights in asked_for):
+        action = _return(way, release.old, release.old_version, max(1, release.old_replicas), endpoint, now)
+        if action is not None:
+            return action
+    if (release.promoted or release.promotes) and not way.aliased:
         return Realias(back=True)
     if way.outcome is not ev.Outcome.ROLLED_BACK and not way.dropped and release.slot in endpoint.slots:
         return Drop(release.slot)
     return Finish(way.outcome, way.why)
 
 
+def _return(way: Way, old: Slot, version: Version, replicas: int, endpoint: Endpoint, now: float) -> Action | None:
+    """All traffic to what served before, which must be able to take it; None once that is proved."""
+    until = way.driven_at + BACK_DEADLINE_S
+    weights = {old: 100.0}
+    if way.routed and proved(endpoint, weights):
+        return None
+    seen = endpoint.slots.get(old)
+    able = seen is not None and seen.ready > 0 and seen.version == version
+    if now >= until:
+        if way.routed:
+            said = "no answer proved that traffic is back"
+        elif able:
+            said = "the target did not accept the way back"
+        else:
+            said = f"{old} did not get ready again within {BACK_DEADLINE_S:g} s"
+        return Finish(ev.Outcome.STUCK, f"{way.why}; {said}: call a person")
+    if way.routed:
+        return Wait("answers that prove the way back", until)
+    if able:
+        return Route(weights)
+    if way.applied_at is None:
+        return Apply(old, version, replicas)
+    return Wait(f"{old} to be ready again", until)
+
+
 def _weights(endpoint: Endpoint) -> Mapping[Slot, float]:
     return {slot: seen.weight for slot, seen in endpoint.slots.items()}
 
 
-def _clear(release: Release, endpoint: Endpoint) -> Action:
-    """Nothing served before: the slot goes, unless it is all there is and served well."""
-    way = release.way
-    dropped = way is not None and way.dropped
-    if release.slot is not None and not dropped and release.slot in endpoint.slots:
-        flows = any(_weights(endpoint).values())
-        if flows and way is not None and not way.routed:
-            return Route({})
-        return Wait("traffic to end") if flows else Drop(release.slot)
-    if release.promoted and way is not None and not way.aliased:
+def _clear(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action:
+    """Nothing served before: traffic ends and the slot goes."""
+    until = way.driven_at + BACK_DEADLINE_S
+    if release.touched and not way.routed and not way.dropped and now < until:
+        return Route({})
+    flows = any(_weights(endpoint).values())
+    if flows and now >= until:
+        return Finish(ev.Outcome.STUCK, f"{way.why}; traffic does not end: call a person")
+    if flows:
+        return Wait("traffic to end", until)
+    if release.slot is not None and not way.dropped and release.slot in endpoint.slots:
+        return Drop(release.slot)
+    if (release.promoted or release.promotes) and not way.aliased:
         return Realias(back=True)
-    return Finish(way.outcome if way else ev.Outcome.FAILED, way.why if way else "")
+    return Finish(way.outcome, way.why)
 
 
 def _forward(release: Release, endpoint: Endpoint, now: float) -> Action:
     way = release.way
     if way is None or release.slot is None:
         return Finish(ev.Outcome.FAILED, "there is no way forward")
-    weights = split(release, way.reached)
-    if not way.routed:
-        return Route(weights)
-    if not proved(endpoint, weights):
-        if now >= way.began_at + BACK_DEADLINE_S:
+    weights, until = split(release, way.reached), way.driven_at + BACK_DEADLINE_S
+    if not (way.routed and proved(endpoint, weights)):
+        if now >= until:
             return Say((ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "the way forward was not proved"),))
-        return Wait("answers that prove the way forward", way.began_at + BACK_DEADLINE_S)
-    if way.after_end and not way.aliased:
+        return Wait("answers that prove the way forward", until) if way.routed else Route(weights)
+    if release.promotes and not release.promoted and not way.aliased:
         return Realias(back=False)
     if way.after_end:
         return Finish(ev.Outcome.DONE, "the rollback was taken back")

@@ -40,7 +40,7 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
         changed = _of_release(release, event)
         releases = releases if changed is release else _with(releases, release.id, changed)
     elif isinstance(body, ev.Drove):
-        releases = _interrupted(releases, body.endpoint)
+        releases = _interrupted(releases, body.endpoint, event.at)
     name = getattr(body, "endpoint", None)
     if name is not None and not isinstance(body, ev.Began):
         endpoint = endpoints.get(name) or Endpoint(name)
@@ -93,15 +93,15 @@ def _met(endpoints: Mapping[str, Endpoint], body: ev.Began) -> Mapping[str, Endp
     return _with(endpoints, body.endpoint, known)
 
 
-def _interrupted(releases: Mapping[str, Release], endpoint: str) -> Mapping[str, Release]:
+def _interrupted(releases: Mapping[str, Release], endpoint: str, at: float) -> Mapping[str, Release]:
     """What a dead driver had under way starts again; what was asked of the target is asked again."""
     changed = dict(releases)
     for release in releases.values():
         if release.endpoint != endpoint or not release.live:
             continue
         steps = _stopped(release.steps)
-        asked_again = replace(release.way, applied_at=None, routed=False) if release.way else None
-        changed[release.id] = replace(release, steps=steps, way=asked_again)
+        way = replace(release.way, applied_at=None, routed=False, driven_at=at) if release.way else None
+        changed[release.id] = replace(release, steps=steps, way=way)
     return changed
 
 
@@ -152,7 +152,7 @@ def _of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PL
         case ev.Placed(slot=slot, old=old, old_version=old_version, old_replicas=replicas):
             return replace(release, slot=slot, old=old, old_version=old_version, old_replicas=replicas)
         case ev.Judged(index=i, verdicts=verdicts):
-            return _step(release, i, verdicts=verdicts, fails=_fails(release.steps[i], body))
+            return _step(release, i, verdicts=verdicts, looked_at=at, fails=_fails(release.steps[i], body))
         case ev.Asked(index=i):
             return _step(release, i, question=body, answer=None)
         case ev.Answered(index=i, yes=yes):
@@ -173,13 +173,12 @@ def _of_way(release: Release, event: ev.Event) -> Release:
     match body:
         case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
             ended = release.state is State.ENDED
-            way = Way(outcome, why, at, asked_at, after_end=ended, reached=release.reached)
+            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=release.reached)
             steps = _stopped(release.steps)
             return replace(release, state=State.BACK, way=way, steps=steps, paused=False, outcome=None, ended_at=None)
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
-            way = replace(
-                release.way, began_at=at, asked_at=asked_at, applied_at=None, routed=False, aliased=False, dropped=False
-            )
+            asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at)
+            way = replace(asked, applied_at=None, routed=False, aliased=False, dropped=False)
             return replace(release, state=State.FORWARD, way=way, outcome=None, ended_at=None)
         case ev.Applied():
             return replace(release, way=replace(release.way, applied_at=at) if release.way else None)
@@ -208,10 +207,10 @@ def _of_way(release: Release, event: ev.Event) -> Release:
 
 
 def _fails(step: StepState, body: ev.Judged) -> Mapping[str, int]:
-    """How often in a row each gate failed (its name) or could not measure (its name with `!`)."""
+    """How often in a row each gate failed (its place in the hold) or could not measure (its place and `!`)."""
     fails: dict[str, int] = {}
-    for verdict in body.verdicts:
-        for outcome, key in ((Outcome.FAIL, verdict.gate.name), (Outcome.ERROR, verdict.gate.name + "!")):
+    for place, verdict in enumerate(body.verdicts):
+        for outcome, key in ((Outcome.FAIL, f"{place}"), (Outcome.ERROR, f"{place}!")):
             if verdict.outcome is outcome:
                 fails[key] = step.fails.get(key, 0) + 1
     return fails
@@ -233,7 +232,8 @@ def _of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901
                 return replace(endpoint, slots=_without(endpoint.slots, seen.slot))
             return replace(endpoint, slots=_with(endpoint.slots, seen.slot, seen))
         case ev.Routed(weights=weights):
-            return replace(endpoint, weights=weights)
+            kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
+            return replace(endpoint, weights=weights, retire=kept)
         case ev.Verified(weights=weights):
             main = max(weights, key=lambda slot: weights[slot], default=None)
             moved = _moved(endpoint.verified, body)

@@ -8,28 +8,33 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from core.codec import dumps, loads
 from core.errors import JournalError, Lost, Refused
-from core.events import TELEMETRY, Body, Event
+from core.events import TELEMETRY, Body, Event, Observed
+from core.reserve import Reserve
 
 RECENT_S = 15 * 60.0
 """Telemetry older than this is left out where somebody only wants to know what is true now."""
 BEAT_S = 15.0
 """A driver on another machine that was silent for so long is dead."""
 VERSION = 1
+T = TypeVar("T")
 
 _SCHEMA = """
 create table if not exists events (
   seq integer primary key autoincrement, at real not null, who text not null,
-  kind text not null, endpoint text, body text not null);
-create index if not exists events_kind on events (kind, at);
+  telemetry integer not null, body text not null);
+create index if not exists events_recent on events (telemetry, at);
+create table if not exists latest (
+  endpoint text not null, slot text not null, seq integer not null, primary key (endpoint, slot)) without rowid;
 create table if not exists drivers (
   endpoint text primary key, who text not null, machine text not null, pid integer not null,
   born real not null, token integer not null, beat real not null, held integer not null, weak integer not null);
@@ -77,16 +82,30 @@ class Journal:
         self.path = path
         self.pid = os.getpid() if pid is None else pid
         self._seen = -1
+        self._reserve = Reserve(path)
         with self._errors():
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
             mode = "ro" if read_only else "rwc"
             self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
-            if not read_only:
-                self._db.execute("pragma journal_mode=wal")
-                self._db.execute("pragma synchronous=normal")
-                self._db.executescript(_SCHEMA)
-                self._db.execute(f"pragma user_version={VERSION}")
+            try:
+                self._open(read_only)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _open(self, read_only: bool) -> None:
+        version = int(self._db.execute("pragma user_version").fetchone()[0])
+        if version > VERSION:
+            raise JournalError(f"journal {self.path}: written by a newer Quarterdeck; install that one")
+        if read_only:
+            return
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        # Once it is made, opening it writes nothing: a full disk must not keep anybody out.
+        if version < VERSION:
+            self._db.executescript(f"begin immediate; {_SCHEMA} pragma user_version={VERSION}; commit;")
+        self._reserve.put_by()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -97,16 +116,25 @@ class Journal:
         except OSError as error:
             raise JournalError(f"journal {self.path}: {error.strerror or error}; check the folder's rights") from error
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """All of a change or nothing; on a full disk once more in the space that was put by for that."""
         with self._errors():
-            self._db.execute("begin immediate")
             try:
-                yield self._db
-                self._db.execute("commit")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
+                return self._transaction(change)
+            except sqlite3.OperationalError as error:
+                if "full" not in str(error) or not self._reserve.spend():
+                    raise
+                return self._transaction(change)
+
+    def _transaction(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        self._db.execute("begin immediate")
+        try:
+            made = change(self._db)
+            self._db.execute("commit")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+        return made
 
     def append(
         self, bodies: Sequence[Body], who: str, at: float, lease: Lease | None = None, after: int | None = None
@@ -114,18 +142,27 @@ class Journal:
         """Write facts down, all or none, and tell the last one's place.
 
         None, and nothing written, when something came since `after`. Raises Lost when the lease is another's.
+        While the disk is full, telemetry is left out.
         """
-        last = 0
-        with self._transaction() as db:
-            if after is not None and self.last() != after:
+        rows = [(body, type(body).__name__ in TELEMETRY, dumps(body)) for body in bodies]
+
+        def change(db: sqlite3.Connection) -> int | None:
+            last = self.last()
+            if after is not None and last != after:
                 return None
             if lease is not None and self._token(lease.endpoint) != lease.token:
                 raise Lost(f"{lease.endpoint}: another terminal took over; this one only watches now")
-            for body in bodies:
-                row = (at, who, type(body).__name__, getattr(body, "endpoint", None), dumps(body))
-                cursor = db.execute("insert into events (at, who, kind, endpoint, body) values (?,?,?,?,?)", row)
-                last = cursor.lastrowid or 0
-        return last
+            for body, telemetry, text in rows:
+                if not self._reserve.worth(body):
+                    continue
+                query = "insert into events (at, who, telemetry, body) values (?,?,?,?)"
+                last = db.execute(query, (at, who, telemetry, text)).lastrowid or last
+                if isinstance(body, Observed):
+                    key = (body.endpoint, body.observation.slot, last)
+                    db.execute("insert or replace into latest values (?,?,?)", key)
+            return last
+
+        return self._write(change)
 
     def read(self, after: int = 0, most: int = 5000) -> list[Event]:
         """The events after a place, in order, at most so many."""
@@ -133,16 +170,24 @@ class Journal:
 
     def recent(self, now: float) -> list[Event]:
         """What matters now: every fact, but of telemetry only the last minutes and each slot's last word."""
-        marks = ",".join("?" * len(TELEMETRY))
         query = (
-            "select seq, at, who, body from events where kind not in (" + marks + ") or at > ? order by seq"  # noqa: S608
+            "select seq, at, who, body from events where telemetry = 0 "
+            "union all select seq, at, who, body from events where telemetry = 1 and at > ?1 "
+            "union all select seq, at, who, body from events where seq in (select seq from latest) and at <= ?1 "
+            "order by seq"
         )
-        return self._events(query, (*TELEMETRY, now - RECENT_S))
+        return self._events(query, (now - RECENT_S,))
 
     def _events(self, query: str, values: Sequence[object]) -> list[Event]:
         with self._errors():
             rows = self._db.execute(query, tuple(values)).fetchall()
-        return [Event(seq, at, who, loads(body)) for seq, at, who, body in rows]
+        return [self._event(*row) for row in rows]
+
+    def _event(self, seq: int, at: float, who: str, body: str) -> Event:
+        try:
+            return Event(seq, at, who, loads(body))
+        except JournalError as error:
+            raise JournalError(f"journal {self.path}, event {seq}: {error}") from error
 
     def last(self) -> int:
         """The newest event's place; 0 for an empty journal."""
@@ -180,9 +225,11 @@ class Journal:
 
         Taken again by who has it, the lease stays the same. Raises Refused with who holds it.
         """
-        with self._transaction() as db:
+
+        def change(db: sqlite3.Connection) -> Lease:
             held = self.holder(endpoint)
-            mine = held is not None and held.pid == self.pid and held.machine == socket.gethostname()
+            # A dead one may have had our number: containers begin to count anew.
+            mine = held is not None and held.alive and (held.pid, held.machine) == (self.pid, socket.gethostname())
             if held is not None and held.alive and not mine and not force and (weak or not held.weak):
                 raise Refused(f"{endpoint}: driven by {held.label}; follow it with 'quarterdeck'")
             row = db.execute("select token from drivers where endpoint = ?", (endpoint,)).fetchone()
@@ -190,20 +237,21 @@ class Journal:
             born = psutil.Process(self.pid).create_time()
             values = (endpoint, who, socket.gethostname(), self.pid, born, token, time.time(), 1, int(weak))
             db.execute("insert or replace into drivers values (?,?,?,?,?,?,?,?,?)", values)
-        return Lease(endpoint, token)
+            return Lease(endpoint, token)
+
+        return self._write(change)
 
     def beat(self, lease: Lease) -> None:
         """Say that the driver is alive; raises Lost when the lease is another's."""
         query = "update drivers set beat = ? where endpoint = ? and token = ? and held = 1"
-        with self._errors():
-            if self._db.execute(query, (time.time(), lease.endpoint, lease.token)).rowcount == 0:
-                raise Lost(f"{lease.endpoint}: another terminal took over; this one only watches now")
+        values = (time.time(), lease.endpoint, lease.token)
+        if self._write(lambda db: db.execute(query, values).rowcount) == 0:
+            raise Lost(f"{lease.endpoint}: another terminal took over; this one only watches now")
 
     def let_go(self, lease: Lease) -> None:
         """Give the wheel back, if it is still ours."""
         query = "update drivers set held = 0 where endpoint = ? and token = ?"
-        with self._errors():
-            self._db.execute(query, (lease.endpoint, lease.token))
+        self._write(lambda db: db.execute(query, (lease.endpoint, lease.token)))
 
     def close(self) -> None:
         """Close the file."""

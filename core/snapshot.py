@@ -12,7 +12,7 @@ from typing import TypeAlias
 from core import events as ev
 from core.gates import Verdict
 from core.model import LoadProfile, Observation, Scaled, Series, Slot, Version
-from core.plan import Plan, Shift, Step
+from core.plan import Plan, Shift, Step, Work
 
 KEEP_LINES = 500
 KEEP_MARKS = 100
@@ -53,6 +53,7 @@ class StepState:
     figures: ev.Result = field(default_factory=dict)
     result: ev.Result = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
+    looked_at: float | None = None
     fails: Mapping[str, int] = field(default_factory=dict)
     question: ev.Asked | None = None
     answer: bool | None = None
@@ -61,11 +62,15 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way back or forward: what was asked of the target so far, by whom, for what outcome."""
+    """The way back or forward: what was asked of the target so far, and for what outcome.
+
+    `driven_at` is when the one who drives it now began to: deadlines count from there.
+    """
 
     outcome: ev.Outcome
     why: str
     began_at: float
+    driven_at: float
     asked_at: float | None = None
     applied_at: float | None = None
     routed: bool = False
@@ -125,6 +130,16 @@ class Release:
         """The share of the traffic that the release was given so far, in percent."""
         shares = [s.step.percent for s in self.steps if isinstance(s.step, Shift) and s.asked]
         return shares[-1] if shares else 0.0
+
+    @property
+    def touched(self) -> bool:
+        """Whether traffic may have moved: what a shift asked for can land without its answer."""
+        return any(isinstance(s.step, Shift) and s.status is not Status.WAITING for s in self.steps)
+
+    @property
+    def promotes(self) -> bool:
+        """Whether aliases may have moved: their step has begun, whatever became of it."""
+        return any(s.step == Work("promote") and s.status is not Status.WAITING for s in self.steps)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
