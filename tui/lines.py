@@ -55,8 +55,8 @@ class Lines:
                 late = time.monotonic() - self._moved >= QUIET_S
                 self._moved = time.monotonic() if late else self._moved
                 return not late
-            case ev.Judged(verdicts=verdicts):
-                said = tuple(verdict.outcome.value for verdict in verdicts)
+            case ev.Judged(release=release, index=index, verdicts=verdicts):
+                said = (release, str(index), *(verdict.outcome.value for verdict in verdicts))
                 same, self._open = said == self._open, said
                 return same
             case ev.Sampled(sample=sample):

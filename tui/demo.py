@@ -1,0 +1,215 @@
+"""`quarterdeck demo`: the whole story on one machine, told by the deck itself or, without a terminal, in lines."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from core import commands as c
+from core import events as ev
+from core.config import endpoint_name
+from core.engine import Engine
+from core.errors import Failed
+from core.model import LoadProfile
+from core.planner import Wishes, release_of
+from core.projects import init
+from core.snapshot import Release, Snapshot
+from tui import headless
+from tui.lines import Lines
+from tui.sites import Project
+
+STEP_S = 240.0
+"""So long the story waits for anything."""
+SEEN_S = 3
+"""So many seconds of load before and after the way back."""
+MANUAL = LoadProfile("manual", 20, 20.0, None)
+COMMON = (
+    "data.rows=12000",
+    "thresholds.beat_baseline=false",
+    "train.n_iter=6",
+    "endpoint.replicas=1",
+    "endpoint.cpu=40m",
+    "endpoint.autoscaling.min=1",
+    "endpoint.autoscaling.max=4",
+    "endpoint.autoscaling.cpu=60",
+    "endpoint.autoscaling.fast=true",
+    "release.hold_s=8",
+    "release.background.users=20",
+    "release.background.spawn_rate=20",
+    "load.users=40",
+    "load.spawn_rate=20",
+    "load.duration_s=12",
+)
+FIRST = (*COMMON, "data.months=[1, 2, 3]")
+SECOND = (*COMMON, "data.months=[1, 2, 3, 4, 5, 6]")
+
+
+class Stage(Protocol):
+    """Where the story is told: what is about to be seen, and a key that is pressed."""
+
+    async def tell(self, words: str) -> None:
+        """Say what comes."""
+        ...
+
+    async def press(self, key: str, words: str, command: c.Command) -> None:
+        """Press a key, or ask what the key would ask."""
+        ...
+
+
+@dataclass(slots=True)
+class Told:
+    """What the story showed, in figures."""
+
+    requests: int = 0
+    failed: int = 0
+    back_ms: float | None = None
+    most_replicas: int = 0
+    versions: list[str] = field(default_factory=list)
+
+    def take(self, event: ev.Event) -> None:
+        """Count what an event adds."""
+        match event.body:
+            case ev.Sampled(sample=sample) if sample.slot is None:
+                self.requests += sample.requests
+                self.failed += sample.failures
+            case ev.Verified(took_ms=took, since="key"):
+                self.back_ms = took
+            case ev.Observed(observation=seen):
+                self.most_replicas = max(self.most_replicas, seen.ready)
+            case _:
+                pass
+
+
+@dataclass(slots=True)
+class InLines:
+    """The story as plain lines."""
+
+    engine: Engine
+    write: Callable[[str], None]
+
+    async def tell(self, words: str) -> None:
+        """A line that stands out."""
+        self.write(f"\n— {words}")
+
+    async def press(self, key: str, words: str, command: c.Command) -> None:
+        """The command that the key stands for."""
+        self.write(f"[{key}] {words}")
+        await self.engine.do(command)
+
+
+async def story(write: Callable[[str], None], keep: bool, screen: bool) -> int:
+    """Train, serve, release by canary under load, roll back; 0 when all of it worked."""
+    folder = Path(tempfile.mkdtemp(prefix="quarterdeck-demo-"))
+    try:
+        init(folder, "flights")
+        if screen:
+            from tui.shown import on_screen  # noqa: PLC0415
+
+            told = await on_screen(_project(folder, FIRST), lambda engine, stage: _acts(engine, stage, folder))
+        else:
+            told = await _in_lines(folder, write)
+        _say(told, write)
+        return 0 if told.failed == 0 and told.back_ms is not None else 1
+    finally:
+        await _leave(folder, keep, write)
+
+
+def _project(folder: Path, sets: tuple[str, ...]) -> Project:
+    return Project(folder, "prod", sets)
+
+
+async def _in_lines(folder: Path, write: Callable[[str], None]) -> Told:
+    project = _project(folder, FIRST)
+    async with headless.opened(project) as engine:
+        name = endpoint_name(project.settings)
+        lines = Lines(name, write)
+        told = Told()
+
+        async def follow() -> None:
+            async for event in engine.events(0):
+                told.take(event)
+                lines.say(event, engine.snapshot)
+
+        following = asyncio.create_task(follow(), name="tell the story")
+        try:
+            await _acts(engine, InLines(engine, write), folder)
+            await asyncio.sleep(0)
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+    return told
+
+
+async def _acts(engine: Engine, stage: Stage, folder: Path) -> None:
+    """The story itself."""
+    first, second = _project(folder, FIRST), _project(folder, SECOND)
+    name = endpoint_name(first.settings)
+    await stage.tell("v1: trained on January to March, the flights out of New York in 2013, then served")
+    begin = release_of(first.settings, True, Wishes(skip=("load",), auto_approve=True))
+    await engine.do(begin)
+    await _until(engine, "v1 to be served", lambda s: _ended(s.releases[begin.release]))
+    await stage.tell("v2: trained on six months, released by canary, 10 → 50 → 100 %, under load")
+    begin = release_of(second.settings, False, Wishes(auto_approve=True))
+    await engine.do(begin)
+    await _until(engine, "traffic on v2", lambda s: _reached(s.releases[begin.release], 10) and _loaded(s, name))
+    await stage.press("W", "+10 users", c.SetLoad(name, change=10))
+    await _until(engine, "v2 to take all traffic", lambda s: _ended(s.releases[begin.release]))
+    await stage.tell("and back, under load: one key, all traffic on v1 again")
+    await stage.press("w", "send load", c.StartLoad(name, MANUAL))
+    await _until(engine, "load", lambda s: _samples(s, name, begin.release) >= SEEN_S)
+    await stage.press("R", "roll back", c.Rollback(name, asked_at=time.time()))
+    await _until(engine, "the way back", lambda s: s.releases[begin.release].outcome is ev.Outcome.ROLLED_BACK)
+    await _until(engine, "load after it", lambda s: _samples(s, name, begin.release) >= SEEN_S)
+    await engine.do(c.SetLoad(name, stop=True))
+    await _until(engine, "the load's end", lambda s: not _loaded(s, name))
+
+
+def _samples(snapshot: Snapshot, endpoint: str, release: str) -> int:
+    """Seconds of load since the release ended last."""
+    since = snapshot.releases[release].ended_at or 0.0
+    series = snapshot.series.get((endpoint, None))
+    return sum(sample.at > since and sample.requests > 0 for sample in series.samples) if series else 0
+
+
+def _ended(release: Release) -> bool:
+    if release.outcome not in (None, ev.Outcome.DONE):
+        raise Failed(f"the demo stopped: {release.id} {release.outcome.value}: {release.why}")
+    return release.outcome is ev.Outcome.DONE and release.folder != ""
+
+
+def _reached(release: Release, percent: float) -> bool:
+    _ended(release)
+    return release.reached >= percent
+
+
+def _loaded(snapshot: Snapshot, endpoint: str) -> bool:
+    load = snapshot.endpoints[endpoint].load
+    return load is not None and load.running
+
+
+async def _until(engine: Engine, for_: str, true: Callable[[Snapshot], bool]) -> None:
+    try:
+        async with asyncio.timeout(STEP_S):
+            while not true(engine.snapshot):
+                await engine.change(1.0)
+    except TimeoutError:
+        raise Failed(f"the demo waited {STEP_S:g} s for {for_}") from None
+
+
+def _say(told: Told, write: Callable[[str], None]) -> None:
+    back = "never" if told.back_ms is None else f"{told.back_ms:.0f} ms after the key"
+    write(f"\n{told.requests:,} requests, {told.failed} failed; up to {told.most_replicas} replicas; back {back}")
+
+
+async def _leave(folder: Path, keep: bool, write: Callable[[str], None]) -> None:
+    if keep:
+        write(f"kept in {folder}: cd there, then 'quarterdeck'")
+        return
+    await headless.down(_project(folder, FIRST), write)
+    shutil.rmtree(folder, ignore_errors=True)
