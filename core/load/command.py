@@ -134,6 +134,7 @@ def environment(profile: LoadProfile, settings: LoadSettings, fd: int) -> dict[s
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_MODE_")}
     inherited |= {
+        "PYTHONUNBUFFERED": "1",
         "QUARTERDECK_LOAD": json.dumps(ours),
         "QUARTERDECK_KEY": settings.key,
         "QUARTERDECK_HEADERS": json.dumps(dict(settings.headers)),

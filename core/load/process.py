@@ -61,9 +61,10 @@ class LocustProcess:
             await asyncio.wait({lines, gone}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({lines, gone}, timeout=LEAVE_S)
             self.signal(signal.SIGKILL)
+            code = await gone
             if lines.done():
                 lines.result()
-            return await gone
+            return code
         finally:
             lines.cancel()
             gone.cancel()

@@ -45,9 +45,12 @@ class Reporter:
             self._in_worker()
             events.report_to_master.add_listener(self._on_report_to_master)
             return
-        shape = environment.shape_class
-        if shape and shape.use_common_options and self._settings["duration_s"]:
-            environment.parsed_options.run_time = math.ceil(self._settings["duration_s"])
+        shape, options = environment.shape_class, environment.parsed_options
+        duration_s = self._settings["duration_s"]
+        if not shape:
+            options.run_time = None  # a locust.conf may set one, but the profile decides
+        elif shape.use_common_options and duration_s:
+            options.run_time = math.ceil(duration_s)
         self._steering = Steering(
             lambda users, spawn_rate: gevent.spawn(runner.start, users, spawn_rate),
             self._settings["users"],
@@ -57,6 +60,7 @@ class Reporter:
         )
         events.test_start.add_listener(self._on_start)
         events.reset_stats.add_listener(self._on_reset)
+        events.spawning_complete.add_listener(self._on_spawned)
         events.quit.add_listener(self._on_quit)
         gevent.spawn(self._listen)
 
@@ -85,6 +89,10 @@ class Reporter:
     def _on_reset(self, **_: Any) -> None:
         self._tick()
         self._wire.say("reset")
+
+    def _on_spawned(self, **_: Any) -> None:
+        if self._environment.reset_stats:
+            self._on_reset()
 
     def _on_quit(self, **_: Any) -> None:
         """Locust has stopped every user: whatever is counted now is the rest."""
