@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,10 +57,12 @@ class Pool:
         taken: Callable[[], Container[str]],
     ) -> None:
         self.spec = spec
+        self.key = spec.key
         self.slot = slot
         self.version = version
         self.model = model
         self.wanted = 0
+        self.closing = False
         self.seats: dict[str, Seat] = {}
         self._parent = Parent(spec, slot, version, model)
         self._changed = changed
@@ -78,8 +80,8 @@ class Pool:
         return tuple(Replica(seat.name, seat.state, restarts=seat.restarts, why=seat.why) for seat in seats)
 
     def adopt(self, spec: EndpointSpec) -> None:
-        """Hold new limits from now on; a new key counts for replicas started later."""
-        self.spec = spec
+        """Hold new limits from now on. The key stays: another one takes a pool of its own."""
+        self.spec = replace(spec, key=self.key)
         for seat in self.ready:
             self._parent.tell("limit", seat.name, cpu_m=spec.cpu_m)
 
@@ -99,7 +101,8 @@ class Pool:
         self._changed()
 
     async def stop(self) -> None:
-        """Drain all, then end the parent."""
+        """Drain all, then end the parent. It takes no replicas any more."""
+        self.closing = True
         self.resize(0)
         while tasks := [task for seat in self.seats.values() for task in seat.tasks]:
             await asyncio.wait(tasks, timeout=self.spec.drain_s + SETTLE_S + 5)
@@ -113,7 +116,13 @@ class Pool:
     def _task(self, seat: Seat, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name=seat.name)
         seat.tasks.add(task)
-        task.add_done_callback(seat.tasks.discard)
+        task.add_done_callback(lambda done: self._done(seat, done))
+
+    def _done(self, seat: Seat, task: "asyncio.Task[None]") -> None:
+        seat.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            seat.turn(ReplicaState.DEAD, f"{type(error).__name__}: {error}")
+            self._note(Noted(f"{seat.name} was given up: {seat.why}", Level.ERROR, self.slot, seat.name))
 
     async def _fill(self, seat: Seat) -> None:
         """Fill a seat again and again until it is let go."""
@@ -211,7 +220,7 @@ def _how(ended: str, log: Path) -> str:
     return f"{ended} ({said})" if said else ended
 
 
-def with_figures(replicas: tuple[Replica, ...], figures: dict[str, tuple[float, float]]) -> tuple[Replica, ...]:
+def with_figures(replicas: Iterable[Replica], figures: Mapping[str, tuple[float, float]]) -> tuple[Replica, ...]:
     """Replicas with their last cpu (thousandths of a core) and memory (MB)."""
     return tuple(
         replace(one, cpu_m=round(figures[one.name][0], 1), memory_mb=round(figures[one.name][1], 1))
