@@ -53,6 +53,7 @@ class Attached:
         self._feed = Feed()
         self._following: asyncio.Task[None] | None = None
         self._ran = False
+        self._wanted: int | None = None
         self._resume_at: int | None = None
         self._why = ""
 
@@ -130,7 +131,14 @@ class Attached:
 
     async def users(self, count: int, spawn_rate: float | None = None) -> None:
         """Ask for so many users, at so many more (or fewer) a second; `Refused` where a shape decides."""
-        answer = await self._ask("POST", "/swarm", user_count=count, spawn_rate=spawn_rate or max(count, 1))
+        if self._resume_at is not None:
+            self._resume_at = count
+        else:
+            await self._swarm(count, spawn_rate or max(count, 1))
+            self._wanted = count
+
+    async def _swarm(self, count: int, spawn_rate: float) -> None:
+        answer = await self._ask("POST", "/swarm", user_count=count, spawn_rate=spawn_rate)
         said = answer.json()
         if not said["success"] or "shape class" in said["message"]:
             raise Refused(f"{self._url}: {said['message']}")
@@ -138,11 +146,13 @@ class Attached:
     async def pause(self) -> None:
         """No users until `resume`."""
         if self._resume_at is None:
-            self._resume_at = (await self._look()).users
-            await self.users(0, max(self._resume_at, 1))
+            # What the page says may be two seconds old, so what was asked for here comes first.
+            users = self._page.users if self._wanted is None else self._wanted
+            await self._swarm(0, max(users, 1))
+            self._resume_at = users
 
     async def resume(self) -> None:
-        """As many users as before the pause."""
+        """As many users as before the pause, or as were asked for since."""
         if self._resume_at is not None:
             count, self._resume_at = self._resume_at, None
             await self.users(count)

@@ -84,9 +84,9 @@ async def test_its_figures_come_and_it_can_be_steered(locusts: Locusts) -> None:
         assert sum(busy.failed.values()) == pytest.approx(busy.requests / 10, abs=2)
         assert set(busy.failed) == {"LocustBadStatusCode(code=500)"}
         assert busy.latency.percentile_ms(95) is not None
-        await load.users(2, 100)
-        await until(samples, lambda sample: sample.users == 2)
+        await load.users(7, 100)
         await load.pause()
+        await load.users(2)
         await until(samples, lambda sample: sample.users == 0)
         await load.resume()
         await load.reset()
