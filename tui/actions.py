@@ -33,6 +33,7 @@ class Action:
     asks: Asks | None = None
     foot: Callable[[View], str | None] | None = None
     shown: str = ""
+    foot_key: str = ""
     forward: bool = False
 
     @property
@@ -106,7 +107,8 @@ ACTIONS = (
            lambda view, at: commands.Rollback(view.name or "", at)),
     Action("undo", ("u",), "undo the rollback, within a minute", "release",
            lambda view, at: commands.Undo(view.name or "", at)),
-    Action("more", ("w",), "one user more; begins a small load where none runs", "load", _users(1), _load, "w/s"),
+    Action("more", ("w",), "one user more; begins a small load where none runs", "load", _users(1), _load,
+           foot_key="w/s"),
     Action("less", ("s",), "one user less", "load", _users(-1)),
     Action("many", ("W",), "ten users more", "load", _users(10)),
     Action("fewer", ("S",), "ten users less", "load", _users(-10)),
@@ -118,12 +120,12 @@ ACTIONS = (
     Action("endpoint_before", ("left_square_bracket",), "the endpoint before", "look", shown="["),
     Action("endpoint_after", ("right_square_bracket",), "the next endpoint", "look", shown="]"),
     *(
-        Action(f"pane_{number}", (str(number),), f"pane {number}: {name}; again, or in little room: open it", "panes")
+        Action(f"pane_{number}", (str(number),), f"{name}; again, or in little room: open it", "panes")
         for number, name in enumerate(("stages", "load", "scaling", "endpoint", "gates", "log"), 1)
     ),
     Action("palette", ("colon", "ctrl+p"), "find a command by its name", "deck", shown=": ctrl+p"),
     Action("help", ("question_mark",), "all keys", "deck", shown="?", foot=lambda _: "keys"),
-    Action("leave", ("q",), "leave; traffic flows on", "deck", foot=lambda _: "leave"),
+    Action("leave", ("q",), "leave; traffic flows on", "deck", foot=lambda _: "leave, traffic flows on"),
 )  # fmt: skip
 BY_NAME = {action.name: action for action in ACTIONS}
 GROUPS = {

@@ -18,8 +18,10 @@ from tui.actions import ACTIONS, BY_NAME, Action, refused
 from tui.reading import label
 from tui.screens.deck import DeckScreen
 from tui.view import History, View, chosen
+from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
-from tui.widgets.stages import Stages
+from tui.widgets.pane import Pane
+from tui.widgets.stages import Stages, sources
 from tui.widgets.traffic import Traffic
 
 FRAMES_A_SECOND = 15
@@ -56,6 +58,7 @@ class DeckApp(App[None]):
         self.snapshot = Snapshot()
         self.history = History()
         self.lost = ""
+        self.drawn = asyncio.Event()
         self.key_at = now()
         self.palette = theme.load(look)
         for name in theme.names():
@@ -70,6 +73,7 @@ class DeckApp(App[None]):
     def on_mount(self) -> None:
         """Begin to follow and to draw."""
         self.run_worker(self._follow(), name="follow", exit_on_error=True)
+        self.run_worker(self._load_charts(), name="charts", exit_on_error=True)
         self.set_interval(1 / FRAMES_A_SECOND, self.frame)
 
     @property
@@ -82,6 +86,14 @@ class DeckApp(App[None]):
         """Show what changed since the last frame."""
         if self.deck.ready:
             self.deck.look(self.view)
+            self.drawn.set()
+
+    async def _load_charts(self) -> None:
+        """Once the first panes are painted, in a thread."""
+        await self.drawn.wait()
+        await asyncio.to_thread(chart.load)
+        for pane in self.deck.query(Pane):
+            pane.again()
 
     async def _follow(self) -> None:
         """Fold every event. A lost journal is said and asked again, from the place where it was lost."""
@@ -162,12 +174,19 @@ class DeckApp(App[None]):
     def _logs(self, _: str) -> None:
         pane = self.deck.chosen
         if isinstance(pane, Traffic) and (replica := pane.chosen()) is not None and self.view.name:
-            self.deck.read_log(replica.name)
+            self.deck.read_log(replica.name, (replica.name,))
             if not self.read_only:
                 self.run_worker(self.do(commands.Tail(self.view.name, replica.name)))
             return
         stage = self.deck.query_one(Stages).chosen()
-        self.deck.read_log(stage.name if stage else "")
+        if stage is not None:
+            self.deck.read_log(stage.name, sources(stage))
+
+    def on_deck_screen_log_left(self, message: DeckScreen.LogLeft) -> None:
+        """A replica's log that nobody reads is not followed any longer."""
+        view = self.view
+        if view.endpoint and message.source in view.endpoint.tails and not self.read_only:
+            self.run_worker(self.do(commands.Tail(view.endpoint.name, message.source, 0)))
 
     def _maximise(self, _: str) -> None:
         self.deck.maximise()
@@ -212,10 +231,7 @@ class DeckApp(App[None]):
         self.push_screen(Sheet("keys", keys()))
 
     def _leave(self, _: str) -> None:
-        view = self.view
-        going = view.release is not None and view.release.live
-        after = "; the release goes on where it is driven, 'quarterdeck' shows it again" if going else ""
-        self.exit(message=f"{view.name}: traffic flows on{after}" if view.name else None)
+        self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The same table as a palette of commands, with the endpoints and the themes."""

@@ -123,7 +123,7 @@ def _place(release: Release) -> Line:
     if step is not None and step.question is not None and step.answer is None:
         return (("asks: see gates", "moves"),)
     if release.reached or (step is not None and title(step.step) in ("traffic", "hold")):
-        return (("at ", "dim"), (f"{release.reached:g} %", "moves"), (" of 100 %", "dim"))
+        return (("at ", "dim"), (f"{release.reached:g} %", "moves"))
     if step is None:
         return (("to its end", "dim"),)
     verb = "failed at " if step.status is Status.FAILED else "· "

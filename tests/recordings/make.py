@@ -127,8 +127,11 @@ def seen(rng: random.Random, slot: str, s: float) -> Observation:
 def looked(rng: random.Random, s: float) -> Scaled:
     """One look of the autoscaler at the live slot."""
     before, after = {-95: (2, 4), -80: (4, 8)}.get(round(s), (replicas_at(s), replicas_at(s)))
-    cpu = 121.0 if before != after else 63 + 4 * rng.random()
-    reason = f"cpu {cpu:.0f} % of 60 %, ×2 a step" if before != after else f"cpu {cpu:.0f} % is within 10 % of 60 %"
+    cpu = 151.0 if before != after else 58 + 6 * rng.random()
+    said = f"cpu {cpu:.0f} % of 60 %"
+    reason = (
+        f"{said}; policy: at most {after} from {before} in one step" if before != after else f"{said}: within tolerance"
+    )
     return Scaled("blue", MOMENT + s, before, after, reason, (Reading("cpu", cpu, 60.0),), 2, 15)
 
 

@@ -1,11 +1,13 @@
 """The deck: six panes over one snapshot, and the keys that act on it."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -36,6 +38,13 @@ class DeckScreen(Screen[None]):
         Binding("pagedown", "move(10)", show=False),
         Binding("escape", "back", show=False),
     ]
+
+    class LogLeft(Message):
+        """Nobody reads this log any more."""
+
+        def __init__(self, source: str) -> None:
+            super().__init__()
+            self.source = source
 
     def __init__(self, palette: Palette, caption: bool) -> None:
         super().__init__()
@@ -138,10 +147,10 @@ class DeckScreen(Screen[None]):
         """The chosen pane alone, or all again."""
         self.show(None if self.open is not None else self.chosen.id)
 
-    def read_log(self, source: str) -> None:
+    def read_log(self, name: str, sources: Iterable[str]) -> None:
         """The log of one stage or replica, alone on the screen."""
         log = self.query_one(Log)
-        log.source, log.above = source, 0
+        log.source, log.sources, log.above = name, frozenset(sources), 0
         self.show("log")
 
     def filter(self) -> None:
@@ -177,6 +186,7 @@ class DeckScreen(Screen[None]):
             prompt.remove_class("-open")
             self.pane("log").focus()
         elif log.source:
+            self.post_message(self.LogLeft(log.source))
             log.source = ""
             self.show(None)
         elif self.open is not None:

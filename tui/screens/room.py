@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PANES_OF = {"left": ("stages", "gates"), "right": ("traffic", "load", "scaling", "log")}
 FOLDED = ("stages", "gates", "scaling", "log")
 """What is only a line or two where there is little room."""
 ENDPOINT = 5

@@ -95,7 +95,9 @@ class Keys(Pane, can_focus=False):
             for action in ACTIONS
             if action.foot is not None and (word := action.foot(view)) and refused(action, view) is None
         ]
-        items = [(action.name, ((action.key, "key"), (f" {word}   ", "dim"))) for action, word in working]
+        items = [
+            (action.name, ((action.foot_key or action.key, "key"), (f" {word}   ", "dim"))) for action, word in working
+        ]
         for name in RARE:
             if sum(_cells(item) for _, item in items) <= room:
                 break

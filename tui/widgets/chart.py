@@ -5,6 +5,7 @@ A chart is kept until the data it was made of, or its size, is another.
 
 import math
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 from core.snapshot import Mark, MarkKind
 from tui import format as as_text
 from tui.reading import slot_role
-from tui.widgets.lines import Line, Piece, right
+from tui.widgets.lines import Line, Piece, cut, right
+from tui.widgets.lines import width as width_of
 
 GUTTER = 6
 """Cells for the figures at the left of every chart, so that all charts share one time axis."""
@@ -44,9 +46,13 @@ class Axis:
         return min(cells - 1, int((at - self.start) / (self.end - self.start) * cells))
 
 
-def axis(end: float, cells: int) -> Axis:
-    """Three minutes up to the newest sample; six where there is room."""
-    return Axis(end - (360.0 if cells >= 120 else 180.0), end)
+WINDOW_S, LONG_S = 180.0, 900.0
+
+
+def axis(end: float, first: float | None = None) -> Axis:
+    """Three minutes up to the newest sample; up to fifteen, in whole ones, to show `first` too."""
+    span = WINDOW_S if first is None else min(LONG_S, max(WINDOW_S, math.ceil((end - first) / 60) * 60))
+    return Axis(end - span, end)
 
 
 def ceiling(value: float) -> float:
@@ -79,16 +85,13 @@ class Chart:
         """The chart in `size` cells, figures at the left included; `key` holds what it is made of."""
         width, height = size
         whole = (width, height, over.start, over.end)
+        key = (*key, _drawing())
         same = len(key) == len(self._key) and all(one is two for one, two in zip(key, self._key, strict=True))
         if not same or whole != self._size:
             self._key, self._size = key, whole
             self._lines = _drawn(curves, over, marks, width, height)
             self.drawn += 1
         return self._lines
-
-    def forget(self) -> None:
-        """Draw again at the next chance."""
-        self._key = ()
 
 
 def _drawn(curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], width: int, height: int) -> list[Line]:
@@ -122,18 +125,24 @@ def _joined(row: Sequence[Piece]) -> Line:
     return tuple(pieces)
 
 
-def _plotext() -> Any:
-    # Not at import: it takes 0.2 s, and the first paint needs no chart.
+def load() -> None:
+    """Import what draws. Takes 0.2 s, so the first paint goes without; till then charts are empty."""
     import plotext  # noqa: PLC0415
 
     plotext.terminal.limit(False, False)
-    return plotext
+
+
+def _drawing() -> Any:
+    """The module that draws, once `load` is through; None before."""
+    module: Any = sys.modules.get("plotext")
+    # A thread may be in the middle of importing it.
+    return module if module is not None and not getattr(module.__spec__, "_initializing", False) else None
 
 
 def _cells(curves: Sequence[Curve], over: Axis, top: float, width: int, height: int) -> list[list[Piece]]:
-    if not curves:
+    plotext = _drawing()
+    if not curves or plotext is None:
         return [[(" ", "text")] * width for _ in range(height)]
-    plotext = _plotext()
     figure = plotext.figure.clear()
     figure.plot_size(width, height)
     figure.axes(False)
@@ -166,7 +175,7 @@ def times(over: Axis, width: int) -> Line:
     """The figures under the lowest chart: minutes before now."""
     room = width - GUTTER
     cells = [" "] * room
-    step = 60
+    step = 60 if over.end - over.start <= 2 * WINDOW_S else 180
     count = int((over.end - over.start) / step)
     for back in range(count, 0, -1):
         text = f"-{as_text.span(back * step)}"
@@ -177,13 +186,16 @@ def times(over: Axis, width: int) -> Line:
     return ((" " * GUTTER, "text"), ("".join(cells), "dim"))
 
 
-def legend(marks: Sequence[Mark], over: Axis) -> Line:
-    """What the lines through the charts mean, the newest of each kind."""
+def legend(marks: Sequence[Mark], over: Axis, cells: int) -> Line:
+    """What the lines through the charts mean: of each kind the newest, as many as fit."""
     newest = {
         (mark.kind, mark.text if mark.kind is MarkKind.TRAFFIC else ""): mark for mark in marks if mark.at >= over.start
     }
-    line: Line = ((" " * GUTTER, "text"),)
-    for mark in sorted(newest.values(), key=lambda mark: mark.at)[-4:]:
+    line: Line = ()
+    for mark in sorted(newest.values(), key=lambda mark: -mark.at):
         text = mark.text if mark.kind is not MarkKind.SCALED else f"scaled {mark.slot or ''} {mark.text}"
-        line = (*line, (MARK[mark.kind], mark_role(mark)), (f" {text[:34]}   ", "dim"))
-    return line
+        longer: Line = ((MARK[mark.kind], mark_role(mark)), (f" {cut(text, 34)}   ", "dim"), *line)
+        if width_of(longer) > cells - GUTTER + 3:
+            break
+        line = longer
+    return ((" " * GUTTER, "text"), *line)

@@ -1,5 +1,6 @@
 """Pane 5: what the gates say, what comes next, and the question when there is one."""
 
+from core.events import Outcome as Ended
 from core.gates import Gate, Outcome, Verdict
 from core.plan import Ask, Hold, Retire, Shift, title
 from core.snapshot import Release, State, Status, StepState
@@ -15,7 +16,8 @@ SIGNS = {
     Outcome.INCONCLUSIVE: ("?", "waits", "waits"),
     Outcome.ERROR: ("!", "fails", "fails"),
 }
-VALUE, LIMIT = 8, 9
+ENDS = {Ended.DONE: ("✔", "good"), Ended.ROLLED_BACK: ("◀", "back"), Ended.ABORTED: ("✖", "back")}
+VALUE, LIMIT, COLUMN = 8, 9, 40
 
 
 def watched(release: Release) -> StepState | None:
@@ -63,7 +65,7 @@ class Gates(Pane):
             return f"held {as_text.span(gone)} of {as_text.span(step.step.seconds)}"
         return f"{as_text.span(step.step.seconds - gone)} of {as_text.span(step.step.seconds)} left"
 
-    def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
+    def lines(self, view: View, width: int, height: int) -> list[Line]:
         """A line a gate, then what follows from them."""
         release = view.release
         if release is None:
@@ -77,11 +79,15 @@ class Gates(Pane):
             return [*rows, *_planned(release, width)]
         known = {verdict.gate: verdict for verdict in step.verdicts}
         gates = step.step.gates if isinstance(step.step, Hold) else tuple(known)
+        roomy = self.full or height > 2 * len(gates) + 10
+        beside = width >= 2 * COLUMN
         for gate in gates:
-            rows.append(row(gate, known.get(gate), width))
-            if self.full and gate in known:
-                rows.append((("  " + cut(known[gate].why, width - 2), "dim"),))
-        return [*rows, (), *_then(release)]
+            line = row(gate, known.get(gate), COLUMN if beside else width)
+            why = known[gate].why if gate in known and roomy else ""
+            rows.append((*line, (f"   {why}", "dim")) if beside else line)
+            if why and not beside:
+                rows.append((("  " + cut(why, width - 2), "dim"),))
+        return [*rows, (), *(_then(release) if release.live else _over(release, width))]
 
     def why(self, view: View) -> list[str]:
         """Each verdict in words."""
@@ -150,6 +156,20 @@ def _then(release: Release) -> list[Line]:
     failing = "armed " if release.old_version else ""
     if failing and isinstance(release.current and release.current.step, Hold):
         rows.append((("armed ", "dim"), ("any gate fails", "text"), (" → ", "dim"), (back_to(release), "strong")))
+    return rows
+
+
+def _over(release: Release, width: int) -> list[Line]:
+    """How it ended, and where that is written down."""
+    done = release.outcome is Ended.DONE
+    word = release.outcome.value if release.outcome else "over"
+    text = f"{word}{': ' + release.why if release.why else ''}"
+    sign, role = ENDS.get(release.outcome or Ended.STUCK, ("✖", "fails"))
+    rows = wrapped(f"{sign} {text}", width, role)
+    if not done and release.old_version is not None:
+        rows.append((("serving ", "dim"), (back_to(release), "strong")))
+    if release.folder:
+        rows += [(("report", "dim"),), *wrapped(release.folder, width, "text")]
     return rows
 
 

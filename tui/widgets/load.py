@@ -8,8 +8,8 @@ from core.snapshot import LoadState
 from tui import format as as_text
 from tui.reading import recent
 from tui.view import View
-from tui.widgets.chart import GUTTER, Axis, Chart, Curve, axis, legend, times
-from tui.widgets.lines import Line, apart, fit, right
+from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
+from tui.widgets.lines import Line, cut, right
 from tui.widgets.pane import Pane
 
 KINDS = ("rps", "latency")
@@ -72,7 +72,7 @@ class Load(Pane):
         load = view.endpoint.load if view.endpoint else None
         if not samples:
             return self._empty(view, load)
-        over = axis(view.end, width - GUTTER)
+        over = axis(view.end, samples[0].at if self.full else None)
         rows = [self._figures(samples[-1], load, width)]
         room = height - 1
         if self.full and height > 24:
@@ -82,7 +82,7 @@ class Load(Pane):
         marks = view.endpoint.marks if view.endpoint else ()
         kinds = KINDS if room >= 8 and not self.narrow else (self.kind,)
         # The scaling pane has the times under its chart; folded, it leaves them to this one.
-        below = [times(over, width), fit(legend(marks, over), width)] if self.narrow and room >= 7 else []
+        below = [times(over, width), legend(marks, over, width)] if (self.narrow or self.full) and room >= 7 else []
         room -= len(below)
         first = room - room // 2 if len(kinds) == 2 else room
         curves = self._curves(samples, over)
@@ -167,7 +167,7 @@ class Load(Pane):
             line = (*line, (as_text.ms(value), "strong"), (f" {name}   ", "dim"))
         rows = [line]
         for kind, count in sorted(total.failed.items(), key=lambda item: -item[1])[:4]:
-            rows.append(apart(((f"✖ {kind}", "fails"),), ((f"{count:,}", "text"),), min(width, 60)))
+            rows.append(((right(f"{count:,}", 8), "strong"), ("  ✖ ", "fails"), (cut(kind, width - 14), "fails")))
         return rows
 
     def turn(self) -> None:

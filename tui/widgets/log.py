@@ -12,13 +12,17 @@ SOURCE = 11
 
 
 class Log(Pane):
-    """The log of the endpoint. `source` shows one stage or replica alone; `words` is the filter."""
+    """The log of the endpoint.
+
+    `source` names the stage or replica shown alone, `sources` what its lines are under; `words` is the filter.
+    """
 
     NUMBER = "6"
 
     def __init__(self, **rest: str) -> None:
         super().__init__(**rest)
         self.source = ""
+        self.sources: frozenset[str] = frozenset()
         self.words = ""
         self.above = 0
 
@@ -42,12 +46,9 @@ class Log(Pane):
             line
             for line in view.log
             if line.endpoint in ("", view.name)
-            and (self._mine(line) if self.source else line.source not in tails)
+            and (line.source in self.sources if self.source else line.source not in tails)
             and (not needle or needle in f"{line.source} {line.who} {line.text}".lower())
         ]
-
-    def _mine(self, line: LogLine) -> bool:
-        return line.source == self.source or line.source.startswith(f"{self.source}/")
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """The newest that fit."""

@@ -108,6 +108,11 @@ class Pane(Widget, can_focus=True):
             else Strip.blank(width, self.palette.style("text"))
         )
 
+    @property
+    def plain(self) -> str:
+        """What the pane says, without colours."""
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines).rstrip()
+
     def on_resize(self, _: events.Resize) -> None:
         """More or less room: draw again."""
         self.again()

@@ -1,5 +1,6 @@
 """Pane 3: the autoscaler. How many replicas, what it measured, what it decided and why."""
 
+import re
 from collections.abc import Sequence
 
 from core.model import Scaled
@@ -7,8 +8,8 @@ from core.snapshot import Mark
 from tui import format as as_text
 from tui.reading import slot_role
 from tui.view import Point, View
-from tui.widgets.chart import GUTTER, Axis, Chart, Curve, axis, legend, times
-from tui.widgets.lines import Line, apart, fit
+from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
+from tui.widgets.lines import Line, apart
 from tui.widgets.pane import Pane
 
 
@@ -61,14 +62,14 @@ class Scaling(Pane):
         """The figures, the chart, its times, and what the marks mean."""
         endpoint = view.endpoint
         if endpoint is None or not endpoint.slots:
-            return [(("scaling ", "dim"), ("no replicas yet", "dim"))]
+            return [(("scaling: " if self.folded else "", "dim"), ("no replicas yet", "dim"))]
         head = self._head(view, width)
         if height <= 1:
             return [head]
-        over = axis(view.end, width - GUTTER)
+        over = axis(view.end, view.points[0].at if self.full and view.points else None)
         room = height - 3 if height >= 5 else height - 1
         chart = self._drawn(view, over, endpoint.marks, (width, room))
-        below = [times(over, width), fit(legend(endpoint.marks, over), width)] if height >= 5 else []
+        below = [times(over, width), legend(endpoint.marks, over, width)] if height >= 5 else []
         return [head, *chart, *below]
 
     def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
@@ -97,8 +98,8 @@ class Scaling(Pane):
             line = (*line, (f"   {reading.name} ", "dim"), (value, role), (f" of {reading.target:g} %", "dim"))
         ago = as_text.about(view.now - one.at)
         change = f"{one.before} → {one.after} " if one.before != one.after else f"keeps {one.after}: "
-        line = (*line, (f"   {change}", "moves" if one.before != one.after else "dim"), (one.reason, "dim"))
-        return apart(line, ((f"{ago} ago", "dim"),), width)
+        line = (*line, (f"   {change}", "moves" if one.before != one.after else "dim"))
+        return apart((*line, (_why(one), "dim")), ((f"{ago} ago", "dim"),), width)
 
     def why(self, view: View) -> list[str]:
         """Each slot's last look."""
@@ -109,6 +110,15 @@ class Scaling(Pane):
             + f"; between {one.low} and {one.high}"
             for one in looks
         ] or ["no autoscaler has looked yet"]
+
+
+def _why(one: Scaled) -> str:
+    """The reason without the readings that it begins with: they stand beside it."""
+    for reading in one.readings:
+        said = re.match(rf"{re.escape(reading.name)} [\d.]+ % of [\d.]+ %[:;,]? *", one.reason)
+        if said:
+            return one.reason[said.end() :] or "over its target"
+    return one.reason
 
 
 def stairs(points: Sequence[Point], over: Axis, role: str) -> Curve:

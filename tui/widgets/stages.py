@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from core.events import Outcome
 from core.plan import Ask, Hold, Load, Retire, Shift, Step, Summarise, title
-from core.snapshot import Release, Status, StepState
+from core.snapshot import Release, State, Status, StepState
 from tui import format as as_text
 from tui.reading import label
 from tui.view import View
@@ -60,6 +61,14 @@ def stages(release: Release) -> list[Stage]:
     return found
 
 
+def sources(stage: Stage) -> set[str]:
+    """What the lines of a stage are under in the log."""
+    named = {stage.name, *(title(step.step) for step in stage.steps)}
+    if stage.name == "traffic":
+        return {*named, "gates", "asks", "answer", "back", "undo"}
+    return {*named, "load"} if isinstance(stage.steps[0].step, Load) else named
+
+
 def _name(step: Step) -> str:
     match step:
         case Shift() | Hold() | Ask():
@@ -74,9 +83,23 @@ def glyph(stage: Stage, release: Release) -> tuple[str, str]:
     """A stage's sign and its role; one that is held back by a person is paused."""
     if stage.status is Status.RUNNING and release.paused:
         return "‖", "moves"
+    if stage.name == "traffic" and stage.status is not Status.WAITING and turned(release):
+        return "◀", "back"
     if stage.status is Status.RUNNING and not release.live:
         return "‖", "dim"
     return GLYPHS[stage.status]
+
+
+def turned(release: Release) -> bool:
+    """Whether the traffic went back, or goes."""
+    gone = release.state is State.ENDED and release.outcome is not Outcome.DONE
+    return release.way is not None and (release.state is State.BACK or gone)
+
+
+def _share(release: Release, view: View) -> float:
+    """The share of the traffic that the release has now, in percent; what it was given where that is not known."""
+    weights = view.endpoint.weights if view.endpoint else {}
+    return weights.get(release.slot, 0.0) if release.slot and turned(release) else release.reached
 
 
 class Stages(Pane):
@@ -86,8 +109,8 @@ class Stages(Pane):
     TICKS = True
 
     def parts(self, view: View) -> tuple[object, ...]:
-        """The release is all it shows."""
-        return (view.release,)
+        """The release, and the traffic it has."""
+        return (view.release, view.endpoint and view.endpoint.weights)
 
     def note_of(self, view: View) -> str:
         """The strategy and how long it takes so far."""
@@ -107,7 +130,7 @@ class Stages(Pane):
             return self._empty()
         found = stages(release)
         if self.folded:
-            return [_folded(found, release, width)]
+            return [_folded(found, release, view, width)]
         rows = [self._row(stage, release, view, width, at) for at, stage in enumerate(found)]
         if self.full:
             return [row for at, row in enumerate(rows) for row in (row, *_said(found[at], width))]
@@ -163,8 +186,11 @@ class Stages(Pane):
         mark = ("▸", "key") if here else (" ", "text")
         head: Line = ((sign, role), mark, (left(name, NAME), name_role), (" ", "text"))
         if stage.name == "traffic" and stage.status is not Status.WAITING:
-            percent = right(f"{release.reached:g} %", TIME)
-            return (*head, *bar(release.reached / 100, room, "bar.moves"), (percent, "strong"))
+            now = _share(release, view)
+            moved: Line = bar(now / 100, room, "bar.moves")
+            if release.way is not None and now < release.reached:
+                moved = ((left(f"was {release.reached:g} %", room), "dim"),)
+            return (*head, *moved, (right(f"{now:g} %", TIME), "strong"))
         seconds = stage.took(view.now)
         time = "" if seconds is None else as_text.took(seconds)
         return (*head, (left(_figure(stage, release), room), "dim"), (right(time, TIME), "dim"))
@@ -209,7 +235,7 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _folded(found: list[Stage], release: Release, width: int) -> Line:
+def _folded(found: list[Stage], release: Release, view: View, width: int) -> Line:
     """All stages in a line: `✔8  ▶ traffic 10 %  ◦3`."""
     done = sum(stage.status is Status.DONE for stage in found)
     waiting = sum(stage.status is Status.WAITING for stage in found)
@@ -218,7 +244,7 @@ def _folded(found: list[Stage], release: Release, width: int) -> Line:
         if stage.status in (Status.DONE, Status.WAITING):
             continue
         sign, role = glyph(stage, release)
-        figure = f"{release.reached:g} %" if stage.name == "traffic" else _figure(stage, release)
+        figure = f"{_share(release, view):g} %" if stage.name == "traffic" else _figure(stage, release)
         line = (*line, (f"{sign} ", role), (stage.name, role), (f" {cut(figure, 24)}  ", "strong"))
     end: Line = ((release.plan.strategy, "dim"),)
     return apart((*line, (f"◦{waiting}", "dim")), end, width)

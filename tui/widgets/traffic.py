@@ -1,10 +1,13 @@
 """Pane 4: the endpoint. A line a slot, with the share of the answers it really gives beside the share it should."""
 
+from itertools import zip_longest
+
 from core.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
 from tui.reading import Reality, proof, reality, slot_role
 from tui.view import View
 from tui.widgets.lines import Line, bar, cut, left, right
+from tui.widgets.lines import width as width_of
 from tui.widgets.pane import Pane
 
 SLOTS = 2
@@ -16,6 +19,8 @@ STATES = {
     ReplicaState.BACKOFF: ("‖", "fails"),
     ReplicaState.DEAD: ("✖", "fails"),
 }
+COLUMN = 74
+"""Where there is room, the replicas of two slots stand side by side."""
 NUMBERS = 57
 """Cells that the figures of a slot take; the bar has the rest."""
 
@@ -58,7 +63,7 @@ class Traffic(Pane):
         rows.append(proof(view))
         if height > len(rows) + 1:
             rows += [(), *self._replicas(shown, width)]
-            rows = self._around(rows, height, len(rows) - sum(len(seen.replicas) for seen in shown))
+            rows = self._around(rows, height, SLOTS + 3)
         return rows
 
     def _slot(self, seen: Observation, real: Reality, weights: dict[Slot, float] | object, width: int) -> Line:
@@ -86,13 +91,23 @@ class Traffic(Pane):
         )
 
     def _replicas(self, shown: list[Observation], width: int) -> list[Line]:
-        rows: list[Line] = [(("  replica      state         cpu     memory  restarts", "dim"),)]
+        head: Line = (("  replica      state         cpu     memory  restarts", "dim"),)
+        columns: list[list[Line]] = []
         at = 0
+        beside = width >= COLUMN * len(shown)
         for seen in shown:
+            rows: list[Line] = []
             for replica in seen.replicas:
-                rows.append(_replica(replica, seen, width, self.cursor == at and self.has_focus))
+                rows.append(_replica(replica, seen, COLUMN if beside else width, self.cursor == at and self.has_focus))
                 at += 1
-        return rows
+            columns.append(rows)
+        if not beside:
+            return [head, *(row for rows in columns for row in rows)]
+        whole = [[head, *rows] for rows in columns]
+        return [
+            tuple(piece for row in side for piece in (*row, (" " * (COLUMN - width_of(row)), "text")))
+            for side in zip_longest(*whole, fillvalue=())
+        ]
 
     def _around(self, rows: list[Line], height: int, head: int) -> list[Line]:
         """The lines around the cursor where there are more than fit."""

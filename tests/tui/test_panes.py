@@ -1,0 +1,125 @@
+"""What the panes say, line by line, of a moment of the recording."""
+
+import pytest
+
+from core import events as ev
+from core.gates import Gate, Outcome, Verdict
+from core.model import Level as Loudness
+from core.model import Noted, Reading, Scaled
+from tests.recordings.make import ENDPOINT, KEY, MOMENT
+from tests.tui import scenes
+from tests.tui.looking import lines, seen, text
+from tui.widgets.gates import Gates, row
+from tui.widgets.load import Load
+from tui.widgets.log import Log
+from tui.widgets.scaling import Scaling
+from tui.widgets.stages import Stages
+
+
+def test_the_question_is_shown_with_until_when() -> None:
+    said = lines(Gates(), seen(scenes.asked()), 30, 20)
+    assert said[0].startswith("? p99 has 1,647 of 4,000")
+    assert "n yes   a no, abort" in said
+    assert any("until 14:07:03, 4:32 left" in line for line in said)
+    folded = Gates()
+    folded.folded = True
+    (line,) = lines(folded, seen(scenes.asked()), 78, 1)
+    assert line.endswith("n yes · 4:32")
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict", "said"),
+    [
+        (Gate("failed_percent", "<", 5), (Outcome.PASS, 0.31, ""), "✔ errors        0.3 %    < 5 %"),
+        (Gate("p95_ms", "<", 2000), (Outcome.FAIL, 2311.4, ""), "✖ p95         2311 ms   < 2000"),
+        (Gate("p95_ms", "<", 25, "live"), (Outcome.PASS, -17.2, ""), "✔ p95 : live    -17 %  < +25 %"),
+        (Gate("p99_ms", "<", 9), (Outcome.INCONCLUSIVE, None, "31 of 50 requests"), "? p99           31 rq    of 50"),
+        (Gate("p99_ms", "<", 9), (Outcome.ERROR, None, "can't be measured"), "! p99               –      < 9"),
+        (Gate("macro_f1", ">=", 0.9), (Outcome.PASS, 0.8571, ""), "✔ macro f1      0.857    ≥ 0.9"),
+        (Gate("rps", ">", 100), None, "◦ rps                    > 100"),
+    ],
+)
+def test_a_gate_in_thirty_cells(gate: Gate, verdict: tuple[Outcome, float | None, str] | None, said: str) -> None:
+    assert text(row(gate, Verdict(gate, *verdict) if verdict else None, 30)) == said
+
+
+def test_a_dry_run_never_looks_like_a_failure() -> None:
+    gate = Gate("p95_ms", "<", 25, "live", dry_run=True)
+    assert "fails" not in {role for _, role in row(gate, Verdict(gate, Outcome.FAIL, 40, ""), 30)}
+
+
+def test_shifts_and_holds_are_one_stage() -> None:
+    said = lines(Stages(), seen(scenes.at_ten()), 30, 14)
+    assert len(said) == 14
+    assert said[2] == "✔ train      20 of 20   12.1 s"
+    assert said[9] == "▶ traffic    █▏░░░░░░░░░  10 %"
+    assert said[11] == "◦ load test  300 × 60 s"
+    assert Stages().note_of(seen(scenes.at_ten())) == "canary · 1:04 so far"
+
+
+def test_the_stages_fold_into_a_line() -> None:
+    folded = Stages()
+    folded.folded = True
+    (line,) = lines(folded, seen(scenes.at_ten()), 78, 1)
+    assert line.startswith("✔9  ▶ traffic 10 %  ◦4")
+
+
+def test_traffic_that_went_back_is_not_shown_as_traffic() -> None:
+    said = lines(Stages(), seen(scenes.rolled_back(), KEY + 5), 30, 14)
+    assert said[9] == "◀ traffic    was 50 %      0 %"
+
+
+def test_with_little_room_the_stages_around_the_one_that_runs_are_shown() -> None:
+    said = lines(Stages(), seen(scenes.at_ten()), 30, 5)
+    assert len(said) == 5
+    assert any("traffic" in line for line in said)
+
+
+def test_the_last_look_of_the_autoscaler_in_words() -> None:
+    view = seen(scenes.at_ten())
+    assert lines(Scaling(), view)[0].startswith("8 of 2–15 · 8 ready   cpu 64 % of 60 %   keeps 8: within tolerance")
+    assert Scaling().note_of(view) == "next look in 10 s"
+    up = Scaled("blue", MOMENT, 8, 12, "cpu 118 % of 60 %; maximum 12", (Reading("cpu", 118, 60),), 2, 12, 1.5, True)
+    view = seen(scenes.then(scenes.at_ten(), ev.Looked(ENDPOINT, up)))
+    assert "8 → 12 maximum 12" in lines(Scaling(), view)[0]
+    assert Scaling().note_of(view).startswith("clock shortened (--fast) · next look in")
+
+
+def test_what_is_not_scaled_says_so() -> None:
+    (first, *_) = lines(Scaling(), seen(scenes.served(), MOMENT - 200))
+    assert first == "2 of 2 replicas ready · not scaled by itself"
+
+
+def test_an_empty_load_pane_says_which_key_sends_some() -> None:
+    assert lines(Load(), seen(scenes.served(), MOMENT - 200)) == ["no load: press w to send some"]
+
+
+def test_a_load_that_goes_up_says_how_far() -> None:
+    view = seen(scenes.then(scenes.at_ten(), ev.LoadWanted(ENDPOINT, 310)))
+    assert lines(Load(), view)[0].startswith(" 300 → 310 users")
+
+
+def test_a_full_load_pane_counts_failures_by_kind() -> None:
+    pane = Load()
+    pane.full = True
+    said = lines(pane, seen(scenes.at_ten()), 116, 32)
+    assert "requests since 13:59:21" in said[1]
+    assert said[2].endswith("✖ 503")
+
+
+def test_a_dead_replica_is_a_mark_in_the_legend() -> None:
+    died = ev.Remarked(ENDPOINT, Noted("blue-2 died: exit code 1", Loudness.ERROR, "blue"))
+    said = lines(Scaling(), seen(scenes.then(scenes.at_ten(), died)), 80, 6)
+    assert said[-1].endswith("╳ blue-2 died: exit code 1")
+
+
+def test_the_log_of_a_replica_stays_out_of_the_deck_until_it_is_asked_for() -> None:
+    events = scenes.then(
+        scenes.at_ten(),
+        ev.Tailed(ENDPOINT, "blue-2", MOMENT + 600),
+        ev.Logged(ENDPOINT, "blue-2", "GET /health 200"),
+    )
+    pane, view = Log(), seen(events)
+    assert not any("GET /health" in line for line in lines(pane, view, 100, 50))
+    pane.source, pane.sources = "blue-2", frozenset({"blue-2"})
+    assert [line[-15:] for line in lines(pane, view, 100, 50)] == ["GET /health 200"]
