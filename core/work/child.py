@@ -20,6 +20,7 @@ __all__ = ["Done", "Job", "Line", "Progress", "WorkChild"]
 
 STEP_DEADLINE_S = 900.0
 """For every step but train, which has its own in the settings."""
+CLOSE_DEADLINE_S = 2.0
 KILL_DEADLINE_S = 5.0
 LONGEST_LINE = 2**24
 
@@ -46,6 +47,8 @@ class WorkChild:
     With settings it warms up the registry too. After `cancel`, or when it dies, the next `run` starts another.
     """
 
+    module = "core.work.worker"
+
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
@@ -63,12 +66,12 @@ class WorkChild:
         """Start the child; it imports its libraries by itself, nobody waits for that."""
         if self.pid is not None:
             return
-        await self.close()
+        await self.cancel()
         self._last_words.clear()
         arguments = ["--warm", self._settings.dump()] if self._settings else []
         self._process = process = await asyncio.create_subprocess_exec(
             # -P: a project's folder with a file pandas.py in it must not stand in for the library.
-            *(sys.executable, "-P", "-m", "core.work.worker", str(os.getpid()), *arguments),
+            *(sys.executable, "-P", "-m", self.module, str(os.getpid()), *arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -96,7 +99,7 @@ class WorkChild:
         self._log = job.folder / "work.log"
         ended = False
         try:
-            job.folder.mkdir(parents=True, exist_ok=True)
+            _make(job)
             await self.start()
             await self._send(job)
             while not ended:
@@ -128,9 +131,18 @@ class WorkChild:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
         self._pumps = ()
+        if self._heard is not None:
+            while not self._heard.empty():
+                self._heard.get_nowait()
+            self._heard.put_nowait(None)
 
     async def close(self) -> None:
-        """Let the child go. Nothing is lost: what a step left on disk stays."""
+        """Let the child go: it ends by itself when it is idle, and is killed when it is not."""
+        process = self._process
+        if process is not None and process.stdin is not None and self._heard is None:
+            process.stdin.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), CLOSE_DEADLINE_S)
         await self.cancel()
 
     async def _send(self, job: Job) -> None:
@@ -175,10 +187,10 @@ class WorkChild:
     async def _obituary(self) -> str:
         """Why the child is gone, with its last line."""
         process = self._process
-        code = None if process is None else await asyncio.wait_for(process.wait(), KILL_DEADLINE_S)
-        how = "the work process ended"
-        if code is not None:
-            how += f" by {signal.Signals(-code).name}" if code < 0 else f" with code {code}"
+        if process is None:
+            return "stopped"
+        code = await asyncio.wait_for(process.wait(), KILL_DEADLINE_S)
+        how = "the work process ended " + (f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
         return f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
 
 
@@ -186,6 +198,14 @@ async def _next(heard: "asyncio.Queue[Said | _End]", until: float) -> Said | _En
     """What the child says next. Raises TimeoutError at the deadline, a time of the running loop."""
     async with asyncio.timeout_at(until):
         return await heard.get()
+
+
+def _make(job: Job) -> None:
+    """The step's folder. Raises Failed where it can't be written."""
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(f"{job.step}: {error.strerror}: {job.folder}; free the place or make it writable") from error
 
 
 def _environment() -> dict[str, str]:

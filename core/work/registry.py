@@ -23,6 +23,8 @@ from core.settings import Settings
 from core.work.job import one_line
 
 PROBE_S = 3.0
+ENVIRONMENT = dict(os.environ)
+"""As it was given to us: MLflow writes the address of the last registry into MLFLOW_TRACKING_URI."""
 CANDIDATE = "candidate"
 _SQLITE = "sqlite:///"
 _MODEL_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))$")
@@ -46,7 +48,7 @@ class Registry:
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         place = None
-        if urlsplit(tracking_uri(self.settings)).scheme.startswith("sqlite"):
+        if urlsplit(tracking_uri(self.settings, ENVIRONMENT)).scheme.startswith("sqlite"):
             # Else MLflow would write ./mlruns into the folder that the command happens to run in.
             place = (state_folder(self.settings) / "mlartifacts").as_uri()
         return str(self.client.create_experiment(name, artifact_location=place))
@@ -74,15 +76,15 @@ class Registry:
 
 def connect(settings: Settings) -> Registry:
     """Open the registry, with its tables made where it is a new file. Raises Failed when nobody answers."""
-    uri = tracking_uri(settings)
+    uri = tracking_uri(settings, ENVIRONMENT)
     shown = without_password(uri)
     if uri.startswith(_SQLITE):
         _create(Path(uri.removeprefix(_SQLITE)))
     elif urlsplit(uri).scheme in {"http", "https"}:
         _probe(uri, shown)
-    mlflow.set_tracking_uri(uri)
-    client = MlflowClient(tracking_uri=uri)
     with answering(shown):
+        mlflow.set_tracking_uri(uri)
+        client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return Registry(client, shown, settings)
 

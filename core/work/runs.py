@@ -82,7 +82,11 @@ def release(registry: Registry, job: Job) -> Iterator[str]:
 @contextlib.contextmanager
 def part(name: str, job: Job, params: Mapping[str, Any]) -> Iterator[Part]:
     """A run below the release's, with all that is known of it before it begins."""
-    with mlflow.start_run(run_name=name, nested=True, tags=_tags(job) | {"quarterdeck.part": name}) as run:
+    above = mlflow.active_run()
+    # Without it a run below another one lands in the experiment Default, and its model in ./mlruns.
+    experiment = above.info.experiment_id if above else None
+    tags = _tags(job) | {"quarterdeck.part": name}
+    with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True, tags=tags) as run:
         train, data = job.settings.train, job.settings.data
         mlflow.log_params({**params, **train.model_dump(), **{f"data_{k}": v for k, v in data.model_dump().items()}})
         yield Part(str(run.info.run_id))

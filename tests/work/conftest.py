@@ -1,0 +1,98 @@
+"""One project with a released version, made by a real child once for all tests here."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.settings import Settings
+from core.work.child import Done, Job, Line, Progress, WorkChild
+
+STEPS = ("data", "preprocess", "train", "evaluate", "gate", "register", "check")
+
+
+def settings(folder: Path, **changes: Any) -> Settings:
+    """Iris in production, as small as it goes; changes replace whole sections."""
+    values: dict[str, Any] = {
+        "folder": str(folder),
+        "environment": "prod",
+        "production": True,
+        "data": {"source": "iris", "target": "species"},
+        "train": {"n_iter": 2, "cv_folds": 2},
+        "thresholds": {"max_regression_percent": 10.0},
+        "endpoint": {"name": "iris"},
+    }
+    return Settings.model_validate_json(json.dumps(values | changes))
+
+
+@dataclass
+class Worked:
+    """What a step said, and what came of it."""
+
+    lines: list[str] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    done: Done | None = None
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """What the step found."""
+        assert self.done is not None
+        return self.done.result
+
+
+async def work(child: WorkChild, job: Job) -> Worked:
+    """Run one step to its end."""
+    worked = Worked()
+    async for said in child.run(job):
+        match said:
+            case Line(text):
+                worked.lines.append(text)
+            case Progress():
+                worked.progress.append(said)
+            case Done():
+                worked.done = said
+    return worked
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project after its first release."""
+
+    settings: Settings
+    folder: Path
+    worked: Mapping[str, Worked]
+
+    def job(self, step: str, folder: Path | None = None, **options: Any) -> Job:
+        """A step of this release, or in another folder."""
+        return Job(step, folder or self.folder, self.settings, "r1", options)
+
+
+async def release(settings: Settings, steps: tuple[str, ...] = STEPS, name: str = "r1") -> Project:
+    """The steps one after another, in one child."""
+    folder = settings.folder / ".quarterdeck" / "work" / name
+    child = WorkChild(settings)
+    try:
+        await child.start()
+        worked = {step: await work(child, Job(step, folder, settings, name)) for step in steps}
+    finally:
+        await child.close()
+    return Project(settings, folder, worked)
+
+
+@pytest.fixture(scope="session")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Iris, released once: version 1 has the alias candidate."""
+    return asyncio.run(release(settings(tmp_path_factory.mktemp("iris"))))
+
+
+@pytest.fixture
+def odd() -> Iterator[WorkChild]:
+    """A child with odd steps."""
+    child = WorkChild()
+    child.module = "tests.work.odd"
+    yield child
+    assert child.pid is None, "the test must close its child"

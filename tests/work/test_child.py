@@ -1,0 +1,195 @@
+"""The child process as the engine sees it: what it says, how it dies, and that it never outlives its parent."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import BadData, Failed
+from core.work.child import Job, Progress, WorkChild
+from tests.work.conftest import settings, work
+
+DEADLINE_S = 20
+
+
+def job(folder: Path, do: str, step: str = "odd", **changes: object) -> Job:
+    return Job(step, folder / "r1", settings(folder, **changes), "r1", {"do": do})
+
+
+@pytest.fixture
+async def child(odd: WorkChild) -> AsyncIterator[WorkChild]:
+    async with asyncio.timeout(DEADLINE_S):
+        yield odd
+        await odd.close()
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process is no more."""
+    async with asyncio.timeout(DEADLINE_S):
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_library_that_prints_never_disturbs_the_protocol(child: WorkChild, tmp_path: Path) -> None:
+    worked = await work(child, job(tmp_path, "print"))
+    assert worked.result == {"numpy": 0.5}
+    await child.close()  # stderr has a pipe of its own: what it holds may come after the end
+    stray = {"printed by a library", "printed by Python", "complained"}
+    assert stray <= set((tmp_path / "r1" / "work.log").read_text().splitlines())
+
+
+async def test_a_warning_is_in_the_log_alone(child: WorkChild, tmp_path: Path) -> None:
+    worked = await work(child, job(tmp_path, "warn"))
+    await child.close()
+    assert worked.lines == ["done by hand"]
+    assert "FutureWarning: old spelling" in (tmp_path / "r1" / "work.log").read_text()
+
+
+async def test_stdin_is_the_protocols(child: WorkChild, tmp_path: Path) -> None:
+    assert (await work(child, job(tmp_path, "read"))).result == {"read": ""}
+
+
+async def test_bad_data_is_bad_data_here_too(child: WorkChild, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"^late: no such column$"):
+        await work(child, job(tmp_path, "bad data"))
+    assert (await work(child, job(tmp_path, "where"))).done, "the child goes on after an error"
+
+
+@pytest.mark.parametrize(
+    ("do", "says"),
+    [
+        ("bug", "odd: KeyError: 'a slip of ours'"),
+        ("no memory", "odd: out of memory; take fewer rows (data.rows)"),
+        ("no file", "odd: No such file or directory: "),
+    ],
+)
+async def test_whatever_goes_wrong_is_one_line(child: WorkChild, tmp_path: Path, do: str, says: str) -> None:
+    with pytest.raises(Failed) as failed:
+        await work(child, job(tmp_path, do))
+    assert str(failed.value).startswith(says)
+    assert "\n" not in str(failed.value)
+
+
+async def test_a_child_that_dies_says_why_and_the_next_run_has_another(child: WorkChild, tmp_path: Path) -> None:
+    first = (await work(child, job(tmp_path, "where"))).result["pid"]
+    with pytest.raises(Failed, match="odd: the work process ended by SIGKILL: the last words"):
+        await work(child, job(tmp_path, "die"))
+    with pytest.raises(Failed, match="odd: the work process ended with code 7 without a word"):
+        await work(child, job(tmp_path, "die in silence"))
+    assert (await work(child, job(tmp_path, "where"))).result["pid"] != first
+
+
+async def test_cancel_kills_it_and_all_that_it_started_at_once(child: WorkChild, tmp_path: Path) -> None:
+    saying = child.run(job(tmp_path, "fork"))
+    async for said in saying:
+        assert isinstance(said, Progress)
+        grandchild = int(said.figures["child"])
+        break
+    began = time.monotonic()
+    cancelling = asyncio.create_task(child.cancel())
+    with pytest.raises(Failed, match=r"^odd: stopped$"):
+        await anext(saying)
+    await cancelling
+    await gone(grandchild)
+    assert time.monotonic() - began < 2
+
+
+async def test_who_stops_listening_kills_it(child: WorkChild, tmp_path: Path) -> None:
+    async with contextlib.aclosing(child.run(job(tmp_path, "hang"))) as saying:  # type: ignore[type-var]
+        async for said in saying:
+            assert isinstance(said, Progress)
+            pid = int(said.figures["pid"])
+            break
+    assert child.pid is None
+    await gone(pid)
+
+
+async def test_a_cancelled_task_kills_it(child: WorkChild, tmp_path: Path) -> None:
+    hanging = asyncio.Event()
+
+    async def listen() -> None:
+        async for said in child.run(job(tmp_path, "hang")):
+            if isinstance(said, Progress):
+                hanging.set()
+
+    task = asyncio.create_task(listen())
+    await hanging.wait()
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert child.pid is None
+    assert time.monotonic() - began < 1
+
+
+async def test_one_step_at_a_time(child: WorkChild, tmp_path: Path) -> None:
+    async with contextlib.aclosing(child.run(job(tmp_path, "hang"))) as saying:  # type: ignore[type-var]
+        async for _ in saying:
+            with pytest.raises(RuntimeError, match="busy"):
+                await work(child, job(tmp_path, "where"))
+            break
+
+
+async def test_training_past_its_deadline_is_stopped(child: WorkChild, tmp_path: Path) -> None:
+    train = {"n_iter": 2, "cv_folds": 2, "deadline_s": 0.5}
+    await child.start()
+    with pytest.raises(Failed, match=r"train: not done within 0.5 s, so it was stopped"):
+        await work(child, job(tmp_path, "hang", "train", train=train))
+    assert child.pid is None
+
+
+async def test_a_folder_that_cant_be_written_is_one_line(child: WorkChild, tmp_path: Path) -> None:
+    (tmp_path / "r1").write_text("in the way")
+    with pytest.raises(Failed, match=r"odd: .*File exists.*r1"):
+        await work(child, job(tmp_path, "where"))
+
+
+async def test_a_projects_own_pandas_py_is_not_taken_for_the_library(
+    child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("raise SystemExit('the wrong core')")
+    monkeypatch.chdir(tmp_path)
+    assert "wrong" not in (await work(child, job(tmp_path, "where"))).result["core"]
+
+
+async def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom core.work.child import WorkChild\n"
+        "async def main():\n"
+        "    child = WorkChild(); child.module = 'tests.work.odd'; await child.start()\n"
+        "    print(child.pid, flush=True); await asyncio.sleep(60)\nasyncio.run(main())"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
+    try:
+        assert parent.stdout is not None
+        pid = int(await asyncio.to_thread(parent.stdout.readline))
+    finally:
+        parent.kill()
+        parent.wait(DEADLINE_S)
+        assert parent.stdout is not None
+        parent.stdout.close()
+    await gone(pid)
+
+
+def test_a_child_whose_parent_is_gone_already_ends() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "core.work.worker", "1"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "the parent is gone"
+
+
+def test_the_engines_side_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, core.work.child; "
+        "print([name for name in ('mlflow', 'xgboost', 'sklearn', 'pandas', 'numpy', 'scipy') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert loaded.stdout.strip() == "[]"

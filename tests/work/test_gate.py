@@ -1,0 +1,102 @@
+"""The gate as a table: figures and thresholds in, verdicts out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from core.config import FLOORS
+from core.settings import Thresholds
+from core.work.gate import judge
+
+GOOD = {"accuracy": 0.95, "precision": 0.95, "recall": 0.95, "macro_f1": 0.90, "log_loss": 0.20}
+
+
+def worse(percent: float) -> Mapping[str, float]:
+    """Figures so many percent worse than GOOD."""
+    less = {name: value * (1 - percent / 100) for name, value in GOOD.items()}
+    return less | {"log_loss": GOOD["log_loss"] * (1 + percent / 100)}
+
+
+def measured(
+    candidate: Mapping[str, Any],
+    production: Mapping[str, Any] | None = None,
+    baseline: Mapping[str, Any] | None = GOOD,
+    metric: str = "macro_f1",
+    p: float = 1.0,
+    better: int = 0,
+) -> Mapping[str, Any]:
+    """What evaluate leaves."""
+    against = {"baseline": {"better": better, "worse": 10 - better, "p": p}}
+    figures = {"candidate": candidate, "production": production, "baseline": baseline}
+    return {**figures, "primary_metric": metric, "against": against}
+
+
+def thresholds(environment: str, **changes: Any) -> Thresholds:
+    """Those of an environment where the project says nothing."""
+    floors = FLOORS[environment]["thresholds"]  # type: ignore[index]
+    return Thresholds.model_validate({**floors, **changes})
+
+
+DEV, STAGING, PROD = (thresholds(name) for name in ("dev", "staging", "prod"))
+SIGNIFICANT = thresholds("prod", significance=0.05)
+ANY = Thresholds(min_accuracy=None)
+
+
+@pytest.mark.parametrize(
+    ("scene", "figures", "asked", "fails"),
+    [
+        ("as good as the baseline, dev", measured(GOOD), DEV, []),
+        ("as good as the baseline, prod", measured(GOOD), PROD, []),
+        ("1 % worse than the baseline passes in dev", measured(worse(1)), DEV, []),
+        ("1 % worse than the baseline passes in staging", measured(worse(1)), STAGING, []),
+        ("1 % worse than the baseline fails in prod", measured(worse(1)), PROD, ["macro_f1 baseline"]),
+        ("1 % worse than production and the baseline, dev", measured(worse(1), GOOD), DEV, []),
+        ("1 % worse than production and the baseline, prod", measured(worse(1), GOOD), PROD, ["macro_f1 baseline"]),
+        ("2 % worse than production is the limit", measured(worse(2), GOOD), ANY, []),
+        ("2.1 % worse than production", measured(worse(2.1), GOOD, worse(9)), ANY, ["macro_f1 production"]),
+        ("2.1 % worse than the baseline, nothing served", measured(worse(2.1)), ANY, ["macro_f1 baseline"]),
+        ("far under the baseline, production no better", measured(worse(9), worse(9)), ANY, []),
+        ("5 % worse where 10 % are allowed", measured(worse(5)), Thresholds(max_regression_percent=10), []),
+        ("nothing to compare with", measured(GOOD, baseline=None), ANY, []),
+        ("no baseline where it must be beaten", measured(GOOD, baseline=None), PROD, ["macro_f1 baseline"]),
+        ("accuracy under dev's floor", measured(GOOD | {"accuracy": 0.749}), DEV, ["accuracy None"]),
+        ("accuracy at dev's floor", measured(GOOD | {"accuracy": 0.75}), DEV, []),
+        ("recall under staging's floor", measured(GOOD | {"recall": 0.749}), STAGING, ["recall None"]),
+        ("precision under prod's floor", measured(GOOD | {"precision": 0.849}), PROD, ["precision None"]),
+        ("accuracy not a number", measured(GOOD | {"accuracy": float("nan")}), DEV, ["accuracy None"]),
+        ("better by chance, where it must be shown", measured(GOOD, p=0.3, better=6), SIGNIFICANT, ["p baseline"]),
+        ("better by more than chance", measured(GOOD, p=0.01, better=9), SIGNIFICANT, []),
+        ("worse by more than chance", measured(GOOD, p=0.01, better=1), SIGNIFICANT, ["p baseline"]),
+        ("log loss 1 % higher, dev", measured(worse(1), metric="log_loss"), DEV, []),
+        ("log loss 3 % higher", measured(GOOD | {"log_loss": 0.206}, metric="log_loss"), ANY, ["log_loss baseline"]),
+        ("log loss lower is better", measured(GOOD | {"log_loss": 0.1}, GOOD, metric="log_loss"), PROD, []),
+        (
+            "production gives no probabilities: compared with the baseline",
+            measured(GOOD | {"log_loss": 0.3}, GOOD | {"log_loss": None}, metric="log_loss"),
+            ANY,
+            ["log_loss baseline"],
+        ),
+        ("log loss not measured", measured(GOOD | {"log_loss": None}, metric="log_loss"), ANY, ["log_loss baseline"]),
+    ],
+)
+def test_the_gate(scene: str, figures: Mapping[str, Any], asked: Thresholds, fails: list[str]) -> None:
+    verdicts = judge(figures, asked)
+    assert [f"{each.metric} {each.against}" for each in verdicts if each.outcome != "PASS"] == fails, scene
+    assert all(each.why for each in verdicts)
+
+
+def test_a_training_that_did_not_converge_fails() -> None:
+    first = judge(measured(GOOD), ANY, "a score is not a number")[0]
+    assert (first.outcome, first.why) == ("FAIL", "training did not converge: a score is not a number")
+
+
+def test_what_could_not_be_measured_is_an_error() -> None:
+    verdicts = judge(measured(GOOD | {"accuracy": None}), DEV)
+    assert [each.outcome for each in verdicts] == ["PASS", "PASS", "ERROR"]
+
+
+def test_a_verdict_says_what_beside_what() -> None:
+    failed = judge(measured(worse(3), GOOD), ANY)[1]
+    assert failed.why == "macro F1 0.873 is below 0.882 (2 % below production's 0.900)"
+    assert (failed.op, failed.limit, failed.value) == (">=", pytest.approx(0.882), pytest.approx(0.873))
