@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from errno import EADDRINUSE
 
 from granian.constants import HTTPModes
 from granian.server.embed import Server
@@ -112,6 +113,8 @@ def free_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except OSError as error:
-            where = f"{host}:{port}"
-            raise ServeError(f"{where}: {error.strerror}; stop what listens there or take another port") from None
+            what = (
+                "stop what listens there or take another port" if error.errno == EADDRINUSE else "take another address"
+            )
+            raise ServeError(f"{host}:{port}: {error.strerror}; {what}") from None
         return int(probe.getsockname()[1])

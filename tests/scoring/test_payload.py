@@ -1,0 +1,174 @@
+"""What people send: every form gives the same matrix, and what does not fit is named."""
+
+import json
+import math
+from array import array
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from scoring.encode import Encoder
+from scoring.manifest import Field
+from scoring.model import Model
+from scoring.payload import PayloadError, Reader
+
+FIELDS = (
+    Field("delay", "number"),
+    Field("month", "integer"),
+    Field("vip", "boolean"),
+    Field("carrier", "category", ("9E", "AA", "5", "true")),
+)
+NAMES = [field.name for field in FIELDS]
+
+numbers = some.none() | some.integers(-(10**30), 10**30) | some.floats(-1e38, 1e38) | some.booleans()
+carriers = some.none() | some.sampled_from(["9E", "AA", "5", "ZZ", ""]) | some.integers(3, 6) | some.booleans()
+rows_of_any_kind = some.lists(some.tuples(numbers, numbers, numbers, carriers).map(list), min_size=1, max_size=5)
+
+
+def matrix_of(document: Any) -> tuple[bytes, int]:
+    """The matrix of a document as bytes, in which one NaN is like another."""
+    rows, _ = Reader(NAMES).read(json.dumps(document).encode())
+    matrix: array[float] = array("f")
+    unknown = Encoder(FIELDS).encode(rows, matrix)
+    return array("f", [math.nan if math.isnan(value) else value for value in matrix]).tobytes(), unknown
+
+
+@given(rows_of_any_kind, some.permutations([*NAMES, "more"]))
+def test_every_form_gives_the_same_matrix(rows: list[list[Any]], order: list[str]) -> None:
+    records = [dict(zip(NAMES, row, strict=True)) | {"more": 1} for row in rows]
+    split = {"columns": order, "data": [[record[name] for name in order] for record in records]}
+    forms: list[Any] = [
+        {"data": records},
+        records,
+        {"dataframe_records": records},
+        {"dataframe_split": split},
+        {"inputs": {name: [record[name] for record in records] for name in order}},
+        {"inputs": records},
+        rows,
+    ]
+    if len(rows) == 1:
+        forms += [records[0], {"data": records[0]}, {"inputs": records[0]}]
+    wanted = matrix_of({"data": rows})
+    assert all(matrix_of(form) == wanted for form in forms)
+
+
+@given(rows_of_any_kind)
+def test_a_value_becomes_its_float32_and_a_category_its_place(rows: list[list[Any]]) -> None:
+    raw, unknown = matrix_of({"data": rows})
+    matrix = array("f", raw)
+    places = {"9E": 0, "AA": 1, "5": 2, "true": 3}
+    for index, row in enumerate(rows):
+        wanted = [math.nan if value is None else float(value) for value in row[:3]]
+        text = row[3] if isinstance(row[3], str) else json.dumps(row[3])
+        wanted.append(places.get(text, math.nan))
+        assert array("f", wanted).tolist() == pytest.approx(matrix[index * 4 : index * 4 + 4].tolist(), nan_ok=True)
+    assert unknown == sum(
+        row[3] is not None and (row[3] if isinstance(row[3], str) else json.dumps(row[3])) not in places for row in rows
+    )
+
+
+GOOD = '[1.5, 3, true, "AA"]'
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ("", 400, ["the body is empty", '{"data": [[…]]}']),
+        ('{"data": [[1,', 400, ["not JSON", "line 1"]),
+        ('{"data": [[NaN, 1, 1, "AA"]]}', 400, ["NaN is not JSON: send null for a missing value"]),
+        ('{"data": [[1, -Infinity, 1, "AA"]]}', 400, ["Infinity is not JSON: send null"]),
+        ("3", 400, ["the body is a number"]),
+        ("null", 400, ["the body is null"]),
+        ("true", 400, ["the body is a boolean"]),
+        ('"a"', 400, ["the body is a text"]),
+        ('{"data": 3}', 400, ["data is a number"]),
+        ('{"cariera": "AA"}', 400, ["none of the model's fields", "cariera is near carrier"]),
+        ("{}", 400, ["none of the model's fields"]),
+        ("[]", 422, ["there are no rows"]),
+        ('{"data": []}', 422, ["there are no rows"]),
+        ('{"data": [3]}', 422, ["row 0 of data is a number"]),
+        ("[[]]", 422, ["row 0 has 0 values, the model has 4 fields: the first one missing is delay"]),
+        (f'{{"data": [{GOOD}, [1, 2]]}}', 422, ["row 1 has 2 values", "4 fields", "first one missing is vip"]),
+        ('{"data": [[1, 2, true, "AA", 5]]}', 422, ["row 0 has 5 values", "the last one is carrier"]),
+        ('{"data": [["late", 3, true, "AA"]]}', 422, ["row 0: delay must be a number", 'not "late"']),
+        (f'{{"data": [{GOOD}, [1, 2, "yes", "AA"]]}}', 422, ["row 1: vip must be a number, true, false or null"]),
+        ('{"data": [[[1], 3, true, "AA"]]}', 422, ["row 0: delay must be a number", "not [1]"]),
+        ('{"data": [[1, 3, true, {"a": 1}]]}', 422, ["row 0: carrier must be a text or null", 'not {"a":1}']),
+        ('{"data": [[1, 3, true, ["AA"]]]}', 422, ["row 0: carrier must be a text or null"]),
+        ('{"data": [["%s", 3, true, "AA"]]}' % ("x" * 99), 422, ["xxx…"]),
+        ('{"data": [[1e300, 3, true, "AA"]]}', 422, ["row 0: delay is too large for a 32-bit float"]),
+        (f'{{"data": [{GOOD}, [1, -1e39, true, "AA"]]}}', 422, ["row 1: month is too large"]),
+        ('{"delay": 1, "month": 2, "vipp": true, "carrier": "AA"}', 422, ["row 0", "vip is missing", "vipp"]),
+        ('[{"delay": 1}]', 422, ["row 0: the field month is missing", "send null"]),
+        ('{"inputs": {"delay": [1]}}', 422, ["the field month is missing"]),
+        ('{"inputs": {"delay": [1], "month": [1], "vip": [1, 0], "carrier": ["AA"]}}', 422, ["vip has 2 values", "1"]),
+        ('{"dataframe_split": [1]}', 422, ['dataframe_split has no list "data"']),
+        ('{"dataframe_split": {"data": [[1]]}}', 422, ['dataframe_split has no list "columns"']),
+        ('{"dataframe_split": {"columns": ["delay"], "data": [[1]]}}', 422, ["dataframe_split: the field month"]),
+        (
+            '{"dataframe_split": {"columns": ["delay", "month", "vip", "carrier", "vip"], "data": []}}',
+            422,
+            ["the column vip is there twice"],
+        ),
+        (
+            '{"dataframe_split": {"columns": ["delay", "month", "vip", "carrier"], "data": [1]}}',
+            422,
+            ["row 0 of dataframe_split is a number"],
+        ),
+        (
+            '{"dataframe_split": {"columns": ["delay", "month", "vip", "carrier"], "data": [[1, 2]]}}',
+            422,
+            ["row 0 has 2 values for 4 columns"],
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_in_one_line(model: Model, body: str, status: int, words: list[str]) -> None:
+    batch = model.predict([(body.encode(), "")])
+    refused = batch.refused[0]
+    assert refused.status == status
+    assert "\n" not in str(refused)
+    assert [word for word in words if word not in str(refused)] == []
+
+
+def test_bytes_that_are_not_text_are_named_so(model: Model) -> None:
+    assert "not UTF-8" in str(model.predict([(b'{"data": "\xff"}', "")]).refused[0])
+
+
+def test_a_number_beyond_every_float_is_refused() -> None:
+    matrix: array[float] = array("f")
+    with pytest.raises(PayloadError, match="row 0: month is too large"):
+        Encoder(FIELDS).encode([[1.0, 10**400, True, "AA"]], matrix)
+    assert len(matrix) == 0
+
+
+def test_a_field_may_be_called_like_a_form() -> None:
+    assert Reader(["data", "x"]).read(b'{"data": 1, "x": 2}') == ([[1, 2]], False)
+    assert Reader(["data"]).read(b'{"data": [[1], [2]]}') == ([[1], [2]], False)
+
+
+@pytest.mark.parametrize(
+    ("body", "query_string", "wanted"),
+    [
+        ('{"data": [[1]]}', "", False),
+        ('{"data": [[1]], "probabilities": true}', "", True),
+        ('{"inputs": {"a": 1}, "probabilities": true}', "", True),
+        ('{"data": [[1]]}', "probabilities=1", True),
+        ('{"a": 1}', "x=1&probabilities=true", True),
+        ('{"data": [[1]]}', "probabilities=0", False),
+    ],
+)
+def test_probabilities_come_on_request(body: str, query_string: str, wanted: bool) -> None:
+    assert Reader(["a"]).read(body.encode(), query_string) == ([[1]], wanted)
+
+
+def test_one_refused_request_does_not_touch_the_others_of_its_call(model: Model) -> None:
+    good = f'{{"data": [{GOOD}]}}'.encode()
+    bad, large = b'{"data": [[1, 2]]}', b'{"data": [[1, 3, true, "AA"], [1e39, 3, true, "AA"]]}'
+    alone = model.predict([(good, "")])
+    batch = model.predict([(large, ""), (good, ""), (bad, ""), (good, ""), (large, "")])
+    assert batch.counts == [0, 1, 0, 1, 0]
+    assert sorted(batch.refused) == [0, 2, 4]
+    assert "row 1: delay is too large" in str(batch.refused[0])
+    assert batch.scores == pytest.approx(alone.scores * 2, abs=1e-6)
