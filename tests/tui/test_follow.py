@@ -1,0 +1,141 @@
+"""The deck over a link that bursts, stalls, fails and comes back; over a screen that changes its size."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import events as ev
+from core.errors import BadInput, JournalError
+from core.events import Event
+from core.histogram import Histogram
+from core.model import Sample
+from tests.recordings.make import ENDPOINT, MOMENT
+from tests.tui import scenes
+from tests.tui.conftest import Board, shown, until
+from tests.tui.replay import FakeLink, recorded
+from tui import theme
+from tui.picture import picture
+from tui.widgets.bars import Top
+from tui.widgets.load import Load
+from tui.widgets.pane import Pane
+from tui.widgets.scaling import Scaling
+
+
+def sample(seq: int, at: float) -> Event:
+    """A second of the load."""
+    return Event(seq, at, "load", ev.Sampled(ENDPOINT, Sample(None, at, 400, {}, 300, Histogram.of([40.0] * 40))))
+
+
+async def test_only_panes_whose_part_is_another_one_are_drawn_again(board: Board) -> None:
+    link = FakeLink(scenes.at_ten())
+    async with board(link) as (app, pilot):
+        before = {pane.id: pane._lines for pane in app.deck.query(Pane)}
+        last = link.told[-1].seq
+        await link.tell(Event(last + 1, MOMENT, "target", ev.Logged(ENDPOINT, "train", "a line")))
+        await until(pilot, lambda: app.snapshot.seq == last + 1)
+        app.frame()
+        drawn = {pane.id for pane in app.deck.query(Pane) if pane._lines is not before[pane.id]}
+        assert drawn == {"log"}
+
+
+async def test_charts_are_drawn_again_when_a_sample_comes_and_not_before(board: Board) -> None:
+    link = FakeLink(scenes.at_ten())
+    async with board(link) as (app, pilot):
+        load, scaling = app.deck.query_one(Load), app.deck.query_one(Scaling)
+
+        def drawn() -> int:
+            return scaling._chart.drawn + sum(chart.drawn for chart in load._charts.values())
+
+        before, last = drawn(), link.told[-1].seq
+        await link.tell(Event(last + 1, MOMENT, "target", ev.Logged(ENDPOINT, "train", "a line")))
+        await until(pilot, lambda: app.snapshot.seq == last + 1)
+        await shown(app, pilot)
+        assert drawn() == before
+        await link.tell(sample(last + 2, MOMENT + 1))
+        await until(pilot, lambda: app.snapshot.seq == last + 2)
+        await shown(app, pilot)
+        assert drawn() == before + 3
+
+
+async def test_a_burst_of_events_does_not_hold_up_a_key(board: Board) -> None:
+    link = FakeLink(scenes.at_ten())
+    async with board(link) as (app, pilot):
+        last = link.told[-1].seq
+        burst = [Event(last + n, MOMENT, "work", ev.Logged(ENDPOINT, "train", f"line {n}")) for n in range(1, 2001)]
+        await link.tell(*burst)
+        begun = time.monotonic()
+        await pilot.press("p")
+        await until(pilot, lambda: bool(link.asked))
+        assert time.monotonic() - begun < 1
+        await until(pilot, lambda: app.snapshot.seq == last + 2000)
+
+
+async def test_a_journal_that_stalls_is_said(board: Board) -> None:
+    async with board(FakeLink(scenes.at_ten()), at=MOMENT + 12) as (app, _):
+        assert "no news for 12 s" in app.deck.query_one(Top).plain
+
+
+async def test_a_lost_journal_is_said_and_asked_again_from_where_it_was_lost(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app.AGAIN_S", 0.05)
+    link = FakeLink(scenes.at_ten())
+    async with board(link) as (app, pilot):
+        last = link.told[-1].seq
+        await link.fail(JournalError("journal.db: disk I/O error"))
+        await until(pilot, lambda: app.lost != "")
+        app.frame()
+        assert "journal.db: disk I/O error" in app.deck.query_one(Top).plain
+        await link.tell(sample(last + 1, MOMENT + 1))
+        await until(pilot, lambda: app.snapshot.seq == last + 1)
+        assert app.lost == ""
+    assert link.afters[:2] == [None, last]
+
+
+@pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (12, 4), (1, 1)])
+async def test_any_size_will_do_while_it_runs(board: Board, size: tuple[int, int]) -> None:
+    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+        await pilot.resize_terminal(*size)
+        await shown(app, pilot)
+        await pilot.press("6", "4", "1", "escape")
+        await pilot.resize_terminal(120, 36)
+        await shown(app, pilot)
+        assert "roll back → v6" in app.deck.pane("keys").plain
+
+
+async def test_another_theme_dresses_all_of_it(board: Board) -> None:
+    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+        app.dress("light")
+        await shown(app, pilot)
+        ground = theme.load("light").colours["ground"]
+        assert app.deck.styles.background.hex.lower() == ground
+        strip = app.deck.pane("gates").render_line(0)
+        assert all(s.style and s.style.bgcolor and s.style.bgcolor.name == ground for s in strip)
+
+
+def test_every_theme_has_every_role_and_names_only_its_own_colours() -> None:
+    roles = {name: set(theme.load(name).roles) for name in theme.names()}
+    assert len(set(map(frozenset, roles.values()))) == 1
+    with pytest.raises(BadInput, match="theme mud: unknown; one of dark, light"):
+        theme.load("mud")
+
+
+async def test_a_picture_of_a_past_moment(tmp_path: Path) -> None:
+    path = tmp_path / "deck.svg"
+    await picture(FakeLink(recorded(MOMENT)), (120, 36), path)
+    said = path.read_text(encoding="utf-8").replace("&#160;", " ")
+    assert "releasing v7" in said
+    assert "14:02:31" in said
+
+
+def test_the_deck_loads_no_sdk_and_nothing_of_the_engine() -> None:
+    """Asked of a fresh interpreter."""
+    code = "import sys, tui.app, tui.picture; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    heavy = {"mlflow", "locust", "xgboost", "sklearn", "pandas", "numpy", "scipy", "plotext", "azure", "kubernetes"}
+    behind = {"core.engine", "core.targets", "core.journal", "core.threads", "core.decide"}
+    assert not loaded & (heavy | behind)

@@ -1,0 +1,67 @@
+"""One picture a screen, from the recording. `pytest tests/tui/test_pictures.py --snapshot-update` takes them again."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from textual.pilot import Pilot
+
+from core.events import Event
+from tests.recordings.make import KEY, MOMENT
+from tests.tui import scenes
+from tests.tui.conftest import shown, until
+from tests.tui.replay import FakeLink
+from tui.app import DeckApp
+from tui.widgets import chart
+
+Compare = Callable[..., bool]
+
+
+def taken(
+    compare: Compare, events: Sequence[Event], at: float, size: tuple[int, int], keys: str = "", look: str = "dark"
+) -> bool:
+    """Whether the deck looks as it did."""
+    chart.load()
+    app = DeckApp(FakeLink(events), now=lambda: at, look=look)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.deck.ready and app.snapshot.seq == (events[-1].seq if events else 0))
+        await shown(app, pilot)
+        await pilot.press(*keys)
+        await shown(app, pilot)
+
+    return compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)], ids=["80x24", "120x36", "200x60"])
+def test_a_canary_at_ten_percent(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, scenes.at_ten(), MOMENT, size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+def test_rolled_back(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, scenes.rolled_back(), KEY + 5, size)
+
+
+def test_a_question(snap_compare: Compare) -> None:
+    assert taken(snap_compare, scenes.asked(), MOMENT, (120, 36))
+
+
+def test_a_gate_failed(snap_compare: Compare) -> None:
+    assert taken(snap_compare, scenes.failed(), MOMENT, (120, 36))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+def test_an_empty_project(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, [], MOMENT, size)
+
+
+def test_the_endpoint_alone(snap_compare: Compare) -> None:
+    assert taken(snap_compare, scenes.at_ten(), MOMENT, (80, 24), "4")
+
+
+def test_the_keys(snap_compare: Compare) -> None:
+    assert taken(snap_compare, scenes.at_ten(), MOMENT, (120, 36), "?")
+
+
+def test_in_light(snap_compare: Compare) -> None:
+    assert taken(snap_compare, scenes.at_ten(), MOMENT, (120, 36), look="light")
