@@ -142,7 +142,8 @@ class WorkChild:
         if process is not None and process.stdin is not None and self._heard is None:
             process.stdin.close()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), CLOSE_DEADLINE_S)
+                async with asyncio.timeout(CLOSE_DEADLINE_S):
+                    await process.wait()
         await self.cancel()
 
     async def _send(self, job: Job) -> None:
@@ -189,7 +190,8 @@ class WorkChild:
         process = self._process
         if process is None:
             return "stopped"
-        code = await asyncio.wait_for(process.wait(), KILL_DEADLINE_S)
+        async with asyncio.timeout(KILL_DEADLINE_S):
+            code = await process.wait()
         how = "the work process ended " + (f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
         return f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
 

@@ -1,13 +1,13 @@
 """One project with a released version, made by a real child once for all tests here."""
 
-import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from core.settings import Settings
 from core.work.child import Done, Job, Line, Progress, WorkChild
@@ -71,22 +71,25 @@ class Project:
         return Job(step, folder or self.folder, self.settings, "r1", options)
 
 
-async def release(settings: Settings, steps: tuple[str, ...] = STEPS, name: str = "r1") -> Project:
-    """The steps one after another, in one child."""
+async def release(child: WorkChild, settings: Settings, steps: tuple[str, ...] = STEPS, name: str = "r1") -> Project:
+    """The steps one after another."""
     folder = settings.folder / ".quarterdeck" / "work" / name
-    child = WorkChild(settings)
-    try:
-        await child.start()
-        worked = {step: await work(child, Job(step, folder, settings, name)) for step in steps}
-    finally:
-        await child.close()
+    worked = {step: await work(child, Job(step, folder, settings, name)) for step in steps}
     return Project(settings, folder, worked)
 
 
-@pytest.fixture(scope="session")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> Project:
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def child() -> AsyncIterator[WorkChild]:
+    """One for all tests that need no other: each costs its imports."""
+    one = WorkChild()
+    yield one
+    await one.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def iris(child: WorkChild, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Iris, released once: version 1 has the alias candidate."""
-    return asyncio.run(release(settings(tmp_path_factory.mktemp("iris"))))
+    return await release(child, settings(tmp_path_factory.mktemp("iris")))
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from core.errors import BadInput, Failed
 from core.work.child import Job, Progress, WorkChild
@@ -34,15 +33,7 @@ print(json.dumps({"answers": answers, "columns": list(likely.columns),
 """
 
 
-in_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def child() -> AsyncIterator[WorkChild]:
-    """One for all tests here: each costs its imports."""
-    one = WorkChild()
-    yield one
-    await one.close()
+in_one_loop = pytest.mark.asyncio(loop_scope="session")
 
 
 def database(project: Project, query: str, *values: str) -> list[tuple[Any, ...]]:
