@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable
 from typing import Protocol
 
 from core import decide as d
 from core import events as ev
-from core.errors import Lost, QuarterdeckError, Refused, Unreachable
+from core.errors import JournalError, Lost, QuarterdeckError, Refused, Unreachable
 from core.journal import Lease
 from core.loading import Loading
 from core.model import Noted, Observation, Sample, Scaled
-from core.plan import Hold, Shift
-from core.running import Running
+from core.plan import Hold, Retire, Shift
+from core.running import Running, purpose
 from core.site import Site
 from core.snapshot import Endpoint, LoadState, Release, Snapshot, State
 from core.targets.protocol import Target
@@ -22,8 +23,10 @@ CALL_S = 30.0
 """For so long a call to the target may take."""
 KEEP_S = 120.0
 """For so long a version that was taken back stays ready, in case somebody takes that back."""
+REMOVE_AGAIN_S = 60.0
 AGAIN_S = 0.5
 IDLE_S = 1.0
+log = logging.getLogger("quarterdeck")
 
 
 class Desk(Protocol):
@@ -60,11 +63,14 @@ class Driver:
         self._running = Running(desk, site, self._emit, self._target, self._loading)
         self._pending: tuple[dict[str, float], float, str, str | None] | None = None
         self._tails: dict[str, asyncio.Task[None]] = {}
+        self._reporting: set[asyncio.Task[None]] = set()
         self._opened = False
+        self._closed = False
 
     async def run(self) -> None:
         """Everything at once, until cancelled; raises Lost or JournalError alone."""
         try:
+            await self._clear_up()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch(), name="watch")
                 group.create_task(self._chores(), name="chores")
@@ -74,19 +80,37 @@ class Driver:
         except* QuarterdeckError as errors:
             raise errors.exceptions[0] from None
         finally:
-            await self._close()
+            await self.close()
 
     async def settle(self) -> None:
-        """End the load in good order before the driver is closed."""
+        """End the load and the report in good order before the driver is closed."""
+        await self._running.close()
         await self._loading.stop()
+        if self._reporting:
+            await asyncio.wait(self._reporting)
 
-    async def _close(self) -> None:
-        for task in self._tails.values():
+    async def close(self) -> None:
+        """End every task and child, and let go of the target and the site; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        loose = {*self._tails.values(), *self._reporting}
+        for task in loose:
             task.cancel()
         await self._running.close()
         await self._loading.close()
-        with contextlib.suppress(QuarterdeckError, TimeoutError):
-            await asyncio.wait_for(self._target.close(), CALL_S)
+        if loose:
+            await asyncio.wait(loose, timeout=CALL_S)
+        for letting_go in (self._target.close(), self.site.close()):
+            with contextlib.suppress(QuarterdeckError, TimeoutError):
+                async with asyncio.timeout(CALL_S):
+                    await letting_go
+
+    async def _clear_up(self) -> None:
+        """The load of a driver that died has died with it; only one by hand goes on."""
+        load = self._endpoint.load
+        if self.acts and load is not None and load.running and load.kind != "manual":
+            await self._emit(ev.LoadEnded(self.site.endpoint, load.kind, "its driver is gone"))
 
     async def _emit(self, *bodies: ev.Body) -> None:
         await self._desk.emit(*bodies, lease=self.lease)
@@ -108,12 +132,14 @@ class Driver:
                 async for report in self._target.watch():
                     silent = False
                     await self._saw(report)
-                return
-            except Unreachable as error:
+            except (Lost, JournalError):
+                raise
+            except QuarterdeckError as error:
+                # Whatever is wrong with it: without a watch nothing is known, and a deadline says so.
                 if not silent:
                     await self._emit(ev.Logged(self.site.endpoint, "target", str(error)))
                 silent = True
-                await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(AGAIN_S)
 
     async def _open(self) -> None:
         """Write down where the endpoint answers, once there is a place, and again when that may have changed."""
@@ -162,12 +188,12 @@ class Driver:
     async def _steer(self) -> None:
         while True:
             release = self._release
-            if release is None or release.state is not State.RUNNING:
-                # Not waited for: the way back must not stand behind a load test that takes its time to end.
-                self._running.cancel()
+            # Not waited for: the way back must not stand behind a load test that takes its time to end.
+            self._running.keep(purpose(release) if release is not None else ())
             if release is None:
                 await self._desk.change(IDLE_S)
                 continue
+            await self._verify()
             action = d.decide(release, self._desk.snapshot, time.time())
             if isinstance(action, d.Wait):
                 left = IDLE_S if action.until is None else min(IDLE_S, max(0.01, action.until - time.time()))
@@ -181,7 +207,7 @@ class Driver:
                 await self._emit(ev.StepStarted(release.id, index))
             case d.Run(index=index):
                 await self._emit(ev.StepAsked(release.id, index))
-                self._running.start(release.id, index)
+                self._running.step(release, index)
             case d.Place(slot=slot, old=old, old_version=version, old_replicas=replicas):
                 await self._emit(ev.Placed(release.id, slot, old, version, replicas))
             case d.Apply(slot=slot, version=version, replicas=replicas, index=index):
@@ -192,10 +218,10 @@ class Driver:
             case d.Say(facts=facts):
                 await self._emit(*facts)
             case d.Realias(back=back):
-                await self._emit(ev.Aliased(release.id, back, await self._running.realias(release, back)))
+                self._running.realias(release, back)
+                await self._desk.change(IDLE_S)
             case d.Drop(slot=slot):
-                dropped = ev.Removed(self.site.endpoint, slot, release.id)
-                await self._ask(release, self._target.remove(slot), dropped)
+                await self._drop(release, slot)
             case d.Finish(outcome=outcome, why=why):
                 await self._finish(release, outcome, why)
             case d.Wait():
@@ -205,10 +231,12 @@ class Driver:
         """One call to the target, written down once it is accepted; False when it was not.
 
         Nobody answered: it is asked again at the next turn, until the step's deadline. A refusal fails the step.
+        Where the release turns meanwhile, the answer is not waited for; the call may still land, before the next one.
         """
         try:
             async with asyncio.timeout(CALL_S):
-                await call
+                if not await self._answered(call, purpose(release)):
+                    return False
         except (Unreachable, TimeoutError) as error:
             why = str(error) or f"the target did not answer within {CALL_S:g} s"
             await self._emit(ev.Logged(self.site.endpoint, "target", f"{why}; asked again"))
@@ -222,13 +250,46 @@ class Driver:
         await self._emit(*accepted)
         return True
 
+    async def _answered(self, call: Awaitable[None], for_: tuple[object, ...]) -> bool:
+        """Whether the target accepted before the release turned round; raises what the target says."""
+        asking = asyncio.ensure_future(call)
+        try:
+            while not asking.done():
+                release = self._release
+                if release is None or purpose(release) != for_:
+                    return False
+                changing = asyncio.create_task(self._desk.change(IDLE_S), name="hear of a change")
+                try:
+                    await asyncio.wait({asking, changing}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    changing.cancel()
+            await asking
+            return True
+        finally:
+            asking.cancel()
+
     async def _refused(self, release: Release, error: QuarterdeckError) -> None:
         if release.state is State.RUNNING:
             await self._emit(ev.StepFailed(release.id, release.index, str(error)))
-        elif isinstance(error, Refused):
-            await self._finish(release, ev.Outcome.STUCK, f"{error}: call a person")
         else:
-            await self._finish(release, ev.Outcome.STUCK, str(error))
+            await self._finish(release, ev.Outcome.STUCK, f"{error}: call a person")
+
+    async def _drop(self, release: Release, slot: str) -> None:
+        """The slot of a release that went back; traffic is back already, so a refusal is no reason for alarm."""
+        try:
+            async with asyncio.timeout(CALL_S):
+                await self._target.remove(slot)
+        except Lost:
+            raise
+        except (QuarterdeckError, TimeoutError) as error:
+            why = str(error) or f"the target did not answer within {CALL_S:g} s"
+            await self._emit(
+                ev.Logged(self.site.endpoint, "target", f"{why}; tried again later"),
+                ev.Removed(self.site.endpoint, slot, release.id),
+                ev.RetireDue(self.site.endpoint, slot, time.time() + REMOVE_AGAIN_S),
+            )
+        else:
+            await self._emit(ev.Removed(self.site.endpoint, slot, release.id))
 
     async def _route(self, release: Release, action: d.Route) -> None:
         weights = dict(action.weights)
@@ -242,13 +303,25 @@ class Driver:
             await self._verify()
 
     async def _finish(self, release: Release, outcome: ev.Outcome, why: str) -> None:
-        slot = release.slot
-        if outcome is ev.Outcome.ROLLED_BACK and slot is not None and slot in self._endpoint.slots and release.old:
-            await self._emit(ev.RetireDue(self.site.endpoint, slot, time.time() + KEEP_S))
-        await self._emit(ev.Ended(release.id, outcome, why, release.folder))
-        folder = await self._running.report(release.id)
+        """The last word. The report is written beside it: a rollback may come while it is."""
+        facts: list[ev.Body] = [ev.Ended(release.id, outcome, why, release.folder)]
+        idle, after_s = _idle(release, outcome)
+        if idle is not None and idle in self._endpoint.slots and idle not in self._endpoint.retire:
+            facts.insert(0, ev.RetireDue(self.site.endpoint, idle, time.time() + after_s))
+        await self._emit(*facts)
+        report = asyncio.create_task(self._report(release.id), name=f"report of {release.id}")
+        self._reporting.add(report)
+        report.add_done_callback(self._reported)
+
+    async def _report(self, release: str) -> None:
+        folder = await self._running.report(release)
         if folder:
-            await self._emit(ev.Reported(release.id, folder))
+            await self._emit(ev.Reported(release, folder))
+
+    def _reported(self, task: asyncio.Task[None]) -> None:
+        self._reporting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s", task.get_name(), error)
 
     # Load, logs, and what is due
 
@@ -264,7 +337,8 @@ class Driver:
         kind, load = self._loading.kind, endpoint.load
         profile = self.site.background
         wanted = release is not None and profile is not None and _moves(release)
-        if release is not None and profile is not None and _judged(release) and not kind and not _running(load):
+        free = not kind and not _running(load) and not self._loading.rests
+        if release is not None and profile is not None and _judged(release) and free and not _stopped(release, load):
             self._loading.start(profile, "background", release.version)
         elif kind == "background" and not wanted:
             await self._loading.stop()
@@ -280,10 +354,21 @@ class Driver:
             for slot, due in endpoint.retire.items():
                 seen = endpoint.slots.get(slot)
                 if self.acts and now >= due and self._release is None and (seen is None or seen.weight == 0):
-                    await self._target.remove(slot)
-                    await self._emit(ev.Removed(endpoint.name, slot))
+                    await self._retire(slot)
             self._follow_logs(endpoint, now)
             await self._desk.change(IDLE_S)
+
+    async def _retire(self, slot: str) -> None:
+        name = self.site.endpoint
+        try:
+            async with asyncio.timeout(CALL_S):
+                await self._target.remove(slot)
+        except (QuarterdeckError, TimeoutError) as error:
+            why = str(error) or f"the target did not answer within {CALL_S:g} s"
+            again = ev.RetireDue(name, slot, time.time() + REMOVE_AGAIN_S)
+            await self._emit(ev.Logged(name, "target", f"{why}; tried again later"), again)
+        else:
+            await self._emit(ev.Removed(name, slot))
 
     def _follow_logs(self, endpoint: Endpoint, now: float) -> None:
         wanted = {source for source, until in endpoint.tails.items() if until > now}
@@ -297,9 +382,26 @@ class Driver:
         try:
             async for line in self._target.logs(slot, source if number else ""):
                 await self._emit(ev.Logged(self.site.endpoint, source, line))
+        except (Lost, JournalError):
+            return  # The driver hears of it by its own next word.
         except QuarterdeckError as error:
             with contextlib.suppress(QuarterdeckError):
                 await self._emit(ev.Logged(self.site.endpoint, source, str(error)))
+
+
+def _idle(release: Release, outcome: ev.Outcome) -> tuple[str | None, float]:
+    """The slot that is left without traffic and with its replicas, and how long it is kept."""
+    if outcome is ev.Outcome.ROLLED_BACK and release.old is not None:
+        return release.slot, KEEP_S
+    if outcome is ev.Outcome.DONE and release.way is not None:
+        # A rollback was taken back: what it had brought to life again waits for its end as it did before.
+        return release.old, next((s.after_s for s in release.plan.steps if isinstance(s, Retire)), KEEP_S)
+    return None, 0.0
+
+
+def _stopped(release: Release, load: LoadState | None) -> bool:
+    """Whether an operator ended the background load of this release."""
+    return load is not None and load.kind == "background" and load.stop and load.started_at >= release.began_at
 
 
 def _running(load: LoadState | None) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 from core import events as ev
@@ -16,6 +17,8 @@ from core.targets.protocol import Address
 
 Emit = Callable[..., Awaitable[None]]
 CLOSE_S = 20.0
+REST_S = 15.0
+"""A background load that ended by itself is not begun again for so long."""
 
 
 class Loading:
@@ -31,15 +34,25 @@ class Loading:
         self._applied = 0
         self._paused = False
         self._asked = (0, 0.0)
+        self._testing = False
+        self._stopping = False
+        self._ended_at = -REST_S
 
     @property
     def kind(self) -> str:
         """What runs: `background`, `test`, `manual`; empty when nothing does."""
+        if self._testing:
+            return "test"
         return self._kind if self._task is not None and not self._task.done() else ""
+
+    @property
+    def rests(self) -> bool:
+        """Whether background load ended by itself a moment ago: what breaks at once would break again."""
+        return time.monotonic() < self._ended_at + REST_S
 
     def start(self, profile: LoadProfile, kind: str, version: Version | None, announce: bool = True) -> None:
         """Send load until it ends or is stopped."""
-        self._kind = kind
+        self._kind, self._stopping = kind, False
         self._task = asyncio.create_task(self._run(profile, kind, version, announce), name=f"load {kind}")
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
@@ -48,6 +61,8 @@ class Loading:
             why, artifacts = await self._send(profile, kind, version, announce)
         except QuarterdeckError as error:
             why, artifacts = str(error), ()
+        if not self._stopping:
+            self._ended_at = time.monotonic()
         await self._emit(ev.LoadEnded(self._site.endpoint, kind, why, artifacts))
 
     async def _send(
@@ -71,15 +86,16 @@ class Loading:
             return await load.wait()
         finally:
             self._load = None
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(load.close()), CLOSE_S)
+            with contextlib.suppress(QuarterdeckError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await asyncio.shield(load.close())
 
     async def test(
         self, step: LoadStep, version: Version | None
     ) -> tuple[Sample, tuple[Verdict, ...], tuple[str, ...], str]:
         """A load test to its end: everything measured, its verdicts, its artifacts, why it ended."""
         await self.stop()
-        self._kind = "test"
+        self._testing = True
         ended = ev.LoadEnded(self._site.endpoint, "test", "stopped")
         try:
             result = await self._follow(step.profile, "test", version)
@@ -91,7 +107,7 @@ class Loading:
             ended = ev.LoadEnded(self._site.endpoint, "test", str(error))
             raise
         finally:
-            self._kind = ""
+            self._testing = False
             await self._emit(ended)
 
     async def steer(self, wanted: LoadState | None) -> None:
@@ -117,18 +133,27 @@ class Loading:
 
     async def stop(self) -> None:
         """End what runs and wait until it has; the wait is bounded by the load's own deadline."""
-        task, self._task = self._task, None
-        if self._load is not None:
+        task, kind = self._task, self._kind
+        if task is None or task.done():
+            return
+        self._stopping = True
+        if self._load is None:
+            # It is only starting, and there is nothing to ask yet.
+            task.cancel()
+        else:
             with contextlib.suppress(QuarterdeckError, TimeoutError):
-                await asyncio.wait_for(self._load.stop(), CLOSE_S)
-        if task is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(task, CLOSE_S)
+                async with asyncio.timeout(CLOSE_S):
+                    await self._load.stop()
+        if not (await asyncio.wait({task}, timeout=CLOSE_S))[0]:
+            task.cancel()
+            await asyncio.wait({task}, timeout=CLOSE_S)
+        if task.cancelled() and self._task is task:
+            self._task = None
+            await self._emit(ev.LoadEnded(self._site.endpoint, kind, "stopped"))
 
     async def close(self) -> None:
         """Let go at once."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task}, timeout=CLOSE_S)

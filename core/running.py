@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from core import events as ev
@@ -13,7 +13,7 @@ from core.loading import Loading
 from core.model import Sample, Version
 from core.plan import Load, Smoke, Summarise, Work
 from core.site import Site
-from core.snapshot import Release, Snapshot
+from core.snapshot import Release, Snapshot, State
 from core.targets.protocol import Target
 from core.work.job import Done, Line, Progress
 
@@ -46,36 +46,46 @@ class Running:
         self._loading = loading
         self._task: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._purpose: tuple[object, ...] = ()
 
-    def start(self, release: str, index: int) -> None:
+    def step(self, release: Release, index: int) -> None:
         """Begin a step that computes."""
-        self._task = asyncio.create_task(self._run(release, index), name=f"step {index}")
+        self._start(purpose(release), self._run(release.id, index))
+
+    def realias(self, release: Release, back: bool) -> None:
+        """Let the registry's aliases follow the traffic, unless they are just doing so."""
+        if self._task is None or self._task.done():
+            self._start(purpose(release), self._aliases(release, back))
+
+    def _start(self, for_: tuple[object, ...], work: Coroutine[None, None, None]) -> None:
+        self._purpose = for_
+        self._task = asyncio.create_task(_after(self._ending, work), name=f"work for {for_[0]}")
         # Lost and JournalError end the driver by its own next word; here they are only taken note of.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    def cancel(self) -> None:
-        """End what is under way, at once; what that takes is not waited for."""
-        task, self._task = self._task, None
-        if task is not None and not task.done():
+    def keep(self, for_: tuple[object, ...]) -> None:
+        """End what is under way for anything else, without waiting: traffic moves meanwhile."""
+        task = self._task
+        if task is None or self._purpose == for_:
+            return
+        self._task = None
+        if not task.done():
             task.cancel()
-            self._ending = asyncio.create_task(self._end(task), name="end the step")
+            self._ending = asyncio.create_task(self._end(task, self._ending), name="end the work")
+            self._ending.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    async def _end(self, task: asyncio.Task[None]) -> None:
+    async def _end(self, task: asyncio.Task[None], before: asyncio.Task[None] | None) -> None:
         await self._site.cancel_work()
-        await asyncio.wait({task}, timeout=ENDING_S)
+        await asyncio.wait({task} if before is None else {task, before}, timeout=ENDING_S)
 
     async def close(self) -> None:
         """End what is under way and wait until it has."""
-        self.cancel()
-        await self._ended()
-
-    async def _ended(self) -> None:
+        self.keep(())
         if self._ending is not None:
-            await self._ending
+            await asyncio.wait({self._ending}, timeout=ENDING_S)
 
     async def _run(self, release: str, index: int) -> None:
         try:
-            await self._ended()
             done = await self._step(self._desk.snapshot.releases[release], index)
         except (Lost, JournalError):
             raise
@@ -150,19 +160,19 @@ class Running:
         result = {**_figures(total), "artifacts": list(artifacts), "why": why}
         return (judged, ev.StepDone(release.id, index, f"{total.rps:.0f} rps", result))
 
-    async def realias(self, release: Release, back: bool) -> str:
-        """Move the registry's aliases; what went wrong in words, empty when nothing did. Traffic comes first."""
-        name = "restore" if back else "promote"
-        done = next((s for s in release.steps if isinstance(s.step, Work) and s.step.name == "promote"), None)
-        options = {**self._options(release, "promote"), "promoted": dict(done.result) if done else {}}
-        await self._ended()
+    async def _aliases(self, release: Release, back: bool) -> None:
+        """Move them, and say what went wrong: that ends no release, for traffic comes first."""
+        serving, names = release.old_version if back else release.version, self._site.aliases
+        number = serving.number if serving else ""
+        options = {"number": number, "alias": names.current, "previous_alias": names.previous}
+        why = ""
         try:
             async with asyncio.timeout(REALIAS_S):
-                async for _ in self._site.work(release, name, options):
+                async for _ in self._site.work(release, "restore" if back else "promote", options):
                     pass
         except (QuarterdeckError, TimeoutError) as error:
-            return f"aliases could not be moved: {error or f'no answer within {REALIAS_S:g} s'}"
-        return ""
+            why = f"aliases could not be moved: {str(error) or f'no answer within {REALIAS_S:g} s'}"
+        await self._emit(ev.Aliased(release.id, back, why))
 
     async def report(self, release: str) -> str:
         """Write the run folder; empty when that failed, and the log says why."""
@@ -172,8 +182,26 @@ class Running:
                 return str(await self._site.report(snapshot, snapshot.releases[release]))
         except (QuarterdeckError, TimeoutError) as error:
             endpoint = snapshot.releases[release].endpoint
-            await self._emit(ev.Logged(endpoint, "summary", f"no report: {error or 'it took too long'}"))
+            await self._emit(ev.Logged(endpoint, "summary", f"no report: {str(error) or 'it took too long'}"))
             return ""
+
+
+def purpose(release: Release) -> tuple[object, ...]:
+    """What work may be under way for: the release's steps or, on a way back or forward, its aliases."""
+    way = release.way
+    if release.state is State.RUNNING:
+        return ("a step", release.id)
+    return ("aliases", release.id, release.state, way.began_at if way else None)
+
+
+async def _after(ending: asyncio.Task[None] | None, work: Coroutine[None, None, None]) -> None:
+    """One child does all work, so what it did before must have ended."""
+    try:
+        if ending is not None:
+            await asyncio.wait({ending})
+        await work
+    finally:
+        work.close()
 
 
 def verdict(row: Mapping[str, object]) -> Verdict:
