@@ -1,6 +1,6 @@
 """Endpoints on this machine for tests; whatever a test does to them, they are ended after it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,27 +9,36 @@ import pytest
 
 from core.errors import Unreachable
 from core.model import Version
-from core.targets.local.client import LocalTarget, stop
+from core.targets.local import wire
+from core.targets.local.client import LocalTarget
 from tests.targets.helpers import model_folder, spec_in
 
-
-async def end(folder: Path) -> None:
-    """Stop an endpoint, by force where asking does not help."""
-    with suppress(Unreachable):
-        await stop(folder)
-    kill_host(folder)
+END_S = 20.0
 
 
-def kill_host(folder: Path) -> None:
-    """End the host process of a folder at once."""
+def hosts_under(folder: Path) -> list[psutil.Process]:
+    """The host processes of endpoints somewhere in a folder."""
+    found = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if command[1:3] == ["-m", "core.targets.local.host"] and command[-1] == str(folder.resolve()):
-            process.kill()
+        if command[1:3] == ["-m", "core.targets.local.host"] and Path(command[-1]).is_relative_to(folder):
+            found.append(process)
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the end no host of these tests is left."""
+    yield
+    hosts = hosts_under(tmp_path_factory.getbasetemp().resolve())
+    _, late = psutil.wait_procs(hosts, timeout=END_S)
+    for host in late:
+        host.kill()
+    assert not late
 
 
 class Endpoints:
-    """Makes targets over endpoints in a folder; models by version number, the first a plain one."""
+    """Makes targets over endpoints in a folder; models by version number, plain ones unless said otherwise."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,10 +60,16 @@ class Endpoints:
         return self.made[-1]
 
     async def end(self) -> None:
-        """Close and stop all."""
+        """Close all and tell their hosts to stop; they drain while the next test runs."""
         for target in self.made:
             await target.close()
-            await end(target.spec.folder)
+        for folder in {target.spec.folder for target in self.made}:
+            with suppress(OSError, Unreachable):
+                _, writer = await wire.connect(folder)
+                writer.write(wire.line({"do": "stop"}))
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from core.errors import BadInput, Refused
 from core.model import Observation, Sample
 from core.targets.local.client import LocalTarget, listing, status, stop
 from core.targets.local.spec import read_key
-from tests.targets.conftest import Endpoints, end
+from tests.targets.conftest import Endpoints
 from tests.targets.contract import Contract, MakeTarget
 from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, watching
 
@@ -28,7 +28,7 @@ class TestContract(Contract):
         """The endpoint of all tests here."""
         endpoints = Endpoints(tmp_path_factory.mktemp("contract"))
         yield endpoints
-        asyncio.run(end(endpoints.target().spec.folder))
+        asyncio.run(endpoints.end())
 
     @pytest.fixture
     async def make(self, shared: Endpoints) -> AsyncIterator[MakeTarget]:

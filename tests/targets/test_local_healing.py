@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from core.errors import BadInput
-from core.model import Noted, ReplicaState
+from core.model import ReplicaState
 from core.targets.local.client import LocalTarget, status, stop
 from core.targets.local.wire import host_socket
 from tests.targets.conftest import Endpoints
@@ -260,15 +260,20 @@ async def test_a_removed_folder_ends_everything(endpoints: Endpoints) -> None:
     assert not alive
 
 
-async def test_a_terminated_host_drains_and_is_not_revived(endpoints: Endpoints) -> None:
+async def test_a_terminated_host_drains_and_the_next_call_brings_all_back(endpoints: Endpoints) -> None:
+    endpoints.model("1", slow_ms=200)
     target = endpoints.target()
     async with watching(target) as watcher:
         host = await serving(target, watcher)
-        host.send_signal(signal.SIGTERM)
-        await watcher.gone("blue")
-        _, alive = await asyncio.to_thread(psutil.wait_procs, [host], 10)
-        assert not alive
-        assert not [note for note in watcher.reports if isinstance(note, Noted) and "died" in note.text]
+    asked = asyncio.create_task(ask(await target.address()))
+    await asyncio.sleep(0.05)
+    host.send_signal(signal.SIGTERM)
+    assert (await asked)[:2] == (200, "1")
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [host], 10)
+    assert not alive
+    async with watching(target) as watcher:
+        await watcher.ready("blue", 2)
+        await watcher.weight("blue", 100)
 
 
 async def test_a_folder_that_may_not_be_written_is_one_line(tmp_path: Path, endpoints: Endpoints) -> None:

@@ -40,9 +40,9 @@ class Endpoint:
 
     async def start(self) -> None:
         """Come back to what was accepted before."""
-        await self.traffic.start()
         for slot, held in self.state.slots.items():
             self._open(slot, held)
+        await self.traffic.start()
         self._spawn(self._rounds.run())
 
     def note(self, noted: Noted) -> None:
@@ -104,14 +104,14 @@ class Endpoint:
             for pool in self.pools.get(slot, []):
                 self._spawn(self._close(slot, pool))
 
-    async def stop(self) -> None:
-        """Drain and end everything, and forget what was held."""
+    async def stop(self, *, forget: bool) -> None:
+        """Drain and end everything; `forget` what was held, or keep it for the next host."""
         pools = dict(self.pools)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.state = replace(self.state, weights={}, mirror=None, slots={})
-        if self.spec.folder.exists():
+        if forget:
+            self.state = replace(self.state, weights={}, mirror=None, slots={})
             await self._save()
         await self.traffic.stop(self.spec.drain_s)
         self.pools.clear()

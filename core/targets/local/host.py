@@ -89,7 +89,7 @@ async def _run(spec: EndpointSpec, state: State, note: str) -> None:
         await endpoint.start()
         await server.start()
     except (QuarterdeckError, OSError) as error:
-        await endpoint.stop()
+        await endpoint.stop(forget=False)
         _say(failure(error if isinstance(error, QuarterdeckError) else BadInput(str(error))))
         return
     loop = asyncio.get_running_loop()
@@ -108,7 +108,9 @@ async def _run(spec: EndpointSpec, state: State, note: str) -> None:
                 await server.stopping.wait()
         if not state_path(spec.folder).exists():
             break
-    await endpoint.stop()
+    if not server.stopped:
+        # Ended by a signal, as at a shutdown of the machine: the next call brings everything back.
+        await endpoint.stop(forget=False)
     await server.close()
 
 

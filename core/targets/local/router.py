@@ -24,6 +24,7 @@ PATIENCE_S = 0.05
 GIVE_UP_S = 2.0
 BACKOFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 STEADY_S = 10.0
+START_S = 10.0
 
 
 def binary() -> Path:
@@ -53,15 +54,23 @@ class Router:
         self._written: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[str] | None = None
 
     async def start(self, table: envoy.Table) -> None:
         """Write everything and start; ends when the first Envoy answers or raises BadInput."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         end_orphan(self.folder / "pid.json")
         program = binary()
         self._put("bootstrap.json", envoy.bootstrap(self.folder, self.admin, *self.address))
         self.write(table)
+        self._first = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(program), name="router")
+        try:
+            async with asyncio.timeout(START_S):
+                why = await self._first
+        except TimeoutError:
+            why = f"it gave no answer within {START_S:g} s"
+        if why:
+            raise BadInput(f"the router does not start: {why}")
 
     def write(self, table: envoy.Table) -> None:
         """Tell Envoy what changed: endpoints before clusters before routes, so nothing points at what isn't there."""
@@ -71,6 +80,7 @@ class Router:
         self._put("routes.json", envoy.routes(table))
 
     def _put(self, name: str, content: envoy.Json) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         # The version is left out of the comparison: a new route need not reload every endpoint.
         text = json.dumps({**content, "version_info": ""})
         if self._written.get(name) == text:
@@ -171,6 +181,7 @@ class Router:
             begun_s = time.monotonic()
             why = await self._once(program, fell_s)
             fell_s = time.monotonic()
+            self._settle(why)
             short_lives = 0 if fell_s - begun_s > STEADY_S else short_lives + 1
             delay_s = BACKOFF_S[min(short_lives, len(BACKOFF_S)) - 1] if short_lives else 0.0
             again = f"again in {delay_s:g} s" if delay_s else "starting it again"
@@ -201,6 +212,7 @@ class Router:
                 if fell_s is not None:
                     took_ms = 1000 * (time.monotonic() - fell_s)
                     self._note(Noted(f"the router is back after {took_ms:.0f} ms", source="router"))
+                self._settle("")
                 self._up()
             code = await ended
         finally:
@@ -209,6 +221,11 @@ class Router:
                     process.kill()
                 await process.wait()
         return f"{how_it_ended(code)}{self._last_line()}"
+
+    def _settle(self, why: str) -> None:
+        """Let `start` know how the first one fared."""
+        if self._first is not None and not self._first.done():
+            self._first.set_result(why)
 
     async def _answers(self, ended: "asyncio.Task[int]") -> bool:
         """Wait until Envoy says that it is live; False when it ended before."""

@@ -16,11 +16,12 @@ from core.targets.local.spec import EndpointSpec, read_key
 
 
 class Server:
-    """Answers on a unix socket until `stopping` is set."""
+    """Answers on a unix socket. Sets `stopping` when the host is to end, `stopped` when all has been ended."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.stopping = asyncio.Event()
+        self.stopped = False
         self._started_at = time.time()
         self._server: asyncio.Server | None = None
         self._lock = asyncio.Lock()
@@ -98,8 +99,9 @@ class Server:
 
     async def _stop(self) -> dict[str, Any]:
         async with self._lock:
-            if not self.stopping.is_set():
-                await self.endpoint.stop()
+            if not self.stopped:
+                self.stopped = True
+                await self.endpoint.stop(forget=True)
                 self.stopping.set()
         return {}
 
