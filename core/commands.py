@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from core import events as ev
 from core.errors import Refused
-from core.model import LoadProfile, Version
+from core.model import LoadProfile, LoadSource, Version
 from core.plan import Hold, Plan
 from core.snapshot import Endpoint, Release, Snapshot, State, Status
 
@@ -84,6 +84,7 @@ class StartLoad:
 
     endpoint: str
     profile: LoadProfile
+    source: LoadSource = field(default_factory=LoadSource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,12 @@ def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, .
             return _rollback(endpoint, rollback_of(snapshot, command.endpoint), asked_at)
         case Undo(asked_at=asked_at):
             return _undo(endpoint, release, now, asked_at)
-        case StartLoad(profile=profile):
+        case StartLoad(profile=profile, source=source):
             if endpoint is None or not endpoint.slots:
                 raise Refused(f"{command.endpoint}: nothing is served yet; run a release first")
             if endpoint.load is not None and endpoint.load.running:
                 raise Refused(f"{command.endpoint}: {endpoint.load.kind} load is running; change its users")
-            return (ev.LoadStarted(command.endpoint, "manual", profile),)
+            return (ev.LoadStarted(command.endpoint, "manual", profile, source.attach, source=source),)
         case SetLoad():
             return _set_load(command, endpoint)
         case Tail(source=source, seconds=seconds):

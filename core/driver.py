@@ -344,7 +344,7 @@ class Driver:
             await self._loading.stop()
         elif load is not None and load.running and load.kind == "manual" and not kind:
             serving = endpoint.slots.get(endpoint.serving or "")
-            self._loading.start(load.profile, "manual", serving.version if serving else None, announce=False)
+            self._loading.start(load.profile, "manual", serving.version if serving else None, load.source)
         await self._loading.steer(endpoint.load)
 
     async def _chores(self) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from core.gates import Verdict
-from core.model import LoadProfile, Noted, Observation, Sample, Scaled, Slot, Version
+from core.model import LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot, Version
 from core.plan import Plan
 
 Result: TypeAlias = Mapping[str, object]
@@ -332,6 +332,7 @@ class LoadStarted:
     profile: LoadProfile
     label: str = ""
     web_url: str = ""
+    source: LoadSource = field(default_factory=LoadSource)
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,8 +272,8 @@ def _mark(endpoint: Endpoint, at: float, kind: MarkKind, text: str, slot: Slot |
 def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
     at, body, load = event.at, event.body, endpoint.load
     match body:
-        case ev.LoadStarted(kind=kind, profile=profile, label=label, web_url=web_url):
-            state = LoadState(kind, profile, label, at, profile.users, profile.spawn_rate, web_url=web_url)
+        case ev.LoadStarted(kind=kind, profile=it, label=label, web_url=web_url, source=source):
+            state = LoadState(kind, it, label, at, it.users, it.spawn_rate, web_url=web_url, source=source)
             return replace(endpoint, load=state)
         case ev.LoadWanted() if load is not None:
             users = load.users if body.users is None else body.users

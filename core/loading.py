@@ -9,7 +9,7 @@ from core import events as ev
 from core.errors import QuarterdeckError
 from core.gates import Verdict, judge
 from core.load.load import Load, LoadResult
-from core.model import LoadProfile, Sample, Version
+from core.model import LoadProfile, LoadSource, Sample, Version
 from core.plan import Load as LoadStep
 from core.site import Site
 from core.snapshot import LoadState
@@ -50,15 +50,17 @@ class Loading:
         """Whether background load ended by itself a moment ago: what breaks at once would break again."""
         return time.monotonic() < self._ended_at + REST_S
 
-    def start(self, profile: LoadProfile, kind: str, version: Version | None, announce: bool = True) -> None:
-        """Send load until it ends or is stopped."""
+    def start(
+        self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None = None
+    ) -> None:
+        """Send load until it ends or is stopped. `by_hand`: somebody asked for it, and that is written down already."""
         self._kind, self._stopping = kind, False
-        self._task = asyncio.create_task(self._run(profile, kind, version, announce), name=f"load {kind}")
+        self._task = asyncio.create_task(self._run(profile, kind, version, by_hand), name=f"load {kind}")
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def _run(self, profile: LoadProfile, kind: str, version: Version | None, announce: bool) -> None:
+    async def _run(self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None) -> None:
         try:
-            why, artifacts = await self._send(profile, kind, version, announce)
+            why, artifacts = await self._send(profile, kind, version, by_hand)
         except QuarterdeckError as error:
             why, artifacts = str(error), ()
         if not self._stopping:
@@ -66,21 +68,24 @@ class Loading:
         await self._emit(ev.LoadEnded(self._site.endpoint, kind, why, artifacts))
 
     async def _send(
-        self, profile: LoadProfile, kind: str, version: Version | None, announce: bool
+        self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None
     ) -> tuple[str, tuple[str, ...]]:
-        result = await self._follow(profile, kind, version, announce)
+        result = await self._follow(profile, kind, version, by_hand)
         return result.why, tuple(str(path) for path in result.artifacts)
 
     async def _follow(
-        self, profile: LoadProfile, kind: str, version: Version | None, announce: bool = True
+        self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None = None
     ) -> LoadResult:
-        load = await self._site.load(profile, kind, await self._address(), version)
+        source = by_hand or LoadSource()
+        load = await self._site.load(profile, kind, await self._address(), version, source)
         self._load, self._applied, self._paused = load, 0, False
         self._asked = (profile.users, profile.spawn_rate)
         try:
-            if announce:
+            if by_hand is None:
                 started = ev.LoadStarted(self._site.endpoint, kind, profile, profile.name, load.web_url or "")
                 await self._emit(started)
+            elif load.web_url:
+                await self._emit(ev.Logged(self._site.endpoint, "load", f"Locust's own page: {load.web_url}"))
             async for sample in load.samples():
                 await self._emit(ev.Sampled(self._site.endpoint, sample))
             return await load.wait()

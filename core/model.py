@@ -219,3 +219,15 @@ class LoadProfile:
     duration_s: float | None
     user_classes: tuple[str, ...] = ()
     stages: tuple[LoadStage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSource:
+    """What sends a load, where it is not as the project says.
+
+    `locustfile` is a path, `attach` the page of a Locust that runs already, `web` opens Locust's own page.
+    """
+
+    locustfile: str = ""
+    attach: str = ""
+    web: bool = False

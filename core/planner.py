@@ -1,7 +1,7 @@
 """From settings and flags to a release: its steps, its gates, its load. Pure but for the name, which tells the time."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -97,11 +97,14 @@ def rollout_of(settings: Settings, load: bool) -> Rollout:
     )
 
 
-def load_profile(settings: Settings) -> LoadProfile:
-    """The load test's profile, with what the project says over it."""
+def load_profile(
+    settings: Settings, name: str = "", overrides: Mapping[str, float | None] | None = None
+) -> LoadProfile:
+    """The load test's profile, with what the project says over it; or another, with `overrides`. Raises BadInput."""
     load = settings.load
-    overrides = {"users": load.users, "spawn_rate": load.spawn_rate, "duration_s": load.duration_s}
-    return profile(load.profile, **{key: value for key, value in overrides.items() if value is not None})
+    own = {"users": load.users, "spawn_rate": load.spawn_rate, "duration_s": load.duration_s}
+    said = {} if name else {key: value for key, value in own.items() if value is not None}
+    return profile(name or load.profile, **{**said, **(overrides or {})})
 
 
 def background_profile(settings: Settings) -> LoadProfile | None:

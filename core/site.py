@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.load.load import Load
-from core.model import LoadProfile, Version
+from core.model import LoadProfile, LoadSource, Version
 from core.snapshot import Release, Snapshot
 from core.targets.protocol import Address, Target
 from core.work.job import Done, Line, Progress
@@ -46,8 +46,10 @@ class Site(Protocol):
         """End the work that is under way, at once."""
         ...
 
-    async def load(self, profile: LoadProfile, kind: str, address: Address, version: Version | None) -> Load:
-        """Load that has begun; raises BadInput, Failed."""
+    async def load(
+        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+    ) -> Load:
+        """Load that has begun; raises BadInput, Failed, Unreachable."""
         ...
 
     async def smoke(self, release: Release, address: Address, checks: int) -> str:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from core import events as ev
 from core.gates import Verdict
-from core.model import LoadProfile, Observation, Scaled, Series, Slot, Version
+from core.model import LoadProfile, LoadSource, Observation, Scaled, Series, Slot, Version
 from core.plan import Plan, Shift, Step, Work
 
 KEEP_LINES = 500
@@ -191,6 +191,7 @@ class LoadState:
     wanted_seq: int = 0
     reset_seq: int = 0
     stop: bool = False
+    source: LoadSource = field(default_factory=LoadSource)
     artifacts: tuple[str, ...] = ()
 
 

@@ -10,9 +10,10 @@ from core import summary
 from core.config import alias, endpoint_name, previous_alias, runs_folder, state_folder
 from core.errors import BadInput, Failed
 from core.load import child as load_child
+from core.load.attached import Attached
 from core.load.command import LoadSettings
 from core.load.load import Load
-from core.model import LoadProfile, Version
+from core.model import LoadProfile, LoadSource, Version
 from core.planner import background_profile
 from core.settings import Settings
 from core.site import Aliases
@@ -103,12 +104,17 @@ class Workshop:
         """Kill the child."""
         await self._work.cancel()
 
-    async def load(self, profile: LoadProfile, kind: str, address: Address, version: Version | None) -> Load:
-        """Locust over the project's held-out rows, or over its own locustfile."""
+    async def load(
+        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+    ) -> Load:
+        """Locust over the project's held-out rows, or over its own locustfile; or one that runs already."""
+        if source.attach:
+            return await Attached(source.attach).__aenter__()
         load = self.settings.load
         folder = runs_folder(self.settings) / "load" / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}"
         rows = None if version is None else self.model_folder(version) / ROWS
-        own = None if load.locustfile is None else self.settings.folder / load.locustfile
+        named = source.locustfile or load.locustfile
+        own = self.settings.folder / named if named else None
         settings = LoadSettings(
             url=address.url,
             folder=folder,
@@ -116,7 +122,7 @@ class Workshop:
             locustfile=None if kind == "background" else own,
             key=address.key,
             processes=load.processes,
-            web=load.web and kind != "background",
+            web=(load.web or source.web) and kind != "background",
         )
         return await load_child.start(profile, settings)
 

@@ -12,7 +12,7 @@ from core.errors import Failed, QuarterdeckError
 from core.gates import Gate
 from core.journal import Journal
 from core.load.load import LoadResult
-from core.model import LoadProfile, Sample, Version
+from core.model import LoadProfile, LoadSource, Sample, Version
 from core.plan import Hold, Plan, Rollout, all_at_once, canary
 from core.site import Aliases
 from core.snapshot import Release, Snapshot
@@ -139,7 +139,9 @@ class FakeSite:
         """Counted."""
         self.cancelled += 1
 
-    async def load(self, profile: LoadProfile, kind: str, address: Address, version: Version | None) -> FakeLoad:
+    async def load(
+        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+    ) -> FakeLoad:
         """A load that the test speaks for."""
         if faults := self.faults.get("load"):
             raise faults.pop(0)

@@ -9,7 +9,8 @@ import typer
 
 from core import commands as c
 from core.errors import BadInput, QuarterdeckError
-from core.planner import SKIPS, Wishes, checked
+from core.model import LoadSource
+from core.planner import SKIPS, Wishes, checked, load_profile
 from tui import headless
 from tui.sites import Project
 
@@ -24,9 +25,7 @@ app = typer.Typer(
 Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
 Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
 Sets = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, as key.path=value. Can be repeated.")]  # noqa: UP045
-InputData = Annotated[
-    Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")
-]
+InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")]
 
 
 def out(line: str) -> None:
@@ -141,6 +140,34 @@ app.command("undo", help="Take the last rollback back, within a minute.")(_movin
 app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
 app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause, "paused or resumed"))
 app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next, "next"))
+
+
+@app.command()
+def load(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    profile: Annotated[str, typer.Option(help="steady, busy, peak, high, steps or custom.")] = "",
+    users: Annotated[Optional[int], typer.Option(help="Users, over the profile's.")] = None,  # noqa: UP045
+    spawn_rate: Annotated[Optional[float], typer.Option(help="Users a second.")] = None,  # noqa: UP045
+    seconds: Annotated[Optional[float], typer.Option(help="How long; 0 until it is stopped.")] = None,  # noqa: UP045
+    locustfile: Annotated[str, typer.Option(help="Your own locustfile, unchanged.")] = "",
+    web: Annotated[bool, typer.Option("--web", help="Open Locust's own page too.")] = False,
+    attach: Annotated[str, typer.Option(help="Follow a Locust that runs already, by the address of its page.")] = "",
+) -> None:
+    """Load on what is served; 1 when it goes over the project's limits. The deck shows it too, and can change it."""
+    project = project_of(config, env, sets)
+    overrides: dict[str, float | None] = {"users": users, "spawn_rate": spawn_rate, "duration_s": seconds}
+    given: dict[str, float | None] = {key: value for key, value in overrides.items() if value is not None}
+    if seconds == 0:
+        given["duration_s"] = None
+    try:
+        wanted = load_profile(project.settings, profile, given)
+    except BadInput as error:
+        err(f"error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    source = LoadSource(str(Path(locustfile).resolve()) if locustfile else "", attach, web)
+    end(headless.run(headless.load(project, wanted, source, out), err))
 
 
 @app.command()

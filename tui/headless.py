@@ -12,13 +12,14 @@ from core import events as ev
 from core.config import endpoint_name
 from core.engine import Engine
 from core.errors import Failed, QuarterdeckError, Refused
+from core.gates import Outcome, judge
 from core.journal import me
-from core.model import Observation
+from core.model import LoadProfile, LoadSource, Observation, Sample
 from core.plan import title
-from core.planner import Wishes, release_of
+from core.planner import Wishes, limits_of, release_of
 from core.snapshot import Release, State
 from core.targets.local.client import listing, stop
-from tui.lines import Lines
+from tui.lines import Lines, judged
 from tui.sites import Project
 
 REPORT_S = 60.0
@@ -204,3 +205,35 @@ async def report(project: Project, write: Callable[[str], None]) -> int:
             await site.close()
         write(f"report: {folder}")
     return 0
+
+
+async def load(project: Project, profile: LoadProfile, source: LoadSource, write: Callable[[str], None]) -> int:
+    """Load on the endpoint until it ends; 1 when it went over the project's limits. Ctrl-c ends it in good order."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        after = engine.snapshot.seq
+        await engine.do(c.StartLoad(name, profile, source))
+        loop = asyncio.get_running_loop()
+        stop = c.SetLoad(name, stop=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: asyncio.ensure_future(engine.do(stop)))
+        lines, total = Lines(name, write), Sample(None, 0.0, seconds=0.0)
+        async for event in engine.events(after):
+            lines.say(event, engine.snapshot)
+            match event.body:
+                case ev.Sampled(sample=sample) if sample.slot is None:
+                    total = total + sample
+                case ev.LoadEnded(kind="manual", artifacts=artifacts):
+                    break
+                case _:
+                    pass
+    return _limits(project, total, artifacts, write)
+
+
+def _limits(project: Project, total: Sample, artifacts: tuple[str, ...], write: Callable[[str], None]) -> int:
+    verdicts = [judge(gate, total, None) for gate in limits_of(project.settings)]
+    for verdict in verdicts:
+        write(judged(verdict))
+    for path in artifacts:
+        write(path)
+    return 0 if all(verdict.outcome is Outcome.PASS for verdict in verdicts) else 1

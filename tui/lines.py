@@ -39,7 +39,7 @@ class Lines:
                 self._line(event.at, titles[index] if titles else "step", text)
             case ev.Judged(verdicts=verdicts):
                 for verdict in verdicts:
-                    self._line(event.at, "gate", _judged(verdict))
+                    self._line(event.at, "gate", judged(verdict))
             case ev.Sampled(sample=sample):
                 p95 = sample.latency.percentile_ms(95)
                 figures = f"{sample.users or 0} users, {sample.rps:.0f} requests a second, {sample.failures} failed"
@@ -73,7 +73,8 @@ class Lines:
         self.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {source:<{SOURCE}} {text}")
 
 
-def _judged(verdict: Verdict) -> str:
+def judged(verdict: Verdict) -> str:
+    """A verdict in a line, its glyph first."""
     glyph = {Outcome.PASS: "✔", Outcome.FAIL: "✖", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!"}[verdict.outcome]
     dry = " (dry run)" if verdict.gate.dry_run else ""
     return f"{glyph} {verdict.gate.name} {verdict.why}{dry}"
