@@ -233,7 +233,9 @@ class Journal:
             if held is not None and held.alive and not mine and not force and (weak or not held.weak):
                 raise Refused(f"{endpoint}: driven by {held.label}; follow it with 'quarterdeck'")
             row = db.execute("select token from drivers where endpoint = ?", (endpoint,)).fetchone()
-            token = (int(row[0]) if row else 0) + (0 if mine else 1)
+            # From the clock, so that a journal that was begun anew goes on above what a target remembers.
+            before = int(row[0]) if row else 0
+            token = before if mine else max(before + 1, int(time.time()))
             born = psutil.Process(self.pid).create_time()
             values = (endpoint, who, socket.gethostname(), self.pid, born, token, time.time(), 1, int(weak))
             db.execute("insert or replace into drivers values (?,?,?,?,?,?,?,?,?)", values)
