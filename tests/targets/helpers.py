@@ -102,7 +102,8 @@ async def watching(target: Target) -> AsyncIterator[Watcher]:
 class Load:
     """Users who ask again as soon as they are answered; every answer is counted, and none is asked for twice."""
 
-    def __init__(self, address: Address, users: int = 4) -> None:
+    def __init__(self, address: Address, users: int = 4, body: bytes = b"") -> None:
+        self.body = body
         self.where = where(address)
         self.headers = address.headers
         self.users = users
@@ -141,9 +142,9 @@ class Load:
 
     async def _ask(self, line: Line) -> None:
         while True:
-            answer = await line.ask("/predict", self.headers)
+            answer = await line.ask("/predict", self.headers, "POST" if self.body else "GET", self.body)
             if answer.status == 200:
-                self.answers[json.loads(answer.body)["version"]] += 1
+                self.answers[answer.headers["x-model-version"]] += 1
             else:
                 self.failed[f"{answer.status} {answer.body.decode()}"] += 1
             self._news.set()
@@ -152,9 +153,9 @@ class Load:
 
 
 @asynccontextmanager
-async def loading(address: Address, users: int = 4) -> AsyncIterator[Load]:
-    """A load that runs inside the block."""
-    load = Load(address, users)
+async def loading(address: Address, users: int = 4, body: bytes = b"") -> AsyncIterator[Load]:
+    """A load that runs inside the block; with a body it posts."""
+    load = Load(address, users, body)
     tasks = [asyncio.create_task(load.user()) for _ in range(users)]
     try:
         yield load

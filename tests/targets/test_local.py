@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput, Refused
+from core.errors import BadInput, Refused, Unreachable
 from core.model import Observation, Sample
+from core.targets.local import wire
 from core.targets.local.client import LocalTarget, listing, status, stop
+from core.targets.local.http import Line
 from core.targets.local.spec import read_key
 from tests.targets.conftest import Endpoints
 from tests.targets.contract import Contract, MakeTarget
-from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, watching
+from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, watching, where
 
 
 class TestContract(Contract):
@@ -256,3 +258,64 @@ async def test_a_state_that_is_none_is_bad_input(endpoints: Endpoints) -> None:
     (target.spec.folder / "state.json").write_text(json.dumps({"slots": 3}))
     with pytest.raises(BadInput, match=r"state\.json"):
         await target.apply("blue", ONE, 1)
+
+
+async def test_another_key_takes_new_replicas(endpoints: Endpoints) -> None:
+    target = endpoints.target(key="one")
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        pids = {slot: await pid(target, slot) for slot in ("blue", "green")}
+        async with loading(await target.address()) as load:
+            await endpoints.target(key="two").apply("blue", ONE, 1)
+            await watcher.until(lambda: {one.name for one in watcher.slots["blue"].replicas} == {"blue-2"})
+            await watcher.until(lambda: {one.name for one in watcher.slots["green"].replicas} == {"green-2"})
+            await load.more(20)
+        assert not load.failed
+        assert pids["blue"] != await pid(target, "blue")
+        assert pids["green"] != await pid(target, "green")
+
+
+async def pid(target: LocalTarget, slot: str) -> int:
+    """Which process answers for a slot."""
+    line = await Line.open(where(await target.address(slot)))
+    try:
+        found: int = json.loads((await line.ask("/predict", {"x-quarterdeck-slot": slot})).body)["pid"]
+        return found
+    finally:
+        line.close()
+
+
+async def test_a_slot_that_is_draining_can_be_taken_again(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        await target.remove("blue")
+        await target.apply("blue", ONE, 1)
+        seen = await watcher.until(
+            lambda: next((s for s in [watcher.slots["blue"]] if [r.name for r in s.replicas] == ["blue-2"]), None)
+        )
+        await watcher.ready("blue", 1)
+        assert seen.version == ONE
+
+
+async def test_a_state_that_cannot_be_kept_is_said(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    await target.apply("blue", ONE, 0)
+    (target.spec.folder / ".state.json").mkdir()
+    with pytest.raises(Unreachable, match=r"can.t keep its state in .*make room"):
+        await target.route({"blue": 100})
+    (target.spec.folder / ".state.json").rmdir()
+    await target.route({"blue": 100})
+
+
+async def test_what_the_host_does_not_know_is_said(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    await target.apply("blue", ONE, 0)
+    with pytest.raises(Unreachable, match="does not know this"):
+        await wire.ask(target.spec.folder, {"do": "dance", "token": 0})
+    reader, writer = await wire.connect(target.spec.folder)
+    writer.write(b"hello\n")
+    assert "not understood" in (await reader.readline()).decode()
+    writer.close()
+    await writer.wait_closed()

@@ -34,13 +34,15 @@ class Line:
             return cls(*await asyncio.open_unix_connection(str(where)))
         return cls(*await asyncio.open_connection(*where))
 
-    async def ask(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
+    async def ask(
+        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes = b""
+    ) -> Answer:
         """One question and its answer; raises Unreachable when the connection ends in between."""
         lines = [f"{method} {path} HTTP/1.1", "host: quarterdeck", *(f"{k}: {v}" for k, v in (headers or {}).items())]
         if method == "POST":
-            lines.append("content-length: 0")
+            lines.append(f"content-length: {len(body)}")
         try:
-            self._writer.write("\r\n".join([*lines, "", ""]).encode())
+            self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
             await self._writer.drain()
             return await self._answer()
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:

@@ -77,8 +77,10 @@ class Server:
         except QuarterdeckError as error:
             return wire.failure(error)
         except OSError as error:
-            # A full disk or a folder that may not be written: the change is not kept, so it is not accepted.
-            return wire.failure(Unreachable(f"{message['do']}: {error}"))
+            # A full disk or a folder that may not be written: it may have happened, and will not outlive the host.
+            folder = self.endpoint.spec.folder
+            why = f"the host can't keep its state in {folder}: {error.strerror or error}; make room and ask again"
+            return wire.failure(Unreachable(f"{message['do']}: {why}"))
         return {}
 
     async def _change(self, message: dict[str, Any]) -> None:
