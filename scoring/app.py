@@ -75,21 +75,25 @@ class App:
         else:
             self._refuse(http, refusal)
 
-    def fail(self, http: Reply, failure: BaseException) -> None:
-        """Answer a prediction whose body can't be read."""
-        self._refuse(http, broken(failure))
+    def cut_off(self, http: Reply) -> None:
+        """Count a prediction whose sender went away in the middle of its body."""
+        self._refuse(http, error(400, "the body broke off before its end", CLOSE))
 
     async def answer(self, scope: Scope, http: Http) -> None:
         """Answer anything: a page, or a prediction whose length is not known or too large."""
         if scope.path not in PREDICT or scope.method != "POST":
-            http.response_bytes(*self._page(scope))
+            try:
+                page = self._page(scope)
+            except Exception as failure:
+                page = broken(failure)
+            http.response_bytes(*page)
             return
         arrived_s = perf_counter()
         self._entered_by_chunks += 1
         try:
             body = await _read_up_to(http, self.limit)
-        except Exception as failure:
-            self.fail(http, failure)
+        except Exception:
+            self.cut_off(http)
             return
         if body is None:
             text = f"the body is larger than {self.limit} bytes: send fewer rows at a time"

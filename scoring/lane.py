@@ -48,8 +48,8 @@ class Lane:
     def _read(self, scope: Any, http: Any, arrived_s: float, reading: Any) -> None:
         try:
             body = reading.result()
-        except Exception as failure:
-            self._app.fail(http, failure)
+        except Exception:
+            self._app.cut_off(http)
         else:
             self._app.predict(scope, http, body, arrived_s)
 
@@ -73,10 +73,8 @@ async def worker(
     ssl = options[12]
     stopped = loop.create_future()
     shutdown.add_cb(lambda: loop.call_soon_threadsafe(stopped.set_result, None))
-    # fmt: off
-    made = _rust.RSGIWorker(number, sockets, None, threads, blocking, py_threads, py_idle_s, backpressure, http,
-                      http1, http2, websockets, static, *ssl, (None, None))
-    # fmt: on
+    sizes = (threads, blocking, py_threads, py_idle_s, backpressure)
+    made = _rust.RSGIWorker(number, sockets, None, *sizes, http, http1, http2, websockets, static, *ssl, (None, None))
     made.serve_async(Lane(app, loop).scheduler, loop, shutdown)
     # The server accepts by the loop's next turn.
     loop.call_soon(app.listening.set)

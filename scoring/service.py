@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from errno import EADDRINUSE
 
 from granian.constants import HTTPModes
@@ -43,13 +44,11 @@ def serve(model: Model, identity: Identity, settings: Settings, ready: Callable[
     `ready` is called once predictions are taken. Raises `ServeError` when the port is taken, `ModelError`
     when the model can't predict its first row.
     """
-    port = free_port(settings.host, settings.port)
-    asyncio.run(_serve(model, identity, settings, port, ready))
+    settings = replace(settings, host=_address(settings.host), port=free_port(settings.host, settings.port))
+    asyncio.run(_serve(model, identity, settings, ready))
 
 
-async def _serve(
-    model: Model, identity: Identity, settings: Settings, port: int, ready: Callable[[], None] | None
-) -> None:
+async def _serve(model: Model, identity: Identity, settings: Settings, ready: Callable[[], None] | None) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,7 +57,7 @@ async def _serve(
     server = Server(
         app,
         address=settings.host,
-        port=port,
+        port=settings.port,
         backlog=BACKLOG,
         http=HTTPModes.http1,
         websockets=False,
@@ -66,7 +65,7 @@ async def _serve(
     )
     running = loop.create_task(server.serve(lane.worker))
     try:
-        await _either(app.listening, running)
+        await _either(app.listening, running, START_S)
         model.warm_up()
         app.open()
         if ready is not None:
@@ -78,11 +77,13 @@ async def _serve(
         await _stop(server, running)
 
 
-async def _either(event: asyncio.Event, running: "asyncio.Task[None]") -> None:
-    """Until the event, or until the server ends by itself, which it must not."""
+async def _either(event: asyncio.Event, running: "asyncio.Task[None]", within_s: float | None = None) -> None:
+    """Until the event; `ServeError` if the server ends by itself before, or nothing happens in time."""
     waiting = asyncio.ensure_future(event.wait())
-    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait({waiting, running}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+    if not done:
+        raise ServeError(f"the server did not listen within {within_s:g} s: start it again")
     if running.done():
         raise ServeError(f"the server stopped by itself: {running.exception() or 'it gave no reason'}")
 
@@ -107,14 +108,21 @@ async def _stop(server: Server, running: "asyncio.Task[None]") -> None:
 
 def free_port(host: str, port: int) -> int:
     """The port to listen on. Asked for without sharing: the server itself would share it with another one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    address = _address(host)
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((address, port))
         except OSError as error:
-            what = (
-                "stop what listens there or take another port" if error.errno == EADDRINUSE else "take another address"
-            )
+            taken = error.errno == EADDRINUSE
+            what = "stop what listens there or take another port" if taken else "take another address"
             raise ServeError(f"{host}:{port}: {error.strerror}; {what}") from None
         return int(probe.getsockname()[1])
+
+
+def _address(host: str) -> str:
+    """The address of a name, which the server does not look up by itself."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise ServeError(f"{host}: {error.strerror}; take an address of this machine") from None

@@ -89,5 +89,5 @@ class Together:
 
 def broken(failure: BaseException) -> Answer:
     """The sender learns that it failed, the log why; never what was sent."""
-    sys.stderr.write(f"a prediction failed: {type(failure).__name__}: {' '.join(str(failure).split())}\n")
+    sys.stderr.write(f"a request failed: {type(failure).__name__}: {' '.join(str(failure).split())}\n")
     return error(500, "the service failed on this request: its log says why")

@@ -203,10 +203,12 @@ def test_a_failure_inside_is_500_in_one_line_and_the_log_says_why(
     answer = served(model, lambda http: http.post("/predict", json=BODY))
     assert answer.status_code == 500
     assert answer.json() == {"error": "the service failed on this request: its log says why"}
-    assert capfd.readouterr().err == "a prediction failed: RuntimeError: the trees fell over\n"
+    assert capfd.readouterr().err == "a request failed: RuntimeError: the trees fell over\n"
 
 
-def test_a_sender_that_goes_away_in_the_middle_of_its_body_harms_nobody(model: Model) -> None:
+def test_a_sender_that_goes_away_in_the_middle_of_its_body_harms_nobody(
+    model: Model, capfd: pytest.CaptureFixture[str]
+) -> None:
     def visit(http: httpx.Client) -> list[int]:
         for length in (b"content-length: 50", b"transfer-encoding: chunked"):
             with socket.create_connection((http.base_url.host, http.base_url.port or 0), timeout=WAIT_S) as gone:
@@ -214,6 +216,21 @@ def test_a_sender_that_goes_away_in_the_middle_of_its_body_harms_nobody(model: M
         return [http.post("/predict", json=BODY).status_code for _ in range(3)]
 
     assert served(model, visit) == [200, 200, 200]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_page_that_fails_is_500_and_hangs_nobody(
+    model: Model, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scoring.metrics.Metrics.render", lambda *_, **__: 1 / 0)
+    assert served(model, lambda http: http.get("/metrics").status_code) == 500
+    assert capfd.readouterr().err == "a request failed: ZeroDivisionError: division by zero\n"
+
+
+def test_a_name_is_looked_up_and_an_unknown_one_is_named(model: Model) -> None:
+    assert free_port("localhost", 0) > 0
+    with pytest.raises(ServeError, match=r"nowhere.invalid: .*take an address of this machine"):
+        serve(model, IDENTITY, Settings(host="nowhere.invalid"))
 
 
 def test_draining_answers_what_is_in_flight_and_refuses_the_rest(model: Model) -> None:
