@@ -11,12 +11,14 @@ from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
 
-def write_booster(folder: Path, model: XGBClassifier, encoder: Mapping[str, Any]) -> Path:
-    """XGBoost as `model.ubj`, and as treelite's checkpoint, which answers single rows quicker."""
+def write_booster(folder: Path, model: XGBClassifier, encoder: Mapping[str, Any], rows: Path) -> Path:
+    """XGBoost as `model.ubj`, and as treelite's checkpoint, which answers single rows quicker; with the held-out
+    rows that a load generator sends, so that a version brings them wherever it is fetched."""
     with _fresh(folder) as beside:
         model.get_booster().save_model(beside / "model.ubj")
         treelite.frontend.load_xgboost_model(beside / "model.ubj").serialize(beside / "model.tl")
         _manifest(beside, encoder, "XGBoost", "model.ubj")
+        shutil.copyfile(rows, beside / rows.name)
     return folder
 
 
@@ -28,23 +30,19 @@ def write_forest(folder: Path, model: RandomForestClassifier, encoder: Mapping[s
     return folder
 
 
-def copy(source: Path, folder: Path, version: Mapping[str, Any], rows: Path | None) -> Path:
-    """A version's folder for the local target, with `version.json` and the rows that a load generator sends."""
+def copy(source: Path, folder: Path, version: Mapping[str, Any]) -> Path:
+    """A version's folder for the local target, with `version.json` in it."""
     if _holds(folder, version):
         return folder
     with _fresh(folder) as beside:
         shutil.copytree(source, beside, dirs_exist_ok=True)
-        if rows is not None and rows.is_file():
-            shutil.copyfile(rows, beside / "rows.jsonl")
         (beside / "version.json").write_text(json.dumps(version))
     return folder
 
 
 def _holds(folder: Path, version: Mapping[str, Any]) -> bool:
     path = folder / "version.json"
-    if not path.is_file() or not (folder / "rows.jsonl").is_file():
-        return False
-    return bool(json.loads(path.read_text())["run_id"] == version["run_id"])
+    return path.is_file() and bool(json.loads(path.read_text()) == dict(version))
 
 
 def _manifest(folder: Path, encoder: Mapping[str, Any], algorithm: str, file: str) -> None:

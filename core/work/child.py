@@ -107,14 +107,17 @@ class WorkChild:
                 if said is None:
                     raise Failed(f"{job.step}: {await self._obituary()}")
                 ended = isinstance(said, Done | Broken)
+                if ended:
+                    # Before it is said: who has heard the end may ask for the next step at once.
+                    self._heard = None
                 if isinstance(said, Broken):
                     raise said.error()
                 yield said
         except TimeoutError:
             raise Failed(f"{job.step}: not done within {deadline_s:g} s, so it was stopped") from None
         finally:
-            self._heard = None
             if not ended:
+                self._heard = None
                 await self.cancel()
 
     async def cancel(self) -> None:

@@ -22,8 +22,7 @@ def run(job: Job, say: Say) -> Done:
         flavour.Folder(source)
     except Exception as error:
         raise Failed(f"{version['uri']}: will not load: {one_line(error)}") from error
-    rows = job.folder / "rows.jsonl"
-    folder = bundle.copy(source, local_folder(job.settings, version), version, rows)
+    folder = bundle.copy(source, local_folder(job.settings, version), version)
     shutil.rmtree(scratch, ignore_errors=True)
     say(f"{uri} is {version['uri']}, run {version['run_id'] or 'unknown'}")
     why = found.tags.get("converged", "yes")

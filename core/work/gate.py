@@ -60,8 +60,8 @@ def judge(measured: Figures, thresholds: Thresholds, unconverged: str | None = N
 
 def _convergence(unconverged: str | None) -> Judgement:
     if unconverged is None:
-        return Judgement("converged", None, "=", 1.0, 1.0, "PASS", "training converged")
-    return Judgement("converged", None, "=", 1.0, 0.0, "FAIL", f"training did not converge: {unconverged}")
+        return Judgement("converged", None, ">=", 1.0, 1.0, "PASS", "training converged")
+    return Judgement("converged", None, ">=", 1.0, 0.0, "FAIL", f"training did not converge: {unconverged}")
 
 
 def _regression(measured: Figures, metric: str, percent: float) -> Judgement:

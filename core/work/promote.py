@@ -11,9 +11,8 @@ NOTE = "promoting"
 
 
 def run(job: Job, say: Say) -> Done:
-    """Options `number`, `alias`, `previous_alias`, and `model` where it is not the settings'. Done twice it changes
-    nothing more."""
-    model = str(job.options.get("model") or job.settings.model)
+    """Options `number`, `alias`, `previous_alias`. Done twice it changes nothing more."""
+    model = model_of(job)
     number, alias, previous = wanted(job, "number", "alias", "previous_alias")
     registry = connect(job.settings)
     with answering(registry.shown):
@@ -37,6 +36,12 @@ def _before(job: Job, registry: Registry, model: str, number: str, alias: str, p
     before = asked | {name: None if version is None else str(version.version) for name, version in found.items()}
     keep(job.folder, NOTE, Done(before, ""))
     return before
+
+
+def model_of(job: Job) -> str:
+    """What the registry calls the model: the settings' name, or another where a version of another was fetched."""
+    fetched = kept(job.folder, "fetch")
+    return str(fetched["version"]["model"]) if fetched else job.settings.model
 
 
 def wanted(job: Job, *names: str) -> list[str]:

@@ -25,8 +25,7 @@ def run(job: Job, say: Say) -> Done:
         registry.point(CANDIDATE, str(found.version))
     version = noun(found)
     say(f"{version['uri']} from run {version['run_id']}, alias {CANDIDATE}")
-    rows = job.folder / "rows.jsonl"
-    folder = bundle.copy(Path(trained["folder"]), local_folder(job.settings, version), version, rows)
+    folder = bundle.copy(Path(trained["folder"]), local_folder(job.settings, version), version)
     return Done({"version": version, "folder": str(folder), "registry": registry.shown}, f"v{version['number']}")
 
 

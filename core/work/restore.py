@@ -1,17 +1,17 @@
 """Aliases back to what they were before this release moved them, or to the version that serves again."""
 
 from core.work.job import Done, Job, Say, kept
-from core.work.promote import NOTE, wanted
+from core.work.promote import NOTE, model_of, wanted
 from core.work.registry import answering, connect
 
 
 def run(job: Job, say: Say) -> Done:
-    """Options `alias`, `previous_alias`, `model`; `number` is the version that serves again, where that is known.
+    """Options `alias`, `previous_alias`; `number` is the version that serves again, where that is known.
 
     What promote found goes before; where this release promoted nothing and no number is given, nothing changes.
     """
     alias, previous = wanted(job, "alias", "previous_alias")
-    model = str(job.options.get("model") or job.settings.model)
+    model = model_of(job)
     promoted = kept(job.folder, NOTE)
     registry = connect(job.settings)
     with answering(registry.shown):

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from core.work import data
 from core.work.job import Done, Job, Say
 
+ROWS = "rows.jsonl"
 SENT = 500
-"""As many held-out rows go into `rows.jsonl`, for a load generator to send."""
+"""As many held-out rows go into it, for a load generator to send."""
 
 
 def run(job: Job, say: Say) -> Done:
@@ -17,7 +18,7 @@ def run(job: Job, say: Say) -> Done:
     dataset = data.prepare(frame, job.settings, say)
     dataset.train.to_parquet(job.folder / "train.parquet")
     dataset.test.to_parquet(job.folder / "test.parquet")
-    data.write_rows(dataset.held_out, job.folder / "rows.jsonl", SENT)
+    data.write_rows(dataset.held_out, job.folder / ROWS, SENT)
     result = {
         "target": dataset.target,
         "fields": [asdict(field) for field in dataset.fields],

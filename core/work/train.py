@@ -11,6 +11,7 @@ from core.work import bundle, preprocess, runs
 from core.work.figures import short
 from core.work.job import Done, Job, Say, needed
 from core.work.registry import answering, connect
+from core.work.rows import ROWS
 from core.work.search import find, threads
 
 FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 3}
@@ -49,7 +50,8 @@ def _candidate(job: Job, say: Say, x: NDArray[np.float32], y: NDArray[np.int64])
     with runs.part("candidate", job, {"algorithm": "XGBoost"}) as part:
         found = find(x, y, train, say, part.log_step)
         part.log_params(found.params)
-        folder = bundle.write_booster(job.folder / "candidate" / NAME, found.model, preprocess.encoder(job.folder))
+        encoder, rows = preprocess.encoder(job.folder), job.folder / ROWS
+        folder = bundle.write_booster(job.folder / "candidate" / NAME, found.model, encoder, rows)
         uri = part.log_model(folder, preprocess.frames(job.folder)[0])
         part.log_metrics({f"cv_{train.primary_metric}_best": found.cv, "train_log_loss": found.loss})
         part.tag("converged", str(found.converged).lower())

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from core.errors import BadData, Failed
-from core.work.child import Job, Progress, WorkChild
+from core.work.child import Done, Job, Progress, WorkChild
 from tests.work.conftest import settings, work
 
 DEADLINE_S = 20
@@ -126,6 +126,17 @@ async def test_a_cancelled_task_kills_it(child: WorkChild, tmp_path: Path) -> No
         await task
     assert child.pid is None
     assert time.monotonic() - began < 1
+
+
+async def test_who_has_heard_the_end_may_ask_for_the_next_step_at_once(child: WorkChild, tmp_path: Path) -> None:
+    async def figure() -> str:
+        async for said in child.run(job(tmp_path, "where")):
+            if isinstance(said, Done):
+                return said.figure
+        raise AssertionError("it ended without a result")
+
+    first, pid = await figure(), child.pid
+    assert (first, await figure(), child.pid) == ("here", "here", pid)
 
 
 async def test_one_step_at_a_time(child: WorkChild, tmp_path: Path) -> None:

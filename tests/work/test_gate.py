@@ -99,4 +99,6 @@ def test_what_could_not_be_measured_is_an_error() -> None:
 def test_a_verdict_says_what_beside_what() -> None:
     failed = judge(measured(worse(3), GOOD), ANY)[1]
     assert failed.why == "macro F1 0.873 is below 0.882 (2 % below production's 0.900)"
-    assert (failed.op, failed.limit, failed.value) == (">=", pytest.approx(0.882), pytest.approx(0.873))
+    assert failed.op == ">="
+    assert failed.limit == pytest.approx(0.882)
+    assert failed.value == pytest.approx(0.873)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -216,7 +217,8 @@ async def test_the_aliases_follow_and_come_back(child: WorkChild, iris: Project,
 async def test_a_registered_version_is_fetched_judged_and_checked(child: WorkChild, iris: Project) -> None:
     folder = iris.folder.with_name("skipped")
     await work(child, iris.job("data", folder))
-    fetched = await work(child, iris.job("fetch", folder, uri="models:/iris@candidate"))
+    shutil.rmtree(iris.worked["register"].result["folder"])
+    fetched = await work(child, iris.job("fetch", folder, uri="models:/iris/1"))
     assert fetched.result["version"]["run_id"]
     assert (Path(fetched.result["folder"]) / "rows.jsonl").is_file()
     assert (await work(child, iris.job("evaluate", folder))).result["baseline"]["accuracy"] > 0.8
