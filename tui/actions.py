@@ -154,10 +154,14 @@ def way_back(view: View) -> WayBack:
     if undo is None and release is not None and release.ended_at is not None:
         left = commands.UNDO_S - (view.now - release.ended_at)
         return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
+    if release is not None and release.state is State.BACK:
+        return WayBack("", f"on its way back → {back_to(release)}")
     why_not = commands.refused_rollback(endpoint, release)
     if why_not is not None or release is None or endpoint is None:
         back = release is not None and release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED)
-        return WayBack("", f"{back_to(release)} serves" if back and release and release.old else why_not or "")
+        if back and release is not None and release.old is not None:
+            return WayBack("", f"{back_to(release)} serves")
+        return WayBack("", "no way back: nothing before it" if release is not None else "no way back yet")
     if release.slot is None:
         return WayBack("R", "end it · no traffic has moved")
     if release.old is None:

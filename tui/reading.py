@@ -108,6 +108,8 @@ def on_its_way(view: View) -> Line:
     role = slot_role(release.slot) if release.slot else "strong"
     name = label(release)
     if release.state is State.BACK:
+        if _back(release, view.endpoint):
+            return (("◀ ", "back"), (f"back on {back_to(release)}", "strong"), (" · tidying up", "dim"))
         return (("◀ ", "fails"), ("rolling back ", "fails"), (f"→ {back_to(release)}", "strong"))
     if release.state is State.FORWARD:
         return (("▶ ", "moves"), (f"returning to {name}", role))
@@ -116,6 +118,13 @@ def on_its_way(view: View) -> Line:
     if release.paused:
         return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release))
     return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release))
+
+
+def _back(release: Release, endpoint: Endpoint | None) -> bool:
+    """Whether answers proved that all traffic is where it was; aliases and the report come after."""
+    if endpoint is None or endpoint.verified is None or release.way is None or not release.way.routed:
+        return False
+    return same(endpoint.verified.weights, endpoint.weights)
 
 
 def _place(release: Release) -> Line:

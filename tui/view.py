@@ -7,7 +7,7 @@ from core import events as ev
 from core.model import Series, Slot
 from core.snapshot import Endpoint, LogLine, Release, Snapshot
 
-KEEP_S = 900.0
+KEEP_S, STEP_S = 900.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,12 @@ class View:
 
     @property
     def end(self) -> float:
-        """The right edge of all charts: the newest sample or look, so that they move only with it."""
-        newest = [last.at for (name, _), s in self.snapshot.series.items() if name == self.name and (last := s.last)]
+        """The right edge of all charts: the newest sample or look; while none comes, now in steps of 5 s."""
+        newest = [0.0] + [
+            last.at for (name, _), s in self.snapshot.series.items() if name == self.name and (last := s.last)
+        ]
         looks = [scaled.at for scaled in self.endpoint.scaled.values()] if self.endpoint else []
-        return max((*newest, *looks), default=self.now)
+        return max(*newest, *looks, (self.now - STEP_S) // STEP_S * STEP_S)
 
 
 def chosen(snapshot: Snapshot) -> str | None:

@@ -32,7 +32,7 @@ class Feed:
     def __init__(self, live: bool) -> None:
         self.live = live
 
-    async def events(self, after: int | None = None) -> AsyncIterator[Any]:  # noqa: ARG002
+    async def events(self, after: int | None = None) -> AsyncIterator[Any]:
         """First all that was, then what comes."""
         from core import events as ev
         from tests.recordings.make import MOMENT

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core import events as ev
 from core.events import Event
+from core.gates import Gate, Outcome, Verdict
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui.replay import recorded
 
@@ -36,8 +37,13 @@ def rolled_back() -> list[Event]:
 def failed() -> list[Event]:
     """A gate failed, all traffic is back."""
     why = "p95 2,311 ms is not < 2000 over 412 requests"
+    gate = Gate("p95_ms", "<", 2000.0)
+    verdict = Verdict(gate, Outcome.FAIL, 2311.0, "2311 is not < 2000 over 412 requests")
+    last = next(e.body.verdicts for e in reversed(at_ten()) if isinstance(e.body, ev.Judged))
+    verdicts = tuple(verdict if v.gate == gate else v for v in last)
     return then(
         at_ten(),
+        ev.Judged(RELEASE, HOLD, verdicts),
         ev.TurnedBack(RELEASE, ev.Outcome.FAILED, why),
         ev.Routed(ENDPOINT, {"blue": 100.0, "green": 0.0}, RELEASE),
         ev.Verified(ENDPOINT, {"blue": 100.0, "green": 0.0}, 4.0, 22, "route", RELEASE),

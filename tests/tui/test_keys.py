@@ -95,16 +95,17 @@ async def test_a_refusal_is_one_line_on_the_screen(board: Board) -> None:
         assert app.is_running
 
 
-@pytest.mark.parametrize("key", ["n", "p", "a", "R", "u", "w", "s", "W", "S"])
-async def test_a_deck_that_only_watches_asks_for_nothing_and_says_so(board: Board, key: str) -> None:
+async def test_a_deck_that_only_watches_asks_for_nothing_and_says_so(board: Board) -> None:
     link = FakeLink(scenes.at_ten())
     async with board(link, read_only=True) as (app, pilot):
         keys = app.deck.query_one(Keys)
         assert "pause" not in keys.plain
         assert "roll back" not in keys.plain
-        await pilot.press(key)
-        await shown(app, pilot)
-        assert "only watches" in keys.plain
+        for key in ("n", "p", "a", "R", "u", "w", "s", "W", "S"):
+            keys.message = ""
+            await pilot.press(key)
+            await shown(app, pilot)
+            assert "only watches" in keys.plain
     assert link.asked == []
 
 
@@ -142,19 +143,19 @@ async def test_a_log_of_the_replica_under_the_cursor_is_asked_for(board: Board) 
         assert app.deck.query_one(Log).source == "blue-2"
 
 
-@pytest.mark.parametrize(("key", "name"), list(PANES.items()))
-async def test_a_number_goes_to_its_pane_and_again_opens_it(board: Board, key: str, name: str) -> None:
+async def test_a_number_goes_to_its_pane_and_again_opens_it(board: Board) -> None:
     async with board(FakeLink(scenes.at_ten())) as (app, pilot):
-        app.deck.pane("log" if name != "log" else "load").focus()
-        await pilot.press(key)
-        assert app.focused is app.deck.pane(name)
-        assert app.deck.open is None
-        await pilot.press(key)
-        assert app.deck.open == name
-        await shown(app, pilot)
-        assert app.deck.pane(name).outer_size.height == 34
-        await pilot.press("escape")
-        assert app.deck.open is None
+        for key, name in PANES.items():
+            app.deck.set_focus(None)
+            await pilot.press(key)
+            assert app.focused is app.deck.pane(name)
+            assert app.deck.open is None
+            await pilot.press(key)
+            assert app.deck.open == name
+            await shown(app, pilot)
+            assert app.deck.pane(name).outer_size.height == 34
+            await pilot.press("escape")
+            assert app.deck.open is None
 
 
 async def test_in_little_room_a_number_opens_its_pane_at_once(board: Board) -> None:
@@ -178,27 +179,24 @@ async def test_m_opens_the_chosen_pane_and_closes_it(board: Board) -> None:
         assert app.deck.open is None
 
 
-@pytest.mark.parametrize(
-    ("pane", "said"),
-    [
-        ("1", "traffic: running"),
-        ("2", "nothing failed in the last minute"),
-        ("3", "blue 8 → 8"),
-        ("4", "all replicas are as they should be"),
-        ("5", "is < 5 over 1647 requests"),
-        ("6", "nothing went wrong"),
-    ],
-)
-async def test_y_explains_the_chosen_pane(board: Board, pane: str, said: str) -> None:
+async def test_y_explains_the_chosen_pane(board: Board) -> None:
     quiet = [e for e in scenes.at_ten() if not getattr(getattr(e.body, "sample", None), "failed", None)]
     link = FakeLink([e for e in quiet if getattr(getattr(e.body, "scaled", None), "before", 8) == 8])
     async with board(link) as (app, pilot):
-        app.deck.pane("log" if pane != "6" else "load").focus()
-        await pilot.press(pane, "y")
-        assert isinstance(app.screen, Sheet)
-        assert said in "\n".join(app.screen.said)
-        await pilot.press("y")
-        assert len(app.screen_stack) == 1
+        for pane, said in (
+            ("1", "traffic: running"),
+            ("2", "nothing failed in the last minute"),
+            ("3", "blue 8 → 8"),
+            ("4", "all replicas are as they should be"),
+            ("5", "is < 5 over 1647 requests"),
+            ("6", "nothing went wrong"),
+        ):
+            app.deck.set_focus(None)
+            await pilot.press(pane, "y")
+            assert isinstance(app.screen, Sheet)
+            assert said in "\n".join(app.screen.said)
+            await pilot.press("y")
+            assert len(app.screen_stack) == 1
 
 
 async def test_slash_filters_the_log_while_it_is_typed(board: Board) -> None:
@@ -271,3 +269,12 @@ async def test_a_demo_shows_each_key_that_it_presses(board: Board) -> None:
         await until(pilot, lambda: bool(link.asked))
         await shown(app, pilot)
         assert caption.plain == " R  takes it back"
+
+
+async def test_keys_that_come_all_at_once_go_where_a_person_means_them(board: Board) -> None:
+    link = FakeLink(scenes.at_ten())
+    async with board(link) as (app, pilot):
+        for key in ("4", "down", "l"):
+            app.simulate_key(key)
+        await until(pilot, lambda: bool(link.asked))
+        assert link.asked == [c.Tail(ENDPOINT, "blue-1")]

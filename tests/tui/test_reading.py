@@ -120,7 +120,7 @@ def test_what_is_on_its_way(bodies: tuple[ev.Body, ...], said: str) -> None:
         (scenes.rolled_back, KEY + 90, "", "v6 serves"),
         (scenes.failed, MOMENT, "", "v6 serves"),
         (lambda: recorded(MOMENT - 50), MOMENT - 50, "R", "end it · no traffic has moved"),
-        (list, MOMENT, "", "nothing was released here; there is no way back"),
+        (list, MOMENT, "", "no way back yet"),
     ],
 )
 def test_the_way_back_says_what_it_would_do(events: object, at: float, key: str, said: str) -> None:

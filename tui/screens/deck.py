@@ -74,7 +74,7 @@ class DeckScreen(Screen[None]):
     def on_mount(self) -> None:
         """Give each pane the theme, and the keys to the gates."""
         self.dress(self.palette)
-        self.pane("gates").focus()
+        self.set_focus(self.pane("gates"))
         self.ready = True
 
     def dress(self, palette: Palette) -> None:
@@ -127,7 +127,7 @@ class DeckScreen(Screen[None]):
         """One pane alone, or all of them."""
         self.open = name
         if name is not None:
-            self.pane(name).focus()
+            self.set_focus(self.pane(name))
         view = self.pane("log").view
         if view is not None:
             self.look(view)
@@ -135,13 +135,13 @@ class DeckScreen(Screen[None]):
     def to_pane(self, number: str) -> None:
         """Put the cursor in a pane; open it when it has it already, or when there is little room."""
         name = PANES[number]
-        here = self.chosen is self.pane(name)
+        here = self.focused is self.pane(name)
         if self.open == name:
             self.show(None)
         elif self.has_class("-narrow") or here or self.open is not None:
             self.show(name)
         else:
-            self.pane(name).focus()
+            self.set_focus(self.pane(name))
 
     def maximise(self) -> None:
         """The chosen pane alone, or all again."""
@@ -158,7 +158,7 @@ class DeckScreen(Screen[None]):
         prompt = self.query_one("#prompt", Input)
         prompt.add_class("-open")
         prompt.value = self.query_one(Log).words
-        prompt.focus()
+        self.set_focus(prompt)
 
     @on(Input.Changed, "#prompt")
     def filtered(self, event: Input.Changed) -> None:
@@ -169,7 +169,7 @@ class DeckScreen(Screen[None]):
     def kept(self) -> None:
         """Keep the filter and go back to the log."""
         self.query_one("#prompt").remove_class("-open")
-        self.pane("log").focus()
+        self.set_focus(self.pane("log"))
 
     def action_move(self, by: int) -> None:
         """The cursor in the chosen pane."""
@@ -184,7 +184,7 @@ class DeckScreen(Screen[None]):
         if prompt.has_class("-open") or log.words:
             log.words, prompt.value = "", ""
             prompt.remove_class("-open")
-            self.pane("log").focus()
+            self.set_focus(self.pane("log"))
         elif log.source:
             self.post_message(self.LogLeft(log.source))
             log.source = ""

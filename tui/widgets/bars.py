@@ -55,6 +55,8 @@ class Top(Pane, can_focus=False):
 def _three(one: Line, two: Line, three: Line, cells: int) -> Line:
     """Left, middle and right in a line; the middle stands in the same place whatever its length."""
     room = cells - width(one) - width(three) - 4
+    while width(two) > room and two and two[-1][1] == "dim":
+        two = two[:-1]
     middle = fit(two, max(0, room))
     start = max(width(one) + 2, min(cells * 44 // 100, cells - width(three) - width(middle) - 2))
     gap = " " * (start - width(one))

@@ -6,7 +6,7 @@ A chart is kept until the data it was made of, or its size, is another.
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,20 @@ _STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line of a chart: times in seconds since the epoch, and values."""
+    """A line of a chart: times in seconds since the epoch, and values. It breaks where `gap_s` bring no value."""
 
     role: str
     xs: Sequence[float]
     ys: Sequence[float]
+    gap_s: float = math.inf
+
+    def stretches(self) -> Iterator[tuple[Sequence[float], Sequence[float]]]:
+        """The parts without a gap."""
+        start = 0
+        for at in range(1, len(self.xs) + 1):
+            if at == len(self.xs) or self.xs[at] - self.xs[at - 1] > self.gap_s:
+                yield self.xs[start:at], self.ys[start:at]
+                start = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +162,8 @@ def _cells(curves: Sequence[Curve], over: Axis, top: float, width: int, height: 
     for number, curve in enumerate(curves):
         # The colour is the curve's number: what it looks like is the theme's matter.
         pen = plotext.marker("braille", pixel=plotext.pixel((0, 0, number)))
-        figure.draw(figure.signal(curve.xs, curve.ys, marker=pen).lines(True))
+        for xs, ys in curve.stretches():
+            figure.draw(figure.signal(xs, ys, marker=pen).lines(True))
     return [_row(text, curves, width) for text in figure.build().string().split("\n")[:height]]
 
 

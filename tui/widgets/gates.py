@@ -1,5 +1,7 @@
 """Pane 5: what the gates say, what comes next, and the question when there is one."""
 
+from pathlib import Path
+
 from core.events import Outcome as Ended
 from core.gates import Gate, Outcome, Verdict
 from core.plan import Ask, Hold, Retire, Shift, title
@@ -69,7 +71,8 @@ class Gates(Pane):
         """A line a gate, then what follows from them."""
         release = view.release
         if release is None:
-            return [] if self.folded else [(("gates judge a release", "dim"),), (("while its traffic grows", "dim"),)]
+            said = ("gates judge a release", "while its traffic grows")
+            return [((" ".join(said), "dim"),)] if self.folded else [((line, "dim"),) for line in said]
         step = watched(release)
         if self.folded:
             return [_folded(release, step, view, width)]
@@ -131,7 +134,8 @@ def _question(release: Release, view: View, width: int) -> list[Line]:
     return [
         *wrapped(f"? {step.question.question}", width, "moves"),
         (("n", "key"), (" yes   ", "text"), ("a", "key"), (" no, abort", "text")),
-        ((f"until {as_text.clock(until)}, ", "dim"), (left_s, "strong"), (" left; else it aborts", "dim")),
+        ((f"until {as_text.clock(until)}, ", "dim"), (left_s, "strong"), (" left", "dim")),
+        (("then it is given up", "dim"),),
     ]
 
 
@@ -169,7 +173,7 @@ def _over(release: Release, width: int) -> list[Line]:
     if not done and release.old_version is not None:
         rows.append((("serving ", "dim"), (back_to(release), "strong")))
     if release.folder:
-        rows += [(("report", "dim"),), *wrapped(release.folder, width, "text")]
+        rows += [(("report in", "dim"),), *wrapped("/".join(Path(release.folder).parts[-2:]), width, "text")]
     return rows
 
 

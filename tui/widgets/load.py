@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.model import Sample, Series
+from core.model import Sample
 from core.snapshot import LoadState
 from tui import format as as_text
 from tui.reading import recent
@@ -37,6 +37,7 @@ class Load(Pane):
     """Users, requests, failures and latencies; in little room one of two charts (`kind`)."""
 
     NUMBER = "2"
+    CHARTS = True
 
     def __init__(self, **rest: str) -> None:
         super().__init__(**rest)
@@ -48,10 +49,7 @@ class Load(Pane):
     def parts(self, view: View) -> tuple[object, ...]:
         """The load, its samples, and the marks."""
         endpoint = view.endpoint
-        return (endpoint and endpoint.load, self._source(view), endpoint and endpoint.marks, self.kind)
-
-    def _source(self, view: View) -> Series:
-        return view.series(None)
+        return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, self.kind)
 
     def name_of(self, view: View) -> str:
         """With what kind of load it is."""
@@ -64,16 +62,17 @@ class Load(Pane):
     def note_of(self, view: View) -> str:
         """What sends it, or where it is watched in a browser."""
         load = view.endpoint.load if view.endpoint else None
-        return " · ".join(text for text in (load.web_url, load.label) if text) if load else ""
+        return " · ".join(text for text in (load.web_url, load.label) if text and text != load.kind) if load else ""
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """The figures, then the charts."""
-        samples = self._source(view).samples
+        samples = view.series(None).samples
         load = view.endpoint.load if view.endpoint else None
         if not samples:
             return self._empty(view, load)
         over = axis(view.end, samples[0].at if self.full else None)
-        rows = [self._figures(samples[-1], load, width)]
+        old = samples[-1].at < view.end - STALE_S
+        rows = [self._over(view, load) if old else self._figures(samples[-1], load, width)]
         room = height - 1
         if self.full and height > 24:
             more = self._more(view, load, width)
@@ -105,6 +104,31 @@ class Load(Pane):
             )
         )
         return [todo]
+
+    def _over(self, view: View, load: LoadState | None) -> Line:
+        """What the load came to that sends nothing any more."""
+        last = view.series(None).samples[-1]
+        total = recent(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
+        if total is None or (load is not None and load.running):
+            return ((f"no sample since {as_text.clock(last.at)}", "waits"),)
+        spread = total.latency
+        line: Line = (
+            (f"ended {as_text.clock(last.at)}   ", "dim"),
+            (f"{total.requests:,}", "strong"),
+            (" requests   ", "dim"),
+        )
+        line = (
+            *line,
+            (as_text.percent(total.failed_percent), "waits" if total.failures else "strong"),
+            (" failed", "dim"),
+        )
+        for percent in (50, 95, 99):
+            line = (
+                *line,
+                (f"   {as_text.ms(spread.percentile_ms(percent))}", "strong"),
+                (f" p{percent}", f"p{percent}"),
+            )
+        return (*line, (" ms", "dim"))
 
     def _figures(self, last: Sample, load: LoadState | None, width: int) -> Line:
         one = self._of(last)
@@ -144,11 +168,11 @@ class Load(Pane):
         quick = [at for at, _ in timed]
         return {
             "rps": [
-                Curve("users", [at for at, _ in users], [count for _, count in users]),
-                Curve("rps", xs, [one.rps for _, one in seen]),
+                Curve("users", [at for at, _ in users], [count for _, count in users], STALE_S),
+                Curve("rps", xs, [one.rps for _, one in seen], STALE_S),
             ],
             "latency": [
-                Curve(role, quick, [latency[place] for _, latency in timed])
+                Curve(role, quick, [latency[place] for _, latency in timed], STALE_S)
                 for place, role in ((2, "p99"), (1, "p95"), (0, "p50"))
             ],
         }
@@ -156,7 +180,7 @@ class Load(Pane):
     def _more(self, view: View, load: LoadState | None, width: int) -> list[Line]:
         """What the whole load came to, where there is room."""
         since = load.started_at if load else 0.0
-        total = recent(self._source(view), since)
+        total = recent(view.series(None), since)
         if total is None:
             return []
         spread = total.latency
@@ -180,7 +204,7 @@ class Load(Pane):
         """Why load ended, and what failed in the last minute."""
         load = view.endpoint.load if view.endpoint else None
         said = [f"{load.kind} load ended: {load.why or 'it was over'}"] if load and not load.running else []
-        lately = recent(self._source(view), view.end - 60)
+        lately = recent(view.series(None), view.end - 60)
         failed = lately.failed if lately else {}
         said += [f"{count:,} failed with {kind} in the last minute" for kind, count in failed.items()]
         return said or ["nothing failed in the last minute"]

@@ -19,6 +19,7 @@ class Pane(Widget, can_focus=True):
 
     NUMBER: ClassVar[str] = ""
     TICKS: ClassVar[bool] = False
+    CHARTS: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     palette: Palette
@@ -61,8 +62,9 @@ class Pane(Widget, can_focus=True):
         self.view = view
         seen = self.parts(view)
         width, height = self.content_size
+        moved = (int(view.now) if self.TICKS else 0, view.end if self.CHARTS else 0.0)
         tick = (
-            int(view.now) if self.TICKS else 0,
+            *moved,
             width,
             height,
             self.full,

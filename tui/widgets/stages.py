@@ -117,6 +117,8 @@ class Stages(Pane):
         release = view.release
         if release is None:
             return ""
+        if release.way is not None and release.state in (State.BACK, State.FORWARD):
+            return f"{release.state.value} · {as_text.span(view.now - release.way.began_at)} so far"
         if release.live:
             return f"{release.plan.strategy} · {as_text.span(view.now - release.began_at)} so far"
         over = release.ended_at or release.began_at
