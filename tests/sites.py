@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from core import commands as c
 from core import events as ev
@@ -26,6 +27,7 @@ V2 = Version("late", "2", "run2", "models:/late/2", "d2")
 V3 = Version("late", "3", "run3", "models:/late/3", "d3")
 STEADY = LoadProfile("steady", 5, 5.0, None)
 TEST = LoadProfile("test", 50, 5.0, 60.0)
+B = TypeVar("B")
 DEADLINE_S = 10.0
 """No test waits longer for anything."""
 
@@ -200,12 +202,10 @@ def rollout(hold_s: float = 0.0, gates: tuple[Gate, ...] = (), load: LoadProfile
     return Rollout(2, 5, hold_s, gates, load, (Gate("failed_percent", "<", 1.0, at_least=1),), 3600.0, 5.0)
 
 
-def begin(version: Version | None, plan: Plan, **more: object) -> c.Begin:
+def begin(version: Version | None, plan: Plan, release: str = "", **more: Any) -> c.Begin:
     """A release named after its version."""
-    name = f"r{version.number}" if version is not None else "r"
-    return c.Begin(
-        **{"endpoint": "late", "release": name, "environment": "dev", "plan": plan, "version": version} | more
-    )  # type: ignore[arg-type]
+    name = release or (f"r{version.number}" if version is not None else "r")
+    return c.Begin("late", name, "dev", plan, version=version, **more)
 
 
 def canary_plan(hold_s: float = 0.0, gates: tuple[Gate, ...] = (), load: LoadProfile | None = None) -> Plan:
@@ -254,7 +254,7 @@ async def serve(engine: Engine, version: Version = V1) -> None:
         raise Failed(over.why)
 
 
-def bodies(journal: Journal, kind: type) -> list[ev.Body]:
+def bodies(journal: Journal, kind: type[B]) -> list[B]:
     """All facts of one kind, in order."""
     return [event.body for event in journal.read(0, 1_000_000) if isinstance(event.body, kind)]
 

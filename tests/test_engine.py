@@ -13,11 +13,27 @@ from core.engine import Engine
 from core.errors import BadInput, Failed, JournalError, Refused
 from core.gates import Gate
 from core.journal import Journal
+from core.model import Observation
 from core.plan import Ask, Plan, Summarise, Work, all_at_once, blue_green
 from core.snapshot import State, Status
-from tests.sites import STEADY, TEST, V1, V2, V3, Bridge, at, begin, bodies, canary_plan, ended, rollout, sample, serve
+from tests.sites import (
+    STEADY,
+    TEST,
+    V1,
+    V2,
+    V3,
+    Bridge,
+    at,
+    begin,
+    bodies,
+    canary_plan,
+    ended,
+    rollout,
+    sample,
+    serve,
+    weights,
+)
 from tests.sites import until as becomes
-from tests.sites import weights
 
 LONG = 600.0
 
@@ -103,7 +119,6 @@ async def test_r_at_any_share_brings_all_traffic_back_and_says_how_long_it_took(
     assert release.outcome is ev.Outcome.ROLLED_BACK
     assert weights(bridge.place) == {"blue": 100.0, "green": 0.0}
     last = bodies(journal, ev.Verified)[-1]
-    assert isinstance(last, ev.Verified)
     assert (last.weights, last.since) == ({"blue": 100.0}, "key")
     assert last.took_ms < 1000
 
@@ -118,16 +133,15 @@ async def test_verified_comes_only_once_the_watch_has_shown_it(
     await engine.do(c.Rollback("late", asked_at=time.time()))
     await becomes(engine, lambda s: s.releases["r2"].way and s.releases["r2"].way.routed)
     said = bodies(journal, ev.Verified)[-1]
-    assert isinstance(said, ev.Verified)
     assert said.weights == {"green": 10.0, "blue": 90.0}
     bridge.place.stall("route", on=False)
     for slot, weight in (("green", 0.0), ("blue", 100.0)):
         bridge.place.push(_moved(bridge, slot, weight))
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
-    assert bodies(journal, ev.Verified)[-1].weights == {"blue": 100.0}  # type: ignore[union-attr]
+    assert bodies(journal, ev.Verified)[-1].weights == {"blue": 100.0}
 
 
-def _moved(bridge: Bridge, slot: str, weight: float) -> object:
+def _moved(bridge: Bridge, slot: str, weight: float) -> Observation:
     from dataclasses import replace
 
     return replace(bridge.place.slots[slot], weight=weight, proved_by=7)
@@ -589,7 +603,7 @@ async def test_a_driver_that_breaks_is_said_to_those_who_follow(bridge: Bridge, 
     seat.driver._saw = None  # type: ignore[method-assign,assignment]
     events = engine.events(engine.snapshot.seq)
     bridge.place.push(sample("blue"))
-    with pytest.raises(Failed, match="drive late: .*call again"):
+    with pytest.raises(Failed, match=r"drive late: .*call again"):
         async with asyncio.timeout(5):
             await anext(events)
     assert isinstance(engine.broken, Failed)
