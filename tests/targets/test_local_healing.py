@@ -217,6 +217,15 @@ async def test_a_model_that_does_not_load_is_said_and_tried_again(endpoints: End
         await watcher.ready("blue", 1)
 
 
+async def test_a_replica_that_hangs_is_replaced(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher)
+        replicas_of(host)[0].suspend()
+        await watcher.noted("it hangs: no answer to /health within 3 s")
+        await watcher.ready("blue", 2)
+
+
 async def test_a_replica_over_its_memory_is_killed_and_said(endpoints: Endpoints) -> None:
     endpoints.model("1", fat_mb=200)
     target = endpoints.target(memory_mb=150)

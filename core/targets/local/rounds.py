@@ -9,6 +9,8 @@ from core.errors import Unreachable
 from core.model import Level, Noted, Scaled, Slot
 from core.targets.local import logs, stats
 from core.targets.local.autoscaler import Autoscaler, interval_s
+from core.targets.local.bucket import cpu_seconds
+from core.targets.local.http import ask
 from core.targets.local.pool import Pool, Seat
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from core.targets.local.endpoint import Endpoint
 
 ROUND_S = 1.0
+HANGS_S = 3.0
+HANGS_CPU_S = 0.002
+"""A replica that uses less than this while it owes an answer is not busy: it hangs."""
 
 
 class Rounds:
@@ -29,6 +34,7 @@ class Rounds:
         self._meters = Meters()
         self._samples = stats.Meter(time.time())
         self._autoscaler = Autoscaler()
+        self._checked: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -48,6 +54,7 @@ class Rounds:
         pools = [pool for of_slot in endpoint.pools.values() for pool in of_slot]
         self._meters.look({seat.name: seat.pid for seat in _seats(pools) if seat.pid is not None})
         self._hold_memory(endpoint.spec, pools)
+        self._check(pools)
         await self._sample()
         await self._look()
         for slot in list(endpoint.pools):
@@ -63,6 +70,26 @@ class Rounds:
     def forget(self, slot: Slot) -> None:
         """A slot has gone."""
         self._autoscaler.forget(slot)
+
+    def _check(self, pools: Iterable[Pool]) -> None:
+        """Ask every replica that serves whether it still does, each as soon as its last question is answered."""
+        for pool in pools:
+            for seat in pool.ready:
+                asked = self._checked.get(seat.name)
+                if seat.pid is not None and (asked is None or asked.done()):
+                    work = self._alive(pool, seat, seat.pid)
+                    self._checked[seat.name] = asyncio.create_task(work, name=f"check {seat.name}")
+
+    async def _alive(self, pool: Pool, seat: Seat, pid: int) -> None:
+        before_s = cpu_seconds(pid)
+        try:
+            await ask(("127.0.0.1", seat.port), "/health", timeout_s=HANGS_S)
+        except Unreachable:
+            after_s = cpu_seconds(pid)
+            if before_s is None or after_s is None or seat.pid != pid or seat not in pool.ready:
+                return  # It has ended or is ending, and its pool says so.
+            if after_s - before_s < HANGS_CPU_S:
+                pool.kill(seat, f"it hangs: no answer to /health within {HANGS_S:g} s, and no CPU used")
 
     async def _sample(self) -> None:
         endpoint = self._endpoint
