@@ -105,8 +105,10 @@ def release(
     skip: Annotated[Optional[list[str]], typer.Option(help=f"Leave out: {', '.join(SKIPS)}.")] = None,  # noqa: UP045
     model_uri: Annotated[str, typer.Option(help="Deploy models:/NAME@ALIAS without training.")] = "",
     auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Say yes beforehand.")] = False,
+    step_by_step: Annotated[bool, typer.Option("--step-by-step", help="Each stage waits for n, or 'next'.")] = False,
+    deck: Annotated[bool, typer.Option("--deck", help="On the deck instead of in lines.")] = False,
 ) -> None:
-    """Train, gate, register, deploy, shift traffic and load-test, as plain lines.
+    """Train, gate, register, deploy, shift traffic and load-test, as plain lines or on the deck.
 
     Exit code 0: done; 1: a gate or the rollout failed; 2: usage; 3: refused.
     """
@@ -114,10 +116,14 @@ def release(
     try:
         # Without a terminal nobody can answer a question; with one, another terminal's deck can.
         ask_s = 600.0 if sys.stdin.isatty() else 0.0
-        wishes = Wishes(checked(skip or ()), model_uri, auto_approve, ask_s=ask_s)
+        wishes = Wishes(checked(skip or ()), model_uri, auto_approve, step_by_step, ask_s)
     except BadInput as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
+    if deck:
+        from tui.live import show  # noqa: PLC0415
+
+        end(headless.run(show(project, wishes=wishes), err))
     end(headless.run(headless.release(project, wishes, out), err))
 
 

@@ -45,17 +45,23 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
         name = endpoint_name(project.settings)
         after = engine.snapshot.seq
         before = engine.snapshot.live_release(name)
+        id_ = await begun(engine, project, wishes)
         if before is not None:
-            engine.drive(name)
             write(f"resuming {before.id} at {_at(before)}: its driver is gone")
-            id_ = before.id
-        else:
-            serving = engine.snapshot.endpoints.get(name)
-            first = serving is None or serving.serving is None
-            begin = release_of(project.settings, first, wishes)
-            id_ = begin.release
-            await engine.do(begin)
         return await _interruptible(_follow(engine, name, id_, after, write), engine, name, write)
+
+
+async def begun(engine: Engine, project: Project, wishes: Wishes) -> str:
+    """The release that goes on because its driver died, else a new one; raises Refused with who drives."""
+    name = endpoint_name(project.settings)
+    before = engine.snapshot.live_release(name)
+    if before is not None:
+        engine.drive(name)
+        return before.id
+    serving = engine.snapshot.endpoints.get(name)
+    begin = release_of(project.settings, serving is None or serving.serving is None, wishes)
+    await engine.do(begin)
+    return begin.release
 
 
 def _at(release: Release) -> str:

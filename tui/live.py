@@ -1,18 +1,24 @@
 """The deck over the engine of this process."""
 
 from core.config import endpoint_name
+from core.planner import Wishes
 from tui.app import DeckApp
-from tui.headless import opened
+from tui.headless import begun, opened
 from tui.sites import Project
 
 
-async def show(project: Project, read_only: bool = False) -> int:
-    """The deck until somebody leaves it; what is served goes on, and what was under way is said."""
+async def show(project: Project, read_only: bool = False, wishes: Wishes | None = None) -> int:
+    """The deck until somebody leaves it; what is served goes on, and what was under way is said.
+
+    With `wishes` a release begins, or goes on where its driver died.
+    """
     async with opened(project, read_only) as engine:
+        if wishes is not None:
+            await begun(engine, project, wishes)
         for name in project.by_endpoint():
             if name in engine.snapshot.endpoints:
                 engine.attend(name)
-        wanted = endpoint_name(project.settings) if project.env else None
+        wanted = endpoint_name(project.settings) if project.env or wishes else None
         app = DeckApp(engine, wanted, read_only)
         await app.run_async()
         live = [release for release in engine.snapshot.releases.values() if release.live]
