@@ -56,6 +56,7 @@ class WorkChild:
         self._heard: asyncio.Queue[Said | _End] | None = None
         self._last_words: deque[str] = deque(maxlen=20)
         self._log: Path | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -64,9 +65,13 @@ class WorkChild:
 
     async def start(self) -> None:
         """Start the child; it imports its libraries by itself, nobody waits for that."""
-        if self.pid is not None:
-            return
-        await self.cancel()
+        async with self._starting:
+            # A child whose words have ended is dead, also while nobody has waited for it yet.
+            if self.pid is None or any(pump.done() for pump in self._pumps[:1]):
+                await self._kill()
+                await self._spawn()
+
+    async def _spawn(self) -> None:
         self._last_words.clear()
         arguments = ["--warm", self._settings.dump()] if self._settings else []
         self._process = process = await asyncio.create_subprocess_exec(
@@ -121,7 +126,14 @@ class WorkChild:
                 await self.cancel()
 
     async def cancel(self) -> None:
-        """Kill the child and all that it started, at once."""
+        """Kill the child and all that it started, at once; a step that somebody still listens to raises Failed."""
+        await self._kill()
+        if self._heard is not None:
+            while not self._heard.empty():
+                self._heard.get_nowait()
+            self._heard.put_nowait(None)
+
+    async def _kill(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -134,10 +146,6 @@ class WorkChild:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
         self._pumps = ()
-        if self._heard is not None:
-            while not self._heard.empty():
-                self._heard.get_nowait()
-            self._heard.put_nowait(None)
 
     async def close(self) -> None:
         """Let the child go: it ends by itself when it is idle, and is killed when it is not."""

@@ -32,8 +32,8 @@ def run(job: Job, say: Say) -> Done:
 def _registered(registry: Registry, run_id: str) -> ModelVersion | None:
     """The version that an earlier try made of the same run."""
     name = registry.settings.model
-    asked = f"name = '{name}' and run_id = '{run_id}'"
-    return next(iter(registry.client.search_model_versions(asked)), None)
+    found = registry.client.search_model_versions(f"run_id = '{run_id}'")
+    return next((version for version in found if version.name == name), None)
 
 
 def _register(registry: Registry, trained: Mapping[str, Any], job: Job) -> ModelVersion:
