@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -137,6 +139,21 @@ async def test_who_has_heard_the_end_may_ask_for_the_next_step_at_once(child: Wo
 
     first, pid = await figure(), child.pid
     assert (first, await figure(), child.pid) == ("here", "here", pid)
+
+
+async def test_a_child_that_died_while_idle_is_replaced(child: WorkChild, tmp_path: Path) -> None:
+    await work(child, job(tmp_path, "where"))
+    pid, (words, _) = child.pid, child._pumps
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await words
+    assert (await work(child, job(tmp_path, "where"))).result["pid"] != pid
+
+
+async def test_two_starts_at_once_make_one_child(child: WorkChild, tmp_path: Path) -> None:
+    before = len(psutil.Process().children())
+    await asyncio.gather(child.start(), child.start())
+    assert len(psutil.Process().children()) == before + 1
 
 
 async def test_one_step_at_a_time(child: WorkChild, tmp_path: Path) -> None:
