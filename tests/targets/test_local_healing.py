@@ -11,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import BadInput
+from core.errors import BadInput, Refused
 from core.model import ReplicaState
 from core.targets.local.client import LocalTarget, status, stop
+from core.targets.local.spec import read_key
+from core.targets.local.state import load
 from core.targets.local.wire import host_socket
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, watching
@@ -125,6 +127,22 @@ async def test_a_killed_host_comes_back_with_the_next_call(endpoints: Endpoints)
         await watcher.ready("green", 1)
         await watcher.ready("blue", 2)
         await watcher.weight("blue", 100)
+
+
+async def test_a_host_that_comes_back_keeps_the_last_settings_and_the_key(endpoints: Endpoints) -> None:
+    target = endpoints.target(cpu_m=100, key="one")
+    async with watching(target) as watcher:
+        host = await serving(target, watcher, 1)
+        changed = endpoints.target(token=1, cpu_m=300, key="two")
+        await changed.apply("blue", ONE, 1)
+        with pytest.raises(Refused):
+            await endpoints.target(token=0, key="three").apply("blue", ONE, 1)
+        host.kill()
+        await watcher.noted("is back after")
+        await watcher.ready("blue", 1)
+    state = load(target.spec.folder)
+    assert state is not None
+    assert (state.spec["cpu_m"], state.token, read_key(target.spec.folder)) == (300, 1, "two")
 
 
 async def test_a_stale_socket_is_no_host(endpoints: Endpoints) -> None:

@@ -40,7 +40,6 @@ class LocalTarget:
         """Ask for `replicas` of a version in a slot; the first call starts the host."""
         check_apply(slot, replicas)
         model = _absolute(await self._fetch(version))
-        prepare(self.spec)
         await self._ask(
             "apply",
             slot=slot,
@@ -48,6 +47,7 @@ class LocalTarget:
             model=model,
             replicas=replicas,
             spec=self.spec.to_json(),
+            key=self.spec.key,
         )
 
     async def route(self, weights: Mapping[Slot, float], mirror: Slot | None = None) -> None:
@@ -106,6 +106,8 @@ class LocalTarget:
         try:
             return await wire.ask(self.spec.folder, message)
         except OSError:
+            if do == "apply":
+                prepare(self.spec)
             await start(self.spec.folder)
         try:
             return await wire.ask(self.spec.folder, message)
@@ -149,7 +151,7 @@ class LocalTarget:
 
 
 def prepare(spec: EndpointSpec) -> None:
-    """Write what a host needs to start; raises BadInput where the folder can't be written."""
+    """Write what a host takes up when it starts; raises BadInput where the folder can't be written."""
     try:
         spec.folder.mkdir(parents=True, exist_ok=True)
         (spec.folder / "logs").mkdir(exist_ok=True)

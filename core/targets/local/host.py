@@ -61,7 +61,7 @@ def _lock(folder: Path) -> int | None:
 
 
 def _settle(folder: Path) -> tuple[EndpointSpec, State, str]:
-    """What to be: the state of an earlier host, or the spec written beside; with the port to listen on."""
+    """What to be: an earlier host's state under the spec of whoever starts this one, and the port to listen on."""
     state = load(folder)
     first = folder / "spec.json"
     if first.exists():
@@ -79,6 +79,7 @@ def _settle(folder: Path) -> tuple[EndpointSpec, State, str]:
         note = f"{taken}, so {spec.endpoint} listens on port {port} now"
     state = replace(state, port=port)
     save(folder, state)
+    first.unlink(missing_ok=True)
     return spec, state, note
 
 

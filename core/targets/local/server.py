@@ -12,7 +12,7 @@ from core.codec import noun, plain
 from core.errors import QuarterdeckError, Unreachable
 from core.targets.local import wire
 from core.targets.local.endpoint import Endpoint
-from core.targets.local.spec import EndpointSpec, read_key
+from core.targets.local.spec import EndpointSpec, write_key
 
 
 class Server:
@@ -88,8 +88,9 @@ class Server:
         endpoint.fence(message["token"])
         match message["do"]:
             case "apply":
-                folder = endpoint.spec.folder
-                endpoint.adopt(EndpointSpec.from_json(message["spec"], folder, read_key(folder)))
+                folder, key = endpoint.spec.folder, message["key"]
+                endpoint.adopt(EndpointSpec.from_json(message["spec"], folder, key))
+                write_key(folder, key)
                 version = noun(message["version"])
                 await endpoint.apply(message["slot"], version, Path(message["model"]), message["replicas"])
             case "route":

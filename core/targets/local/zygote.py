@@ -91,16 +91,19 @@ class Zygote:
             os.kill(pid, signal.SIGCONT)
 
     def _fork(self, command: Json) -> None:
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._serve(command)
+            self._serve(command, parent)
         self.names[pid] = command["name"]
 
-    def _serve(self, command: Json) -> NoReturn:
+    def _serve(self, command: Json, parent: int) -> NoReturn:
         """Be a replica, until told to end. Runs in the child."""
         code = 1
         try:
             die_with_parent()
+            if os.getppid() != parent:
+                os._exit(code)  # It died before we could ask to die with it.
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
