@@ -1,0 +1,58 @@
+"""The house rules that an import linter can't see: what a fresh interpreter loads, and that help helps."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from tui.cli import app
+
+HEAVY = ("mlflow", "azure", "kubernetes", "locust", "xgboost", "pandas", "sklearn", "treelite", "scipy")
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level packages that a fresh interpreter has loaded after some code."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(' '.join({{name.split('.')[0] for name in sys.modules}}))"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(told.stdout.splitlines()[-1].split())
+
+
+def test_help_loads_no_screen_and_no_sdk() -> None:
+    code = "from typer.testing import CliRunner\nfrom tui.cli import app\nCliRunner().invoke(app, ['--help'])"
+    loaded = loaded_by(code)
+    assert "typer" in loaded
+    assert not loaded & {"textual", *HEAVY}
+
+
+def test_the_deck_loads_no_sdk() -> None:
+    loaded = loaded_by("import tui.live")
+    assert "textual" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_the_engine_loads_no_face() -> None:
+    loaded = loaded_by("import core.engine, core.workshop")
+    assert "core" in loaded
+    assert not loaded & {"tui", "textual", "typer", *HEAVY}
+
+
+def test_scoring_loads_nothing_of_ours_and_nothing_heavy() -> None:
+    loaded = loaded_by("import scoring.service, scoring.score")
+    assert "scoring" in loaded
+    assert not loaded & {"core", "tui", *HEAVY}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["init", "release", "rollback", "undo", "abort", "pause", "next", "load", "status", "down", "report", "demo"],
+)
+def test_every_command_says_what_it_does(command: str) -> None:
+    told = CliRunner().invoke(app, [command, "--help"])
+    assert told.exit_code == 0, told.output
+    assert command in told.output
