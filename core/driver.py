@@ -65,6 +65,7 @@ class Driver:
         self._tails: dict[str, asyncio.Task[None]] = {}
         self._reporting: set[asyncio.Task[None]] = set()
         self._opened = False
+        self._warm = False
         self._closed = False
 
     async def run(self) -> None:
@@ -356,7 +357,18 @@ class Driver:
                 if self.acts and now >= due and self._release is None and (seen is None or seen.weight == 0):
                     await self._retire(slot)
             self._follow_logs(endpoint, now)
+            await self._keep_warm(now)
             await self._desk.change(IDLE_S)
+
+    async def _keep_warm(self, now: float) -> None:
+        """A child with its libraries loaded while a release may need it; none, and its memory free, a while after."""
+        last = self._desk.snapshot.release_of(self.site.endpoint)
+        wanted = self.acts and last is not None and (last.live or now - (last.ended_at or 0.0) < KEEP_S)
+        if wanted and not self._warm:
+            self.site.warm()
+        elif self._warm and not wanted:
+            await self.site.cancel_work()
+        self._warm = wanted
 
     async def _retire(self, slot: str) -> None:
         name = self.site.endpoint
