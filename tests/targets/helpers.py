@@ -194,3 +194,13 @@ def spec_in(folder: Path, **more: Any) -> EndpointSpec:
     return EndpointSpec(
         folder=folder, **{"endpoint": "late", "service": "tests.targets.standin", "drain_s": 3.0, **more}
     )
+
+
+async def two_slots(target: Target, watcher: Watcher, replicas: int = 2) -> None:
+    """Blue with version 1 and all traffic, green with version 2 beside it."""
+    await target.apply("blue", ONE, replicas)
+    await target.apply("green", TWO, replicas)
+    await watcher.ready("blue", replicas)
+    await watcher.ready("green", replicas)
+    await target.route({"blue": 100})
+    await watcher.weight("blue", 100)

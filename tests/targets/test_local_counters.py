@@ -1,0 +1,97 @@
+"""The router's counters become samples, and processes' figures averages."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from core.targets.local import stats
+from core.targets.local.usage import Meter, Meters
+
+# Counters
+
+
+def counted(*entries: tuple[str, int], took: dict[str, list[tuple[float, float, int]]] | None = None) -> bytes:
+    """What the router's admin socket would say."""
+    plain: list[dict[str, object]] = [{"name": name, "value": value} for name, value in entries]
+    details = [
+        {"name": name, "totals": [{"lower_bound": low, "width": width, "count": n} for low, width, n in parts]}
+        for name, parts in (took or {}).items()
+    ]
+    return json.dumps({"stats": [*plain, {"histograms": {"details": details}}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("user.answers.slot.blue.code.200.flags.-", ""),
+        ("user.answers.slot.blue.code.302.flags.-", ""),
+        ("user.answers.slot.blue.code.422.flags.-", "422"),
+        ("user.answers.slot.blue.code.500.flags.-", "500"),
+        ("user.answers.slot.blue.code.503.flags.UH", "no replica"),
+        ("user.answers.slot.blue.code.503.flags.UF,URX", "connect"),
+        ("user.answers.slot.blue.code.503.flags.UC", "reset"),
+        ("user.answers.slot.blue.code.504.flags.UT", "timeout"),
+        ("cluster.blue-mirror.upstream_rq_200", ""),
+        ("cluster.blue-mirror.upstream_rq_500", "500"),
+    ],
+)
+def test_answers_are_counted_by_kind(name: str, kind: str) -> None:
+    assert dict(stats.read(counted((name, 3)))["blue"].kinds) == {kind: 3}
+
+
+@pytest.mark.parametrize("name", ["user.answers.slot.blue.code.0.flags.DC", "user.answers.slot..code.503.flags.-", "x"])
+def test_a_client_that_left_and_what_is_no_slot_are_not_counted(name: str) -> None:
+    assert stats.read(counted((name, 3))) == {}
+
+
+def test_latencies_are_in_milliseconds() -> None:
+    times = {"user.took.slot.blue": [(1500.0, 100.0, 2)], "cluster.green-mirror.upstream_rq_time": [(7.0, 1.0, 1)]}
+    totals = stats.read(counted(took={**times, "cluster.green.upstream_rq_time": [(1.0, 1.0, 9)]}))
+    assert dict(totals["blue"].took) == {1.55: 2}
+    assert dict(totals["green"].took) == {7.5: 1}
+
+
+def test_samples_are_differences_and_start_again_with_the_router() -> None:
+    meter = stats.Meter(at=100.0)
+    first = {"blue": stats.Totals({"": 5, "500": 1}, {2.0: 6})}
+    second = {"blue": stats.Totals({"": 9, "500": 1}, {2.0: 9, 3.0: 1})}
+    (one,) = meter.samples(1, first, {"blue": "version:1"}, 101.0)
+    (two,) = meter.samples(1, second, {"blue": "version:1"}, 103.0)
+    (three,) = meter.samples(2, {"blue": stats.Totals({"": 2})}, {}, 104.0)
+    assert (one.at, one.ok, dict(one.failed), dict(one.mix), one.latency.count) == (
+        101.0, 5, {"500": 1}, {"version:1": 6}, 6)  # fmt: skip
+    assert (two.ok, dict(two.failed), two.seconds, two.rps, two.latency.count) == (4, {}, 2.0, 2.0, 4)
+    assert (three.ok, dict(three.mix)) == (2, {})
+
+
+def test_zeros_are_told_for_three_seconds_and_then_nothing() -> None:
+    meter = stats.Meter(at=0.0)
+    told = [len(meter.samples(1, {"blue": stats.Totals({"": 4})}, {}, float(at))) for at in range(1, 8)]
+    assert told == [1, 1, 1, 1, 0, 0, 0]
+    assert stats.Meter(at=0.0).samples(1, {"blue": stats.Totals({"": 0})}, {}, 1.0) == []
+
+
+# Figures
+
+
+def test_figures_need_a_whole_window() -> None:
+    meter = Meter(1)
+    meter.seen.extend([(0.0, 1.0, 50.0), (1.0, 1.1, 52.0), (2.0, 1.3, 54.0)])
+    cpu, memory = meter.figures(2.0) or (None, None)
+    assert cpu is not None
+    assert memory is not None
+    assert cpu.value == pytest.approx(150)
+    assert (memory.value, cpu.at_s, cpu.window_s) == (52.0, 2.0, 2.0)
+    assert meter.figures(5.0) is None
+    assert Meter(1).figures(1.0) is None
+
+
+def test_a_process_that_has_gone_is_not_measured() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    meters = Meters()
+    meters.look({"mine": os.getpid(), "gone": gone.pid})
+    assert meters.figures(0.0) == {}
