@@ -15,6 +15,9 @@ from core.targets.protocol import Address
 
 TIMEOUT_S = 5.0
 AT_ONCE = 8
+PATIENCE_S = 20.0
+"""A router or a host that dies is back by then; until it is, nothing was said about the version."""
+AGAIN_S = 0.2
 
 
 def rows_of(path: Path, most: int) -> list[Any]:
@@ -36,10 +39,11 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version, checks:
         headers["authorization"] = f"Bearer {address.key}"
     gate = asyncio.Semaphore(AT_ONCE)
     async with httpx.AsyncClient(base_url=address.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
+        until = asyncio.get_running_loop().time() + PATIENCE_S
 
         async def check(row: Any) -> str:
             async with gate:
-                return await _check(client, row, version)
+                return await _check(client, row, version, until)
 
         wrong = [why for why in await asyncio.gather(*(check(rows[i % len(rows)]) for i in range(checks))) if why]
     if wrong:
@@ -47,12 +51,21 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version, checks:
     return f"{checks} of {checks}"
 
 
-async def _check(client: httpx.AsyncClient, row: Any, version: Version) -> str:
-    """What is wrong with one answer; empty when nothing is."""
-    try:
-        answer = await client.post("/predict", json=row)
-    except httpx.HTTPError as error:
-        return f"{type(error).__name__} {error}".strip()
+async def _check(client: httpx.AsyncClient, row: Any, version: Version, until: float) -> str:
+    """What is wrong with one answer; empty when nothing is. Where nobody answers, it is asked again until then."""
+    while True:
+        late = asyncio.get_running_loop().time() >= until
+        try:
+            answer = await client.post("/predict", json=row)
+        except httpx.TransportError as error:
+            if late:
+                return f"{type(error).__name__} {error}".strip()
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__} {error}".strip()
+        else:
+            if late or answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+        await asyncio.sleep(AGAIN_S)
     if answer.status_code != httpx.codes.OK:
         return f"{answer.status_code} {answer.text[:200]}"
     said = answer.headers.get("x-model-version")
