@@ -10,26 +10,23 @@ from textual.screen import Screen
 
 from core import commands
 from core.errors import QuarterdeckError
-from core.fold import fold
 from core.link import Link
 from core.snapshot import Snapshot
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME, Action, refused
+from tui.follower import Follower
 from tui.reading import label
 from tui.screens.deck import DeckScreen
-from tui.view import History, View, chosen
+from tui.staging import sources
+from tui.view import View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
 from tui.widgets.pane import Pane
-from tui.widgets.stages import Stages, sources
+from tui.widgets.stages import Stages
 from tui.widgets.traffic import Traffic
 
 FRAMES_A_SECOND = 15
-BATCH = 200
-"""So many events are folded before the screen gets its turn."""
 MESSAGE_S = 8.0
-AGAIN_S = 1.0
-"""So long after a lost journal the deck asks again."""
 
 
 class DeckApp(App[None]):
@@ -55,9 +52,7 @@ class DeckApp(App[None]):
         self.read_only = read_only
         self.lead = lead
         self.now = now
-        self.snapshot = Snapshot()
-        self.history = History()
-        self.lost = ""
+        self.follower = Follower(link)
         self.drawn = asyncio.Event()
         self.key_at = now()
         self.palette = theme.load(look)
@@ -72,15 +67,21 @@ class DeckApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to follow and to draw."""
-        self.run_worker(self._follow(), name="follow", exit_on_error=True)
+        self.run_worker(self.follower.run(), name="follow", exit_on_error=True)
         self.run_worker(self._load_charts(), name="charts", exit_on_error=True)
         self.set_interval(1 / FRAMES_A_SECOND, self.frame)
 
     @property
+    def snapshot(self) -> Snapshot:
+        """What the link has told so far, folded."""
+        return self.follower.snapshot
+
+    @property
     def view(self) -> View:
         """What there is to see now."""
-        name = self.wanted or chosen(self.snapshot)
-        return View(self.snapshot, self.history, name, self.now(), self.read_only, self.lost, self.lead)
+        told = self.follower
+        name = self.wanted or chosen(told.snapshot)
+        return View(told.snapshot, told.history, name, self.now(), self.read_only, told.lost, self.lead)
 
     def frame(self) -> None:
         """Show what changed since the last frame."""
@@ -94,27 +95,6 @@ class DeckApp(App[None]):
         await asyncio.to_thread(chart.load)
         for pane in self.deck.query(Pane):
             pane.again()
-
-    async def _follow(self) -> None:
-        """Fold every event. A lost journal is said and asked again, from the place where it was lost."""
-        while True:
-            try:
-                await self._fold(self.snapshot.seq or None)
-            except QuarterdeckError as error:
-                self.lost = str(error)
-            else:
-                return
-            await asyncio.sleep(AGAIN_S)
-
-    async def _fold(self, after: int | None) -> None:
-        count = 0
-        async for event in self.link.events(after):
-            self.lost = ""
-            self.snapshot = fold(self.snapshot, event)
-            self.history = self.history.plus(event)
-            count += 1
-            if count % BATCH == 0:
-                await asyncio.sleep(0)
 
     async def on_event(self, event: events.Event) -> None:
         """Remember when a key went down: before it waited for its turn."""

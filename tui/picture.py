@@ -27,8 +27,8 @@ async def picture(
             while app.snapshot.seq != before or not app.deck.ready:
                 before = app.snapshot.seq
                 await pilot.pause(SETTLE_S)
-        if not app.snapshot.seq and app.lost:
-            raise Failed(f"no picture: {app.lost}")
+        if not app.snapshot.seq and app.follower.lost:
+            raise Failed(f"no picture: {app.follower.lost}")
         app.frame()
         await pilot.pause()
         app.frame()

@@ -117,7 +117,16 @@ def on_its_way(view: View) -> Line:
         return _ended(release, view)
     if release.paused:
         return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release))
+    if waits_for_key(release) and release.current is not None:
+        return (("‖ ", "moves"), (f"{name} waits for n: ", role), (title(release.current.step), "moves"))
     return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release))
+
+
+def waits_for_key(release: Release) -> bool:
+    """Whether it goes step by step and the next step has not been let go."""
+    step = release.current
+    going = release.state is State.RUNNING and release.step_by_step and not release.paused
+    return going and step is not None and step.status is Status.WAITING and not step.waved
 
 
 def _back(release: Release, endpoint: Endpoint | None) -> bool:

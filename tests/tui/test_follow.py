@@ -81,17 +81,17 @@ async def test_a_journal_that_stalls_is_said(board: Board) -> None:
 async def test_a_lost_journal_is_said_and_asked_again_from_where_it_was_lost(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.app.AGAIN_S", 0.05)
+    monkeypatch.setattr("tui.follower.AGAIN_S", 0.05)
     link = FakeLink(scenes.at_ten())
     async with board(link) as (app, pilot):
         last = link.told[-1].seq
         await link.fail(JournalError("journal.db: disk I/O error"))
-        await until(pilot, lambda: app.lost != "")
+        await until(pilot, lambda: app.follower.lost != "")
         app.frame()
         assert "journal.db: disk I/O error" in app.deck.query_one(Top).plain
         await link.tell(sample(last + 1, MOMENT + 1))
         await until(pilot, lambda: app.snapshot.seq == last + 1)
-        assert app.lost == ""
+        assert app.follower.lost == ""
     assert link.afters[:2] == [None, last]
 
 

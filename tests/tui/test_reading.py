@@ -106,6 +106,15 @@ def test_after_a_gate_failed_the_release_has_failed_and_the_service_is_fine() ->
             "▶ returning to v7",
         ),
         ((ev.Ended(RELEASE, ev.Outcome.DONE),), "✔ released v7 0 s ago"),
+        ((ev.Resumed(RELEASE, True), ev.StepDone(RELEASE, scenes.HOLD)), "‖ v7 waits for n: traffic"),
+        (
+            (
+                ev.TurnedBack(RELEASE, ev.Outcome.ABORTED, "x"),
+                ev.Routed(ENDPOINT, {"blue": 100}, RELEASE),
+                ev.Verified(ENDPOINT, {"blue": 100}, 9, 20, "key", RELEASE),
+            ),
+            "◀ back on v6 · tidying up",
+        ),
     ],
 )
 def test_what_is_on_its_way(bodies: tuple[ev.Body, ...], said: str) -> None:

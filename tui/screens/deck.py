@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from tui.actions import ACTIONS
 from tui.screens.room import FOLDED, share
+from tui.staging import stages
 from tui.theme import Palette
 from tui.view import View
 from tui.widgets.bars import Caption, Keys, Top
@@ -21,7 +22,7 @@ from tui.widgets.load import Load
 from tui.widgets.log import Log
 from tui.widgets.pane import Pane
 from tui.widgets.scaling import Scaling
-from tui.widgets.stages import Stages, stages
+from tui.widgets.stages import Stages
 from tui.widgets.traffic import Traffic
 
 PANES = {"1": "stages", "2": "load", "3": "scaling", "4": "traffic", "5": "gates", "6": "log"}

@@ -37,8 +37,8 @@ def place(release: Release, step: StepState) -> str:
     """Where these gates stand: `at 10 %`, or `of the model`."""
     if not isinstance(step.step, Hold):
         return f"of {title(step.step)}" if title(step.step) != "gate" else "of the model"
-    before = release.steps[: release.steps.index(step)]
-    shifts = [s.step.percent for s in before if isinstance(s.step, Shift)]
+    at = next(at for at, other in enumerate(release.steps) if other is step)
+    shifts = [s.step.percent for s in release.steps[:at] if isinstance(s.step, Shift)]
     return f"at {shifts[-1]:g} %" if shifts else ""
 
 
@@ -167,7 +167,7 @@ def _over(release: Release, width: int) -> list[Line]:
     """How it ended, and where that is written down."""
     done = release.outcome is Ended.DONE
     word = release.outcome.value if release.outcome else "over"
-    text = f"{word}{': ' + release.why if release.why else ''}"
+    text = f"{word}{': ' + release.why if release.why not in ('', word) else ''}"
     sign, role = ENDS.get(release.outcome or Ended.STUCK, ("✖", "fails"))
     rows = wrapped(f"{sign} {text}", width, role)
     if not done and release.old_version is not None:

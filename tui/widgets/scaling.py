@@ -112,12 +112,16 @@ class Scaling(Pane):
         ] or ["no autoscaler has looked yet"]
 
 
+def _turn(one: Scaled) -> int:
+    return (one.after > one.before) - (one.after < one.before)
+
+
 def _why(one: Scaled) -> str:
     """The reason without the readings that it begins with: they stand beside it."""
     for reading in one.readings:
         said = re.match(rf"{re.escape(reading.name)} [\d.]+ % of [\d.]+ %[:;,]? *", one.reason)
         if said:
-            return one.reason[said.end() :] or "over its target"
+            return one.reason[said.end() :] or {1: "over its target", -1: "under its target"}.get(_turn(one), "enough")
     return one.reason
 
 

@@ -1,0 +1,45 @@
+"""Follows a link: what it says is folded into a snapshot, in batches, so that a burst never holds up the screen."""
+
+import asyncio
+
+from core.errors import QuarterdeckError
+from core.fold import fold
+from core.link import Link
+from core.snapshot import Snapshot
+from tui.view import History
+
+BATCH = 200
+"""So many events are folded before the screen gets its turn."""
+AGAIN_S = 1.0
+"""So long after a lost journal it is asked again."""
+
+
+class Follower:
+    """What a link has told so far. `lost` says why nothing more comes, if nothing does."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.snapshot = Snapshot()
+        self.history = History()
+        self.lost = ""
+
+    async def run(self) -> None:
+        """Until the link has no more to say. A lost journal is asked again, from the place where it was lost."""
+        while True:
+            try:
+                await self._fold(self.snapshot.seq or None)
+            except QuarterdeckError as error:
+                self.lost = str(error)
+            else:
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    async def _fold(self, after: int | None) -> None:
+        count = 0
+        async for event in self._link.events(after):
+            self.lost = ""
+            self.snapshot = fold(self.snapshot, event)
+            self.history = self.history.plus(event)
+            count += 1
+            if count % BATCH == 0:
+                await asyncio.sleep(0)
