@@ -129,6 +129,9 @@ def _step(release: Release, index: int, **changes: object) -> Release:
 
 def _of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
     at, body = event.at, event.body
+    index = getattr(body, "index", None)
+    if index is not None and not 0 <= index < len(release.steps):
+        return release
     match body:
         case ev.StepStarted(index=i):
             fresh = StepState(release.steps[i].step, Status.RUNNING, at, waved=release.steps[i].waved)
@@ -307,5 +310,6 @@ def _log(snapshot: Snapshot, releases: Mapping[str, Release], event: ev.Event) -
 def _same_verdicts(snapshot: Snapshot, body: ev.Judged) -> bool:
     """Whether gates say what they said before: a hold looks every second, and only news is worth a line."""
     release = snapshot.releases.get(body.release)
-    before = release.steps[body.index].verdicts if release else ()
+    known = release is not None and 0 <= body.index < len(release.steps)
+    before = release.steps[body.index].verdicts if release is not None and known else ()
     return [v.outcome for v in before] == [v.outcome for v in body.verdicts]

@@ -1,0 +1,360 @@
+"""Two terminals on one journal: taking over, giving way, and going on where a dead driver was."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import commands as c
+from core import events as ev
+from core.engine import Engine
+from core.errors import JournalError, Refused, Unreachable
+from core.gates import Gate
+from core.journal import Journal
+from core.model import Level, Noted, Scaled
+from core.plan import all_at_once, blue_green
+from core.snapshot import Status
+from tests.sites import (
+    STEADY,
+    V2,
+    V3,
+    Bridge,
+    FakeSite,
+    at,
+    begin,
+    bodies,
+    canary_plan,
+    ended,
+    rollout,
+    sample,
+    serve,
+    until,
+    weights,
+)
+
+LONG = 600.0
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that is alive until the test ends it: the second terminal's number."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+class Terminals:
+    """Engines on one journal, each with the number of a process of its own."""
+
+    def __init__(self, bridge: Bridge, stack: AsyncExitStack, other: int) -> None:
+        self.bridge = bridge
+        self._stack = stack
+        self._numbers = iter((os.getpid(), other))
+
+    async def open(self, who: str) -> Engine:
+        """One more."""
+        journal = self.bridge.journal(next(self._numbers))
+        self._stack.callback(journal.close)
+        return await self._stack.enter_async_context(self.bridge.engine(journal, who))
+
+
+@pytest.fixture
+async def terminals(tmp_path: Path, stranger: subprocess.Popen[bytes]) -> AsyncIterator[Terminals]:
+    async with AsyncExitStack() as stack:
+        yield Terminals(Bridge(tmp_path), stack, stranger.pid)
+
+
+async def test_a_rollback_from_another_terminal_takes_over_a_live_release(terminals: Terminals) -> None:
+    place = terminals.bridge.place
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    hers = terminals.bridge.sites[-1].targets[-1]
+    bob = await terminals.open("bob")
+    assert bob.snapshot.releases["r2"].reached == 10
+    await bob.do(c.Rollback("late", asked_at=time.time()))
+    over = await ended(bob, "r2")
+    assert (over.outcome, weights(place)) == (ev.Outcome.ROLLED_BACK, {"blue": 100.0, "green": 0.0})
+    seen = await ended(ada, "r2")
+    assert seen.outcome is ev.Outcome.ROLLED_BACK
+    await until(ada, lambda _: not ada.drives("late"))
+    assert bob.drives("late")
+    late = type(hers)(place, token=hers.token)
+    with pytest.raises(Refused, match="was followed by driver"):
+        await late.route({"green": 100.0})
+    await late.close()
+    assert weights(place)["blue"] == 100.0
+
+
+async def test_another_terminal_steers_a_release_that_it_does_not_drive(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    bob = await terminals.open("bob")
+    with pytest.raises(Refused, match="r2 is under way, begun by ada"):
+        await bob.do(begin(V3, canary_plan()))
+    with pytest.raises(Refused, match="late: driven by ada"):
+        bob.drive("late")
+    for percent in (10, 50, 100):
+        await at(bob, "r2", percent)
+        await bob.do(c.Next("late"))
+    assert (await ended(ada, "r2")).outcome is ev.Outcome.DONE
+    assert ada.drives("late")
+    await bob.do(c.StartLoad("late", STEADY))
+    await until(bob, lambda s: s.endpoints["late"].load)
+    async with asyncio.timeout(5):
+        await terminals.bridge.sites[-1].load_started.wait()
+    assert not bob.drives("late")
+
+
+async def test_who_only_watches_gives_way_to_a_release_and_follows_it(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    ada.attend("late")
+    await until(ada, lambda _: ada._seats["late"].weak)
+    bob = await terminals.open("bob")
+    await bob.do(begin(V2, blue_green((), rollout())))
+    assert (await ended(bob, "r2")).outcome is ev.Outcome.DONE
+    await ended(ada, "r2")
+    assert not ada.drives("late")
+    assert bob.drives("late")
+
+
+async def test_an_attended_endpoint_is_watched_and_its_orphaned_release_driven(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    bob = await terminals.open("bob")
+    bob.attend("late")
+    ada._journal.let_go(ada._seats["late"].driver.lease)
+    await until(bob, lambda _: bob.drives("late"))
+    await until(bob, lambda s: s.releases["r2"].current and s.releases["r2"].current.status is Status.RUNNING)
+    assert bob.snapshot.endpoints["late"].driver == "bob"
+    assert not bob._seats["late"].weak
+    await bob.do(c.Abort("late"))
+    await ended(bob, "r2")
+    await until(bob, lambda _: bob._seats["late"].weak)
+
+
+DYING = """
+    import asyncio, sys
+    from pathlib import Path
+    from core import commands as c
+    from tests.sites import Bridge, V1, V2, at, begin, canary_plan, serve
+    async def main(folder):
+        bridge = Bridge(folder)
+        journal = bridge.journal()
+        async with bridge.engine(journal, "ada") as engine:
+            await serve(engine)
+            await engine.do(begin(V2, canary_plan(600.0)))
+            await at(engine, "r2", 10)
+            print("holding", flush=True)
+            await asyncio.sleep(60)
+    asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_a_release_whose_driver_was_killed_goes_on_at_the_step_it_was_in(tmp_path: Path) -> None:
+    from core.model import Observation
+    from tests.sites import V1
+
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DYING), str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "holding\n"
+    bridge = Bridge(tmp_path)
+    for slot, version, weight in (("blue", V1, 90.0), ("green", V2, 10.0)):
+        bridge.place.push(Observation(slot, version, 2, 2, weight))
+    journal = bridge.journal()
+    async with bridge.engine(journal, "bob") as engine:
+        with pytest.raises(Refused, match=f"driven by ada, process {child.pid}"):
+            engine.drive("late")
+        child.kill()
+        psutil.Process(child.pid).wait(5)
+        engine.drive("late")
+        release = await at(engine, "r2", 10)
+        assert release.index == 3
+        started = [fact.index for fact in bodies(journal, ev.StepStarted) if fact.release == "r2"]
+        assert started == [0, 1, 2, 3, 3]
+        for percent in (10, 50, 100):
+            await at(engine, "r2", percent)
+            await engine.do(c.Next("late"))
+        assert (await ended(engine, "r2")).outcome is ev.Outcome.DONE
+        assert weights(bridge.place) == {"blue": 0.0, "green": 100.0}
+    child.communicate()
+    journal.close()
+
+
+ROLLING = """
+    import asyncio, sys, time
+    from pathlib import Path
+    from core import commands as c
+    from core.model import Observation
+    from tests.sites import Bridge, V1, V2, ended, weights
+    async def main(folder):
+        bridge = Bridge(folder)
+        for slot, version, weight in (("blue", V1, 90.0), ("green", V2, 10.0)):
+            bridge.place.push(Observation(slot, version, 2, 2, weight))
+        journal = bridge.journal()
+        async with bridge.engine(journal, "bob") as engine:
+            await engine.do(c.Rollback("late", asked_at=time.time()))
+            print((await ended(engine, "r2")).outcome.value, weights(bridge.place), flush=True)
+        journal.close()
+    asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_a_rollback_by_another_process_ends_the_driver_here(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    site = terminals.bridge.sites[-1]
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(ROLLING), str(terminals.bridge.folder),
+        stdout=asyncio.subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(other.communicate(), 20)
+    assert out.decode() == "rolled back {'blue': 100.0, 'green': 0.0}\n"
+    assert (await ended(ada, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    await until(ada, lambda _: not ada.drives("late"))
+    assert site.closed == 1
+
+
+async def test_ten_verified_rollbacks_take_milliseconds_from_the_key(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    for _ in range(10):
+        await ada.do(c.Rollback("late", asked_at=time.time()))
+        await ended(ada, "r2")
+        await ada.do(c.Undo("late", asked_at=time.time()))
+        await at(ada, "r2", 10)
+    took = sorted(v.took_ms for v in bodies(ada._journal, ev.Verified) if v.since == "key" and len(v.weights) == 1)
+    assert len(took) == 10
+    assert took[5] < 100
+
+
+# A journal that fails, a target that fails
+
+
+async def test_a_full_disk_ends_the_driver_in_one_line_and_loses_nothing(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    db, path = ada._journal._db, ada._journal.path
+    db.execute(f"pragma max_page_count={int(db.execute('pragma page_count').fetchone()[0])}")
+    events = ada.events(ada.snapshot.seq)
+
+    async def flood() -> None:
+        async for _ in events:
+            terminals.bridge.place.push(Noted("x" * 5000, Level.WARNING))
+
+    terminals.bridge.place.push(Noted("x" * 5000, Level.WARNING))
+    with pytest.raises(JournalError, match=r"full; free some space and call again: nothing was changed"):
+        await asyncio.wait_for(flood(), 10)
+    reader = Journal(path, read_only=True)
+    assert [event.seq for event in reader.read(0, 100_000)] == list(range(1, reader.last() + 1))
+    reader.close()
+    db.execute("pragma max_page_count=100000")
+    await ada.do(c.Rollback("late"))
+    assert (await ended(ada, "r2")).outcome is ev.Outcome.ROLLED_BACK
+
+
+async def test_a_target_whose_watch_breaks_is_watched_again(terminals: Terminals) -> None:
+    def write(site: FakeSite) -> None:
+        make, faults = site.target, [Unreachable("nobody answers"), Unreachable("still nobody"), Refused("not now")]
+
+        def target(token: int) -> object:
+            made = make(token)
+            watch = made.watch
+
+            async def broken() -> AsyncIterator[object]:
+                if faults:
+                    raise faults.pop(0)
+                async for report in watch():
+                    yield report
+
+            made.watch = broken  # type: ignore[method-assign,assignment]
+            return made
+
+        site.target = target  # type: ignore[method-assign,assignment]
+
+    terminals.bridge.write_site = write
+    ada = await terminals.open("ada")
+    await serve(ada)
+    said = [line.text for line in ada.snapshot.log if line.source == "target"]
+    assert said == ["nobody answers"]
+
+
+async def test_what_a_target_reports_is_written_down(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    place = terminals.bridge.place
+    place.push(Scaled("blue", time.time(), 2, 4, "cpu 120 %"))
+    place.push(Noted("the router came back", source="router"))
+    place.push(sample("blue"))
+    place.kill("blue")
+    state = await until(ada, lambda s: ("late", "blue") in s.series and s.endpoints["late"].slots["blue"].ready == 2)
+    assert state.endpoints["late"].scaled["blue"].after == 4
+    assert state.endpoints["late"].url == place.url
+    assert any("the router came back" in line.text for line in state.log)
+
+
+async def test_a_background_load_that_breaks_at_once_is_not_begun_without_end(tmp_path: Path) -> None:
+    from core.errors import Failed
+
+    bridge = Bridge(tmp_path, background=STEADY)
+    bridge.write_site = lambda site: site.faults.update(load=[Failed("locust is not there")] * 100)
+    journal = bridge.journal()
+    async with bridge.engine(journal) as engine:
+        await serve(engine)
+        await engine.do(begin(V2, canary_plan(LONG, (Gate("rps", ">", 0.0),))))
+        await at(engine, "r2", 10)
+        await until(engine, lambda s: any("locust is not there" in line.text for line in s.log))
+        for _ in range(20):
+            await engine.emit(ev.Logged("late", "test", "tick"))
+        assert len(bridge.sites[-1].faults["load"]) == 99
+    journal.close()
+
+
+async def test_background_load_that_an_operator_ended_stays_ended(tmp_path: Path) -> None:
+    bridge = Bridge(tmp_path, background=STEADY)
+    journal = bridge.journal()
+    async with bridge.engine(journal) as engine:
+        await serve(engine)
+        await engine.do(begin(V2, canary_plan(LONG)))
+        await until(engine, lambda s: s.endpoints["late"].load)
+        await engine.do(c.SetLoad("late", stop=True))
+        await until(engine, lambda s: not s.endpoints["late"].load.running)  # type: ignore[union-attr]
+        await at(engine, "r2", 10)
+        await engine.do(c.Next("late"))
+        await at(engine, "r2", 50)
+        assert len(bridge.sites[-1].loads) == 1
+    journal.close()
+
+
+async def test_a_new_release_gets_the_surroundings_that_it_asked_for(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    first = terminals.bridge.sites[-1]
+    await ada.do(begin(V2, all_at_once((), rollout()), options={"settings": "others"}))
+    assert (await ended(ada, "r2")).outcome is ev.Outcome.DONE
+    assert len(terminals.bridge.sites) == 2
+    assert first.closed == 1
