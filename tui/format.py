@@ -54,12 +54,15 @@ def ms(value: float | None) -> str:
 
 
 METRIC_NAMES = {"failed_percent": "errors", "success_percent": "success"}
+AGAINST = {" vs production": ": prod", " vs baseline": ": base"}
 SIGNS = {">=": "≥", "<=": "≤"}
 
 
 def gate_name(gate: Gate) -> str:
     """As the gates pane calls it: `p95 : live`."""
     name = METRIC_NAMES.get(gate.metric, gate.metric.removesuffix("_ms").removesuffix("_percent").replace("_", " "))
+    for long, short in AGAINST.items():
+        name = name.replace(long, short)
     return f"{name} : {gate.against}" if gate.against else name
 
 
@@ -73,6 +76,8 @@ def gate_value(gate: Gate, value: float | None) -> str:
         return percent(value)
     if gate.metric.endswith("_ms"):
         return f"{ms(value)} ms"
+    if gate.metric == "converged":
+        return "yes" if value else "no"
     return f"{value:.3f}" if abs(value) < 10 else whole(value)
 
 
@@ -81,4 +86,7 @@ def gate_limit(gate: Gate) -> str:
     sign = SIGNS.get(gate.op, gate.op)
     if gate.against:
         return f"{sign} {gate.limit:+g} %"
-    return f"{sign} {gate.limit:g}{' %' if gate.metric.endswith('_percent') else ''}"
+    if gate.metric == "converged":
+        return ""
+    unit = " %" if gate.metric.endswith("_percent") else ""
+    return f"{sign} {gate.limit:.3f}".rstrip("0").rstrip(".") + unit

@@ -9,6 +9,7 @@ from core.model import Noted, Reading, Scaled
 from tests.recordings.make import ENDPOINT, KEY, MOMENT
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
+from tests.tui.replay import recorded
 from tui.widgets.gates import Gates, row
 from tui.widgets.load import Load
 from tui.widgets.log import Log
@@ -30,17 +31,22 @@ def test_the_question_is_shown_with_until_when() -> None:
 @pytest.mark.parametrize(
     ("gate", "verdict", "said"),
     [
-        (Gate("failed_percent", "<", 5), (Outcome.PASS, 0.31, ""), "✔ errors        0.3 %    < 5 %"),
-        (Gate("p95_ms", "<", 2000), (Outcome.FAIL, 2311.4, ""), "✖ p95         2311 ms   < 2000"),
-        (Gate("p95_ms", "<", 25, "live"), (Outcome.PASS, -17.2, ""), "✔ p95 : live    -17 %  < +25 %"),
-        (Gate("p99_ms", "<", 9), (Outcome.INCONCLUSIVE, None, "31 of 50 requests"), "? p99           31 rq    of 50"),
-        (Gate("p99_ms", "<", 9), (Outcome.ERROR, None, "can't be measured"), "! p99               –      < 9"),
-        (Gate("macro_f1", ">=", 0.9), (Outcome.PASS, 0.8571, ""), "✔ macro f1      0.857    ≥ 0.9"),
-        (Gate("rps", ">", 100), None, "◦ rps                    > 100"),
+        (Gate("failed_percent", "<", 5), (Outcome.PASS, 0.31, ""), "✔ errors           0.3 %   < 5 %"),
+        (Gate("p95_ms", "<", 2000), (Outcome.FAIL, 2311.4, ""), "✖ p95            2311 ms  < 2000"),
+        (Gate("p95_ms", "<", 25, "live"), (Outcome.PASS, -17.2, ""), "✔ p95 : live       -17 % < +25 %"),
+        (Gate("p99_ms", "<", 9), (Outcome.INCONCLUSIVE, None, "31 of 50 requests"), "? p99              31 rq   of 50"),
+        (Gate("p99_ms", "<", 9), (Outcome.ERROR, None, "can't be measured"), "! p99                  –     < 9"),
+        (
+            Gate("macro_f1 vs production", ">=", 0.8866666),
+            (Outcome.PASS, 0.8571, ""),
+            "✔ macro f1: prod   0.857 ≥ 0.887",
+        ),
+        (Gate("converged", ">=", 1), (Outcome.PASS, 1.0, ""), "✔ converged          yes"),
+        (Gate("rps", ">", 100), None, "◦ rps                      > 100"),
     ],
 )
-def test_a_gate_in_thirty_cells(gate: Gate, verdict: tuple[Outcome, float | None, str] | None, said: str) -> None:
-    assert text(row(gate, Verdict(gate, *verdict) if verdict else None, 30)) == said
+def test_a_gate_in_its_cells(gate: Gate, verdict: tuple[Outcome, float | None, str] | None, said: str) -> None:
+    assert text(row(gate, Verdict(gate, *verdict) if verdict else None, 32)) == said
 
 
 def test_a_dry_run_never_looks_like_a_failure() -> None:
@@ -123,3 +129,52 @@ def test_the_log_of_a_replica_stays_out_of_the_deck_until_it_is_asked_for() -> N
     assert not any("GET /health" in line for line in lines(pane, view, 100, 50))
     pane.source, pane.sources = "blue-2", frozenset({"blue-2"})
     assert [line[-15:] for line in lines(pane, view, 100, 50)] == ["GET /health 200"]
+
+
+def test_a_load_that_is_over_says_what_it_came_to() -> None:
+    over = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "it was stopped"))
+    pane, view = Load(), seen(over, MOMENT + 60)
+    first = lines(pane, view)[0]
+    assert first.startswith("ended 14:02:31   48,350 requests   0.1 % failed")
+    assert pane.name_of(view) == "load · background · ended"
+    assert pane.why(view)[0] == "background load ended: it was stopped"
+    silent = lines(pane, seen(scenes.at_ten(), MOMENT + 60))[0]
+    assert silent == "no sample since 14:02:31"
+
+
+def test_the_gates_fold_into_a_line() -> None:
+    folded = Gates()
+    folded.folded = True
+    (line,) = lines(folded, seen(scenes.at_ten()), 78, 1)
+    assert line.startswith("gates ✔5  ?1 p99")
+    assert line.endswith("0:19 left at 10 %")
+    (line,) = lines(folded, seen([]), 78, 1)
+    assert line == "gates judge a release while its traffic grows"
+
+
+def test_before_there_is_traffic_the_planned_gates_are_shown() -> None:
+    said = lines(Gates(), seen(recorded(MOMENT - 55), MOMENT - 55), 32, 14)
+    assert said[0] == "will hold while traffic grows"
+    assert said[1].startswith("◦ errors")
+
+
+def test_a_stage_that_failed_says_why() -> None:
+    broken = scenes.then(recorded(MOMENT - 55), ev.StepFailed("late-0007", 2, "out of memory"), at=MOMENT - 54)
+    view = seen(broken, MOMENT - 50)
+    pane = Stages()
+    pane.view = view
+    assert lines(pane, view, 32, 14)[2].startswith("✖ train      out of mem")
+    assert pane.why(view) == ["train: out of memory", "train: 11 of 20"]
+    pane.full = True
+    assert any(line.strip() == "out of memory" for line in lines(pane, view, 116, 34))
+
+
+def test_older_lines_of_the_log_come_by_going_up() -> None:
+    pane, view = Log(), seen(scenes.at_ten())
+    newest = lines(pane, view, 100, 5)
+    pane.view = view
+    pane.above = 5
+    assert lines(pane, view, 100, 5) != newest
+    assert pane.note_of(view) == "5 newer"
+    pane.words = "no such word"
+    assert lines(pane, view, 100, 5) == ["no line has 'no such word'; escape shows all"]

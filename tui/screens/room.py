@@ -36,4 +36,4 @@ def _wide(width: int, height: int, stages: int) -> Room:
     scaling = max(6, round(rest * 0.27))
     log = max(5, round(rest * 0.23))
     heights = {"stages": first, "gates": height - first, "traffic": endpoint, "scaling": scaling, "log": log}
-    return Room(False, 34 if width < 150 else 46, {**heights, "load": rest - scaling - log})
+    return Room(False, 36 if width < 150 else 46, {**heights, "load": rest - scaling - log})

@@ -19,7 +19,7 @@ SIGNS = {
     Outcome.ERROR: ("!", "fails", "fails"),
 }
 ENDS = {Ended.DONE: ("✔", "good"), Ended.ROLLED_BACK: ("◀", "back"), Ended.ABORTED: ("✖", "back")}
-VALUE, LIMIT, COLUMN = 8, 9, 40
+VALUE, LIMIT, COLUMN = 7, 8, 44
 
 
 def watched(release: Release) -> StepState | None:
@@ -149,16 +149,17 @@ def _planned(release: Release, width: int) -> list[Line]:
 def _then(release: Release) -> list[Line]:
     if release.state is not State.RUNNING:
         return []
+    if not isinstance(release.current and release.current.step, Hold):
+        return []
     rest = [step.step for step in release.steps[release.index + 1 :]]
     shift = next((step for step in rest if isinstance(step, Shift | Ask | Retire)), None)
     rows: list[Line] = []
     if isinstance(shift, Shift):
         by = "when you say so (n)" if release.step_by_step else "when all hold"
         rows.append((("then ", "dim"), (f"{shift.percent:g} %", "moves"), (f" {by}", "dim")))
-    elif isinstance(release.current and release.current.step, Hold):
+    else:
         rows.append((("then ", "dim"), ("it is released", "text"), (" when all hold", "dim")))
-    failing = "armed " if release.old_version else ""
-    if failing and isinstance(release.current and release.current.step, Hold):
+    if release.old_version is not None:
         rows.append((("armed ", "dim"), ("any gate fails", "text"), (" → ", "dim"), (back_to(release), "strong")))
     return rows
 
