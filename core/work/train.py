@@ -12,7 +12,7 @@ from core.work.figures import short
 from core.work.job import Done, Job, Say, needed
 from core.work.registry import answering, connect
 from core.work.rows import ROWS
-from core.work.search import find, threads
+from core.work.search import find
 
 FOREST: Mapping[str, Any] = {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 3}
 """The baseline: what anybody gets without searching, and small enough to serve."""
@@ -37,7 +37,8 @@ def run(job: Job, say: Say) -> Done:
 def _baseline(job: Job, say: Say, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
     say.progress(0.0, "baseline, a random forest")
     with runs.part("baseline", job, {"algorithm": "RandomForest", **FOREST}) as part:
-        forest = RandomForestClassifier(**FOREST, random_state=job.settings.train.random_state, n_jobs=threads())
+        # In one thread, a second at the most: CPython 3.11 that traces threads (for coverage) hangs after this.
+        forest = RandomForestClassifier(**FOREST, random_state=job.settings.train.random_state, n_jobs=1)
         forest.fit(x, y)
         folder = bundle.write_forest(job.folder / "baseline" / NAME, forest, preprocess.encoder(job.folder))
         uri = part.log_model(folder, preprocess.frames(job.folder)[0])
