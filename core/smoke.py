@@ -71,5 +71,9 @@ async def _check(client: httpx.AsyncClient, row: Any, version: Version, until: f
     said = answer.headers.get("x-model-version")
     if said != version.number:
         return f"version {said} answered instead of {version.number}"
-    predictions = answer.json().get("predictions")
+    try:
+        body = answer.json()
+    except ValueError:
+        return f"no JSON but {answer.text[:200]!r}"
+    predictions = body.get("predictions") if isinstance(body, dict) else None
     return "" if isinstance(predictions, list) and len(predictions) == 1 else "no prediction in the answer"

@@ -23,9 +23,9 @@ def write(snapshot: Snapshot, release: Release, folder: Path, model: Path | None
     """Write it, over what an earlier try left; raises Failed when it can't be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / REPORT).write_text(_json(report_of(snapshot, release)))
-        (folder / METRICS).write_text(_json(metrics_of(release)))
-        (folder / PAGE).write_text(page_of(snapshot, release))
+        _write(folder / REPORT, _json(report_of(snapshot, release)))
+        _write(folder / METRICS, _json(metrics_of(release)))
+        _write(folder / PAGE, page_of(snapshot, release))
         _logs(snapshot, release, folder / "logs", work)
         _load(release, folder / "load")
         if model is not None and model.is_dir():
@@ -128,7 +128,7 @@ def page_of(snapshot: Snapshot, release: Release) -> str:
         lines += [f"Endpoint: {endpoint.url}", ""]
     lines += ["| stage | status | figure | seconds |", "| --- | --- | --- | ---: |"]
     lines += [
-        f"| {title(s.step)} | {s.status.value} | {s.figure or s.why} | {_span(s.started_at, s.ended_at) or ''} |"
+        f"| {title(s.step)} | {s.status.value} | {_cell(s.figure or s.why)} | {_span(s.started_at, s.ended_at) or ''} |"
         for s in release.steps
     ]
     for state in release.steps:
@@ -141,7 +141,7 @@ def page_of(snapshot: Snapshot, release: Release) -> str:
                 "| --- | --- | --- | --- |",
             ]
             for row in map(_verdict, state.verdicts):
-                lines.append(f"| {row['gate']} | {row['limit']} | {row['outcome']} | {row['why']} |")
+                lines.append(f"| {row['gate']} | {row['limit']} | {row['outcome']} | {_cell(row['why'])} |")
     lines += _load_page(release)
     return "\n".join(lines) + "\n"
 
@@ -166,7 +166,7 @@ def _logs(snapshot: Snapshot, release: Release, folder: Path, work: Path) -> Non
         for line in snapshot.log
         if line.endpoint == release.endpoint and line.at >= release.began_at
     ]
-    (folder / "release.log").write_text("\n".join(lines) + "\n")
+    _write(folder / "release.log", "\n".join(lines) + "\n")
     for name in LOGS:
         if (work / name).exists():
             shutil.copyfile(work / name, folder / name)
@@ -179,6 +179,16 @@ def _load(release: Release, folder: Path) -> None:
             if path.exists():
                 folder.mkdir(exist_ok=True)
                 shutil.copyfile(path, folder / path.name)
+
+
+def _write(path: Path, text: str) -> None:
+    # A log may hold bytes that were no text when they were read.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _json(value: object) -> str:
