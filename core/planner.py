@@ -15,6 +15,8 @@ from core.plan import MODEL_WORK, Plan, Rollout, Step, Summarise, Work, all_at_o
 from core.settings import Settings
 
 SKIPS = ("train", "check", "deploy", "load")
+FETCHED_WORK = ("fetch", "data", "evaluate", "gate", "check")
+"""A version that is registered already is judged by this environment's gate like any other."""
 READY_SPARE_S = 10.0
 """What a deployment may take beyond the time that one replica has to become ready."""
 
@@ -65,7 +67,7 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
 
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """The steps, by strategy; a first version has nothing to be compared with, so it takes all traffic at once."""
-    work: tuple[str, ...] = ("fetch", "check") if fetched else MODEL_WORK
+    work: tuple[str, ...] = FETCHED_WORK if fetched else MODEL_WORK
     if wishes.version is not None:
         work = ()
     work = tuple(name for name in work if name not in wishes.skip)
