@@ -99,6 +99,7 @@ def prepare(frame: pd.DataFrame, settings: Settings, say: Tell) -> Dataset:
     if not screened.fields:
         raise BadData(f"no column is left beside {data.target}: {_dropped(screened)}")
     warnings += [*_rare(screened.frame[data.target]), *_twins(screened.frame), *screened.warnings]
+    warnings += [f"{data.target}: shuffled among the rows to train, as asked"] if data.shuffle_labels else []
     train, test = split(screened.frame, data)
     for name, why in screened.dropped.items():
         say(f"{name}: dropped, {why}")
