@@ -98,7 +98,7 @@ async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callab
 
 def _verdict(release: Release, write: Callable[[str], None]) -> int:
     """The last lines of a release, and its exit code."""
-    version = f"{release.version.model} {release.version.label}" if release.version else "no version"
+    version = f"{release.version.model} {release.version.label}" if release.version else "no new version"
     outcome = release.outcome.value if release.outcome else "under way"
     write(f"{outcome}: {version} on {release.endpoint}{': ' + release.why if release.why else ''}")
     if release.folder:

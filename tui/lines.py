@@ -25,13 +25,14 @@ class Lines:
     _moved: float = field(default=0.0)
     _open: tuple[str, ...] = field(default=())
     _samples: int = field(default=0)
+    _reason: str = field(default="")
 
     def say(self, event: ev.Event, snapshot: Snapshot) -> None:
         """One event, if it is about our endpoint and worth a line. `snapshot` is the state after it."""
         body = event.body
         release = snapshot.releases.get(getattr(body, "release", None) or "")
         endpoint = release.endpoint if release else getattr(body, "endpoint", self.endpoint)
-        if endpoint != self.endpoint or self._skips(body):
+        if endpoint != self.endpoint or self._skips(body) or self._repeats(body):
             return
         titles = tuple(title(state.step) for state in release.steps) if release else ()
         match body:
@@ -68,6 +69,17 @@ class Lines:
                 return not self.verbose
             case _:
                 return False
+
+    def _repeats(self, body: ev.Body) -> bool:
+        """Whether a line before said it: one reason ends a step, turns the release back and ends it."""
+        match body:
+            case ev.StepFailed(why=why) | ev.TurnedBack(why=why) | ev.Ended(why=why):
+                again = bool(self._reason) and why.endswith(self._reason)
+                self._reason = why if isinstance(body, ev.StepFailed) else self._reason
+                return again
+            case ev.Judged(verdicts=verdicts):
+                self._reason = "; ".join(v.why for v in verdicts if v.outcome is not Outcome.PASS)
+        return False
 
     def _line(self, at: float, source: str, text: str) -> None:
         self.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {source:<{SOURCE}} {text}")
