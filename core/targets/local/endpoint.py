@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held, State, save
 from core.targets.local.traffic import Traffic
 
+MANNED_S = 3.0
+"""A host that comes back waits so long for replicas before its router takes requests."""
+
 
 class Endpoint:
     """The one place that changes an endpoint's state, so it has more methods than others: six are its verbs."""
@@ -28,6 +32,7 @@ class Endpoint:
         self.board = Board()
         self.pools: dict[Slot, list[Pool]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._turned = asyncio.Event()
         self.traffic = Traffic(
             spec,
             state.port,
@@ -42,8 +47,18 @@ class Endpoint:
         """Come back to what was accepted before."""
         for slot, held in self.state.slots.items():
             self._open(slot, held)
+        # A router without replicas would answer 503 in their name, and a gate would take that for the version's fault.
+        await self._manned()
         await self.traffic.start()
         self._spawn(self._rounds.run())
+
+    async def _manned(self) -> None:
+        """Wait until every slot that gets traffic has a replica, or for a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MANNED_S):
+                while not all(any(pool.ready for pool in self.pools.get(slot, [])) for slot in self.state.weights):
+                    self._turned.clear()
+                    await self._turned.wait()
 
     def note(self, noted: Noted) -> None:
         """Say something to everybody, and keep it in the host's own log."""
@@ -141,6 +156,7 @@ class Endpoint:
 
     def _changed(self, slot: Slot) -> None:
         """A replica changed: tell the router, then everybody."""
+        self._turned.set()
         pools = self.pools.get(slot, [])
         if pools and len(pools[-1].ready) >= pools[-1].wanted:
             for old in [pool for pool in pools[:-1] if pool.wanted]:
