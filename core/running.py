@@ -15,6 +15,7 @@ from core.plan import Load, Smoke, Summarise, Work
 from core.site import Site
 from core.snapshot import Release, Snapshot, State
 from core.targets.protocol import Target
+from core.work.child import ChildDied
 from core.work.job import Done, Line, Progress
 
 REALIAS_S = 60.0
@@ -114,6 +115,14 @@ class Running:
                 raise Failed(f"{type(other).__name__} does not compute")
 
     async def _work(self, release: Release, index: int, name: str) -> tuple[ev.Body, ...]:
+        """A step in the work child; where the system ended that child, once more in another."""
+        try:
+            return await self._once(release, index, name)
+        except ChildDied as died:
+            await self._emit(ev.Logged(release.endpoint, name, f"{died}; once more in another"))
+            return await self._once(release, index, name)
+
+    async def _once(self, release: Release, index: int, name: str) -> tuple[ev.Body, ...]:
         moved_at = 0.0
         async for said in self._site.work(release, name, self._options(release, name)):
             match said:

@@ -41,6 +41,10 @@ QUIET = {
 _End: TypeAlias = None
 
 
+class ChildDied(Failed):
+    """The child was killed from outside in the middle of a step, which may be begun again."""
+
+
 class WorkChild:
     """One child process that runs the steps of a release one after another.
 
@@ -110,7 +114,7 @@ class WorkChild:
             while not ended:
                 said = await _next(heard, until)
                 if said is None:
-                    raise Failed(f"{job.step}: {await self._obituary()}")
+                    raise await self._obituary(job.step)
                 ended = isinstance(said, Done | Broken)
                 if ended:
                     # Before it is said: who has heard the end may ask for the next step at once.
@@ -196,15 +200,16 @@ class WorkChild:
             with contextlib.suppress(OSError), self._log.open("a") as log:  # a full disk ends the step, not its log
                 log.write(text.lstrip("\t") + "\n")
 
-    async def _obituary(self) -> str:
+    async def _obituary(self, step: str) -> Failed:
         """Why the child is gone, with its last line."""
         process = self._process
         if process is None:
-            return "stopped"
+            return Failed(f"{step}: stopped")
         async with asyncio.timeout(KILL_DEADLINE_S):
             code = await process.wait()
         how = "the work process ended " + (f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
-        return f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
+        said = f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
+        return ChildDied(f"{step}: {said}") if code == -signal.SIGKILL else Failed(f"{step}: {said}")
 
 
 async def _next(heard: "asyncio.Queue[Said | _End]", until: float) -> Said | _End:
