@@ -11,7 +11,8 @@ from textual.screen import Screen
 from core import commands
 from core.errors import QuarterdeckError
 from core.link import Link
-from core.snapshot import Snapshot
+from core.plan import title
+from core.snapshot import Release, Snapshot
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME, Action, refused
 from tui.follower import Follower
@@ -121,22 +122,26 @@ class DeckApp(App[None]):
         if command is None:
             return
         if action.forward and release is not None and release.production and refused(action, view) is None:
-            self._confirm(
-                action, command, release.environment, f"{action.foot(view) if action.foot else ''} · {label(release)}"
-            )
+            self._confirm(command, release, (action.foot(view) if action.foot else None) or action.name)
             return
         await self.do(command)
 
-    def _confirm(self, action: Action, command: commands.Command, environment: str, what: str) -> None:
+    def _confirm(self, command: commands.Command, release: Release, word: str) -> None:
         from tui.widgets.confirm import Confirm  # noqa: PLC0415
 
         def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(self.do(command))
-            else:
+            now = self.snapshot.releases.get(release.id)
+            if not yes:
                 self.say("nothing was done")
+            # While somebody types, a hold may end: the yes was for where the release stood then.
+            elif now is None or (now.index, now.state, now.paused) != (release.index, release.state, release.paused):
+                self.say(f"{label(release)} moved on meanwhile; nothing was done, look and press again")
+            else:
+                self.run_worker(self.do(command))
 
-        self.push_screen(Confirm(environment, f"{what}: {action.words}"), answered)
+        step = f" at {title(release.current.step)}" if release.current is not None else ""
+        what = f"{label(release)} moves forward in production{step}: {word}."
+        self.push_screen(Confirm(release.environment, what), answered)
 
     async def do(self, command: commands.Command) -> None:
         """Ask for something; a refusal is a line on the screen."""

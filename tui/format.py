@@ -53,6 +53,11 @@ def ms(value: float | None) -> str:
     return f"{value:.1f}" if value < 9.95 else whole(value)
 
 
+def proved(took_ms: float) -> str:
+    """How long it took to prove something: milliseconds, unless somebody had to come back for it."""
+    return f"{took_ms:.0f} ms" if took_ms < 10_000 else about(took_ms / 1000)
+
+
 METRIC_NAMES = {"failed_percent": "errors", "success_percent": "success"}
 AGAINST = {" vs production": ": prod", " vs baseline": ": base"}
 SIGNS = {">=": "≥", "<=": "≤"}

@@ -178,7 +178,7 @@ def proof(view: View) -> Line:
         ("✔ ", "good"),
         (f"{_spoken(endpoint, verified.weights)} · ", "text"),
         ("verified ", "dim"),
-        (f"{verified.took_ms:.0f} ms", "moves" if verified.since == "key" else "strong"),
+        (as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),
         (f" after {since}, {verified.answers} answers{ago}", "dim"),
     )
 

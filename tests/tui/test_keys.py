@@ -5,7 +5,8 @@ import time
 import pytest
 
 from core import commands as c
-from tests.recordings.make import ENDPOINT, KEY, MOMENT
+from core import events as ev
+from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.conftest import Board, shown, until
 from tests.tui.replay import FakeLink
@@ -123,3 +124,27 @@ async def test_keys_that_come_all_at_once_go_where_a_person_means_them(board: Bo
             app.simulate_key(key)
         await until(pilot, lambda: bool(link.asked))
         assert link.asked == [c.Tail(ENDPOINT, "blue-1")]
+
+
+async def test_the_way_back_works_over_a_sheet(board: Board) -> None:
+    link = FakeLink(scenes.at_ten())
+    async with board(link) as (app, pilot):
+        await pilot.press("question_mark", "R")
+        await until(pilot, lambda: bool(link.asked))
+        assert isinstance(link.asked[0], c.Rollback)
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_yes_that_comes_after_the_release_moved_on_does_nothing(board: Board) -> None:
+    link = FakeLink(scenes.asked())
+    async with board(link) as (app, pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        seq = link.told[-1].seq
+        await link.tell(*scenes.then(link.told, ev.StepDone(RELEASE, scenes.HOLD), ev.StepStarted(RELEASE, 11))[-2:])
+        await until(pilot, lambda: app.snapshot.seq == seq + 2)
+        await pilot.press(*"prod", "enter")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        await shown(app, pilot)
+        assert "moved on meanwhile" in app.deck.query_one(Keys).plain
+    assert link.asked == []

@@ -1,9 +1,11 @@
 """A sheet over the deck: the keys, or why something was decided. Any key takes it away."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -14,6 +16,9 @@ from tui.actions import ACTIONS, GROUPS
 
 class Sheet(ModalScreen[None]):
     """Lines of text with a title."""
+
+    # The way back works from here too: nobody should have to close a page of help first.
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "back", priority=True, show=False)]
 
     def __init__(self, title: str, lines: Sequence[str]) -> None:
         super().__init__()
@@ -26,6 +31,11 @@ class Sheet(ModalScreen[None]):
             sheet.border_title = Content(self.heading)
             sheet.border_subtitle = "any key closes"
             yield Static("\n".join(self.said), markup=False)
+
+    async def action_back(self) -> None:
+        """Close, and roll back."""
+        self.dismiss(None)
+        await self.run_action("app.act('rollback')")
 
     def on_key(self, event: events.Key) -> None:
         """Arrows scroll; any other key closes."""

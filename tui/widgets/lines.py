@@ -65,7 +65,8 @@ def apart(one: Line, two: Line, cells: int) -> Line:
 def wrapped(text: str, cells: int, role: str) -> list[Line]:
     """Text over as many lines as it needs, broken at blanks."""
     rows: list[str] = []
-    for word in text.split():
+    # A figure stays with its unit.
+    for word in " ".join(text.split()).replace(" %", "\N{NO-BREAK SPACE}%").split(" "):
         if rows and cell_len(rows[-1]) + 1 + cell_len(word) <= cells:
             rows[-1] += f" {word}"
         else:

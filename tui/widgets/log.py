@@ -9,6 +9,8 @@ from tui.widgets.pane import Pane
 LEVELS = {"info": "text", "warning": "waits", "error": "fails"}
 SOURCES = {"traffic": "good", "gates": "waits", "asks": "moves", "back": "back"}
 SOURCE = 11
+BEGINS = "begins"
+"""That a stage begins stands in the list of stages; here it would only take room from what was said."""
 
 
 class Log(Pane):
@@ -46,7 +48,7 @@ class Log(Pane):
             line
             for line in view.log
             if line.endpoint in ("", view.name)
-            and (line.source in self.sources if self.source else line.source not in tails)
+            and (line.source in self.sources if self.source else line.source not in tails and line.text != BEGINS)
             and (not needle or needle in f"{line.source} {line.who} {line.text}".lower())
         ]
 
