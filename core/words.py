@@ -85,7 +85,7 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Words | None:  # no
         case ev.Judged(verdicts=verdicts):
             bad = any(v.outcome is Outcome.FAIL and not v.gate.dry_run for v in verdicts)
             return Words("gates", judged(verdicts), "error" if bad else "info")
-        case ev.Routed() | ev.Verified():
+        case ev.Routed() | ev.Verified() | ev.Removed():
             return _of_endpoint(body, who)
         case _:
             return None
