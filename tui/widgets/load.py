@@ -1,11 +1,11 @@
 """Pane 2: the load, in figures and over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.model import Sample
 from core.snapshot import LoadState
 from tui import format as as_text
+from tui.measures import Told, Total, told
 from tui.reading import recent
 from tui.view import View
 from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
@@ -14,23 +14,6 @@ from tui.widgets.pane import Pane
 
 KINDS = ("rps", "latency")
 STALE_S = 5.0
-Percentiles = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is charted of a second."""
-
-    rps: float
-    users: int | None
-    latency: Percentiles | None
-
-
-def told(sample: Sample) -> Told:
-    """A sample as the charts need it."""
-    p50, p95, p99 = (sample.latency.percentile_ms(percent) for percent in (50, 95, 99))
-    latency = (p50, p95, p99) if p50 is not None and p95 is not None and p99 is not None else None
-    return Told(sample.rps, sample.users, latency)
 
 
 class Load(Pane):
@@ -43,8 +26,8 @@ class Load(Pane):
         super().__init__(**rest)
         self.kind = KINDS[0]
         self._charts = {kind: Chart() for kind in KINDS}
-        # A percentile sorts a histogram; each second is read once.
         self._told: dict[float, Told] = {}
+        self._total = Total()
 
     def parts(self, view: View) -> tuple[object, ...]:
         """The load, its samples, and the marks."""
@@ -108,7 +91,7 @@ class Load(Pane):
     def _over(self, view: View, load: LoadState | None) -> Line:
         """What the load came to that sends nothing any more."""
         last = view.series(None).samples[-1]
-        total = recent(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
+        total = self._total.of(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
         if total is None or (load is not None and load.running):
             return ((f"no sample since {as_text.clock(last.at)}", "waits"),)
         spread = total.latency
@@ -164,7 +147,7 @@ class Load(Pane):
         self._told = dict(seen)
         xs = [at for at, _ in seen]
         users = [(at, float(one.users)) for at, one in seen if one.users is not None]
-        timed = [(at, one.latency) for at, one in seen if one.latency is not None]
+        timed = [(at, one.latency) for at, one in seen if one.latency]
         quick = [at for at, _ in timed]
         return {
             "rps": [
@@ -180,7 +163,7 @@ class Load(Pane):
     def _more(self, view: View, load: LoadState | None, width: int) -> list[Line]:
         """What the whole load came to, where there is room."""
         since = load.started_at if load else 0.0
-        total = recent(view.series(None), since)
+        total = self._total.of(view.series(None), since)
         if total is None:
             return []
         spread = total.latency
