@@ -7,8 +7,9 @@ import time
 from collections.abc import Awaitable
 from typing import Protocol
 
-from core import decide as d
+from core import actions as d
 from core import events as ev
+from core.decide import decide
 from core.errors import JournalError, Lost, QuarterdeckError, Refused, Unreachable
 from core.journal import Lease
 from core.loading import Loading
@@ -18,6 +19,7 @@ from core.running import Running, purpose
 from core.site import Site
 from core.snapshot import Endpoint, LoadState, Release, Snapshot, State
 from core.targets.protocol import Target
+from core.ways import proved
 
 CALL_S = 30.0
 """For so long a call to the target may take."""
@@ -177,7 +179,7 @@ class Driver:
             return
         weights, since, what, release = self._pending
         endpoint = self._endpoint
-        if endpoint.weights != weights or not d.proved(endpoint, weights):
+        if endpoint.weights != weights or not proved(endpoint, weights):
             return
         self._pending = None
         answers = sum(seen.proved_by for seen in endpoint.slots.values())
@@ -195,7 +197,7 @@ class Driver:
                 await self._desk.change(IDLE_S)
                 continue
             await self._verify()
-            action = d.decide(release, self._desk.snapshot, time.time())
+            action = decide(release, self._desk.snapshot, time.time())
             if isinstance(action, d.Wait):
                 left = IDLE_S if action.until is None else min(IDLE_S, max(0.01, action.until - time.time()))
                 await self._desk.change(left)

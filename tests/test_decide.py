@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import actions as d
 from core import commands as c
-from core import decide as d
 from core import events as ev
 from core.errors import Refused
 from core.gates import Gate

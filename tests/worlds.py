@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from core import actions as d
 from core import commands as c
-from core import decide as d
 from core import events as ev
+from core.decide import decide
 from core.fold import fold
 from core.model import Observation, Sample, Version
 from core.plan import Work
@@ -71,7 +72,7 @@ class World:
 
     def next(self) -> d.Action:
         """What `decide` says now."""
-        return d.decide(self.release, self.snapshot, self.now)
+        return decide(self.release, self.snapshot, self.now)
 
     def act(self, action: d.Action) -> None:
         """Do an action as a driver does, unless it dies before that, or before it is written down."""
