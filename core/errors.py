@@ -10,6 +10,7 @@ class QuarterdeckError(Exception):
     ├── Refused        the state forbids it now; ask again when it changed (exit code 3)
     │   └── Lost       another terminal drives this endpoint now; stop acting on it
     ├── Failed         it was tried and did not work: a gate, a step, a replica (exit code 1)
+    │   └── Killed     the system ended the process that did it; it may be begun again
     ├── Unreachable    nobody answered; it may still have happened; try again
     └── JournalError   the journal can't be written or read; nothing was changed
     """
@@ -39,6 +40,10 @@ class Lost(Refused):
 
 class Failed(QuarterdeckError):
     """It was tried and did not work."""
+
+
+class Killed(Failed):
+    """The system ended the process that did it."""
 
 
 class Unreachable(QuarterdeckError):

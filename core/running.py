@@ -7,15 +7,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from core import events as ev
-from core.errors import Failed, JournalError, Lost, QuarterdeckError
+from core.errors import Failed, JournalError, Killed, Lost, QuarterdeckError
 from core.gates import Gate, Outcome, Verdict
 from core.loading import Loading
 from core.model import Sample, Version
-from core.plan import Load, Smoke, Summarise, Work
+from core.plan import Load, Smoke, Summarise, Work, title
 from core.site import Site
 from core.snapshot import Release, Snapshot, State
 from core.targets.protocol import Target
-from core.work.child import ChildDied
 from core.work.job import Done, Line, Progress
 
 REALIAS_S = 60.0
@@ -87,7 +86,7 @@ class Running:
 
     async def _run(self, release: str, index: int) -> None:
         try:
-            done = await self._step(self._desk.snapshot.releases[release], index)
+            done = await self._twice(self._desk.snapshot.releases[release], index)
         except (Lost, JournalError):
             raise
         except QuarterdeckError as error:
@@ -98,6 +97,15 @@ class Running:
             await self._emit(ev.StepFailed(release, index, f"{type(error).__name__}: {error}"))
         else:
             await self._emit(*done)
+
+    async def _twice(self, release: Release, index: int) -> tuple[ev.Body, ...]:
+        """A step; where the system killed the child that did it, once more in another."""
+        try:
+            return await self._step(release, index)
+        except Killed as killed:
+            source = title(release.plan.steps[index])
+            await self._emit(ev.Logged(release.endpoint, source, f"{killed}; begun again"))
+            return await self._step(release, index)
 
     async def _step(self, release: Release, index: int) -> tuple[ev.Body, ...]:
         match release.plan.steps[index]:
@@ -115,14 +123,6 @@ class Running:
                 raise Failed(f"{type(other).__name__} does not compute")
 
     async def _work(self, release: Release, index: int, name: str) -> tuple[ev.Body, ...]:
-        """A step in the work child; where the system ended that child, once more in another."""
-        try:
-            return await self._once(release, index, name)
-        except ChildDied as died:
-            await self._emit(ev.Logged(release.endpoint, name, f"{died}; once more in another"))
-            return await self._once(release, index, name)
-
-    async def _once(self, release: Release, index: int, name: str) -> tuple[ev.Body, ...]:
         moved_at = 0.0
         async for said in self._site.work(release, name, self._options(release, name)):
             match said:

@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from core.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
+from core.errors import BadInput, Failed, Killed, QuarterdeckError, Refused, Unreachable
 from core.histogram import Histogram
 from core.load import command
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LoadSettings
@@ -86,7 +86,8 @@ class LoadRun:
             code = await locust.follow(self._take)
             if not self._why and not self._failure:
                 how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
-                self._failure = Failed(f"Locust {how}; its last words: {command.last_line(log)} ({log})")
+                kind = Killed if code == -signal.SIGKILL else Failed
+                self._failure = kind(f"Locust {how}; its last words: {command.last_line(log)} ({log})")
         except ValueError as error:
             self._failure = Failed(f"Locust sent a line that is none of ours: {error} ({log})")
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import core
-from core.errors import Failed
+from core.errors import Failed, Killed
 from core.settings import Settings
 from core.work.job import Broken, Done, Job, Line, Progress, Said, decode
 
@@ -39,10 +39,6 @@ QUIET = {
 """Set for the child where the user has not set them."""
 
 _End: TypeAlias = None
-
-
-class ChildDied(Failed):
-    """The child was killed from outside in the middle of a step, which may be begun again."""
 
 
 class WorkChild:
@@ -209,7 +205,7 @@ class WorkChild:
             code = await process.wait()
         how = "the work process ended " + (f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
         said = f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
-        return ChildDied(f"{step}: {said}") if code == -signal.SIGKILL else Failed(f"{step}: {said}")
+        return Killed(f"{step}: {said}") if code == -signal.SIGKILL else Failed(f"{step}: {said}")
 
 
 async def _next(heard: "asyncio.Queue[Said | _End]", until: float) -> Said | _End:
