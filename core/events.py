@@ -86,11 +86,12 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """A step failed, and why."""
+    """A step failed, and why. `given`: a file, a setting or a flag must change before it is tried again."""
 
     release: str
     index: int
     why: str
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from core import events as ev
-from core.errors import Failed, JournalError, Killed, Lost, QuarterdeckError
+from core.errors import BadInput, Failed, JournalError, Killed, Lost, QuarterdeckError
 from core.gates import Gate, Outcome, Verdict
 from core.loading import Loading
 from core.model import Sample, Version
@@ -90,7 +90,7 @@ class Running:
         except (Lost, JournalError):
             raise
         except QuarterdeckError as error:
-            await self._emit(ev.StepFailed(release, index, str(error)))
+            await self._emit(ev.StepFailed(release, index, str(error), isinstance(error, BadInput)))
         except Exception as error:
             # Whatever it was, the release must learn of it: a step that ends in silence would be waited for.
             log.exception("step %s of %s", index, release)

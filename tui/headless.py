@@ -11,7 +11,7 @@ from core import commands as c
 from core import events as ev
 from core.config import endpoint_name
 from core.engine import Engine
-from core.errors import Failed, QuarterdeckError, Refused
+from core.errors import BadInput, Failed, QuarterdeckError, Refused
 from core.gates import Outcome, judge
 from core.journal import me
 from core.model import LoadProfile, LoadSource, Observation, Sample
@@ -71,12 +71,16 @@ def _at(release: Release) -> str:
 async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
     """Say what happens until the release has ended and its report is written, or could not be."""
     lines = Lines(name, write)
+    given = False
     over = asyncio.Event()
 
     async def follow() -> None:
+        nonlocal given
         async for event in engine.events(after):
             lines.say(event, engine.snapshot)
             body = event.body
+            if isinstance(body, ev.StepFailed) and body.release == id_:
+                given = body.given
             if isinstance(body, ev.Ended) and body.release == id_:
                 over.set()
             no_report = isinstance(body, ev.Logged) and body.source == "summary" and over.is_set()
@@ -93,16 +97,18 @@ async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callab
     finally:
         following.cancel()
         ending.cancel()
-    return _verdict(engine.snapshot.releases[id_], write)
+    return _verdict(engine.snapshot.releases[id_], given, write)
 
 
-def _verdict(release: Release, write: Callable[[str], None]) -> int:
-    """The last lines of a release, and its exit code."""
+def _verdict(release: Release, given: bool, write: Callable[[str], None]) -> int:
+    """The last lines of a release, and its exit code. `given`: it failed at what it was given, not at what it is."""
     version = f"{release.version.model} {release.version.label}" if release.version else "no new version"
     outcome = release.outcome.value if release.outcome else "under way"
     write(f"{outcome}: {version} on {release.endpoint}{': ' + release.why if release.why else ''}")
     if release.folder:
         write(f"report: {release.folder}")
+    if release.outcome is ev.Outcome.FAILED and given:
+        return BadInput.exit_code
     return 0 if release.outcome is ev.Outcome.DONE else 1
 
 
