@@ -49,6 +49,8 @@ def project_of(config: Path | None, env: str | None, sets: list[str] | None, dat
     project = Project(config, env, tuple(sets or ()), data)
     try:
         _ = project.settings
+        if data is not None and not data.is_file():
+            raise BadInput(f"--input-data {data}: no such file")
     except QuarterdeckError as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
