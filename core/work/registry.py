@@ -78,6 +78,10 @@ def connect(settings: Settings) -> Registry:
     """Open the registry, with its tables made where it is a new file. Raises Failed when nobody answers."""
     uri = tracking_uri(settings, ENVIRONMENT)
     shown = without_password(uri)
+    if urlsplit(uri).scheme in {"", "file"}:
+        raise BadInput(
+            f"MLflow no longer keeps models in plain folders such as {shown}: name a server or sqlite:///FILE"
+        )
     if uri.startswith(_SQLITE):
         _create(Path(uri.removeprefix(_SQLITE)))
     elif urlsplit(uri).scheme in {"http", "https"}:

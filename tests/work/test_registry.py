@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.errors import BadInput, Failed
+from core.errors import BadInput, Failed, QuarterdeckError
 from core.work.child import QUIET, Job, WorkChild
 from tests.work.conftest import Project, release, settings, work
 
@@ -84,7 +84,7 @@ async def test_an_mlflow_server_is_as_good_as_a_file(
     ("uri", "says"),
     [
         ("http://127.0.0.1:{port}", r"MLflow at http://127.0.0.1:\d+ does not answer \(Connection refused\): start it"),
-        ("file:{folder}", "MLflow at file:"),
+        ("file:{folder}", "MLflow no longer keeps models in plain folders such as file:"),
     ],
 )
 async def test_a_registry_that_is_not_there_is_one_line_within_seconds(
@@ -92,7 +92,7 @@ async def test_a_registry_that_is_not_there_is_one_line_within_seconds(
 ) -> None:
     elsewhere = settings(tmp_path, registry={"tracking_uri": uri.format(port=free_port(), folder=tmp_path)})
     began = time.monotonic()
-    with pytest.raises(Failed, match=says) as failed:
+    with pytest.raises(QuarterdeckError, match=says) as failed:
         await work(child, Job("fetch", tmp_path / "r", elsewhere, "r", {"uri": "models:/iris@candidate"}))
     assert time.monotonic() - began < 20
     assert "\n" not in str(failed.value)
