@@ -249,6 +249,10 @@ class Snapshot:
     series: Mapping[SeriesKey, Series] = field(default_factory=dict)
     log: tuple[LogLine, ...] = ()
 
+    def endpoint(self, name: str) -> Endpoint:
+        """An endpoint, also one that nothing is known of yet."""
+        return self.endpoints.get(name) or Endpoint(name)
+
     def release_of(self, endpoint: str) -> Release | None:
         """The endpoint's release that is going somewhere or, when none is, the one that ended last."""
         mine = [release for release in self.releases.values() if release.endpoint == endpoint]

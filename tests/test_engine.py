@@ -599,8 +599,7 @@ async def test_an_engine_that_is_closed_during_a_load_test_judges_nothing(bridge
 async def test_a_driver_that_breaks_is_said_to_those_who_follow(bridge: Bridge, engine: Engine) -> None:
     await serve(engine)
     seat = engine._seats["late"]
-    seat.driver._chores = None  # type: ignore[method-assign,assignment]
-    seat.driver._saw = None  # type: ignore[method-assign,assignment]
+    seat.driver._watching._saw = None  # type: ignore[method-assign,assignment]
     events = engine.events(engine.snapshot.seq)
     bridge.place.push(sample("blue"))
     with pytest.raises(Failed, match=r"drive late: .*call again"):
