@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from importlib import import_module
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -69,7 +70,7 @@ class DeckApp(App[None]):
     def on_mount(self) -> None:
         """Begin to follow and to draw."""
         self.run_worker(self.follower.run(), name="follow", exit_on_error=True)
-        self.run_worker(self._load_charts(), name="charts", exit_on_error=True)
+        self.run_worker(self._load_rest(), name="load the rest", exit_on_error=True)
         self.set_interval(1 / FRAMES_A_SECOND, self.frame)
 
     @property
@@ -90,10 +91,12 @@ class DeckApp(App[None]):
             self.deck.look(self.view)
             self.drawn.set()
 
-    async def _load_charts(self) -> None:
-        """Once the first panes are painted, in a thread."""
+    async def _load_rest(self) -> None:
+        """What the first paint does without: charts and sheets, in a thread."""
         await self.drawn.wait()
         await asyncio.to_thread(chart.load)
+        for name in ("tui.screens.sheet", "tui.widgets.confirm"):
+            await asyncio.to_thread(import_module, name)
         for pane in self.deck.query(Pane):
             pane.again()
 
