@@ -32,7 +32,10 @@ MESSAGE_S = 8.0
 
 
 class DeckApp(App[None]):
-    """The deck over a link. `now` is the clock, `lead` a line for whoever is shown around."""
+    """The deck over a link. `now` is the clock, `lead` a line for whoever is shown around.
+
+    Long only because each key that the screen itself answers has a method here, named after its action.
+    """
 
     CSS_PATH = "app.tcss"
     TITLE = "quarterdeck"
@@ -156,8 +159,6 @@ class DeckApp(App[None]):
     def say(self, text: str) -> None:
         """One line in the footer, for a while."""
         self.deck.query_one(Keys).say(text, self.now() + MESSAGE_S)
-
-    # What the keys of the screen do; each is named after its action.
 
     def _logs(self, _: str) -> None:
         pane = self.deck.chosen

@@ -29,7 +29,10 @@ PANES = {"1": "stages", "2": "load", "3": "scaling", "4": "traffic", "5": "gates
 
 
 class DeckScreen(Screen[None]):
-    """The panes and how they share the room. What a key asks of the link is the app's matter."""
+    """The panes and how they share the room. What a key asks of the link is the app's matter.
+
+    Long because Textual wants a method for each event and action that a screen hears.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"app.act('{a.name}')", a.words, show=False) for a in ACTIONS for key in a.keys),
