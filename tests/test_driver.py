@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core import chores
 from core import commands as c
 from core import events as ev
 from core.engine import Engine
@@ -20,10 +21,11 @@ from core.errors import JournalError, Refused, Unreachable
 from core.gates import Gate
 from core.journal import Journal
 from core.model import Level, Noted, Scaled
-from core.plan import all_at_once, blue_green
+from core.plan import Work, all_at_once, blue_green
 from core.snapshot import Status
 from tests.sites import (
     STEADY,
+    V1,
     V2,
     V3,
     Bridge,
@@ -169,9 +171,8 @@ DYING = """
 
 async def test_a_release_whose_driver_was_killed_goes_on_at_the_step_it_was_in(tmp_path: Path) -> None:
     from core.model import Observation
-    from tests.sites import V1
 
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-c", textwrap.dedent(DYING), str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert child.stdout is not None
@@ -358,3 +359,117 @@ async def test_a_new_release_gets_the_surroundings_that_it_asked_for(terminals: 
     assert (await ended(ada, "r2")).outcome is ev.Outcome.DONE
     assert len(terminals.bridge.sites) == 2
     assert first.closed == 1
+
+
+async def test_a_key_in_the_very_moment_of_an_answer_still_brings_traffic_back(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    target = terminals.bridge.sites[-1].targets[-1]
+    route = target.route
+
+    async def and_then_the_key(weights: dict[str, float], mirror: str | None = None) -> None:
+        await route(weights, mirror)
+        if weights == {"green": 10.0, "blue": 90.0}:
+            await ada.do(c.Rollback("late", asked_at=time.time()))
+
+    target.route = and_then_the_key  # type: ignore[method-assign,assignment]
+    await ada.do(begin(V2, canary_plan(LONG)))
+    assert (await ended(ada, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    assert weights(terminals.bridge.place) == {"blue": 100.0, "green": 0.0}
+
+
+async def test_a_rollback_does_not_stand_behind_a_call_that_hangs(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    target = terminals.bridge.sites[-1].targets[-1]
+    hanging = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        hanging.set()
+        await asyncio.Event().wait()
+
+    target.apply = hang  # type: ignore[method-assign,assignment]
+    await ada.do(begin(V2, canary_plan(LONG)))
+    async with asyncio.timeout(5):
+        await hanging.wait()
+    begun = time.monotonic()
+    await ada.do(c.Rollback("late"))
+    assert (await ended(ada, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    assert time.monotonic() - begun < 1
+
+
+async def test_work_that_was_given_up_has_ended_before_aliases_move(terminals: Terminals) -> None:
+    terminals.bridge.write_site = lambda site: site.held.update(promote=asyncio.Event())
+    ada = await terminals.open("ada")
+    await ada.do(begin(V1, all_at_once((), rollout())))
+    await until(ada, lambda s: s.releases["r1"].current and s.releases["r1"].current.step == Work("promote"))
+    site = terminals.bridge.sites[0]
+    await until(ada, lambda _: "promote" in [name for name, _ in site.worked])
+    await ada.do(c.Abort("late"))
+    release = await ended(ada, "r1")
+    assert (release.outcome, release.promoted, site.cancelled) == (ev.Outcome.ABORTED, False, 1)
+    assert [name for name, _ in site.worked][-2:] == ["promote", "restore"]
+
+
+async def test_a_report_that_can_not_be_written_is_a_line_and_no_more(terminals: Terminals) -> None:
+    from core.errors import Failed
+
+    terminals.bridge.write_site = lambda site: site.faults.update(report=[Failed("the folder is gone")])
+    ada = await terminals.open("ada")
+    await ada.do(begin(V1, all_at_once((), rollout())))
+    await until(ada, lambda s: any(line.text == "no report: the folder is gone" for line in s.log))
+    assert ada.snapshot.releases["r1"].outcome is ev.Outcome.DONE
+
+
+async def test_work_that_ends_without_a_result_fails(terminals: Terminals) -> None:
+    def write(site: FakeSite) -> None:
+        async def silent(*_: object) -> AsyncIterator[object]:
+            for _ in ():
+                yield _
+
+        site.work = silent  # type: ignore[method-assign,assignment]
+
+    terminals.bridge.write_site = write
+    ada = await terminals.open("ada")
+    await ada.do(begin(V1, all_at_once(("train",), rollout())))
+    assert (await ended(ada, "r1")).why == "train ended without a result"
+
+
+async def test_a_log_that_breaks_is_a_line_and_one_that_is_open_ends_with_the_engine(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    target = terminals.bridge.sites[-1].targets[-1]
+    logs = target.logs
+
+    async def broken(slot: str, replica: str = "", lines: int = 50) -> AsyncIterator[str]:
+        if slot == "green":
+            raise Refused("green has no log")
+        async for line in logs(slot, replica, lines):
+            yield line
+
+    target.logs = broken  # type: ignore[method-assign]
+    await ada.do(c.Tail("late", "green"))
+    await until(ada, lambda s: any(line.text == "green has no log" for line in s.log))
+    await ada.do(c.Tail("late", "blue"))
+    await until(ada, lambda _: terminals.bridge.place._readers)
+
+
+async def test_the_work_child_is_let_go_a_while_after_a_release(
+    terminals: Terminals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    site = terminals.bridge.sites[-1]
+    assert site.cancelled == 0
+    monkeypatch.setattr(chores, "KEEP_S", 0.0)
+    await ada.emit(ev.Logged("late", "test", "a tick"))
+    await until(ada, lambda _: site.cancelled == 1)
+
+
+async def test_a_slot_that_is_due_waits_while_it_serves(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.emit(ev.RetireDue("late", "blue", 1.0))
+    for _ in range(5):
+        await ada.emit(ev.Logged("late", "test", "a tick"))
+    assert weights(terminals.bridge.place) == {"blue": 100.0}
