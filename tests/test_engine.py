@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from core import commands as c
+from core import engine as module
 from core import events as ev
 from core.engine import Engine
 from core.errors import BadInput, Failed, JournalError, Refused
 from core.gates import Gate
-from core.journal import Journal
+from core.journal import Journal, Lease
 from core.model import Observation
 from core.plan import Ask, Plan, Summarise, Work, all_at_once, blue_green
 from core.snapshot import State, Status
@@ -607,3 +608,88 @@ async def test_a_driver_that_breaks_is_said_to_those_who_follow(bridge: Bridge, 
             await anext(events)
     assert isinstance(engine.broken, Failed)
     assert not isinstance(engine.broken, JournalError)
+
+
+async def test_a_journal_that_can_not_be_read_for_a_moment_is_said_and_read_again(
+    engine: Engine, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ATTEND_S", 0.02)
+    await serve(engine)
+    faults = [JournalError("journal x: disk I/O error; call again")]
+    changed = journal.changed
+
+    def once() -> bool:
+        if faults:
+            raise faults.pop()
+        return changed()
+
+    monkeypatch.setattr(journal, "changed", once)
+    with pytest.raises(JournalError, match="disk I/O error"):
+        async with asyncio.timeout(5):
+            await anext(engine.events(engine.snapshot.seq))
+    async with asyncio.timeout(5):
+        while engine.broken is not None:
+            await engine.change(0.05)
+    assert engine.drives("late")
+
+
+async def test_an_attended_endpoint_whose_wheel_can_not_be_taken_is_tried_again(
+    engine: Engine, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ATTEND_S", 0.02)
+    faults = [JournalError("journal x: database is locked; call again")]
+    take = journal.take
+
+    def once(*args: object, **more: object) -> Lease:
+        if faults:
+            raise faults.pop()
+        return take(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "take", once)
+    engine.attend("late")
+    async with asyncio.timeout(5):
+        while not engine.drives("late"):
+            await engine.change(0.02)
+    assert engine.broken is None
+    assert engine._seats["late"].weak
+
+
+async def test_a_command_is_judged_again_when_others_wrote_in_between(
+    engine: Engine, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.do(begin(V1, canary_plan(), step_by_step=True))
+    append, others = journal.append, [ev.Logged("late", "other", "in between")]
+
+    def with_others(*args: object, **more: object) -> int | None:
+        if others and more.get("after") is not None:
+            append([others.pop()], "bob", time.time())
+        return append(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "append", with_others)
+    await engine.do(c.Pause("late"))
+    assert engine.snapshot.releases["r1"].paused
+    monkeypatch.setattr(journal, "append", lambda *_, **__: None)
+    with pytest.raises(JournalError, match="others write without pause"):
+        await engine.do(c.Pause("late"))
+    monkeypatch.setattr(journal, "append", append)
+
+
+async def test_a_driver_that_was_broken_gives_its_seat_to_the_next(bridge: Bridge, engine: Engine) -> None:
+    await serve(engine)
+    engine._seats["late"].driver._watching._saw = None  # type: ignore[method-assign,assignment]
+    bridge.place.push(sample("blue"))
+    async with asyncio.timeout(5):
+        while engine.drives("late"):
+            await engine.change(0.05)
+    assert bridge.sites[0].closed == 1
+    await engine.do(begin(V2, canary_plan()))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.DONE
+    assert engine.broken is None
+
+
+async def test_an_engine_that_is_opened_and_closed_at_once_leaves_nothing(bridge: Bridge, journal: Journal) -> None:
+    async with bridge.engine(journal) as engine:
+        await engine.do(begin(V1, canary_plan()))
+    assert bridge.sites[0].closed == 1
+    assert bridge.sites[0].targets[0]._closed
+    assert journal.holder("late") is None
