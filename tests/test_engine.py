@@ -405,7 +405,7 @@ async def test_a_question_is_answered_yes_or_no(bridge: Bridge, engine: Engine) 
     plan = Plan("asked", (Ask("go on?"), Summarise()))
     for name, yes, outcome in (("one", True, ev.Outcome.DONE), ("two", False, ev.Outcome.ABORTED)):
         await engine.do(begin(None, plan, release=name))
-        await becomes(engine, lambda s, n=name: s.releases[n].current.question)  # type: ignore[misc,union-attr]
+        await becomes(engine, lambda s, n=name: s.releases[n].current.question)  # type: ignore[misc]
         await engine.do(c.Answer("late", yes))
         assert (await ended(engine, name)).outcome is outcome
 
