@@ -23,6 +23,7 @@ from core.journal import Journal
 from core.model import Level, Noted, Scaled
 from core.plan import Work, all_at_once, blue_green
 from core.snapshot import Status
+from tests.disks import small_disk
 from tests.sites import (
     STEADY,
     V1,
@@ -473,3 +474,44 @@ async def test_a_slot_that_is_due_waits_while_it_serves(terminals: Terminals) ->
     for _ in range(5):
         await ada.emit(ev.Logged("late", "test", "a tick"))
     assert weights(terminals.bridge.place) == {"blue": 100.0}
+
+
+FULL = """
+    import asyncio, sys, time
+    from pathlib import Path
+    from core import commands as c
+    from core import events as ev
+    from tests.sites import Bridge, V2, at, begin, canary_plan, ended, serve, weights
+    async def main(folder):
+        bridge = Bridge(folder)
+        journal = bridge.journal()
+        async with bridge.engine(journal, "ada") as engine:
+            await serve(engine)
+            await engine.do(begin(V2, canary_plan(600.0)))
+            await at(engine, "r2", 10)
+            try:
+                with (folder / "blob").open("wb") as file:
+                    while file.write(b"x" * 4096):
+                        file.flush()
+            except OSError:
+                pass
+            for number in range(100):
+                await engine.emit(ev.Logged("late", "train", "x" * 4000))
+            await engine.do(c.Rollback("late", asked_at=time.time()))
+            print((await ended(engine, "r2")).outcome.value, weights(bridge.place), flush=True)
+        journal.close()
+    asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_a_rollback_on_a_disk_that_is_really_full_brings_traffic_back(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    call = small_disk(disk)
+    if call is None:
+        pytest.skip("this machine lets nobody mount a small disk")
+    ran = subprocess.run(
+        [*call, sys.executable, "-c", textwrap.dedent(FULL), str(disk)],
+        check=False, capture_output=True, text=True, timeout=30, cwd=ROOT,
+    )  # fmt: skip
+    assert ran.stdout == "rolled back {'blue': 100.0, 'green': 0.0}\n", ran.stderr[-500:]

@@ -21,6 +21,7 @@ from core import reserve
 from core.errors import JournalError, Lost, Refused
 from core.journal import Journal
 from core.model import Observation
+from tests.disks import small_disk
 from tests.sites import V1, sample
 
 
@@ -307,17 +308,6 @@ FILLER = """
             break
     print(wrote, journal.last(), said or "all fits")
 """
-
-
-def small_disk(folder: Path) -> list[str] | None:
-    """What runs a command with a disk of 3 MB at a folder, where this machine lets us have one."""
-    script = f'mount -t tmpfs -o size=3m none {folder} && exec "$@"'
-    call = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh"]
-    try:
-        probe = subprocess.run([*call, "true"], check=False, capture_output=True, timeout=10)
-    except OSError:
-        return None
-    return call if probe.returncode == 0 else None
 
 
 def test_on_a_disk_that_is_really_full_decisions_are_still_written(tmp_path: Path) -> None:
