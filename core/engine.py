@@ -118,6 +118,7 @@ class Engine:
         if self.read_only:
             raise Refused("read-only: nothing can be asked from here")
         self._catch_up()
+        self._bury_load(command)
         c.accept(command, self.snapshot, time.time())
         if isinstance(command, c.Begin | c.Rollback | c.Undo | c.Abort) or self._abandoned(command):
             options = command.options if isinstance(command, c.Begin) else {}
@@ -129,6 +130,17 @@ class Engine:
                 return
             self._catch_up()
         raise JournalError(f"journal {self._journal.path}: others write without pause; call again")
+
+    def _bury_load(self, command: c.Command) -> None:
+        """A load by hand whose driver was killed has died with it, and stands in nobody's way."""
+        endpoint = self.snapshot.endpoints.get(command.endpoint)
+        load = endpoint.load if endpoint is not None else None
+        holder = self._journal.holder(command.endpoint)
+        if not isinstance(command, c.StartLoad) or load is None or not load.running or (holder and holder.alive):
+            return
+        gone = ev.LoadEnded(command.endpoint, load.kind, "its driver is gone")
+        self._journal.append((gone,), self.who, time.time(), after=self.snapshot.seq)
+        self._catch_up()
 
     def _abandoned(self, command: c.Command) -> bool:
         """Whether the command can only come true if somebody drives, and nobody does."""

@@ -245,6 +245,9 @@ class Journal:
 
     def beat(self, lease: Lease) -> None:
         """Say that the driver is alive; raises Lost when the lease is another's."""
+        if not self.path.exists():
+            # SQLite would go on writing into a file that nobody can open any more.
+            raise JournalError(f"journal {self.path}: it was removed meanwhile; what was not finished is lost with it")
         query = "update drivers set beat = ? where endpoint = ? and token = ? and held = 1"
         values = (time.time(), lease.endpoint, lease.token)
         if self._write(lambda db: db.execute(query, values).rowcount) == 0:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from core import events as ev
-from core.errors import QuarterdeckError
+from core.errors import QuarterdeckError, Unreachable
 from core.gates import Verdict, judge
 from core.load.load import Load, LoadResult
 from core.model import LoadProfile, LoadSource, Sample, Version
@@ -17,6 +17,8 @@ from core.targets.protocol import Address
 
 Emit = Callable[..., Awaitable[None]]
 CLOSE_S = 20.0
+REACH_S = 10.0
+AGAIN_S = 0.2
 REST_S = 15.0
 """A background load that ended by itself is not begun again for so long."""
 
@@ -77,7 +79,7 @@ class Loading:
         self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None = None
     ) -> LoadResult:
         source = by_hand or LoadSource()
-        load = await self._site.load(profile, kind, await self._address(), version, source)
+        load = await self._reached(profile, kind, version, source)
         self._load, self._applied, self._paused = load, 0, False
         self._asked = (profile.users, profile.spawn_rate)
         try:
@@ -94,6 +96,17 @@ class Loading:
             with contextlib.suppress(QuarterdeckError, TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await asyncio.shield(load.close())
+
+    async def _reached(self, profile: LoadProfile, kind: str, version: Version | None, source: LoadSource) -> Load:
+        """A load that has begun; where nobody answers it is tried again, for a host may be coming back."""
+        until_s = time.monotonic() + REACH_S
+        while True:
+            try:
+                return await self._site.load(profile, kind, await self._address(), version, source)
+            except Unreachable:
+                if source.attach or time.monotonic() >= until_s:
+                    raise
+            await asyncio.sleep(AGAIN_S)
 
     async def test(
         self, step: LoadStep, version: Version | None
