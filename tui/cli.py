@@ -136,9 +136,9 @@ def _moving(make: Callable[[str], c.Command]) -> Callable[..., None]:
     return command
 
 
-def _telling(make: Callable[[str], c.Command], said: str) -> Callable[..., None]:
+def _telling(make: Callable[[str], c.Command]) -> Callable[..., None]:
     def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-        end(headless.run(headless.tell(project_of(config, env, sets), make, out, said), err))
+        end(headless.run(headless.tell(project_of(config, env, sets), make, out), err))
 
     return command
 
@@ -146,8 +146,8 @@ def _telling(make: Callable[[str], c.Command], said: str) -> Callable[..., None]
 app.command("rollback", help="All traffic back to the version before, now.")(_moving(c.Rollback))
 app.command("undo", help="Take the last rollback back, within a minute.")(_moving(c.Undo))
 app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
-app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause, "paused or resumed"))
-app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next, "next"))
+app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause))
+app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next))
 
 
 @app.command()

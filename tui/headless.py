@@ -45,10 +45,25 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
         name = endpoint_name(project.settings)
         after = engine.snapshot.seq
         before = engine.snapshot.live_release(name)
+        if before is not None and before.state is not State.RUNNING:
+            await _finish_way(engine, name, before, write)
+            before, after = None, engine.snapshot.seq
         id_ = await begun(engine, project, wishes)
         if before is not None:
             write(f"resuming {before.id} at {_at(before)}: its driver is gone")
         return await _interruptible(_follow(engine, name, id_, after, write), engine, name, write)
+
+
+async def _finish_way(engine: Engine, name: str, before: Release, write: Callable[[str], None]) -> None:
+    """A release that was left on its way back is seen home first; it is not what was asked for now."""
+    write(f"{before.id} was left on its way {before.state.value}: finishing that first")
+    engine.drive(name)
+    try:
+        async with asyncio.timeout(BACK_S):
+            while engine.snapshot.releases[before.id].live:
+                await engine.change(1.0)
+    except TimeoutError:
+        raise Failed(f"{name}: {before.id} did not come home within {BACK_S:g} s; see 'quarterdeck status'") from None
 
 
 async def begun(engine: Engine, project: Project, wishes: Wishes) -> str:
@@ -161,12 +176,16 @@ async def move(project: Project, make: Callable[[str], c.Command], write: Callab
         return 1 if done.outcome is ev.Outcome.STUCK else 0
 
 
-async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None], said: str) -> int:
-    """A command that somebody else's driver carries out."""
+async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
+    """A command that somebody else's driver carries out; said is what came of it."""
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         await engine.do(make(name))
-        write(f"{name}: {said}")
+        live = engine.snapshot.live_release(name)
+        if live is not None and live.paused:
+            write(f"{name}: {live.id} stays at {_at(live)}; go on with 'quarterdeck pause' or 'quarterdeck next'")
+        elif live is not None:
+            write(f"{name}: {live.id} goes on at {_at(live)}")
     return 0
 
 
