@@ -40,6 +40,7 @@ class Driver:
         self._running = Running(desk, site, self._emit, self._target, self._loading)
         self._reporting: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._began_at = time.time()
 
     async def run(self) -> None:
         """Everything at once, until cancelled; raises Lost or JournalError alone."""
@@ -214,8 +215,10 @@ class Driver:
     async def _route(self, release: Release, action: d.Route) -> None:
         weights = dict(action.weights)
         way = release.way if action.index is None else None
-        since = time.time() if way is None else way.asked_at or way.began_at
-        what = "route" if way is None or way.asked_at is None else "key"
+        # A way that another driver began is timed from here: the time that nobody drove says nothing of the route.
+        mine = way is not None and way.began_at >= self._began_at
+        since = (way.asked_at or way.began_at) if way is not None and mine else time.time()
+        what = "key" if way is not None and mine and way.asked_at is not None else "route"
         self._watching.expect(weights, since, what, release.id)
         routed: list[ev.Body] = [ev.Routed(self.site.endpoint, weights, release.id)]
         if action.index is not None:

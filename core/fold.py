@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from core import events as ev
-from core.gates import Outcome
+from core.gates import Outcome, Verdict
 from core.model import Level, Series, Slot
 from core.plan import Deploy, Work, title
 from core.snapshot import (
@@ -312,4 +312,10 @@ def _same_verdicts(snapshot: Snapshot, body: ev.Judged) -> bool:
     release = snapshot.releases.get(body.release)
     known = release is not None and 0 <= body.index < len(release.steps)
     before = release.steps[body.index].verdicts if release is not None and known else ()
-    return [v.outcome for v in before] == [v.outcome for v in body.verdicts]
+    return bool(before) and _gist(before) == _gist(body.verdicts)
+
+
+def _gist(verdicts: Iterable[Verdict]) -> tuple[frozenset[str], bool]:
+    """What fails, and whether anything is still open."""
+    failing = frozenset(v.gate.name for v in verdicts if v.outcome in (Outcome.FAIL, Outcome.ERROR))
+    return failing, any(v.outcome is Outcome.INCONCLUSIVE and not v.gate.dry_run for v in verdicts)

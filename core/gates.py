@@ -16,6 +16,9 @@ class Outcome(StrEnum):
     ERROR = "ERROR"
 
 
+NAMES: Mapping[str, str] = {"failed_percent": "errors", "success_percent": "success"}
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A limit on a metric of the new slot.
@@ -36,8 +39,9 @@ class Gate:
 
     @property
     def name(self) -> str:
-        """As the gates pane calls it: `p95_ms : live`."""
-        return f"{self.metric} : {self.against}" if self.against else self.metric
+        """As people call it: `errors`, `p95 : live`."""
+        name = NAMES.get(self.metric, self.metric.removesuffix("_ms").replace("_", " "))
+        return f"{name} : {self.against}" if self.against else name
 
 
 @dataclass(frozen=True, slots=True)

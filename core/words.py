@@ -1,5 +1,6 @@
 """Events in words, for the log pane and for plain lines. One wording for every face."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -79,7 +80,8 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Words | None:  # no
             return Words("registry", "aliases restored" if back else "aliases moved")
         case ev.Ended(outcome=outcome, why=why):
             level = "info" if outcome is ev.Outcome.DONE else "warning"
-            return Words("release", f"{outcome.value}{': ' + why if why else ''}", level)
+            more = f": {why}" if why and why != outcome.value else ""
+            return Words("release", f"{outcome.value}{more}", level)
         case ev.Reported(folder=folder):
             return Words("summary", f"report in {folder}")
         case ev.Judged(verdicts=verdicts):
@@ -96,8 +98,8 @@ def _of_endpoint(body: ev.Body, who: str) -> Words | None:
         case ev.Verified(weights=weights, took_ms=took, answers=answers, since=since):
             text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
             return Words("traffic", text)
-        case ev.RetireDue(slot=slot):
-            return Words("retire", f"{slot} is due")
+        case ev.RetireDue(slot=slot, at=due):
+            return Words("retire", f"{slot} goes at {time.strftime('%H:%M:%S', time.localtime(due))}")
         case ev.Removed(slot=slot):
             return Words("retire", f"{slot} drains and goes")
         case ev.Opened(url=url):

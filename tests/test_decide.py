@@ -126,7 +126,7 @@ def test_a_gate_that_fails_more_often_than_it_may_goes_back(failures: int) -> No
         world.measure("blue")
     release = world.run()
     assert (release.outcome, world.weights) == (ev.Outcome.FAILED, {"blue": 100.0})
-    assert release.why.startswith("hold: failed_percent")
+    assert release.why.startswith("hold: errors")
     assert "green" not in world.place
 
 
@@ -190,7 +190,7 @@ def test_no_data_waits_its_patience_and_then_asks() -> None:
     assert isinstance(world.next(), d.Wait)
     asked = world.release.steps[2].question
     assert asked is not None
-    assert asked.question == "too little data for failed_percent (0 of 20 requests): go on?"
+    assert asked.question == "too little data for errors (0 of 20 requests): go on?"
     assert asked.until == world.now + 600
 
 

@@ -378,7 +378,7 @@ async def test_gates_that_fail_take_traffic_back(bridge: Bridge, engine: Engine)
     bridge.place.push(sample("green", 50, 50, at=time.time() + 1))
     release = await ended(engine, "r2")
     assert release.outcome is ev.Outcome.FAILED
-    assert "failed_percent" in release.why
+    assert "errors" in release.why
     assert weights(bridge.place) == {"blue": 100.0}
 
 
@@ -490,7 +490,7 @@ async def test_a_load_test_over_its_limits_fails_the_release(bridge: Bridge, eng
     load.end()
     release = await ended(engine, "r2")
     assert release.outcome is ev.Outcome.FAILED
-    assert "load test: failed_percent" in release.why
+    assert "load test: errors" in release.why
     assert weights(bridge.place) == {"blue": 100.0}
 
 

@@ -1,5 +1,7 @@
 """Events in words: one line each, for every face."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 
@@ -45,10 +47,10 @@ def verdict(outcome: Outcome, dry_run: bool = False) -> Verdict:
         (ev.Ended("r", ev.Outcome.DONE), "release", "done", "info"),
         (ev.Ended("r", ev.Outcome.STUCK, "call a person"), "release", "stuck: call a person", "warning"),
         (ev.Reported("r", "/runs/r"), "summary", "report in /runs/r", "info"),
-        (ev.Judged("r", 0, (verdict(Outcome.FAIL),)), "gates", "fails: p95_ms why", "error"),
+        (ev.Judged("r", 0, (verdict(Outcome.FAIL),)), "gates", "fails: p95 why", "error"),
         (ev.Verified("late", {"blue": 90, "green": 10}, 41.6, 20, "key", "r"), "traffic",
          "blue 90 %, green 10 %, verified 42 ms after the key by 20 answers", "info"),
-        (ev.RetireDue("late", "blue", 1.0), "retire", "blue is due", "info"),
+        (ev.RetireDue("late", "blue", 1.0), "retire", "blue goes at " + time.strftime("%H:%M:%S", time.localtime(1.0)), "info"),
         (ev.Removed("late", "blue"), "retire", "blue drains and goes", "info"),
         (ev.Opened("late", "http://x"), "endpoint", "answers at http://x", "info"),
         (ev.Looked("late", Scaled("blue", 1.0, 2, 4, "cpu")), "scaling", "blue 2 → 4: cpu", "warning"),
@@ -91,8 +93,8 @@ def test_any_fact_can_be_put_into_words(body: ev.Body) -> None:
 
 def test_the_verdicts_that_matter_most_are_named() -> None:
     passed, waits = verdict(Outcome.PASS), verdict(Outcome.INCONCLUSIVE)
-    assert judged((passed, waits)) == "waits: p95_ms why"
-    assert judged((waits, verdict(Outcome.ERROR))) == "error: p95_ms why"
+    assert judged((passed, waits)) == "waits: p95 why"
+    assert judged((waits, verdict(Outcome.ERROR))) == "error: p95 why"
     assert judged((passed, verdict(Outcome.FAIL, dry_run=True))) == "1 gates hold"
 
 

@@ -19,7 +19,7 @@ from tui.actions import ACTIONS, BY_NAME, Action, refused
 from tui.follower import Follower
 from tui.reading import label
 from tui.screens.deck import DeckScreen
-from tui.staging import sources
+from tui.staging import moves_traffic, sources
 from tui.view import View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
@@ -127,7 +127,8 @@ class DeckApp(App[None]):
         command = action.asks(view, at) if action.asks else None
         if command is None:
             return
-        if action.forward and release is not None and release.production and refused(action, view) is None:
+        risky = action.forward and release is not None and release.production and moves_traffic(release)
+        if risky and release is not None and refused(action, view) is None:
             self._confirm(command, release, (action.foot(view) if action.foot else None) or action.name)
             return
         await self.do(command)

@@ -58,17 +58,16 @@ def proved(took_ms: float) -> str:
     return f"{took_ms:.0f} ms" if took_ms < 10_000 else about(took_ms / 1000)
 
 
-METRIC_NAMES = {"failed_percent": "errors", "success_percent": "success"}
 AGAINST = {" vs production": ": prod", " vs baseline": ": base"}
 SIGNS = {">=": "≥", "<=": "≤"}
 
 
 def gate_name(gate: Gate) -> str:
     """As the gates pane calls it: `p95 : live`."""
-    name = METRIC_NAMES.get(gate.metric, gate.metric.removesuffix("_ms").removesuffix("_percent").replace("_", " "))
+    name = gate.name
     for long, short in AGAINST.items():
         name = name.replace(long, short)
-    return f"{name} : {gate.against}" if gate.against else name
+    return name
 
 
 def gate_value(gate: Gate, value: float | None) -> str:
