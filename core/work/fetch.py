@@ -1,12 +1,14 @@
 """A version that is registered already, as a folder that can be served."""
 
 import shutil
+from pathlib import Path
 
 from core.errors import Failed
 from core.work import bundle, flavour
 from core.work.job import Done, Job, Say, one_line
 from core.work.promote import wanted
 from core.work.registry import answering, connect, fetch, local_folder, noun, resolve
+from scoring import model as scoring
 
 
 def run(job: Job, say: Say) -> Done:
@@ -18,11 +20,13 @@ def run(job: Job, say: Say) -> Done:
     version = noun(found)
     scratch = job.folder / "fetched"
     source = fetch(found, registry, scratch)
-    try:
-        flavour.Folder(source)
-    except Exception as error:
-        raise Failed(f"{version['uri']}: will not load: {one_line(error)}") from error
-    folder = bundle.copy(source, local_folder(job.settings, version), version)
+    if broken := _broken(source):
+        raise Failed(f"{version['uri']}: will not load: {broken}")
+    folder = local_folder(job.settings, version)
+    if folder.exists() and (broken := _broken(folder)):
+        say(f"{folder}: will not load ({broken}); taken from the registry anew")
+        shutil.rmtree(folder)
+    bundle.copy(source, folder, version)
     shutil.rmtree(scratch, ignore_errors=True)
     say(f"{uri} is {version['uri']}, run {version['run_id'] or 'unknown'}")
     why = found.tags.get("converged", "yes")
@@ -35,3 +39,13 @@ def run(job: Job, say: Say) -> Done:
         "why": why,
     }
     return Done(result, f"v{version['number']}")
+
+
+def _broken(folder: Path) -> str:
+    """Why neither an endpoint nor MLflow could use a model folder; empty where both can."""
+    try:
+        scoring.load(folder)
+        flavour.Folder(folder)
+    except Exception as error:
+        return one_line(error)
+    return ""

@@ -227,6 +227,18 @@ async def test_a_registered_version_is_fetched_judged_and_checked(child: WorkChi
 
 
 @in_one_loop
+async def test_a_damaged_folder_is_taken_from_the_registry_anew(
+    child: WorkChild, iris: Project, tmp_path: Path
+) -> None:
+    folder = Path((await work(child, iris.job("fetch", tmp_path, uri="models:/iris/1"))).result["folder"])
+    whole = (folder / "model.ubj").read_bytes()
+    (folder / "model.ubj").write_bytes(b"half of it")
+    fetched = await work(child, iris.job("fetch", tmp_path, uri="models:/iris/1"))
+    assert any("will not load" in line and "from the registry anew" in line for line in fetched.lines)
+    assert (folder / "model.ubj").read_bytes() == whole
+
+
+@in_one_loop
 async def test_a_version_can_be_checked_without_data(child: WorkChild, iris: Project, tmp_path: Path) -> None:
     await work(child, iris.job("fetch", tmp_path, uri="models:/iris/1"))
     checked = await work(child, iris.job("check", tmp_path))
