@@ -20,7 +20,7 @@ from core.site import Aliases
 from core.smoke import rows_of, smoke
 from core.snapshot import Release, Snapshot
 from core.targets.local.client import LocalTarget
-from core.targets.local.spec import Autoscaling, EndpointSpec
+from core.targets.local.spec import Autoscaling, EndpointSpec, read_key
 from core.targets.protocol import Address, Target
 from core.work.child import WorkChild
 from core.work.job import Done, Job, Line, Progress
@@ -32,13 +32,15 @@ FETCH_S = 120.0
 def spec_of(settings: Settings) -> EndpointSpec:
     """The endpoint on this machine that the settings describe."""
     endpoint, scaling = settings.endpoint, settings.endpoint.autoscaling
-    key = os.environ.get(endpoint.key_env, "") if endpoint.key_env else ""
+    folder = state_folder(settings) / "endpoints" / endpoint_name(settings)
+    # Whoever takes a release back at night may not have the variable; the endpoint has its key.
+    key = os.environ.get(endpoint.key_env) or read_key(folder) if endpoint.key_env else ""
     if endpoint.key_env and not key:
         raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} is not set; set it to the endpoint's key")
     memory = endpoint.memory_bytes
     return EndpointSpec(
         endpoint=endpoint_name(settings),
-        folder=state_folder(settings) / "endpoints" / endpoint_name(settings),
+        folder=folder,
         host=endpoint.host,
         port=endpoint.port,
         cpu_m=endpoint.cpu_m,
