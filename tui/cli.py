@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
 
+import psutil
 import typer
 
 from core import commands as c
@@ -37,6 +38,11 @@ def out(line: str) -> None:
 def err(line: str) -> None:
     """One line about what went wrong."""
     typer.echo(line, err=True)
+
+
+def called() -> float:
+    """When this command was typed: what is timed from the key counts the interpreter's start too."""
+    return psutil.Process().create_time()
 
 
 def end(code: int) -> None:
@@ -143,9 +149,9 @@ def _telling(make: Callable[[str], c.Command]) -> Callable[..., None]:
     return command
 
 
-app.command("rollback", help="All traffic back to the version before, now.")(_moving(c.Rollback))
-app.command("undo", help="Take the last rollback back, within a minute.")(_moving(c.Undo))
-app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
+app.command("rollback", help="All traffic back to the version before, now.")(_moving(lambda n: c.Rollback(n, called())))
+app.command("undo", help="Take the last rollback back, within a minute.")(_moving(lambda n: c.Undo(n, called())))
+app.command("abort", help="Give the release up; traffic returns.")(_moving(lambda n: c.Abort(n, called())))
 app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause))
 app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next))
 
