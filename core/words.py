@@ -99,7 +99,7 @@ def _of_endpoint(body: ev.Body, who: str) -> Words | None:
             text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
             return Words("traffic", text)
         case ev.RetireDue(slot=slot, at=due):
-            return Words("retire", f"{slot} goes at {time.strftime('%H:%M:%S', time.localtime(due))}")
+            return Words("retire", f"{slot} goes on {time.strftime('%d %b %H:%M:%S', time.localtime(due))}")
         case ev.Removed(slot=slot):
             return Words("retire", f"{slot} drains and goes")
         case ev.Opened(url=url):

@@ -14,7 +14,7 @@ from tests.nouns import BODIES
 from tests.sites import V1, rollout
 
 GATE = Gate("p95_ms", "<", 100.0)
-CLOCK = time.strftime("%H:%M:%S", time.localtime(1.0))
+CLOCK = time.strftime("%d %b %H:%M:%S", time.localtime(1.0))
 PROFILE = LoadProfile("steady", 50, 5.0, 60.0)
 
 
@@ -51,7 +51,7 @@ def verdict(outcome: Outcome, dry_run: bool = False) -> Verdict:
         (ev.Judged("r", 0, (verdict(Outcome.FAIL),)), "gates", "fails: p95 why", "error"),
         (ev.Verified("late", {"blue": 90, "green": 10}, 41.6, 20, "key", "r"), "traffic",
          "blue 90 %, green 10 %, verified 42 ms after the key by 20 answers", "info"),
-        (ev.RetireDue("late", "blue", 1.0), "retire", f"blue goes at {CLOCK}", "info"),
+        (ev.RetireDue("late", "blue", 1.0), "retire", f"blue goes on {CLOCK}", "info"),
         (ev.Removed("late", "blue"), "retire", "blue drains and goes", "info"),
         (ev.Opened("late", "http://x"), "endpoint", "answers at http://x", "info"),
         (ev.Looked("late", Scaled("blue", 1.0, 2, 4, "cpu")), "scaling", "blue 2 → 4: cpu", "warning"),
