@@ -248,13 +248,16 @@ async def load(project: Project, profile: LoadProfile, source: LoadSource, write
         stop = c.SetLoad(name, stop=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: asyncio.ensure_future(engine.do(stop)))
-        lines, total = Lines(name, write), Sample(None, 0.0, seconds=0.0)
+        lines, total, begun = Lines(name, write), Sample(None, 0.0, seconds=0.0), False
         async for event in engine.events(after):
             lines.say(event, engine.snapshot)
             match event.body:
                 case ev.Sampled(sample=sample) if sample.slot is None:
                     total = total + sample
-                case ev.LoadEnded(kind="manual", artifacts=artifacts):
+                case ev.LoadStarted(kind="manual"):
+                    begun = True
+                # The end of an earlier one, whose driver was killed, may be said first.
+                case ev.LoadEnded(kind="manual", artifacts=artifacts) if begun:
                     break
                 case _:
                     pass
