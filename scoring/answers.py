@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import orjson
 
+from scoring.log import refusals
 from scoring.model import Batch, Model, label_text
 
 Headers: TypeAlias = list[tuple[str, str]]
@@ -22,7 +23,8 @@ def json(status: int, document: Mapping[str, Any], *more: tuple[str, str]) -> An
 
 
 def error(status: int, text: str, *more: tuple[str, str]) -> Answer:
-    """An error in one line."""
+    """An error in one line; the log hears of its status alone."""
+    refusals.count(status)
     return json(status, {"error": text}, *more)
 
 

@@ -7,7 +7,6 @@ import asyncio
 import gc
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from errno import EADDRINUSE
@@ -17,6 +16,7 @@ from granian.server.embed import Server
 
 from scoring import lane
 from scoring.app import App
+from scoring.log import note, refusals, say
 from scoring.model import Model
 from scoring.settings import Identity, Settings
 
@@ -68,10 +68,14 @@ async def _serve(model: Model, identity: Identity, settings: Settings, ready: Ca
         await _either(app.listening, running, START_S)
         model.warm_up()
         app.open()
+        note(f"ready: {identity.model} v{identity.version} on {settings.host}:{settings.port}")
         if ready is not None:
             ready()
         await _either(stopping, running)
+        note("draining: no new predictions")
         await _drain(app, settings.drain_s)
+        refusals.tell()
+        note("stopped")
     finally:
         app.drain()
         await _stop(server, running)
@@ -97,7 +101,7 @@ async def _drain(app: App, drain_s: float) -> None:
             await asyncio.sleep(min(QUIET_S, drain_s))
             await app.idle.wait()
     except TimeoutError:
-        sys.stderr.write(f"drain: {app.in_flight} requests had no answer after {drain_s:g} s\n")
+        say(f"drain: {app.in_flight} requests had no answer after {drain_s:g} s")
 
 
 async def _stop(server: Server, running: "asyncio.Task[None]") -> None:

@@ -5,13 +5,13 @@ a request goes alone, at high load batches form by themselves.
 """
 
 import os
-import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from time import perf_counter
 from typing import Protocol
 
 from scoring.answers import Answer, Headers, Writer, error
+from scoring.log import say
 from scoring.metrics import Metrics
 from scoring.model import Model
 
@@ -89,5 +89,5 @@ class Together:
 
 def broken(failure: BaseException) -> Answer:
     """The sender learns that it failed, the log why; never what was sent."""
-    sys.stderr.write(f"a request failed: {type(failure).__name__}: {' '.join(str(failure).split())}\n")
+    say(f"a request failed: {type(failure).__name__}: {' '.join(str(failure).split())}")
     return error(500, "the service failed on this request: its log says why")

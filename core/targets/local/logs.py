@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 KEEP_BYTES = 1 << 20
 TAIL_BYTES = 64 << 10
 POLL_S = 0.2
+NOTE = re.compile(r"\d\d:\d\d:\d\d · ")
+"""How the service marks a line about something in good order."""
 
 
 def last_line(path: Path) -> str:
-    """The last line that says something, shortened; empty where there is none."""
-    lines = [line for line in tail(path, 5) if line.strip()]
-    return lines[-1].strip()[:300] if lines else ""
+    """The last line that says what is wrong, shortened; empty where what came last was in good order."""
+    lines = [line.strip() for line in tail(path, 5) if line.strip()]
+    return "" if not lines or NOTE.match(lines[-1]) else lines[-1][:300]
 
 
 def tail(path: Path, lines: int) -> list[str]:
