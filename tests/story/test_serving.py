@@ -1,0 +1,110 @@
+"""What an endpoint answers is what the model in the registry says, in every form that people send, row for row."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.story.shop import FORMS, Shop, in_form, own_answers
+
+ROWS = 200
+ENVIRONMENT = {"iris": "prod", "own": "dev"}
+ALIAS = {"iris": "models:/iris@production", "own": "models:/grades@dev"}
+
+
+@pytest.fixture(scope="module", params=["iris", "own"])
+def served(request: pytest.FixtureRequest, shops: dict[str, Shop]) -> tuple[Shop, str, dict[str, Any]]:
+    """A project, its environment, and what its model says by itself of 200 held-out rows."""
+    name = request.param
+    shop = shops[name]
+    table = next((shop.folder / ".quarterdeck" / "work").glob("*/test.parquet"))
+    return shop, ENVIRONMENT[name], own_answers(shop, ALIAS[name], table, ROWS)
+
+
+def test_mlflow_and_xgboost_say_the_same(served: tuple[Shop, str, dict[str, Any]]) -> None:
+    _, _, own = served
+    assert len(own["mlflow"]) == ROWS
+    assert own["mlflow"] == own["xgboost"]
+    assert len(set(own["mlflow"])) >= 3
+
+
+def test_every_form_gets_the_models_own_answer_for_every_row(served: tuple[Shop, str, dict[str, Any]]) -> None:
+    shop, env, own = served
+    with shop.client(env) as client:
+        for form in FORMS:
+            for path in ("/predict", "/score"):
+                answer = client.post(path, json=in_form(form, own["rows"], own["names"]))
+                assert answer.status_code == 200, answer.text
+                said = answer.json()
+                assert (form, said["predictions"]) == (form, own["mlflow"])
+                assert (said["model"], said["version"], said["num_samples"]) == ("XGBoost", "1", ROWS)
+                assert answer.headers["x-model-version"] == "1"
+
+
+def test_rows_one_by_one_and_their_probabilities(served: tuple[Shop, str, dict[str, Any]]) -> None:
+    shop, env, own = served
+    with shop.client(env) as client:
+        answers = [client.post("/predict?probabilities=1", json=row).json() for row in own["rows"]]
+    assert [answer["predictions"][0] for answer in answers] == own["mlflow"]
+    for answer, expected in zip(answers, own["probabilities"], strict=True):
+        assert list(answer["probabilities"][0].values()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_curl_needs_nothing_but_the_row(iris: Shop) -> None:
+    with iris.client() as client:
+        url = str(client.base_url)
+    row = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+    sent = subprocess.run(
+        ["curl", "-sS", "--noproxy", "*", "-d", json.dumps(row), f"{url}/predict"],
+        check=True,
+        capture_output=True,
+        timeout=20,
+    )
+    assert json.loads(sent.stdout)["predictions"] == ["setosa"]
+
+
+def test_labels_keep_their_type_and_gaps_are_answered(own: Shop, iris: Shop) -> None:
+    with own.client("dev") as client:
+        said = client.post("/predict", json={"data": [[None, None, None], [14.0, 13.1, "never seen"]]}).json()
+        assert {type(label) for label in said["predictions"]} == {int}
+        fields = {field["name"]: field for field in client.get("/metadata").json()["fields"]}
+        assert fields["colour"]["categories"] == ["red", "rosé", "white"]
+
+
+def test_the_service_says_what_it_is(iris: Shop) -> None:
+    with iris.client() as client:
+        assert client.get("/").json()["model"] == "iris"
+        health = client.get("/health").json()
+        assert health["status"] == "healthy"
+        assert health["model"]["version"] == "1"
+        about = client.get("/metadata").json()
+        assert (about["model_name"], about["model_version"], about["model_loaded"]) == ("iris", "1", True)
+        assert about["run_id"] == health["model"]["run_id"]
+        assert 'scoring_requests_total{status="200"}' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b'{"data": [[1,2,3,4}', 400, "not JSON"),
+        (b"", 400, "the body is empty"),
+        (b'{"data": [[NaN,3,1,0.2]]}', 400, "NaN is not JSON: send null for a missing value"),
+        (
+            b'{"data": [[5.1,3.5,1.4]]}',
+            422,
+            "row 0 has 3 values, the model has 4 fields: the first one missing is petal_w",
+        ),
+        (b'{"sepal_lenght": 5.1}', 400, "sepal_lenght is near sepal_length"),
+        (b'{"sepal_length": 5.1}', 422, "the field sepal_width is missing"),
+        (b'{"data": [["tall",3,1,0.2]]}', 422, "sepal_length must be a number"),
+        (b'{"data": [' + b",".join([b"[5.1,3.5,1.4,0.2]"] * 560_000) + b"]}", 413, "the body is larger than"),
+    ],
+    ids=["malformed", "empty", "NaN", "short", "misspelt", "missing", "text", "10 MB"],
+)
+def test_a_bad_request_is_one_line_and_the_next_is_answered(iris: Shop, body: bytes, status: int, says: str) -> None:
+    with iris.client() as client:
+        answer = client.post("/predict", content=body)
+        assert answer.status_code == status
+        assert says in answer.json()["error"]
+        assert client.post("/predict", json={"data": [[5.1, 3.5, 1.4, 0.2]]}).json()["predictions"] == ["setosa"]
