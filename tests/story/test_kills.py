@@ -1,0 +1,100 @@
+"""Processes killed with -9 in the middle of a release: traffic comes back, nothing is lost, nobody is left behind."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.story.kills_scene import Scene, Users, kill, wait_for
+
+pytestmark = pytest.mark.slow
+SERVING = ("host", "router", "zygote", "replica")
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A project whose first version serves."""
+    with Scene(tmp_path_factory.mktemp("kills") / "iris") as scene:
+        first = scene.run("release", "--skip", "load")
+        assert first.process.returncode == 0, first.text
+        yield scene
+
+
+def test_a_release_is_killed_at_step_after_step_and_each_time_goes_on_where_it_was(scene: Scene) -> None:
+    """`kill -9` of the engine costs no request, leaves no child and no torn journal."""
+    with Users(scene.port) as users:
+        call = scene.call("release")
+        for step in ("train", "hold 10", "load test"):
+            scene.reaches(step)
+            kill(call.process)
+            call.ends()
+            assert scene.left(*SERVING) == []
+            scene.whole()
+            release = scene.release
+            call = scene.call("release")
+            call.says(f"resuming {release.id} at {step.split(' ')[0]}")
+        assert call.ends() == 0, call.text
+        assert scene.snapshot.endpoints["iris"].weights == {"green": 100.0, "blue": 0.0}
+        assert users.failed() == []
+        assert {answer.version for answer in users.answers} == {"1", "2"}
+
+
+def test_a_replica_dies_under_load_and_no_request_fails(scene: Scene) -> None:
+    """The other one takes its requests; it is replaced, and that is said."""
+    with Users(scene.port) as users:
+        users.back(0.0)
+        load = scene.call("load", "--users", "20", "--seconds", "4")
+        load.says("requests a second")
+        before = {process.pid for process in scene.roles()["replica"]}
+        busy = next(p for p in scene.roles()["replica"] if p.cpu_percent(0.2) > 0)
+        killed_at = time.time()
+        kill(busy)
+        wait_for(lambda: len({p.pid for p in scene.roles().get("replica", [])} - {busy.pid}) == len(before), "another")
+        assert "replacing it now" in load.says("died: killed by SIGKILL")
+        users.back(killed_at, 200)
+        assert load.ends() == 0, load.text
+        assert users.failed() == []
+        assert any("failed_percent 0 is < 1" in line or "errors 0 is < 1" in line for line in load.lines), load.text
+
+
+def test_the_router_and_the_host_die_during_a_release_and_it_goes_on(scene: Scene) -> None:
+    """The release says both, blames no version for them, and ends well; a killed step is begun again."""
+    with Users(scene.port) as users:
+        call = scene.call("release", "--skip", "train", "--skip", "load")
+        scene.reaches("evaluate")
+        work = wait_for(lambda: scene.roles().get("work"), "the work child")[0]
+        kill(work)
+        scene.reaches("hold 10")
+        killed_at = time.time()
+        kill(scene.roles()["router"][0])
+        call.says("the router is back after")
+        assert users.back(killed_at) < 5
+        scene.reaches("hold 100")
+        killed_at = time.time()
+        kill(scene.roles()["host"][0])
+        call.says("the host of iris is back after")
+        assert users.back(killed_at) < 15
+        assert call.ends() == 0, call.text
+        assert "killed by SIGKILL" in call.text or "ended by SIGKILL" in call.text
+        scene.whole()
+
+
+def test_everything_dies_and_the_next_call_brings_it_back(scene: Scene) -> None:
+    """As after a power cut: a rollback finds the leftovers of the dead and traffic is back, by the same port."""
+    port = scene.port
+    for process in scene.processes():
+        kill(process)
+    assert scene.left() == []
+    back = scene.run("rollback")
+    assert back.process.returncode == 0, back.text
+    assert scene.port == port
+    with Users(port) as users:
+        users.back(time.time())
+        assert users.failed() == []
+    scene.whole()
+
+
+def test_down_leaves_nothing_behind(scene: Scene) -> None:
+    """No process of the project runs after it."""
+    assert scene.run("down").process.returncode == 0
+    assert scene.left() == []

@@ -1,0 +1,85 @@
+"""Two terminals over one project: one drives, the other is told so, and whoever rolls back takes the wheel."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.story.kills_scene import QUICK, Scene, Users, kill
+
+pytestmark = pytest.mark.slow
+LONG = (*QUICK, "release.hold_s=30")
+"""Nothing ends by itself while two terminals talk."""
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A project whose first version serves."""
+    with Scene(tmp_path_factory.mktemp("terminals") / "iris", LONG) as scene:
+        first = scene.run("release", "--skip", "load")
+        assert first.process.returncode == 0, first.text
+        yield scene
+
+
+def test_a_second_release_is_refused_and_a_rollback_takes_over(scene: Scene) -> None:
+    """The first terminal hears of it and ends with 1; no request fails, and traffic is back in milliseconds."""
+    with Users(scene.port) as users:
+        first = scene.call("release", "--skip", "load")
+        scene.reaches("hold 10")
+        second = scene.run("release")
+        assert second.process.returncode == 3
+        assert f"process {first.process.pid}" in second.text
+        assert len(second.lines) == 1
+        looks = scene.run("status")
+        assert f"process {first.process.pid}" in looks.text
+        assert "running, at hold" in looks.text
+        asked_at = time.time()
+        back = scene.run("rollback")
+        assert back.process.returncode == 0, back.text
+        assert first.ends() == 1, first.text
+        assert "rolled back" in first.lines[-2]
+        way = scene.release.way
+        assert way is not None
+        assert way.began_at - asked_at < 10
+        assert scene.snapshot.endpoints["iris"].weights == {"blue": 100.0}
+        assert users.failed() == []
+        done = len(users.answers)
+        users.back(time.time())
+        assert {answer.version for answer in users.answers[done:]} == {"1"}
+
+
+def test_undo_pause_and_next_come_from_other_terminals(scene: Scene) -> None:
+    """The rollback is taken back, the release goes on in the terminal that resumes it, and does what others ask."""
+    with Users(scene.port) as users:
+        undone = scene.run("undo")
+        assert undone.process.returncode == 0, undone.text
+        assert "goes on: 'quarterdeck release' drives it" in undone.lines[-1]
+        first = scene.call("release")
+        first.says("resuming")
+        scene.reaches("hold 10")
+        assert "stays at hold" in scene.run("pause").text
+        assert scene.release.paused
+        assert "goes on" in scene.run("pause").text
+        scene.run("next")
+        scene.reaches("hold 100")
+        scene.run("next")
+        assert first.ends() == 0, first.text
+        assert users.failed() == []
+    refused = scene.run("pause")
+    assert refused.process.returncode == 3
+    assert refused.text.startswith("refused: ")
+
+
+def test_a_load_that_was_killed_is_in_nobodys_way(scene: Scene) -> None:
+    """Its Locust dies with it, and the next load is not refused."""
+    with Users(scene.port) as users:
+        load = scene.call("load", "--users", "5", "--seconds", "60")
+        load.says("requests a second")
+        kill(load.process)
+        load.ends()
+        assert scene.left("host", "router", "zygote", "replica") == []
+        again = scene.run("load", "--users", "5", "--seconds", "2")
+        assert again.process.returncode == 0, again.text
+        assert users.failed() == []
+    assert scene.run("down").process.returncode == 0
+    assert scene.left() == []
