@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import site
 import sys
@@ -22,6 +23,7 @@ STEP_DEADLINE_S = 900.0
 """For every step but train, which has its own in the settings."""
 CLOSE_DEADLINE_S = 2.0
 KILL_DEADLINE_S = 5.0
+FULL_BYTES = 1 << 20
 LONGEST_LINE = 2**24
 
 QUIET = {
@@ -116,7 +118,7 @@ class WorkChild:
                     # Before it is said: who has heard the end may ask for the next step at once.
                     self._heard = None
                 if isinstance(said, Broken):
-                    raise said.error()
+                    raise _full(job) or said.error()
                 yield said
         except TimeoutError:
             raise Failed(f"{job.step}: not done within {deadline_s:g} s, so it was stopped") from None
@@ -212,6 +214,13 @@ async def _next(heard: "asyncio.Queue[Said | _End]", until: float) -> Said | _En
     """What the child says next. Raises TimeoutError at the deadline, a time of the running loop."""
     async with asyncio.timeout_at(until):
         return await heard.get()
+
+
+def _full(job: Job) -> Failed | None:
+    """Libraries say in many ways that a file could not be written; on a full disk that is the reason."""
+    if not job.folder.exists() or shutil.disk_usage(job.folder).free >= FULL_BYTES:
+        return None
+    return Failed(f"{job.step}: no space left in {job.folder}; free some and release again")
 
 
 def _make(job: Job) -> None:
