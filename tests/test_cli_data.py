@@ -8,7 +8,6 @@ from tests.story.shop import Shop, quarterdeck
 
 ROWS = "".join(f"{number}.5,{number % 7},{'ab'[number % 2]}\n" for number in range(60))
 GIVEN = {
-    "header.csv": "size,place,kind\n",
     "one.csv": "size,place,kind\n" + ROWS.replace(",b", ",a"),
     "other.csv": "size,place,sort\n" + ROWS,
 }
@@ -58,7 +57,6 @@ def test_a_slip_in_the_file_names_file_key_and_the_nearest_right_one(shop: Shop,
 
 def test_rows_that_no_model_can_learn_from_end_with_2_and_one_reason(shop: Shop) -> None:
     cases = {
-        "header.csv": "header.csv: holds no rows",
         "one.csv": "data.target: kind is 'a' in every row; two different labels are needed",
         "other.csv": "data.target: other.csv has no column 'kind'; it has size, place, sort",
     }
@@ -72,10 +70,3 @@ def test_rows_that_no_model_can_learn_from_end_with_2_and_one_reason(shop: Shop)
     snapshot = shop.snapshot()
     assert [release.outcome for release in snapshot.releases.values()] == ["failed"] * len(cases)
     assert snapshot.endpoint("rows-dev").serving is None
-
-
-def test_a_model_that_the_registry_does_not_hold_ends_with_1(shop: Shop) -> None:
-    told = shop.release("--model-uri", "models:/rose@production")
-    assert (told.code, told.err) == (1, "")
-    assert "models:/rose@production: sqlite" in told.out.splitlines()[-2]
-    assert "holds no model 'rose'" in told.out.splitlines()[-2]

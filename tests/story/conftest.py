@@ -1,5 +1,6 @@
 """Two projects that serve, one of a sample and one of somebody's own rows; made once, side by side."""
 
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.story.shop import Shop, quarterdeck
+from tests.story.shop import KEY_VARIABLE, Shop, quarterdeck
 
 QUICK = ("--set", "release.strategy=all-at-once", "--set", "release.background.users=0")
 
@@ -36,6 +37,9 @@ SEED = 8
 def _opened(shop: Shop, *init: str, release: tuple[str, ...] = ()) -> Shop:
     told = quarterdeck("init", str(shop.folder), *init, cwd=shop.folder.parent)
     assert told.code == 0, told.err
+    if shop.key:
+        written = shop.folder / "quarterdeck.yaml"
+        written.write_text(written.read_text().replace("\nendpoint:\n", f"\nendpoint:\n  key_env: {KEY_VARIABLE}\n"))
     told = shop.release(*release)
     assert told.code == 0, told.out + told.err
     return shop
@@ -46,7 +50,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shop]]
     """Both projects, each with its first version behind its endpoint."""
     home = tmp_path_factory.mktemp("story")
     grades(home / "grades.csv")
-    iris = Shop(home / "iris", "iris", "species", (*QUICK, "--set", "train.n_iter=2"))
+    iris = Shop(home / "iris", "iris", "species", (*QUICK, "--set", "train.n_iter=2"), secrets.token_hex(16))
     own = Shop(home / "own", "grades", "grade", (*QUICK, "--set", "train.cv_folds=2"))
     try:
         with ThreadPoolExecutor(2) as pool:
@@ -69,7 +73,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shop]]
 
 @pytest.fixture(scope="session")
 def iris(shops: dict[str, Shop]) -> Shop:
-    """Irises, served in prod."""
+    """Irises, served in prod, to those who have the key."""
     return shops["iris"]
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from core.snapshot import Snapshot
 
 HOME = Path(__file__).parents[2]
 DEADLINE_S = 120.0
+KEY_VARIABLE = "STORY_KEY"
 FORMS = ("data", "inputs", "dataframe_split", "dataframe_records")
 
 Row = Mapping[str, Any]
@@ -62,19 +63,18 @@ def quarterdeck(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
 
 @dataclass(slots=True)
 class Shop:
-    """A project in a folder; `name` is its endpoint in prod."""
+    """A project in a folder; `name` is its endpoint in prod. With a `key` its users must send that."""
 
     folder: Path
     name: str
     target: str
     flags: tuple[str, ...] = ()
-    ended: list[Told] = field(default_factory=list)
+    key: str = ""
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Told:
         """A command in the project's folder."""
-        told = quarterdeck(*arguments, cwd=self.folder, env=env)
-        self.ended.append(told)
-        return told
+        keyed = {KEY_VARIABLE: self.key} if self.key else {}
+        return quarterdeck(*arguments, cwd=self.folder, env=keyed if env is None else env)
 
     def release(self, *arguments: str, env: Mapping[str, str] | None = None) -> Told:
         """A release without the load test, quick by the project's own flags."""
@@ -116,7 +116,8 @@ class Shop:
         """A client of the endpoint of an environment."""
         url = self.snapshot().endpoints[self.endpoint(env)].url
         assert url
-        return httpx.Client(base_url=url, trust_env=False, timeout=10)
+        headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=10)
 
 
 def in_form(form: str, rows: list[Row], names: list[str]) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """What an endpoint answers is what the model in the registry says, in every form that people send, row for row."""
 
 import json
+import shutil
+import stat
 import subprocess
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.story.shop import FORMS, Shop, in_form, own_answers
@@ -51,12 +55,23 @@ def test_rows_one_by_one_and_their_probabilities(served: tuple[Shop, str, dict[s
         assert list(answer["probabilities"][0].values()) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_curl_needs_nothing_but_the_row(iris: Shop) -> None:
     with iris.client() as client:
         url = str(client.base_url)
     row = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
     sent = subprocess.run(
-        ["curl", "-sS", "--noproxy", "*", "-d", json.dumps(row), f"{url}/predict"],
+        [
+            "curl",
+            "-sS",
+            "--noproxy",
+            "*",
+            "-H",
+            f"Authorization: Bearer {iris.key}",
+            "-d",
+            json.dumps(row),
+            f"{url}/predict",
+        ],
         check=True,
         capture_output=True,
         timeout=20,
@@ -108,3 +123,29 @@ def test_a_bad_request_is_one_line_and_the_next_is_answered(iris: Shop, body: by
         assert answer.status_code == status
         assert says in answer.json()["error"]
         assert client.post("/predict", json={"data": [[5.1, 3.5, 1.4, 0.2]]}).json()["predictions"] == ["setosa"]
+
+
+def test_without_the_key_there_is_no_answer(iris: Shop) -> None:
+    with iris.client() as client:
+        for key in ("", "Bearer wrong", iris.key):
+            headers = {"authorization": key}
+            assert client.post("/predict", json={"data": [[5.1, 3.5, 1.4, 0.2]]}, headers=headers).status_code == 401
+            assert client.get("/metadata", headers=headers).status_code == 401
+        assert client.get("/health", headers={"authorization": ""}).status_code == 200
+
+
+def test_the_key_stands_in_one_file_and_in_no_command_line(iris: Shop) -> None:
+    """Smoke tests sent it, the journal and every log was written, the endpoint runs."""
+    files = [path for path in iris.folder.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    (holding,) = [path for path in files if iris.key.encode() in path.read_bytes()]
+    assert holding.relative_to(iris.folder) == Path(".quarterdeck/endpoints/iris/key")
+    assert stat.S_IMODE(holding.stat().st_mode) == 0o600
+    for process in psutil.process_iter(["cmdline"]):
+        assert iris.key not in " ".join(process.info["cmdline"] or ())
+
+
+def test_the_way_back_needs_no_key_in_the_environment(iris: Shop) -> None:
+    told = iris.run("rollback", env={})
+    assert told.code == 3, told.err
+    assert "key" not in told.error
