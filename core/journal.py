@@ -5,6 +5,7 @@ Only appended to, by any number of processes. A follower is a cursor: it can fal
 
 import getpass
 import os
+import shutil
 import socket
 import sqlite3
 import time
@@ -26,6 +27,8 @@ RECENT_S = 15 * 60.0
 BEAT_S = 15.0
 """A driver on another machine that was silent for so long is dead."""
 VERSION = 1
+ROOM_BYTES = 1 << 16
+"""SQLite's index of the write-ahead log takes 32 kB."""
 T = TypeVar("T")
 
 _SCHEMA = """
@@ -89,10 +92,19 @@ class Journal:
             mode = "ro" if read_only else "rwc"
             self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
             try:
-                self._open(read_only)
+                self._open_or_make_room(read_only)
             except BaseException:
                 self._db.close()
                 raise
+
+    def _open_or_make_room(self, read_only: bool) -> None:
+        """The first to open it needs some room beside it; on a full disk that is what was put by."""
+        try:
+            self._open(read_only)
+        except sqlite3.OperationalError:
+            if shutil.disk_usage(self.path.parent).free >= ROOM_BYTES or not self._reserve.spend():
+                raise
+            self._open(read_only)
 
     def _open(self, read_only: bool) -> None:
         version = int(self._db.execute("pragma user_version").fetchone()[0])
@@ -274,7 +286,7 @@ def _alive(machine: str, pid: int, born: float, beat: float) -> bool:
 
 
 def _advice(error: str) -> str:
-    if "full" in error:
+    if "full" in error or "disk I/O" in error:
         return "free some space and call again: nothing was changed"
     if "readonly" in error or "unable to open" in error:
         return "check that the folder is there and can be written"
