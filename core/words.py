@@ -68,8 +68,8 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Words | None:  # no
         case ev.Waved():
             return Words(step, f"{who}: next")
         case ev.TurnedBack(why=why, outcome=outcome):
-            asked = outcome is ev.Outcome.ROLLED_BACK
-            return Words("back", why, "warning" if asked else "error")
+            asked = outcome in (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
+            return Words("back", f"{why} by {who}" if asked else why, "warning" if asked else "error")
         case ev.TurnedForward():
             return Words("undo", f"{who} takes the rollback back", "warning")
         case ev.Retried():

@@ -63,7 +63,7 @@ def test_everything_that_is_known_lies_in_the_folder(tmp_path: Path) -> None:
         "http://127.0.0.1:1", {"model": "late"}, {"fetch": {"uri": "x"}},
     )  # fmt: skip
     assert told["steps"][1]["verdicts"] == [
-        {"gate": "p95_ms : live", "limit": "< 25 %", "value": 3.0, "outcome": "PASS", "dry_run": True, "why": "fine"}
+        {"gate": "p95 : live", "limit": "< 25 %", "value": 3.0, "outcome": "PASS", "dry_run": True, "why": "fine"}
     ]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["train"]["f1"], metrics["load test"]["requests"]) == (0.8, 5400)
@@ -76,7 +76,7 @@ def test_the_page_is_for_a_reader(tmp_path: Path) -> None:
     page = summary.page_of(world.snapshot, world.release)
     assert page.startswith("# late v2 to late: done\n")
     assert "| train | done | f1 \\| .8 |" in page
-    assert "| p95_ms : live | < 25 % | PASS | fine |" in page
+    assert "| p95 : live | < 25 % | PASS | fine |" in page
     assert "| requests | 5,400 |" in page
     assert "| rps | 90.0 |" in page
     assert "Endpoint: http://127.0.0.1:1" in page

@@ -79,6 +79,9 @@ def deck(
         out(f"quarterdeck {installed('quarterdeck')}")
         end(0)
     if context.invoked_subcommand is not None:
+        if config or env or sets or read_only:
+            err(f"error: options of '{context.invoked_subcommand}' stand after its name")
+            end(2)
         return
     project = project_of(config, env, sets)
     from tui.live import show  # noqa: PLC0415
@@ -224,13 +227,5 @@ def demo(
     end(headless.run(story(out, keep=keep, screen=sys.stdout.isatty() and not lines), err))
 
 
-def main() -> None:
-    """The console command."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    app()

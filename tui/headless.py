@@ -159,21 +159,26 @@ async def move(project: Project, make: Callable[[str], c.Command], write: Callab
         moving = engine.snapshot.live_release(name)
         if moving is None:
             return 0
-        lines = Lines(name, write)
-        try:
-            async with asyncio.timeout(BACK_S):
-                async for event in engine.events(after):
-                    lines.say(event, engine.snapshot)
-                    body = event.body
-                    if isinstance(body, ev.Reported | ev.Resumed) and body.release == moving.id:
-                        break
-        except TimeoutError:
-            raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
-        done = engine.snapshot.releases[moving.id]
-        if done.state is State.RUNNING:
-            write(f"{done.id} goes on: 'quarterdeck release' drives it")
-            return 0
-        return 1 if done.outcome is ev.Outcome.STUCK else 0
+        return await _interruptible(_arrive(engine, name, moving.id, after, write), engine, name, write)
+
+
+async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
+    """Say what happens until traffic is where it was asked to be, and the report is written."""
+    lines = Lines(name, write)
+    try:
+        async with asyncio.timeout(BACK_S):
+            async for event in engine.events(after):
+                lines.say(event, engine.snapshot)
+                body = event.body
+                if isinstance(body, ev.Reported | ev.Resumed) and body.release == id_:
+                    break
+    except TimeoutError:
+        raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
+    done = engine.snapshot.releases[id_]
+    if done.state is State.RUNNING:
+        write(f"{done.id} goes on: 'quarterdeck release' drives it")
+        return 0
+    return 1 if done.outcome is ev.Outcome.STUCK else 0
 
 
 async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:

@@ -1,5 +1,6 @@
 """The endpoints of a project: for each the surroundings that its settings, or its release's, ask for."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,19 @@ from core.site import Site
 from core.workshop import Workshop
 
 JOURNAL = "journal.db"
+LOG = "quarterdeck.log"
+
+
+def log_to(path: Path) -> None:
+    """Tracebacks go to a file, never to a user; the file is made with the first of them."""
+    log = logging.getLogger("quarterdeck")
+    if not log.handlers:
+        handler = logging.FileHandler(path, delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.propagate = False
+        # A log that can't be written is no reason to print a traceback.
+        logging.raiseExceptions = False
 
 
 @dataclass(slots=True)
@@ -53,7 +67,8 @@ class Project:
         return Workshop(settings)
 
     def journal(self) -> Journal:
-        """The project's journal; raises JournalError."""
+        """The project's journal; raises JournalError. From here on what breaks inside is told to a file beside it."""
+        log_to(state_folder(self.settings) / LOG)
         return Journal(state_folder(self.settings) / JOURNAL)
 
     def engine(
