@@ -10,10 +10,10 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from core import commands, events, gates, histogram, model, plan
+from core import commands, events, gates, histogram, model, plan, sights
 from core.errors import JournalError
 
-_MODULES = (model, histogram, gates, plan, events, commands)
+_MODULES = (model, histogram, gates, plan, sights, events, commands)
 MAPPING = "mapping"
 
 

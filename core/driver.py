@@ -6,8 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from core import actions as d
-from core import events as ev
+from core import actions as d, events as ev
 from core.chores import CALL_S, KEEP_S, REMOVE_AGAIN_S, Chores
 from core.decide import decide
 from core.errors import Lost, QuarterdeckError, Unreachable

@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from core.driver import Driver
 from core.errors import Failed, JournalError, Lost, QuarterdeckError, Refused
 from core.fold import fold

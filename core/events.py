@@ -1,4 +1,7 @@
-"""Facts, in the past tense. What is not written here did not happen."""
+"""Facts, in the past tense. What is not written here did not happen.
+
+Those of a release stand here; those of an endpoint in `core.sights`, and are named from here too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +9,25 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from core.gates import Verdict
-from core.model import LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot, Version
+from core.model import Slot, Version
 from core.plan import Plan
+from core.sights import (
+    Drove as Drove,
+    LoadEnded as LoadEnded,
+    LoadStarted as LoadStarted,
+    LoadWanted as LoadWanted,
+    Logged as Logged,
+    Looked as Looked,
+    Observed as Observed,
+    Opened as Opened,
+    Remarked as Remarked,
+    Removed as Removed,
+    RetireDue as RetireDue,
+    Routed as Routed,
+    Sampled as Sampled,
+    Tailed as Tailed,
+    Verified as Verified,
+)
 
 Result: TypeAlias = Mapping[str, object]
 """What a step left behind, as JSON."""
@@ -37,14 +57,6 @@ class Began:
     auto_approve: bool = False
     ask_s: float = 600.0
     options: Result = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Drove:
-    """A process took the wheel of an endpoint; what another one had under way is interrupted."""
-
-    endpoint: str
-    driver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,27 +210,6 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Routed:
-    """The target accepted traffic weights, in percent."""
-
-    endpoint: str
-    weights: Mapping[Slot, float]
-    release: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Answers proved the weights. `took_ms` counts from `since`: the `key`, or the moment of asking (`route`)."""
-
-    endpoint: str
-    weights: Mapping[Slot, float]
-    took_ms: float
-    answers: int
-    since: str = "route"
-    release: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Aliased:
     """The registry's aliases follow the traffic: forward after a promotion, back after a rollback."""
 
@@ -243,119 +234,6 @@ class Reported:
 
     release: str
     folder: str
-
-
-@dataclass(frozen=True, slots=True)
-class RetireDue:
-    """A slot without traffic goes at `at`, in seconds since the epoch."""
-
-    endpoint: str
-    slot: Slot
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """The target accepted that a slot goes."""
-
-    endpoint: str
-    slot: Slot
-    release: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Where an endpoint answers."""
-
-    endpoint: str
-    url: str
-    environment: str = ""
-    target: str = "local"
-    production: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What a target's watch saw of a slot."""
-
-    endpoint: str
-    observation: Observation
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """One second of answers of an endpoint."""
-
-    endpoint: str
-    sample: Sample
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """An autoscaler looked."""
-
-    endpoint: str
-    scaled: Scaled
-
-
-@dataclass(frozen=True, slots=True)
-class Remarked:
-    """A target said something of its own accord."""
-
-    endpoint: str
-    noted: Noted
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """A line of output of a stage, a replica or the load. `source` says whose."""
-
-    endpoint: str
-    source: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tailed:
-    """Somebody reads a replica's log until `until`; None: nobody any more."""
-
-    endpoint: str
-    source: str
-    until: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LoadStarted:
-    """Load began. `kind` is `background`, `test` or `manual`; `label` says what sends it."""
-
-    endpoint: str
-    kind: str
-    profile: LoadProfile
-    label: str = ""
-    web_url: str = ""
-    source: LoadSource = field(default_factory=LoadSource)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadWanted:
-    """Somebody asked for other load: users, users a second, paused or not, its figures reset."""
-
-    endpoint: str
-    users: int | None = None
-    spawn_rate: float | None = None
-    paused: bool | None = None
-    reset: bool = False
-    stop: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LoadEnded:
-    """Load is over."""
-
-    endpoint: str
-    kind: str
-    why: str = ""
-    artifacts: tuple[str, ...] = ()
 
 
 Body: TypeAlias = (

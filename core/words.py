@@ -24,6 +24,14 @@ def share(weights: Mapping[str, float]) -> str:
     return ", ".join(f"{slot} {weight:g} %" for slot, weight in sorted(weights.items())) or "no slot"
 
 
+def _moment(at: float) -> str:
+    """A moment with its day; a year that no clock knows must not break what reads the journal."""
+    try:
+        return time.strftime("on %d %b %H:%M:%S", time.localtime(at))
+    except (OSError, OverflowError, ValueError):
+        return "some day"
+
+
 def judged(verdicts: tuple[Verdict, ...]) -> str:
     """The verdicts that matter most, shortest way: what fails, else what is open, else that all hold."""
     for outcome, word in ((Outcome.FAIL, "fails"), (Outcome.ERROR, "error"), (Outcome.INCONCLUSIVE, "waits")):
@@ -99,7 +107,7 @@ def _of_endpoint(body: ev.Body, who: str) -> Words | None:
             text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
             return Words("traffic", text)
         case ev.RetireDue(slot=slot, at=due):
-            return Words("retire", f"{slot} goes on {time.strftime('%d %b %H:%M:%S', time.localtime(due))}")
+            return Words("retire", f"{slot} goes {_moment(due)}")
         case ev.Removed(slot=slot):
             return Words("retire", f"{slot} drains and goes")
         case ev.Opened(url=url):

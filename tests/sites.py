@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from core.engine import Engine
 from core.errors import Failed, QuarterdeckError
 from core.gates import Gate

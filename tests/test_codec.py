@@ -6,7 +6,7 @@ import typing
 import pytest
 from hypothesis import given, settings
 
-from core import codec, commands, events, gates, histogram, model, plan
+from core import codec, commands, events, gates, histogram, model, plan, sights
 from core.codec import dumps, loads
 from core.errors import JournalError
 from core.events import Logged, StepDone, StepMoved
@@ -28,7 +28,7 @@ def test_a_histogram_keeps_its_buckets(latencies: histogram.Histogram) -> None:
 
 
 def test_every_event_is_known_by_its_name_and_no_two_nouns_share_one() -> None:
-    modules = (model, histogram, gates, plan, events, commands)
+    modules = (model, histogram, gates, plan, sights, events, commands)
     names = [
         name
         for module in modules

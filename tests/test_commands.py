@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from core.errors import Refused
 from core.plan import Deploy, Hold, Plan, Shift, all_at_once
 from core.snapshot import Snapshot, State

@@ -6,12 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from core import actions as d
-from core import commands as c
-from core import events as ev
+from core import actions as d, commands as c, events as ev
 from core.errors import Refused
 from core.gates import Gate
 from core.plan import Deploy, Hold, Plan, Retire, Shift, Summarise, Work, all_at_once, blue_green, canary

@@ -13,9 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import chores
-from core import commands as c
-from core import events as ev
+from core import chores, commands as c, events as ev
 from core.engine import Engine
 from core.errors import JournalError, Refused, Unreachable
 from core.gates import Gate

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import commands as c
-from core import engine as module
-from core import events as ev
+from core import commands as c, engine as module, events as ev
 from core.engine import Engine
 from core.errors import BadInput, Failed, JournalError, Refused
 from core.gates import Gate
@@ -32,9 +30,9 @@ from tests.sites import (
     rollout,
     sample,
     serve,
+    until as becomes,
     weights,
 )
-from tests.sites import until as becomes
 
 LONG = 600.0
 

@@ -1,8 +1,7 @@
 """Gates: what is measured against what, and that no data is never a pass."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from core.gates import METRICS, OPERATORS, Gate, Outcome, holds, judge
 from core.histogram import Histogram

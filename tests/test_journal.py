@@ -15,9 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import events as ev
-from core import journal as j
-from core import reserve
+from core import events as ev, journal as j, reserve
 from core.errors import JournalError, Lost, Refused
 from core.journal import Journal
 from core.model import Observation

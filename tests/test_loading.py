@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core import events as ev
-from core import loading as module
+from core import events as ev, loading as module
 from core.errors import Failed, Refused
 from core.gates import Gate
 from core.loading import Loading

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core import events as ev
-from core import summary
+from core import events as ev, summary
 from core.errors import Failed
 from core.gates import Gate, Outcome, Verdict
 from core.plan import Deploy, Load, Plan, Work, all_at_once

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from core import actions as d
-from core import commands as c
-from core import events as ev
+from core import actions as d, commands as c, events as ev
 from core.decide import decide
 from core.fold import fold
 from core.model import Observation, Sample, Version

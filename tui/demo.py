@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from core.config import endpoint_name
 from core.engine import Engine
 from core.errors import Failed

@@ -7,8 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from core.config import endpoint_name
 from core.engine import Engine
 from core.errors import BadInput, Failed, QuarterdeckError, Refused

@@ -9,8 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from core.config import endpoint_name
 from core.engine import Engine
 from core.model import LoadProfile

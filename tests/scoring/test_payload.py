@@ -6,8 +6,7 @@ from array import array
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 
 from scoring.encode import Encoder
 from scoring.manifest import Field

@@ -1,7 +1,6 @@
 """What holds of the autoscaler's rule whatever it sees."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from core.targets.local.hpa import Behavior, Memory, Pod, Rules, group, look, propose
 from core.targets.local.steps import Direction, Policy

@@ -11,8 +11,7 @@ import pytest
 
 from core.errors import BadInput, Refused, Unreachable
 from core.targets.local import envoy, ports, router, wire
-from core.targets.local.http import Line
-from core.targets.local.http import ask as ask_http
+from core.targets.local.http import Line, ask as ask_http
 from tests.targets.helpers import TWO
 
 # Questions and answers

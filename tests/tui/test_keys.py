@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from core import commands as c
-from core import events as ev
+from core import commands as c, events as ev
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.conftest import Board, shown, until

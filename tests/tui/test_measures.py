@@ -1,7 +1,6 @@
 """What is measured once and kept gives what it would give anew."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from core.histogram import Histogram
 from core.model import Sample, Series

@@ -4,8 +4,7 @@ import pytest
 
 from core import events as ev
 from core.gates import Gate, Outcome, Verdict
-from core.model import Level as Loudness
-from core.model import Noted, Reading, Scaled
+from core.model import Level as Loudness, Noted, Reading, Scaled
 from tests.recordings.make import ENDPOINT, KEY, MOMENT
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text

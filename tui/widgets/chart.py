@@ -13,8 +13,7 @@ from typing import Any
 from core.snapshot import Mark, MarkKind
 from tui import format as as_text
 from tui.reading import slot_role
-from tui.widgets.lines import Line, Piece, cut, right
-from tui.widgets.lines import width as width_of
+from tui.widgets.lines import Line, Piece, cut, right, width as width_of
 
 GUTTER = 6
 """Cells for the figures at the left of every chart, so that all charts share one time axis."""

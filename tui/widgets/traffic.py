@@ -6,8 +6,7 @@ from core.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
 from tui.reading import Reality, proof, reality, slot_role
 from tui.view import View
-from tui.widgets.lines import Line, bar, cut, left, right
-from tui.widgets.lines import width as width_of
+from tui.widgets.lines import Line, bar, cut, left, right, width as width_of
 from tui.widgets.pane import Pane
 
 SLOTS = 2
