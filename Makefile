@@ -24,7 +24,7 @@ format: $(READY)
 	$(BIN)/ruff format --quiet .
 
 picture: $(READY)
-	$(BIN)/python -m tui.picture tests/recordings/canary.jsonl docs/deck.svg
+	TZ=UTC $(BIN)/python -m tests.recordings.picture tests/recordings/release.jsonl docs/deck.svg 131
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

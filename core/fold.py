@@ -101,5 +101,6 @@ def _same_verdicts(snapshot: Snapshot, body: ev.Judged) -> bool:
 
 def _gist(verdicts: Iterable[Verdict]) -> tuple[frozenset[str], bool]:
     """What fails, and whether anything is still open."""
-    failing = frozenset(v.gate.name for v in verdicts if v.outcome in (Outcome.FAIL, Outcome.ERROR))
-    return failing, any(v.outcome is Outcome.INCONCLUSIVE and not v.gate.dry_run for v in verdicts)
+    real = [v for v in verdicts if not v.gate.dry_run]
+    failing = frozenset(v.gate.name for v in real if v.outcome in (Outcome.FAIL, Outcome.ERROR))
+    return failing, any(v.outcome is Outcome.INCONCLUSIVE for v in real)

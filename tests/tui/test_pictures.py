@@ -1,10 +1,12 @@
 """One picture a screen, from the recording. `pytest tests/tui/test_pictures.py --snapshot-update` takes them again."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from core.codec import loads
 from core.events import Event
 from tests.recordings.make import KEY, MOMENT
 from tests.tui import scenes
@@ -14,6 +16,9 @@ from tui.app import DeckApp
 from tui.widgets import chart
 
 Compare = Callable[..., bool]
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+HALF_WAY_S = 131
+"""Into the recording: half of the traffic is moved, replicas have scaled."""
 
 
 def taken(
@@ -65,3 +70,10 @@ def test_the_keys(snap_compare: Compare) -> None:
 
 def test_in_light(snap_compare: Compare) -> None:
     assert taken(snap_compare, scenes.at_ten(), MOMENT, (120, 36), look="light")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)], ids=["80x24", "120x36", "200x60"])
+def test_a_release_that_was_recorded(snap_compare: Compare, size: tuple[int, int]) -> None:
+    events = [loads(line) for line in (RECORDINGS / "release.jsonl").read_text().splitlines()]
+    until_half = [event for event in events if event.at <= events[0].at + HALF_WAY_S]
+    assert taken(snap_compare, until_half, until_half[-1].at, size)
