@@ -6,9 +6,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from core import commands as c, events as ev
 from core.config import endpoint_name
@@ -21,6 +20,7 @@ from core.snapshot import Release, Snapshot
 from tui import headless
 from tui.lines import Lines
 from tui.sites import Project
+from tui.told import Stage, Told
 
 STEP_S = 240.0
 """So long the story waits for anything."""
@@ -46,42 +46,6 @@ COMMON = (
 )
 FIRST = (*COMMON, "data.months=[1, 2, 3]")
 SECOND = (*COMMON, "data.months=[1, 2, 3, 4, 5, 6]")
-
-
-class Stage(Protocol):
-    """Where the story is told: what is about to be seen, and a key that is pressed."""
-
-    async def tell(self, words: str) -> None:
-        """Say what comes."""
-        ...
-
-    async def press(self, key: str, words: str, command: c.Command) -> None:
-        """Press a key, or ask what the key would ask."""
-        ...
-
-
-@dataclass(slots=True)
-class Told:
-    """What the story showed, in figures."""
-
-    requests: int = 0
-    failed: int = 0
-    back_ms: float | None = None
-    most_replicas: int = 0
-    versions: list[str] = field(default_factory=list)
-
-    def take(self, event: ev.Event) -> None:
-        """Count what an event adds."""
-        match event.body:
-            case ev.Sampled(sample=sample) if sample.slot is None:
-                self.requests += sample.requests
-                self.failed += sample.failures
-            case ev.Verified(took_ms=took, since="key"):
-                self.back_ms = took
-            case ev.Observed(observation=seen):
-                self.most_replicas = max(self.most_replicas, seen.ready)
-            case _:
-                pass
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from core.engine import Engine
 from core.errors import QuarterdeckError
 from tui import headless
 from tui.app import DeckApp
-from tui.demo import Stage, Told
 from tui.sites import Project
+from tui.told import Stage, Told
 
 READ_S = 4.0
 """So long a caption stands before the story goes on."""
