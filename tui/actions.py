@@ -67,6 +67,23 @@ def _users(change: int) -> Asks:
     return asks
 
 
+def _load_pause(view: View, _: float) -> commands.Command:
+    load = view.endpoint.load if view.endpoint else None
+    return commands.SetLoad(view.name or "", paused=not (load is not None and load.paused))
+
+
+def _rate(change: int) -> Asks:
+    def asks(view: View, _: float) -> commands.Command:
+        load = view.endpoint.load if view.endpoint else None
+        return commands.SetLoad(view.name or "", spawn_rate=max(1.0, (load.spawn_rate if load else 1.0) + change))
+
+    return asks
+
+
+def _mode(view: View, _: float) -> commands.Command:
+    return commands.Pause(view.name or "", step_by_step=not (view.release is not None and view.release.step_by_step))
+
+
 def _next(view: View) -> str | None:
     release = view.release
     if release is None:
@@ -101,6 +118,7 @@ ACTIONS = (
            lambda view, _: commands.Next(view.name or ""), _next, forward=True),
     Action("pause", ("p",), "pause the release, or resume it", "release",
            lambda view, _: commands.Pause(view.name or ""), _pause),
+    Action("mode", ("M",), "step by step, or by itself", "release", _mode),
     Action("abort", ("a",), "abort: give the release up, all traffic returns", "release",
            lambda view, at: commands.Abort(view.name or "", at), lambda _: "abort"),
     Action("rollback", ("R",), "roll back now, to the version before; asks nothing", "release",
@@ -112,6 +130,13 @@ ACTIONS = (
     Action("less", ("s",), "one user less", "load", _users(-1)),
     Action("many", ("W",), "ten users more", "load", _users(10)),
     Action("fewer", ("S",), "ten users less", "load", _users(-10)),
+    Action("load_pause", ("P",), "pause the load, or resume it", "load", _load_pause),
+    Action("load_stop", ("X",), "stop the load", "load",
+           lambda view, _: commands.SetLoad(view.name or "", stop=True)),
+    Action("load_reset", ("Z",), "count the load anew", "load",
+           lambda view, _: commands.SetLoad(view.name or "", reset=True)),
+    Action("faster", ("plus",), "one user a second more, when users are added", "load", _rate(1), shown="+"),
+    Action("slower", ("minus",), "one user a second less", "load", _rate(-1), shown="-"),
     Action("logs", ("l",), "the log of the stage or replica under the cursor", "look", foot=_logs),
     Action("maximise", ("m",), "maximise the pane, or make it small again", "look", foot=lambda _: "maximise"),
     Action("why", ("y",), "why: explain the last decision of the pane", "look", foot=lambda _: "why"),

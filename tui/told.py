@@ -1,6 +1,6 @@
 """What the demo needs of whoever tells it, and what it came to in figures."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from core import commands as c, events as ev
@@ -26,7 +26,6 @@ class Told:
     failed: int = 0
     back_ms: float | None = None
     most_replicas: int = 0
-    versions: list[str] = field(default_factory=list)
 
     def take(self, event: ev.Event) -> None:
         """Count what an event adds."""

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from core import commands as c, events as ev
-from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
+from tests.recordings.make import ENDPOINT, KEY, MOMENT, PROFILE, RELEASE
 from tests.tui import scenes
 from tests.tui.conftest import Board, shown, until
 from tests.tui.replay import FakeLink
@@ -25,6 +25,12 @@ from tui.widgets.confirm import Confirm
         (scenes.at_ten, MOMENT, "s", c.SetLoad(ENDPOINT, change=-1)),
         (scenes.at_ten, MOMENT, "W", c.SetLoad(ENDPOINT, change=10)),
         (scenes.at_ten, MOMENT, "S", c.SetLoad(ENDPOINT, change=-10)),
+        (scenes.at_ten, MOMENT, "P", c.SetLoad(ENDPOINT, paused=True)),
+        (scenes.at_ten, MOMENT, "X", c.SetLoad(ENDPOINT, stop=True)),
+        (scenes.at_ten, MOMENT, "Z", c.SetLoad(ENDPOINT, reset=True)),
+        (scenes.at_ten, MOMENT, "plus", c.SetLoad(ENDPOINT, spawn_rate=PROFILE.spawn_rate + 1)),
+        (scenes.at_ten, MOMENT, "minus", c.SetLoad(ENDPOINT, spawn_rate=PROFILE.spawn_rate - 1)),
+        (scenes.at_ten, MOMENT, "M", c.Pause(ENDPOINT, step_by_step=True)),
         (scenes.served, MOMENT - 200, "w", c.StartLoad(ENDPOINT, MANUAL)),
         (scenes.served, MOMENT - 200, "n", c.Next(ENDPOINT)),
     ],
