@@ -124,7 +124,7 @@ async def test_who_only_watches_gives_way_to_a_release_and_follows_it(terminals:
     ada = await terminals.open("ada")
     await serve(ada)
     ada.attend("late")
-    await until(ada, lambda _: ada._seats["late"].weak)
+    await until(ada, lambda _: ada.helm.seats["late"].weak)
     bob = await terminals.open("bob")
     await bob.do(begin(V2, blue_green((), rollout())))
     assert (await ended(bob, "r2")).outcome is ev.Outcome.DONE
@@ -140,14 +140,14 @@ async def test_an_attended_endpoint_is_watched_and_its_orphaned_release_driven(t
     await at(ada, "r2", 10)
     bob = await terminals.open("bob")
     bob.attend("late")
-    ada._journal.let_go(ada._seats["late"].driver.lease)
+    ada._journal.let_go(ada.helm.seats["late"].driver.lease)
     await until(bob, lambda _: bob.drives("late"))
     await until(bob, lambda s: s.releases["r2"].current and s.releases["r2"].current.status is Status.RUNNING)
     assert bob.snapshot.endpoints["late"].driver == "bob"
-    assert not bob._seats["late"].weak
+    assert not bob.helm.seats["late"].weak
     await bob.do(c.Abort("late"))
     await ended(bob, "r2")
-    await until(bob, lambda _: bob._seats["late"].weak)
+    await until(bob, lambda _: bob.helm.seats["late"].weak)
 
 
 DYING = """

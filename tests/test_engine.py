@@ -597,7 +597,7 @@ async def test_an_engine_that_is_closed_during_a_load_test_judges_nothing(bridge
 
 async def test_a_driver_that_breaks_is_said_to_those_who_follow(bridge: Bridge, engine: Engine) -> None:
     await serve(engine)
-    seat = engine._seats["late"]
+    seat = engine.helm.seats["late"]
     seat.driver._watching._saw = None  # type: ignore[method-assign,assignment]
     events = engine.events(engine.snapshot.seq)
     bridge.place.push(sample("blue"))
@@ -649,7 +649,7 @@ async def test_an_attended_endpoint_whose_wheel_can_not_be_taken_is_tried_again(
         while not engine.drives("late"):
             await engine.change(0.02)
     assert engine.broken is None
-    assert engine._seats["late"].weak
+    assert engine.helm.seats["late"].weak
 
 
 async def test_a_command_is_judged_again_when_others_wrote_in_between(
@@ -674,7 +674,7 @@ async def test_a_command_is_judged_again_when_others_wrote_in_between(
 
 async def test_a_driver_that_was_broken_gives_its_seat_to_the_next(bridge: Bridge, engine: Engine) -> None:
     await serve(engine)
-    engine._seats["late"].driver._watching._saw = None  # type: ignore[method-assign,assignment]
+    engine.helm.seats["late"].driver._watching._saw = None  # type: ignore[method-assign,assignment]
     bridge.place.push(sample("blue"))
     async with asyncio.timeout(5):
         while engine.drives("late"):
