@@ -28,9 +28,14 @@ def hosts_under(folder: Path) -> list[psutil.Process]:
 
 @pytest.fixture(scope="session", autouse=True)
 def all_ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """At the end no host of these tests is left."""
+    """At the end no host of these tests is left; other tests may have projects that still serve."""
     yield
-    hosts = hosts_under(tmp_path_factory.getbasetemp().resolve())
+    mine = [
+        path
+        for path in tmp_path_factory.getbasetemp().resolve().iterdir()
+        if path.name.startswith(("test_", "contract"))
+    ]
+    hosts = [host for path in mine for host in hosts_under(path)]
     _, late = psutil.wait_procs(hosts, timeout=END_S)
     for host in late:
         host.kill()
