@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from core import events as ev
 from core.errors import Refused
-from core.model import LoadProfile, LoadSource, Version
+from core.model import LoadProfile, LoadSource, Series, Version
 from core.plan import Hold, Plan
 from core.snapshot import Endpoint, Release, Snapshot, State, Status
 
@@ -139,7 +139,7 @@ def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, .
                 raise Refused(f"{command.endpoint}: {endpoint.load.kind} load is running; change its users")
             return (ev.LoadStarted(command.endpoint, "manual", profile, source.attach, source=source),)
         case SetLoad():
-            return _set_load(command, endpoint)
+            return _set_load(command, endpoint, snapshot.series.get((command.endpoint, None), Series()))
         case Tail(source=source, seconds=seconds):
             return (ev.Tailed(command.endpoint, source, now + seconds if seconds > 0 else None),)
 
@@ -278,13 +278,16 @@ def _undo(
     return (ev.TurnedForward(release.id, asked_at),)
 
 
-def _set_load(command: SetLoad, endpoint: Endpoint | None) -> tuple[ev.Body, ...]:
+def _set_load(command: SetLoad, endpoint: Endpoint | None, series: Series) -> tuple[ev.Body, ...]:
     load = endpoint.load if endpoint is not None else None
     if load is None or not load.running:
         raise Refused(f"{command.endpoint}: no load is running")
     users = command.users
     if command.change:
-        users = max(0, load.users + command.change)
+        # How many a Locust of somebody else's runs only it knows, until it was asked for others.
+        foreign = load.source.attach and load.wanted_seq == 0 and series.last is not None
+        now = (series.last.users or 0) if foreign and series.last else load.users
+        users = max(0, now + command.change)
     if users is not None and users < 0:
         raise Refused(f"{users} users: there can't be fewer than 0")
     return (ev.LoadWanted(command.endpoint, users, command.spawn_rate, command.paused, command.reset, command.stop),)

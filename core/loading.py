@@ -136,7 +136,8 @@ class Loading:
         before, self._applied = self._applied, wanted.wanted_seq
         try:
             if wanted.stop:
-                await load.stop()
+                # Somebody else's Locust is let go: its test is not ours to end.
+                await (load.close() if wanted.source.attach else load.stop())
                 return
             if wanted.reset_seq > before:
                 await load.reset()

@@ -120,6 +120,8 @@ def _of_endpoint(body: ev.Body, who: str) -> Words | None:
             return Words(noted.source or noted.slot or "target", noted.text, level)
         case ev.Logged(source=source, text=text):
             return Words(source, text)
+        case ev.LoadStarted(source=source) if source.attach:
+            return Words("load", f"follows the Locust at {source.attach}")
         case ev.LoadStarted(kind=kind, profile=profile, label=label):
             stretch = "" if profile.duration_s is None else f" for {profile.duration_s:g} s"
             return Words("load", f"{kind}: {profile.users} users{stretch}{' · ' + label if label else ''}")

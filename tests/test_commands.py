@@ -6,6 +6,7 @@ import pytest
 
 from core import commands as c, events as ev
 from core.errors import Refused
+from core.model import LoadSource, Sample
 from core.plan import Deploy, Hold, Plan, Shift, all_at_once
 from core.snapshot import Snapshot, State
 from tests.sites import STEADY, V1, V2, begin, canary_plan, rollout
@@ -68,6 +69,13 @@ def loaded() -> World:
     return world
 
 
+def attached() -> World:
+    world = serving()
+    world.do(c.StartLoad("late", STEADY, LoadSource(attach="http://127.0.0.1:8089")))
+    world.say(ev.Sampled("late", Sample(None, world.now, ok=9, users=7)))
+    return world
+
+
 @pytest.mark.parametrize(
     ("scene", "command", "why"),
     [
@@ -121,6 +129,7 @@ def test_a_refusal_says_why(scene: Callable[[], World], command: c.Command, why:
         (failed_work, c.Next("late"), (ev.Retried("r"),)),
         (serving, c.Tail("late", "blue-1", 0), (ev.Tailed("late", "blue-1", None),)),
         (loaded, c.SetLoad("late", change=-10), (ev.LoadWanted("late", 0),)),
+        (attached, c.SetLoad("late", change=10), (ev.LoadWanted("late", 17),)),
         (loaded, c.SetLoad("late", spawn_rate=2.0), (ev.LoadWanted("late", None, 2.0),)),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,

@@ -9,7 +9,7 @@ from core import events as ev, loading as module
 from core.errors import Failed, Refused
 from core.gates import Gate
 from core.loading import Loading
-from core.model import LoadProfile
+from core.model import LoadProfile, LoadSource
 from core.plan import Load
 from core.snapshot import LoadState
 from core.targets.place import Place
@@ -90,6 +90,22 @@ async def test_what_is_wanted_is_asked_once(desk: Desk) -> None:
     assert load.asked == [("users", 9, 5.0), ("pause",), ("reset",), ("resume",)]
     await desk.loading.steer(wanted(4, stop=True))
     await desk.hears(ev.LoadEnded)
+    await desk.loading.close()
+
+
+async def test_a_locust_of_somebody_elses_is_let_go_and_not_stopped(desk: Desk) -> None:
+    theirs = LoadSource(attach="http://127.0.0.1:8089")
+    desk.loading.start(STEADY, "manual", None, theirs)
+    async with asyncio.timeout(5):
+        await desk.site.load_started.wait()
+    load = desk.site.loads[0]
+    async with asyncio.timeout(5):
+        while not desk.loading._load:
+            await asyncio.sleep(0)
+    await desk.loading.steer(wanted(1, stop=True, source=theirs))
+    assert (load.asked, load.closed) == ([], True)
+    load.end()
+    assert (await desk.hears(ev.LoadEnded)).kind == "manual"
     await desk.loading.close()
 
 
