@@ -89,7 +89,8 @@ def test_what_a_pane_shows_better_has_no_words(body: ev.Body) -> None:
 @settings(max_examples=60, deadline=None)
 @given(BODIES)
 def test_any_fact_can_be_put_into_words(body: ev.Body) -> None:
-    words(ev.Event(1, 1.0, "ada", body))
+    said = words(ev.Event(1, 1.0, "ada", body))
+    assert said is None or (said.level in {"info", "warning", "error"} and isinstance(said.text, str))
 
 
 def test_the_verdicts_that_matter_most_are_named() -> None:

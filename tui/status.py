@@ -1,8 +1,10 @@
 """`quarterdeck status`: one screen that says what runs where."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from core.fold import fold_all
+from core.journal import Holder
 from core.model import Observation
 from core.plan import title
 from core.snapshot import Release, Snapshot
@@ -15,28 +17,28 @@ async def lines_of(project: Project) -> list[str]:
     """What runs, as lines; starts nothing."""
     settings = project.settings
     hosts = {host.endpoint: host for host in await listing(settings.folder)}
-    snapshot = _snapshot(project)
+    names = project.by_endpoint()
+    snapshot, holders = _known(project, names)
     lines: list[str] = []
-    for name, own in project.by_endpoint().items():
+    for name, own in names.items():
         release = snapshot.release_of(name)
         host = hosts.get(name)
         if host is None and release is None:
             continue
         lines += [f"{name} · {own.environment}{' · production' if own.production else ''} · local", *_host(host)]
         lines += [f"  release  {_release(release)}"] if release else []
-        holder = project.journal().holder(name)
+        holder = holders[name]
         if holder is not None and holder.alive:
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}")
         lines.append("")
     return lines[:-1] or [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
 
 
-def _snapshot(project: Project) -> Snapshot:
-    from core.fold import fold_all  # noqa: PLC0415  (the journal is read only when somebody asks)
-
+def _known(project: Project, names: Iterable[str]) -> tuple[Snapshot, Mapping[str, Holder | None]]:
+    """What the journal says is true, and who drives each endpoint."""
     journal = project.journal()
     try:
-        return fold_all(journal.recent(time.time()))
+        return fold_all(journal.recent(time.time())), {name: journal.holder(name) for name in names}
     finally:
         journal.close()
 
