@@ -47,8 +47,11 @@ def reality(view: View) -> Mapping[Slot, Reality]:
         return {}
     since = view.end - FRESH_S
     samples = {slot: recent(view.series(slot), since) for slot in endpoint.slots}
-    load = recent(view.series(None), since)
-    counts = _by_version(endpoint, load) or {slot: s.requests if s else 0 for slot, s in samples.items()}
+    # What answered before traffic moved says nothing of where it goes now.
+    moved = max(since, endpoint.verified_at or 0.0)
+    after = {slot: recent(view.series(slot), moved) for slot in endpoint.slots}
+    load = recent(view.series(None), moved)
+    counts = _by_version(endpoint, load) or {slot: s.requests if s else 0 for slot, s in after.items()}
     total = sum(counts.values())
     return {s: Reality(100 * counts.get(s, 0) / total if total else None, samples[s]) for s in samples}
 

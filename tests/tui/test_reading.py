@@ -27,6 +27,12 @@ def test_the_real_weight_is_counted_from_the_versions_that_answered() -> None:
     assert real["green"].share == pytest.approx(100 * of_seven / sum(sum(s.mix.values()) for s in load))
 
 
+def test_what_answered_before_traffic_moved_is_not_counted() -> None:
+    back = ev.Verified(ENDPOINT, {"blue": 100.0, "green": 0.0}, 11.0, 40, "key", RELEASE)
+    view = seen(scenes.then(scenes.at_ten(), back))
+    assert {slot: real.share for slot, real in reality(view).items()} == {"blue": None, "green": None}
+
+
 def test_without_a_load_the_real_weight_is_the_routers_count() -> None:
     events = [e for e in scenes.at_ten() if not (isinstance(e.body, ev.Sampled) and e.body.sample.slot is None)]
     view = seen(events)
