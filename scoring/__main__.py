@@ -5,7 +5,7 @@ import os
 import sys
 
 from scoring.model import ModelError, load
-from scoring.service import Identity, ServeError, Settings, free_port, serve
+from scoring.service import Identity, ServeError, ServingSettings, free_port, serve
 
 BYTES_IN_MB = 1024 * 1024
 
@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     identity = Identity(options.model, options.version, options.run_id, options.uri)
     try:
-        settings = Settings(
+        settings = ServingSettings(
             host=options.host,
             port=free_port(options.host, options.port),
             key=os.environ.get("SCORING_KEY", ""),

@@ -6,11 +6,11 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from scoring.answers import CLOSE, Answer, Writer, error
+from scoring.batching import Reply, Together, broken
 from scoring.metrics import Metrics
 from scoring.model import Model
 from scoring.pages import PROTECTED, Pages
-from scoring.settings import Identity, Settings, State
-from scoring.together import Reply, Together, broken
+from scoring.settings import Identity, ServingSettings, ServingState
 
 PREDICT = frozenset({"/predict", "/score"})
 DRAINING = "the service is draining: send it to another replica"
@@ -36,8 +36,8 @@ class Http(Reply, Protocol):
 class App:
     """One model over HTTP. Made inside the running loop."""
 
-    def __init__(self, model: Model, identity: Identity, settings: Settings) -> None:
-        self.state = State.STARTING
+    def __init__(self, model: Model, identity: Identity, settings: ServingSettings) -> None:
+        self.state = ServingState.STARTING
         self.listening = Event()
         self.idle = Event()
         # Two counts of what came in, because two threads count: each number has one writer.
@@ -54,12 +54,12 @@ class App:
 
     def open(self) -> None:
         """Take predictions from now on."""
-        self.state = State.READY
+        self.state = ServingState.READY
         self._open = not self._key
 
     def drain(self) -> None:
         """Refuse new predictions; `idle` is set once those in flight are answered."""
-        self.state = State.DRAINING
+        self.state = ServingState.DRAINING
         self._open = False
         self._settle()
 
@@ -103,7 +103,7 @@ class App:
 
     def _answered(self, count: int) -> None:
         self._left += count
-        if self.state is State.DRAINING:
+        if self.state is ServingState.DRAINING:
             self._settle()
 
     def _settle(self) -> None:
@@ -117,8 +117,8 @@ class App:
 
     def _refusal(self, scope: Scope) -> Answer | None:
         """What to answer instead of a prediction, if anything."""
-        if self.state is not State.READY:
-            return error(503, DRAINING if self.state is State.DRAINING else STARTING, CLOSE)
+        if self.state is not ServingState.READY:
+            return error(503, DRAINING if self.state is ServingState.DRAINING else STARTING, CLOSE)
         if self._key and not self._may(scope):
             return error(401, WRONG_KEY)
         return None

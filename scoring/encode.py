@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from scoring.manifest import Field
+from scoring.manifest import ModelField
 from scoring.payload import PayloadError, Row
 
 NAN = math.nan
@@ -22,7 +22,7 @@ _INFINITY, _MINUS_INFINITY = struct.pack("f", math.inf), struct.pack("f", -math.
 class Encoder:
     """Appends rows to a matrix of float32 for one model's fields."""
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[ModelField]) -> None:
         self._fields = tuple(fields)
         self._codes: list[tuple[int, dict[Any, float]]] = [
             (place, {None: NAN} | {text: float(code) for code, text in enumerate(field.categories)})
@@ -84,7 +84,7 @@ def has_infinity(matrix: "array[float]") -> bool:
     return raw.find(_INFINITY) >= 0 or raw.find(_MINUS_INFINITY) >= 0
 
 
-def _too_large(index: int, field: Field) -> PayloadError:
+def _too_large(index: int, field: ModelField) -> PayloadError:
     return PayloadError(422, f"row {index}: {field.name} is too large for a 32-bit float")
 
 

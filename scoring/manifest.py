@@ -18,7 +18,7 @@ class ModelError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ModelField:
     """One column of the model's input. `categories` is None unless the type is `category`."""
 
     name: str
@@ -34,7 +34,7 @@ class Manifest:
     algorithm: str
     file: str
     treelite: str | None
-    fields: tuple[Field, ...]
+    fields: tuple[ModelField, ...]
     target: str
     labels: tuple[Label, ...]
     example: Mapping[str, Any]
@@ -91,7 +91,7 @@ def _text(document: dict[str, Any], key: str) -> str:
     return value
 
 
-def _fields(value: object) -> tuple[Field, ...]:
+def _fields(value: object) -> tuple[ModelField, ...]:
     if not isinstance(value, list) or not value:
         raise _WrongError("fields: a list with at least one field is expected")
     fields = tuple(_field(index, each) for index, each in enumerate(value))
@@ -101,17 +101,17 @@ def _fields(value: object) -> tuple[Field, ...]:
     return fields
 
 
-def _field(index: int, value: object) -> Field:
+def _field(index: int, value: object) -> ModelField:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise _WrongError(f"fields[{index}]: an object with a name is expected")
     name, type_, categories = value["name"], value.get("type"), value.get("categories")
     if type_ not in TYPES:
         raise _WrongError(f"fields[{index}].type ({name}): one of {', '.join(TYPES)} is expected, not {type_!r}")
     if type_ != "category":
-        return Field(name, type_)
+        return ModelField(name, type_)
     if not _texts(categories):
         raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
-    return Field(name, type_, tuple(categories))
+    return ModelField(name, type_, tuple(categories))
 
 
 def _labels(value: object) -> tuple[Label, ...]:

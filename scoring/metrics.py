@@ -12,7 +12,7 @@ LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 BATCH_ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 1000, 10000)
 
 
-class Histogram:
+class LatencyHistogram:
     """Counts under upper bounds; the last count is of what lies above all of them."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
@@ -46,8 +46,8 @@ class Metrics:
         self.predictions = [0] * len(self.labels)
         self.rows = 0
         self.unknown_categories = 0
-        self.latency = Histogram(LATENCY_S)
-        self.batch = Histogram(BATCH_ROWS)
+        self.latency = LatencyHistogram(LATENCY_S)
+        self.batch = LatencyHistogram(BATCH_ROWS)
 
     def answered(self, status: int, count: int = 1) -> None:
         """Count answers to predictions."""

@@ -8,7 +8,7 @@ from scoring import answers
 from scoring.answers import Answer, error
 from scoring.metrics import Metrics
 from scoring.model import Model
-from scoring.settings import Identity, Settings, State
+from scoring.settings import Identity, ServingSettings, ServingState
 
 PROTECTED = frozenset({"/metadata", "/metrics"})
 """Pages that ask for the key where one is set; health and `/` stay open for routers and probes."""
@@ -19,12 +19,12 @@ _TEXT = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
 class Pages:
     """Everything that is asked for with GET."""
 
-    def __init__(self, model: Model, identity: Identity, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, model: Model, identity: Identity, settings: ServingSettings, metrics: Metrics) -> None:
         self._model = model
         self._identity = identity
         self._service = settings.service
         self._metrics = metrics
-        self._pages: dict[str, Callable[[State, int], Answer]] = {
+        self._pages: dict[str, Callable[[ServingState, int], Answer]] = {
             "/": self._root,
             "/health": self._health,
             "/health/live": lambda _state, _in_flight: answers.json(200, {"status": "alive"}),
@@ -33,7 +33,7 @@ class Pages:
             "/metrics": self._counted,
         }
 
-    def answer(self, method: str, path: str, state: State, in_flight: int) -> Answer:
+    def answer(self, method: str, path: str, state: ServingState, in_flight: int) -> Answer:
         """The page of a path, or why there is none."""
         page = self._pages.get(path)
         if page is None:
@@ -42,25 +42,25 @@ class Pages:
             return error(405, f"{path} takes GET, not {method}", ("allow", "GET, HEAD"))
         return page(state, in_flight)
 
-    def _root(self, _state: State, _in_flight: int) -> Answer:
+    def _root(self, _state: ServingState, _in_flight: int) -> Answer:
         about = {"service": self._service, "model": self._identity.model, "version": self._identity.version}
         return answers.json(200, about)
 
-    def _health(self, state: State, _in_flight: int) -> Answer:
+    def _health(self, state: ServingState, _in_flight: int) -> Answer:
         began = perf_counter()
         identity = self._identity
         document = {
-            "status": "healthy" if state is State.READY else state.value,
+            "status": "healthy" if state is ServingState.READY else state.value,
             "model": {"name": identity.model, "version": identity.version, "run_id": identity.run_id},
             "uptime_s": round(time() - self._metrics.started, 3),
             "took_ms": round((perf_counter() - began) * 1000, 3),
         }
         return answers.json(_status(state), document)
 
-    def _ready(self, state: State, _in_flight: int) -> Answer:
+    def _ready(self, state: ServingState, _in_flight: int) -> Answer:
         return answers.json(_status(state), {"status": state.value})
 
-    def _metadata(self, _state: State, _in_flight: int) -> Answer:
+    def _metadata(self, _state: ServingState, _in_flight: int) -> Answer:
         about, identity = self._model.about, self._identity
         fields: list[dict[str, Any]] = []
         for each in about.fields:
@@ -80,10 +80,10 @@ class Pages:
         }
         return answers.json(200, document)
 
-    def _counted(self, state: State, in_flight: int) -> Answer:
-        text = self._metrics.render(in_flight, ready=state is State.READY)
+    def _counted(self, state: ServingState, in_flight: int) -> Answer:
+        text = self._metrics.render(in_flight, ready=state is ServingState.READY)
         return 200, [_TEXT], text.encode()
 
 
-def _status(state: State) -> int:
-    return 200 if state is State.READY else 503
+def _status(state: ServingState) -> int:
+    return 200 if state is ServingState.READY else 503

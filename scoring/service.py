@@ -14,13 +14,13 @@ from errno import EADDRINUSE
 from granian.constants import HTTPModes
 from granian.server.embed import Server
 
-from scoring import lane
+from scoring import fast_path
 from scoring.app import App
 from scoring.log import note, refusals, say
 from scoring.model import Model
-from scoring.settings import Identity, Settings
+from scoring.settings import Identity, ServingSettings
 
-__all__ = ["Identity", "ServeError", "Settings", "free_port", "serve", "warm"]
+__all__ = ["Identity", "ServeError", "ServingSettings", "free_port", "serve", "warm"]
 
 START_S = 10.0
 STOP_S = 1.0
@@ -38,7 +38,7 @@ def warm() -> None:
     gc.freeze()
 
 
-def serve(model: Model, identity: Identity, settings: Settings, ready: Callable[[], None] | None = None) -> None:
+def serve(model: Model, identity: Identity, settings: ServingSettings, ready: Callable[[], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then answer what is in flight and return.
 
     `ready` is called once predictions are taken. Raises `ServeError` when the port is taken, `ModelError`
@@ -48,7 +48,7 @@ def serve(model: Model, identity: Identity, settings: Settings, ready: Callable[
     asyncio.run(_serve(model, identity, settings, ready))
 
 
-async def _serve(model: Model, identity: Identity, settings: Settings, ready: Callable[[], None] | None) -> None:
+async def _serve(model: Model, identity: Identity, settings: ServingSettings, ready: Callable[[], None] | None) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,7 +63,7 @@ async def _serve(model: Model, identity: Identity, settings: Settings, ready: Ca
         websockets=False,
         log_enabled=False,
     )
-    running = loop.create_task(server.serve(lane.worker))
+    running = loop.create_task(server.serve(fast_path.worker))
     try:
         await _either(app.listening, running, START_S)
         model.warm_up()

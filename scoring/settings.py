@@ -15,7 +15,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServingSettings:
     """How to serve. An empty `key` means no key; port 0 takes a free one; `drain_s` bounds the way out."""
 
     host: str = "127.0.0.1"
@@ -26,7 +26,7 @@ class Settings:
     service: str = "quarterdeck-scoring"
 
 
-class State(Enum):
+class ServingState(Enum):
     """Whether predictions are taken."""
 
     STARTING = "starting"

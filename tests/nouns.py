@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core import events as ev
-from core.histogram import Histogram
+from core.domain.histogram import Histogram
+from core.state import events as ev
 
 NAMES = st.sampled_from(["late", "blue", "green", "is", "r1", "p95_ms", ""])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -37,7 +39,7 @@ def test_the_deck_loads_no_sdk() -> None:
 
 
 def test_the_engine_loads_no_face() -> None:
-    loaded = loaded_by("import core.engine, core.workshop")
+    loaded = loaded_by("import core.engine.engine, core.engine.project_environment")
     assert "core" in loaded
     assert not loaded & {"tui", "textual", "typer", *HEAVY}
 
@@ -56,3 +58,18 @@ def test_every_command_says_what_it_does(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0, told.output
     assert command in told.output
+
+
+def test_every_module_of_core_stands_in_exactly_one_layer() -> None:
+    home = Path(__file__).parents[1]
+    contracts = tomllib.loads((home / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["name"] == "Imports point inward")
+    rooms = [room.strip() for layer in layers for room in layer.split("|")]
+    stands = {path: [room for room in rooms if path.parts[0] == room] for path in _modules(home / "core")}
+    assert stands
+    assert {str(path): found for path, found in stands.items() if len(found) != 1} == {}
+
+
+def _modules(core: Path) -> list[Path]:
+    found = [path.relative_to(core) for path in core.rglob("*.py")]
+    return [path for path in found if path != Path("__init__.py")]

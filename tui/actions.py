@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import commands
-from core.errors import Refused
-from core.events import Outcome
-from core.model import LoadProfile
-from core.plan import Hold
-from core.snapshot import State, Status
+from core.domain.errors import Refused
+from core.domain.model import LoadProfile
+from core.domain.plan import Hold
+from core.state import commands
+from core.state.events import Outcome
+from core.state.snapshot import ReleaseState, Status
 from tui import format as as_text
-from tui.reading import back_to, label
+from tui.summary import back_to, label
 from tui.view import View
 
 MANUAL = LoadProfile("manual", 10, 5.0, None)
@@ -89,7 +89,7 @@ def _next(view: View) -> str | None:
     if release is None:
         return None
     step = release.current
-    if release.state is State.ENDED:
+    if release.state is ReleaseState.ENDED:
         return "try again"
     if step is not None and step.question is not None and step.answer is None:
         return "yes"
@@ -179,7 +179,7 @@ def way_back(view: View) -> WayBack:
     if undo is None and release is not None and release.ended_at is not None:
         left = commands.UNDO_S - (view.now - release.ended_at)
         return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
-    if release is not None and release.state is State.BACK:
+    if release is not None and release.state is ReleaseState.BACK:
         return WayBack("", f"on its way back → {back_to(release)}")
     why_not = commands.refused_rollback(endpoint, release)
     if why_not is not None or release is None or endpoint is None:

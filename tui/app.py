@@ -9,23 +9,23 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from core import commands
-from core.errors import QuarterdeckError
-from core.link import Link
-from core.plan import title
-from core.snapshot import Release, Snapshot
+from core.domain.errors import QuarterdeckError
+from core.domain.plan import title
+from core.state import commands
+from core.state.link import Link
+from core.state.snapshot import Release, Snapshot
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME, Action, refused
 from tui.follower import Follower
-from tui.reading import label
+from tui.release_stages import moves_traffic, sources
 from tui.screens.deck import DeckScreen
-from tui.staging import moves_traffic, sources
+from tui.summary import label
 from tui.view import View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
 from tui.widgets.pane import Pane
 from tui.widgets.stages import Stages
-from tui.widgets.traffic import Traffic
+from tui.widgets.traffic import TrafficPane
 
 FRAMES_A_SECOND = 15
 MESSAGE_S = 8.0
@@ -163,7 +163,7 @@ class DeckApp(App[None]):
 
     def _logs(self, _: str) -> None:
         pane = self.deck.chosen
-        if isinstance(pane, Traffic) and (replica := pane.chosen()) is not None and self.view.name:
+        if isinstance(pane, TrafficPane) and (replica := pane.chosen()) is not None and self.view.name:
             self.deck.read_log(replica.name, (replica.name,))
             if not self.read_only:
                 self.run_worker(self.do(commands.Tail(self.view.name, replica.name)))
@@ -191,9 +191,9 @@ class DeckApp(App[None]):
         self.deck.filter()
 
     def _chart(self, _: str) -> None:
-        from tui.widgets.load import Load  # noqa: PLC0415
+        from tui.widgets.load import LoadPane  # noqa: PLC0415
 
-        self.deck.query_one(Load).turn()
+        self.deck.query_one(LoadPane).turn()
 
     def _endpoint_before(self, _: str) -> None:
         self._switch(-1)

@@ -8,12 +8,12 @@ from typing import Annotated, Optional
 import psutil
 import typer
 
-from core import commands as c
-from core.errors import BadInput, QuarterdeckError
-from core.model import LoadSource
-from core.planner import SKIPS, Wishes, checked, load_profile
+from core.config.planner import SKIPS, Wishes, checked, load_profile
+from core.domain.errors import BadInput, QuarterdeckError
+from core.domain.model import LoadSource
+from core.state import commands as c
 from tui import headless
-from tui.sites import Project
+from tui.project import Project
 
 app = typer.Typer(
     name="quarterdeck",
@@ -97,7 +97,7 @@ def init(
     target: Annotated[Optional[str], typer.Option(help="The column of --data to predict.")] = None,  # noqa: UP045
 ) -> None:
     """Write a small, commented quarterdeck.yaml into a folder."""
-    from core.projects import init as write  # noqa: PLC0415
+    from core.config.scaffold import init as write  # noqa: PLC0415
 
     try:
         path = write(folder, sample, data, target)

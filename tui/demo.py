@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import commands as c, events as ev
-from core.config import endpoint_name
-from core.engine import Engine
-from core.errors import Failed
-from core.model import LoadProfile
-from core.planner import Wishes, release_of
-from core.projects import init
-from core.snapshot import Release, Snapshot
+from core.config.config import endpoint_name
+from core.config.planner import Wishes, release_of
+from core.config.scaffold import init
+from core.domain.errors import Failed
+from core.domain.model import LoadProfile
+from core.engine.engine import Engine
+from core.state import commands as c, events as ev
+from core.state.snapshot import Release, Snapshot
 from tui import headless
-from tui.lines import Lines
-from tui.sites import Project
-from tui.told import Stage, Told
+from tui.demo_narrator import DemoFigures, Narrator
+from tui.plain_lines import Lines
+from tui.project import Project
 
 STEP_S = 240.0
 """So long the story waits for anything."""
@@ -71,7 +71,7 @@ async def story(write: Callable[[str], None], keep: bool, screen: bool) -> int:
     try:
         init(folder, "flights")
         if screen:
-            from tui.shown import on_screen  # noqa: PLC0415
+            from tui.demo_screen import on_screen  # noqa: PLC0415
 
             told = await on_screen(_project(folder, FIRST), lambda engine, stage: _acts(engine, stage, folder))
         else:
@@ -86,12 +86,12 @@ def _project(folder: Path, sets: tuple[str, ...]) -> Project:
     return Project(folder, "prod", sets)
 
 
-async def _in_lines(folder: Path, write: Callable[[str], None]) -> Told:
+async def _in_lines(folder: Path, write: Callable[[str], None]) -> DemoFigures:
     project = _project(folder, FIRST)
     async with headless.opened(project) as engine:
         name = endpoint_name(project.settings)
         lines = Lines(name, write)
-        told = Told()
+        told = DemoFigures()
 
         async def follow() -> None:
             async for event in engine.events(0):
@@ -109,7 +109,7 @@ async def _in_lines(folder: Path, write: Callable[[str], None]) -> Told:
     return told
 
 
-async def _acts(engine: Engine, stage: Stage, folder: Path) -> None:
+async def _acts(engine: Engine, stage: Narrator, folder: Path) -> None:
     """The story itself."""
     first, second = _project(folder, FIRST), _project(folder, SECOND)
     name = endpoint_name(first.settings)
@@ -165,7 +165,7 @@ async def _until(engine: Engine, for_: str, true: Callable[[Snapshot], bool]) ->
         raise Failed(f"the demo waited {STEP_S:g} s for {for_}") from None
 
 
-def _say(told: Told, write: Callable[[str], None]) -> None:
+def _say(told: DemoFigures, write: Callable[[str], None]) -> None:
     back = "never" if told.back_ms is None else f"{told.back_ms:.0f} ms after the key"
     write(f"\n{told.requests:,} requests, {told.failed} failed; up to {told.most_replicas} replicas; back {back}")
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from core.errors import QuarterdeckError
-from core.fold import fold
-from core.link import Link
-from core.snapshot import Snapshot
+from core.domain.errors import QuarterdeckError
+from core.state.fold import fold
+from core.state.link import Link
+from core.state.snapshot import Snapshot
 from tui.view import History
 
 BATCH = 200

@@ -2,7 +2,7 @@
 
 import time
 
-from core.gates import Gate
+from core.domain.gates import Gate
 
 NOTHING = "–"
 

@@ -7,19 +7,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from core import commands as c, events as ev
-from core.config import endpoint_name
-from core.engine import Engine
-from core.errors import BadInput, Failed, QuarterdeckError, Refused
-from core.gates import Outcome, judge
-from core.journal import me
-from core.model import LoadProfile, LoadSource, Observation, Sample
-from core.plan import title
-from core.planner import Wishes, limits_of, release_of
-from core.snapshot import Release, State
+from core.config.config import endpoint_name
+from core.config.planner import Wishes, limits_of, release_of
+from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused
+from core.domain.gates import GateResult, judge
+from core.domain.model import LoadProfile, LoadSource, Observation, Sample
+from core.domain.plan import title
+from core.engine.engine import Engine
+from core.journal.journal import me
+from core.state import commands as c, events as ev
+from core.state.snapshot import Release, ReleaseState
 from core.targets.local.client import listing, stop
-from tui.lines import Lines, judged
-from tui.sites import Project
+from tui.plain_lines import Lines, judged
+from tui.project import Project
 
 REPORT_S = 60.0
 BACK_S = 180.0
@@ -44,7 +44,7 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
         name = endpoint_name(project.settings)
         after = engine.snapshot.seq
         before = engine.snapshot.live_release(name)
-        if before is not None and before.state is not State.RUNNING:
+        if before is not None and before.state is not ReleaseState.RUNNING:
             await _finish_way(engine, name, before, write)
             before, after = None, engine.snapshot.seq
         id_ = await begun(engine, project, wishes)
@@ -174,7 +174,7 @@ async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callab
     except TimeoutError:
         raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
     done = engine.snapshot.releases[id_]
-    if done.state is State.RUNNING:
+    if done.state is ReleaseState.RUNNING:
         write(f"{done.id} goes on: 'quarterdeck release' drives it")
         return 0
     return 1 if done.outcome is ev.Outcome.STUCK else 0
@@ -233,11 +233,11 @@ async def report(project: Project, write: Callable[[str], None]) -> int:
         newest = engine.snapshot.release_of(name)
         if newest is None:
             raise Refused(f"{name}: no release yet; begin one with 'quarterdeck release'")
-        site = project.site(name, newest.options)
+        environment = project.environment_of(name, newest.options)
         try:
-            folder = await site.report(engine.snapshot, newest)
+            folder = await environment.report(engine.snapshot, newest)
         finally:
-            await site.close()
+            await environment.close()
         write(f"report: {folder}")
     return 0
 
@@ -274,4 +274,4 @@ def _limits(project: Project, total: Sample, artifacts: tuple[str, ...], write: 
         write(judged(verdict))
     for path in artifacts:
         write(path)
-    return 0 if all(verdict.outcome is Outcome.PASS for verdict in verdicts) else 1
+    return 0 if all(verdict.outcome is GateResult.PASS for verdict in verdicts) else 1

@@ -1,10 +1,10 @@
 """The deck over the engine of this process."""
 
-from core.config import endpoint_name
-from core.planner import Wishes
+from core.config.config import endpoint_name
+from core.config.planner import Wishes
 from tui.app import DeckApp
 from tui.headless import begun, opened
-from tui.sites import Project
+from tui.project import Project
 
 
 async def show(project: Project, read_only: bool = False, wishes: Wishes | None = None) -> int:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from core.errors import Failed
-from core.link import Link
+from core.domain.errors import Failed
+from core.state.link import Link
 from tui.app import DeckApp
 
 SETTLE_S = 0.4

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Iterable, Mapping
 
-from core.fold import fold_all
-from core.journal import Holder
-from core.model import Observation
-from core.plan import title
-from core.snapshot import Release, Snapshot
+from core.domain.model import Observation
+from core.domain.plan import title
+from core.journal.journal import Holder
+from core.state.fold import fold_all
+from core.state.snapshot import Release, Snapshot
 from core.targets.local.client import listing
 from core.targets.local.wire import HostStatus
-from tui.sites import Project
+from tui.project import Project
 
 
 async def lines_of(project: Project) -> list[str]:

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.theme import Theme
 
 import themes
-from core.errors import BadInput
+from core.domain.errors import BadInput
 
 FOLDER = Path(themes.__file__).parent
 DEFAULT = "dark"

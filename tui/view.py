@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core import events as ev
-from core.model import Series, Slot
-from core.snapshot import Endpoint, LogLine, Release, Snapshot
+from core.domain.model import Series, Slot
+from core.state import events as ev
+from core.state.snapshot import Endpoint, LogLine, Release, Snapshot
 
 KEEP_S, STEP_S = 900.0, 5.0
 

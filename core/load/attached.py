@@ -11,12 +11,12 @@ from typing import Any, Self
 
 import httpx
 
-from core.errors import BadInput, Refused, Unreachable
-from core.histogram import Histogram
+from core.domain.errors import BadInput, Refused, Unreachable
+from core.domain.histogram import Histogram
+from core.domain.model import Sample
 from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.tally import short
-from core.model import Sample
 
 TICK_S = 1.0
 ANSWER_S = 5.0

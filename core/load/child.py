@@ -9,14 +9,14 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from core.errors import BadInput, Failed, Killed, QuarterdeckError, Refused, Unreachable
-from core.histogram import Histogram
+from core.domain.errors import BadInput, Failed, Killed, QuarterdeckError, Refused, Unreachable
+from core.domain.histogram import Histogram
+from core.domain.model import LoadProfile, Sample
 from core.load import command
-from core.load.command import ARTIFACTS, LOG, OUTPUT, LoadSettings
+from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
 from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.process import Line, LocustProcess
-from core.model import LoadProfile, Sample
 
 START_S = 45.0
 ANSWER_S = 10.0
@@ -31,7 +31,7 @@ class LoadRun:
     Its public methods are those of `Load`, hence their number.
     """
 
-    def __init__(self, profile: LoadProfile, settings: LoadSettings):
+    def __init__(self, profile: LoadProfile, settings: LocustSettings):
         self.profile = profile
         self.settings = settings
         self.shape = ""
@@ -218,6 +218,6 @@ def sample_of(line: Line) -> Sample:
     )
 
 
-async def start(profile: LoadProfile, settings: LoadSettings) -> LoadRun:
+async def start(profile: LoadProfile, settings: LocustSettings) -> LoadRun:
     """A load in the background: it runs until its time is up, or it is stopped or closed."""
     return await LoadRun(profile, settings).__aenter__()

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from core.errors import BadInput, Unreachable
-from core.load.profiles import checked
-from core.model import LoadProfile
+from core.config.profiles import checked
+from core.domain.errors import BadInput, Unreachable
+from core.domain.model import LoadProfile
 
 ANSWER_S = 3.0
 HERE = "127.0.0.1"
@@ -28,7 +28,7 @@ STOP_S = 2
 
 
 @dataclass(frozen=True, slots=True)
-class LoadSettings:
+class LocustSettings:
     """One run of Locust. `rows` are raw records as JSON lines for the shipped locustfile, which None chooses.
 
     `folder` gets the artifacts and the logs; `key` is a bearer key or empty; `web_port` None takes a free one.
@@ -45,7 +45,7 @@ class LoadSettings:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def check(profile: LoadProfile, settings: LoadSettings) -> None:
+def check(profile: LoadProfile, settings: LocustSettings) -> None:
     """`BadInput` where these settings can't work; makes the folder."""
     checked(profile)
     if urlsplit(settings.url).scheme not in {"http", "https"} or not urlsplit(settings.url).hostname:
@@ -98,7 +98,7 @@ def free_port(wanted: int | None = None) -> int:
         return int(probe.getsockname()[1])
 
 
-def command(profile: LoadProfile, settings: LoadSettings, web_port: int | None) -> list[str]:
+def command(profile: LoadProfile, settings: LocustSettings, web_port: int | None) -> list[str]:
     """The command line. Each option that a `locust.conf` could set otherwise, and that we rely on, stands here."""
     first = profile.stages[0] if profile.stages and profile.stages[0].at_s == 0 else profile
     html, stats, _ = ARTIFACTS
@@ -119,7 +119,7 @@ def command(profile: LoadProfile, settings: LoadSettings, web_port: int | None) 
     return [*call, *profile.user_classes]
 
 
-def environment(profile: LoadProfile, settings: LoadSettings, fd: int) -> dict[str, str]:
+def environment(profile: LoadProfile, settings: LocustSettings, fd: int) -> dict[str, str]:
     """Ours, with what the reporter and the shipped locustfile need."""
     locustfile = (settings.locustfile or SHIPPED).absolute()
     ours = {

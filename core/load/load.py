@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.model import Sample
+from core.domain.model import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class LoadResult:
     exit_code: int = 0
 
 
-class Load(Protocol):
+class RunningLoad(Protocol):
     """A load that runs. Asking for what can't be had now raises `Refused`, asking into silence `Unreachable`."""
 
     @property

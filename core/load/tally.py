@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.histogram import bucket
+from core.domain.histogram import bucket
 
 MOST_KINDS = 40
 """Kinds of failure, versions and labels kept apart in one run; what comes after them is counted as `other`."""

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from core.errors import BadInput, Refused
-from core.model import Slot
+from core.domain.errors import BadInput, Refused
+from core.domain.model import Slot
 
 SLOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 

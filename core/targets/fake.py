@@ -8,41 +8,41 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from core.errors import Refused
-from core.model import Slot, Version
-from core.targets.place import Asked, Delays, Follower, Place
+from core.domain.errors import Refused
+from core.domain.model import Slot, Version
+from core.targets.fake_place import Call, Delays, FakePlace, Subscription
 from core.targets.protocol import Address, Report
 
-__all__ = ["Asked", "Delays", "FakeTarget", "Place"]
+__all__ = ["Call", "Delays", "FakePlace", "FakeTarget"]
 
 
 class FakeTarget:
     """A `Target` over a `Place`. One thread makes all changes, so they land in the order they were asked."""
 
-    def __init__(self, place: Place | None = None, *, token: int = 0, key: str = "") -> None:
-        self.place = place or Place()
+    def __init__(self, place: FakePlace | None = None, *, token: int = 0, key: str = "") -> None:
+        self.place = place or FakePlace()
         self.token = token
         self.key = key
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fake-target")
-        self._following: list[Follower] = []
+        self._following: list[Subscription] = []
         self._closed = False
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[Call]:
         """Every change that was asked of the place, oldest first."""
         return self.place.asked
 
     async def apply(self, slot: Slot, version: Version, replicas: int) -> None:
         """Ask for `replicas` of a version in a slot."""
-        await self._land(Asked("apply", slot, version, replicas, token=self.token))
+        await self._land(Call("apply", slot, version, replicas, token=self.token))
 
     async def route(self, weights: Mapping[Slot, float], mirror: Slot | None = None) -> None:
         """Ask for traffic weights in percent."""
-        await self._land(Asked("route", weights=dict(weights), mirror=mirror, token=self.token))
+        await self._land(Call("route", weights=dict(weights), mirror=mirror, token=self.token))
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to go."""
-        await self._land(Asked("remove", slot, token=self.token))
+        await self._land(Call("remove", slot, token=self.token))
 
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change, until closed."""
@@ -67,12 +67,12 @@ class FakeTarget:
             follower.put(None)
         self._thread.shutdown(wait=False)
 
-    async def _land(self, asked: Asked) -> None:
+    async def _land(self, asked: Call) -> None:
         if self._closed:
             raise Refused(f"{asked.verb}: this target is closed")
         await asyncio.get_running_loop().run_in_executor(self._thread, self.place.land, asked)
 
-    async def _follow(self, follower: Follower) -> AsyncIterator[Report | str]:
+    async def _follow(self, follower: Subscription) -> AsyncIterator[Report | str]:
         self._following.append(follower)
         try:
             while not self._closed or not follower.queue.empty():

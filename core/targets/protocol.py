@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from core.model import Noted, Observation, Sample, Scaled, Slot, Version
+from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Version
 
 Report: TypeAlias = Observation | Sample | Scaled | Noted
 

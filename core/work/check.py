@@ -11,9 +11,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-from core.errors import Failed
+from core.domain.errors import Failed
 from core.work import evaluate
-from core.work.job import Done, Job, Say, kept
+from core.work.job import Done, Job, Report, kept
 from core.work.registry import answering, connect
 from scoring import model as scoring
 
@@ -60,7 +60,7 @@ class Subject:
         return answers
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Try everything; raises Failed with the first that went wrong once all is tried."""
     registered = kept(job.folder, "register") or kept(job.folder, "fetch")
     if registered is None:

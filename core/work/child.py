@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import core
-from core.errors import Failed, Killed
-from core.settings import Settings
-from core.work.job import Broken, Done, Job, Line, Progress, Said, decode
+from core.config.settings import Settings
+from core.domain.errors import Failed, Killed
+from core.work.job import Broken, Done, Job, OutputLine, Progress, Said, decode
 
-__all__ = ["Done", "Job", "Line", "Progress", "WorkChild"]
+__all__ = ["Done", "Job", "OutputLine", "Progress", "WorkChild"]
 
 STEP_DEADLINE_S = 900.0
 """For every step but train, which has its own in the settings."""
@@ -92,7 +92,7 @@ class WorkChild:
         words = asyncio.create_task(self._hear_words(process.stdout, errors), name="work child's words")
         self._pumps = (words, errors)
 
-    async def run(self, job: Job) -> AsyncIterator[Progress | Line | Done]:
+    async def run(self, job: Job) -> AsyncIterator[Progress | OutputLine | Done]:
         """Run a step; the last thing that comes is Done. Raises what the child says went wrong, Failed if it dies.
 
         Whoever stops listening before the end kills the child, as `cancel` does.
@@ -171,7 +171,7 @@ class WorkChild:
         """What the child says by the protocol; at its end first all of stderr, then the end."""
         while line := await stream.readline():
             said = decode(line.decode())
-            if isinstance(said, Line):
+            if isinstance(said, OutputLine):
                 self._write(said.text)
             await self._pass_on(said)
         await asyncio.wait({errors}, timeout=KILL_DEADLINE_S)
@@ -187,7 +187,7 @@ class WorkChild:
             if text.startswith("\t"):
                 continue
             self._last_words.append(text)
-            await self._pass_on(Line(text))
+            await self._pass_on(OutputLine(text))
 
     async def _pass_on(self, said: Said | _End) -> None:
         if self._heard is not None:

@@ -14,9 +14,9 @@ import pandas as pd
 from pandas.api import types
 from sklearn.model_selection import train_test_split
 
-from core.config import data_path
-from core.errors import BadData
-from core.settings import SAMPLES, DataSettings, Settings
+from core.config.config import data_path
+from core.config.settings import SAMPLES, DataSettings, Settings
+from core.domain.errors import BadData
 from core.work.columns import Field, Screened, screen
 from core.work.tables import read_table
 

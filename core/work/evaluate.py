@@ -11,11 +11,11 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
-from core.config import alias
-from core.errors import Failed
+from core.config.config import alias
+from core.domain.errors import Failed
 from core.work import flavour, preprocess
 from core.work.figures import mcnemar, measure, short
-from core.work.job import Done, Job, Say, kept, needed
+from core.work.job import Done, Job, Report, kept, needed
 from core.work.registry import Registry, answering, connect, noun, said
 
 UNKNOWN = -1
@@ -39,7 +39,7 @@ class Answers:
     probabilities: NDArray[np.float64] | None
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Measure each and compare the candidate with the others."""
     rows = held_out(job.folder)
     say.progress(0.1, "candidate")
@@ -120,7 +120,7 @@ def _candidate(job: Job) -> Path:
     return Path(needed(job.folder, "train", "evaluate")["candidate"]["folder"])
 
 
-def _baseline(job: Job, rows: Rows, say: Say) -> Answers | None:
+def _baseline(job: Job, rows: Rows, say: Report) -> Answers | None:
     """The forest that was trained beside the candidate, now or when the fetched version was made."""
     if trained := kept(job.folder, "train"):
         return of_folder(Path(trained["baseline"]["folder"]), rows)
@@ -139,7 +139,7 @@ class Live:
     answers: Answers
 
 
-def _live(registry: Registry, rows: Rows, say: Say) -> tuple[Live | None, str]:
+def _live(registry: Registry, rows: Rows, say: Report) -> tuple[Live | None, str]:
     """The version behind the environment's alias on the held-out rows; else None and why it can't be compared."""
     name = alias(registry.settings)
     found = registry.at(name)

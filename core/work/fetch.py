@@ -3,15 +3,15 @@
 import shutil
 from pathlib import Path
 
-from core.errors import Failed
+from core.domain.errors import Failed
 from core.work import bundle, flavour
-from core.work.job import Done, Job, Say, one_line
+from core.work.job import Done, Job, Report, one_line
 from core.work.promote import wanted
 from core.work.registry import answering, connect, fetch, local_folder, noun, resolve
 from scoring import model as scoring
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Option `uri`: `models:/NAME@ALIAS` or `models:/NAME/7`."""
     (uri,) = wanted(job, "uri")
     registry = connect(job.settings)

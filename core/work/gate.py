@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from core.settings import Thresholds
-from core.work.job import Done, Job, Say, kept, needed
+from core.config.settings import Thresholds
+from core.work.job import Done, Job, Report, kept, needed
 
 Outcome: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
 Figures: TypeAlias = Mapping[str, Any]
@@ -28,7 +28,7 @@ class Judgement:
     why: str
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Judge what evaluate measured. A candidate that fails is a result like any other: `passed` is false."""
     measured = needed(job.folder, "evaluate", "gate")
     trained = kept(job.folder, "train")

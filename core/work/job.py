@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from core import errors
-from core.errors import Failed, QuarterdeckError
-from core.settings import Settings
+from core.config.settings import Settings
+from core.domain import errors
+from core.domain.errors import Failed, QuarterdeckError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OutputLine:
     """A line for the log."""
 
     text: str
@@ -84,8 +84,8 @@ class Broken:
         return known(self.text) if issubclass(known, QuarterdeckError) else Failed(self.text)
 
 
-Said: TypeAlias = Progress | Line | Done | Broken
-_KINDS: Mapping[str, type[Said]] = {"progress": Progress, "line": Line, "done": Done, "broken": Broken}
+Said: TypeAlias = Progress | OutputLine | Done | Broken
+_KINDS: Mapping[str, type[Said]] = {"progress": Progress, "line": OutputLine, "done": Done, "broken": Broken}
 
 
 def encode(said: Said) -> str:
@@ -106,14 +106,14 @@ def _plain(value: object) -> object:
     return item() if callable(item) else str(value)
 
 
-class Say:
+class Report:
     """How a step speaks. Called with a text, it is a line for the log."""
 
     def __init__(self, tell: Callable[[Said], None]) -> None:
         self._tell = tell
 
     def __call__(self, text: str) -> None:
-        self._tell(Line(text))
+        self._tell(OutputLine(text))
 
     def progress(self, fraction: float | None, text: str, **figures: float | str) -> None:
         """How far the step is, and what it measured."""

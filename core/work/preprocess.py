@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.errors import BadData
+from core.domain.errors import BadData
 from core.work.flavour import category_text, matrix
-from core.work.job import Done, Job, Say, needed
+from core.work.job import Done, Job, Report, needed
 
 FORMAT = 1
 MOST_CATEGORIES = 500
 """The rarest values beyond these are treated as unknown."""
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Fit the encoder and turn both parts into matrices: `encoder.json` and `matrices.npz`."""
     data = needed(job.folder, "data", "preprocess")
     train, test = frames(job.folder)

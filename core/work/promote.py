@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import BadInput
-from core.work.job import Done, Job, Say, keep, kept
+from core.domain.errors import BadInput
+from core.work.job import Done, Job, Report, keep, kept
 from core.work.registry import Registry, answering, connect
 
 NOTE = "promoting"
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Options `number`, `alias`, `previous_alias`. Done twice it changes nothing more."""
     model = model_of(job)
     number, alias, previous = wanted(job, "number", "alias", "previous_alias")

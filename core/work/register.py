@@ -9,14 +9,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from core.work import bundle
-from core.work.job import Done, Job, Say, needed
+from core.work.job import Done, Job, Report, needed
 from core.work.registry import CANDIDATE, Registry, answering, connect, local_folder, noun
 
 BUILD_NUMBERS = ("QUARTERDECK_BUILD_NUMBER", "GITHUB_RUN_NUMBER", "BUILD_BUILDID", "CI_PIPELINE_IID", "BUILD_NUMBER")
 """Variables in which a CI says which build this is; the first that is set counts."""
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Register once, however often it is tried; point the alias `candidate` to it; copy its folder."""
     trained = needed(job.folder, "train", "register")["candidate"]
     registry = connect(job.settings)

@@ -17,9 +17,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from core.config import state_folder, tracking_uri
-from core.errors import BadInput, Failed
-from core.settings import Settings
+from core.config.config import state_folder, tracking_uri
+from core.config.settings import Settings
+from core.domain.errors import BadInput, Failed
 from core.work.job import one_line
 
 PROBE_S = 3.0
@@ -163,7 +163,7 @@ def said(error: Exception) -> str:
 
 
 def noun(version: ModelVersion) -> Mapping[str, Any]:
-    """A version as the fields of `core.model.Version`."""
+    """A version as the fields of `core.domain.model.Version`."""
     return {
         "model": version.name,
         "number": str(version.version),

@@ -1,11 +1,11 @@
 """Aliases back to what they were before this release moved them, or to the version that serves again."""
 
-from core.work.job import Done, Job, Say, kept
+from core.work.job import Done, Job, Report, kept
 from core.work.promote import NOTE, model_of, wanted
 from core.work.registry import answering, connect
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Options `alias`, `previous_alias`; `number` is the version that serves again, where that is known.
 
     What promote found goes before; where this release promoted nothing and no number is given, nothing changes.

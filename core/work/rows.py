@@ -3,14 +3,14 @@
 from dataclasses import asdict
 
 from core.work import data
-from core.work.job import Done, Job, Say
+from core.work.job import Done, Job, Report
 
 ROWS = "rows.jsonl"
 SENT = 500
 """As many held-out rows go into it, for a load generator to send."""
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Leave `train.parquet`, `test.parquet` and `rows.jsonl`."""
     say.progress(None, f"reading {job.settings.data.source}")
     frame = data.read(job.settings, say)

@@ -13,10 +13,10 @@ from scipy.stats import loguniform, randint, uniform
 from sklearn.metrics import log_loss
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV, StratifiedKFold
 
-from core.errors import BadData
-from core.settings import TrainSettings
+from core.config.settings import TrainSettings
+from core.domain.errors import BadData
 from core.work.figures import SCORERS, SHORT
-from core.work.job import Say
+from core.work.job import Report
 
 SPACE: Mapping[str, Any] = {
     "n_estimators": randint(100, 301),
@@ -58,7 +58,7 @@ def find(
     x: NDArray[np.float32],
     y: NDArray[np.int64],
     train: TrainSettings,
-    say: Say,
+    say: Report,
     log_step: Callable[[int, Mapping[str, float]], None],
 ) -> Found:
     """Try `n_iter` candidates by cross-validation and fit the best on all rows."""

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import BadData
+from core.domain.errors import BadData
 
 CSV = (".csv", ".csv.gz", ".tsv")
 PARQUET = (".parquet", ".pq")

@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from core.work import bundle, preprocess, runs
 from core.work.figures import short
-from core.work.job import Done, Job, Say, needed
+from core.work.job import Done, Job, Report, needed
 from core.work.registry import answering, connect
 from core.work.rows import ROWS
 from core.work.search import find
@@ -21,7 +21,7 @@ NAME = "folder"
 """MLflow calls a logged folder as it is called here."""
 
 
-def run(job: Job, say: Say) -> Done:
+def run(job: Job, say: Report) -> Done:
     """Fit both, leave their model folders, log them. What they reach on the held-out rows is for evaluate."""
     needed(job.folder, "preprocess", "train")
     x, y, _, _ = preprocess.matrices(job.folder)
@@ -34,7 +34,7 @@ def run(job: Job, say: Say) -> Done:
     return Done(result, short(job.settings.train.primary_metric, candidate["cv"]))
 
 
-def _baseline(job: Job, say: Say, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
+def _baseline(job: Job, say: Report, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
     say.progress(0.0, "baseline, a random forest")
     with runs.part("baseline", job, {"algorithm": "RandomForest", **FOREST}) as part:
         # In one thread, a second at the most: CPython 3.11 that traces threads (for coverage) hangs after this.
@@ -46,7 +46,7 @@ def _baseline(job: Job, say: Say, x: NDArray[np.float32], y: NDArray[np.int64]) 
     return {"run_id": part.run_id, "uri": uri, "folder": str(folder), "params": dict(FOREST)}
 
 
-def _candidate(job: Job, say: Say, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
+def _candidate(job: Job, say: Report, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
     train = job.settings.train
     with runs.part("candidate", job, {"algorithm": "XGBoost"}) as part:
         found = find(x, y, train, say, part.log_step)

@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, TypeAlias
 
-from core.errors import QuarterdeckError
-from core.settings import Settings
-from core.work.job import Broken, Done, Job, Said, Say, encode, keep, one_line
+from core.config.settings import Settings
+from core.domain.errors import QuarterdeckError
+from core.work.job import Broken, Done, Job, Report, Said, encode, keep, one_line
 
-Run: TypeAlias = Callable[[Job, Say], Done]
+Run: TypeAlias = Callable[[Job, Report], Done]
 
 STEPS: Mapping[str, str] = {
     "data": "core.work.rows",
@@ -48,7 +48,7 @@ def main() -> None:
         words.write(encode(said) + "\n")
         words.flush()
 
-    say = Say(tell)
+    say = Report(tell)
     settings = Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]) if "--warm" in sys.argv else None
     load(FOR_DATA)
     warming = threading.Thread(target=warm, args=(settings,), daemon=True)
@@ -62,7 +62,7 @@ def main() -> None:
         tell(answer(job, say))
 
 
-def answer(job: Job, say: Say) -> Done | Broken:
+def answer(job: Job, say: Report) -> Done | Broken:
     """Run one step. Whatever goes wrong ends as one line; its traceback goes to work.log."""
     try:
         job.folder.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ class Feed:
 
     async def events(self, after: int | None = None) -> AsyncIterator[Any]:
         """First all that was, then what comes."""
-        from core import events as ev
+        from core.state import events as ev
         from tests.recordings.make import MOMENT
         from tests.tui.replay import recorded
 

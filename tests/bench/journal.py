@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core import events as ev
-from core.engine import Engine
-from core.fold import fold_all
-from core.histogram import Histogram
-from core.journal import Journal
-from core.model import Observation, Replica, ReplicaState, Sample, Version
-from core.plan import Deploy, Hold, Plan, Shift, Summarise
-from tests.sites import Bridge
+from core.domain.histogram import Histogram
+from core.domain.model import Observation, Replica, ReplicaState, Sample, Version
+from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise
+from core.engine.engine import Engine
+from core.journal.journal import Journal
+from core.state import events as ev
+from core.state.fold import fold_all
+from tests.environments import Bridge
 
 DAY_S = 86_400
 EVENTS = 100_000
@@ -70,7 +70,7 @@ async def started(path: Path) -> None:
     """An engine opened on it and closed again."""
     journal = Journal(path)
     bridge = Bridge(path.parent)
-    async with Engine(journal, bridge.site, "ada") as engine:
+    async with Engine(journal, bridge.environment_of, "ada") as engine:
         assert engine.snapshot.endpoints["late"].slots
     journal.close()
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.config.profiles import profile
 from core.load.child import LoadRun
-from core.load.command import ARTIFACTS, LoadSettings
-from core.load.profiles import profile
+from core.load.command import ARTIFACTS, LocustSettings
 from tests.load.conftest import SERVICE
 
 USERS = 20
@@ -61,7 +61,7 @@ async def without(url: str, folder: Path, seconds: int) -> None:
 
 async def beside(url: str, folder: Path, seconds: int) -> None:
     """The same with the reporter, and somebody who reads every sample."""
-    settings = LoadSettings(url, folder, locustfile=folder / "busy.py")
+    settings = LocustSettings(url, folder, locustfile=folder / "busy.py")
     async with LoadRun(profile("custom", users=USERS, spawn_rate=USERS, duration_s=seconds), settings) as load:
         count = len([sample async for sample in load.samples()])
     assert count >= seconds - 1

@@ -9,15 +9,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from core import commands as c, events as ev
-from core.config import endpoint_name
-from core.engine import Engine
-from core.model import LoadProfile
-from core.planner import Wishes, release_of
-from core.projects import init
-from core.snapshot import Release, Snapshot
+from core.config.config import endpoint_name
+from core.config.planner import Wishes, release_of
+from core.config.scaffold import init
+from core.domain.model import LoadProfile
+from core.engine.engine import Engine
+from core.state import commands as c, events as ev
+from core.state.snapshot import Release, Snapshot
 from tui import headless
-from tui.sites import Project
+from tui.project import Project
 
 USERS = LoadProfile("fifty", 50, 50.0, None)
 MOMENTS = ("10 %", "50 %", "100 %", "after the end")

@@ -13,7 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from core.model import Version
+from core.domain.model import Version
 from core.targets.local.client import LocalTarget, stop
 from tests.targets.helpers import Watcher, loading, model_folder, spec_in, watching
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.errors import BadInput, Refused, Unreachable
+from core.domain.errors import BadInput, Refused, Unreachable
+from core.domain.model import Sample
 from core.load.attached import Attached, Page, between, page_of
-from core.model import Sample
 from tests.load.conftest import Serve
 from tests.load.test_run import until
 

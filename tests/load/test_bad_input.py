@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput, Failed, QuarterdeckError, Unreachable
+from core.config.profiles import profile
+from core.domain.errors import BadInput, Failed, QuarterdeckError, Unreachable
 from core.load.child import LoadRun
-from core.load.command import LoadSettings, last_line
-from core.load.profiles import profile
+from core.load.command import LocustSettings, last_line
 from tests.load.conftest import Serve
 
 USER = "from locust import HttpUser, task\nclass Someone(HttpUser):\n    @task\n    def go(self): pass\n"
@@ -21,7 +21,7 @@ def write(file: Path | str, text: str) -> None:
     Path(file).write_text(text)
 
 
-async def refusal(settings: LoadSettings, **overrides: Any) -> QuarterdeckError:
+async def refusal(settings: LocustSettings, **overrides: Any) -> QuarterdeckError:
     """The error that a run with these settings starts with."""
     with pytest.raises(QuarterdeckError) as caught:
         await LoadRun(profile("steady", **overrides), settings).__aenter__()
@@ -45,13 +45,13 @@ async def test_settings_that_can_not_work_are_refused_before_anything_starts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write("README.md", "")
-    error = await refusal(replace(LoadSettings("http://127.0.0.1:1", tmp_path, rows), **change))
+    error = await refusal(replace(LocustSettings("http://127.0.0.1:1", tmp_path, rows), **change))
     assert isinstance(error, BadInput)
     assert str(error) == says
 
 
 async def test_a_folder_that_can_not_be_written_is_named(rows: Path) -> None:
-    error = await refusal(LoadSettings("http://127.0.0.1:1", rows / "run", rows))
+    error = await refusal(LocustSettings("http://127.0.0.1:1", rows / "run", rows))
     assert isinstance(error, BadInput)
     assert str(error) == f"{rows / 'run'}: the load's files can't be written there: Not a directory"
 
@@ -59,7 +59,7 @@ async def test_a_folder_that_can_not_be_written_is_named(rows: Path) -> None:
 async def test_nobody_at_the_address_is_said_before_locust_starts(rows: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    error = await refusal(LoadSettings(f"http://127.0.0.1:{port}", tmp_path, rows))
+    error = await refusal(LocustSettings(f"http://127.0.0.1:{port}", tmp_path, rows))
     assert isinstance(error, Unreachable)
     assert str(error).startswith(f"http://127.0.0.1:{port}: nobody answers there (connection refused)")
 
@@ -67,7 +67,7 @@ async def test_nobody_at_the_address_is_said_before_locust_starts(rows: Path, tm
 async def test_a_taken_port_for_the_page_is_said(serve: Serve, rows: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        error = await refusal(LoadSettings(serve(), tmp_path, rows, web=True, web_port=port))
+        error = await refusal(LocustSettings(serve(), tmp_path, rows, web=True, web_port=port))
     assert isinstance(error, BadInput)
     assert str(error) == f"127.0.0.1:{port}: Locust's page can't open there (address already in use)"
 
@@ -86,7 +86,7 @@ async def test_a_locustfile_that_does_not_load_is_shown_by_its_own_line(
 ) -> None:
     file = tmp_path / "theirs.py"
     file.write_text(text)
-    error = await refusal(LoadSettings(serve(), tmp_path / "run", locustfile=file), user_classes=classes)
+    error = await refusal(LocustSettings(serve(), tmp_path / "run", locustfile=file), user_classes=classes)
     assert isinstance(error, BadInput)
     assert str(error).startswith(f"{file}: {says.format(file=file)}")
 
@@ -94,7 +94,7 @@ async def test_a_locustfile_that_does_not_load_is_shown_by_its_own_line(
 async def test_a_locustfile_that_leaves_is_quoted_with_its_last_words(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "theirs.py"
     file.write_text("import sys\nsys.exit('no licence for load today')\n")
-    error = await refusal(LoadSettings(serve(), tmp_path / "run", locustfile=file))
+    error = await refusal(LocustSettings(serve(), tmp_path / "run", locustfile=file))
     assert isinstance(error, Failed)
     assert str(error).startswith("Locust left with exit code 1; its last words: no licence for load today (")
 
@@ -105,7 +105,7 @@ async def test_one_that_never_starts_is_given_up_and_leaves_nothing(
     monkeypatch.setattr("core.load.child.START_S", 0.5)
     file = tmp_path / "theirs.py"
     file.write_text("import time\ntime.sleep(60)\n" + USER)
-    error = await refusal(LoadSettings(serve(), tmp_path / "run", locustfile=file))
+    error = await refusal(LocustSettings(serve(), tmp_path / "run", locustfile=file))
     assert isinstance(error, Failed)
     assert str(error).startswith("Locust did not start within 0.5 s: it said nothing (")
 
@@ -115,7 +115,7 @@ async def test_one_that_never_starts_is_given_up_and_leaves_nothing(
 )
 async def test_rows_that_are_none_are_said(rows_text: str, says: str, serve: Serve, rows: Path, tmp_path: Path) -> None:
     write(rows, rows_text)
-    error = await refusal(LoadSettings(serve(), tmp_path / "run", rows))
+    error = await refusal(LocustSettings(serve(), tmp_path / "run", rows))
     assert isinstance(error, BadInput)
     assert says in str(error)
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput
-from core.histogram import Histogram
-from core.load.profiles import PROFILES, profile
+from core.config.profiles import PROFILES, profile
+from core.domain.errors import BadInput
+from core.domain.histogram import Histogram
+from core.domain.model import LoadStage
 from core.load.steering import Steering
 from core.load.tally import MOST_KINDS, Tally, failure_kind
-from core.model import LoadStage
 
 
 class Answer:

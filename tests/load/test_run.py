@@ -15,11 +15,11 @@ import httpx
 import psutil
 import pytest
 
-from core.errors import BadInput, Failed, Refused
+from core.config.profiles import profile
+from core.domain.errors import BadInput, Failed, Refused
+from core.domain.model import LoadStage, Sample
 from core.load.child import LoadRun, start
-from core.load.command import ARTIFACTS, LOG, OUTPUT, LoadSettings
-from core.load.profiles import profile
-from core.model import LoadStage, Sample
+from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
 from tests.load.conftest import Serve
 
 STRANGER = Path(__file__).with_name("stranger.py")
@@ -61,7 +61,7 @@ async def test_every_request_is_in_the_samples_and_in_locusts_own_files(
     serve: Serve, rows: Path, tmp_path: Path
 ) -> None:
     url, folder = serve(key="s3cret", break_every=10), tmp_path / "run"
-    settings = LoadSettings(url, folder, rows, key="s3cret", headers={"x-slot": "green"})
+    settings = LocustSettings(url, folder, rows, key="s3cret", headers={"x-slot": "green"})
     async with LoadRun(profile("steady", users=20, spawn_rate=20, duration_s=2.5), settings) as run:
         summed = await total(run)
         result = await run.wait()
@@ -82,7 +82,7 @@ async def test_every_request_is_in_the_samples_and_in_locusts_own_files(
 async def test_it_is_steered_while_it_runs_and_locusts_own_page_is_open(
     serve: Serve, rows: Path, tmp_path: Path
 ) -> None:
-    settings = LoadSettings(serve(), tmp_path, rows, web=True)
+    settings = LocustSettings(serve(), tmp_path, rows, web=True)
     run = await start(profile("steady", users=3, spawn_rate=50, duration_s=None), settings)
     try:
         samples = run.samples()
@@ -120,7 +120,7 @@ async def test_a_strangers_locustfile_with_a_shape_runs_unchanged(serve: Serve, 
     (theirs / "core").mkdir(parents=True)
     (theirs / "core" / "__init__.py").write_text('HELLO = "hello from the stranger"\n')
     shutil.copy(STRANGER, theirs / "locustfile.py")
-    settings = LoadSettings(serve(break_every=7), tmp_path / "run", locustfile=theirs / "locustfile.py")
+    settings = LocustSettings(serve(break_every=7), tmp_path / "run", locustfile=theirs / "locustfile.py")
     async with LoadRun(profile("steady", duration_s=1), settings) as run:
         with pytest.raises(Refused, match="the shape Stairs of the locustfile decides"):
             await run.users(50)
@@ -138,7 +138,7 @@ async def test_a_strangers_locustfile_with_a_shape_runs_unchanged(serve: Serve, 
 
 
 async def test_workers_lose_nothing_and_follow(serve: Serve, rows: Path, tmp_path: Path) -> None:
-    settings = LoadSettings(serve(break_every=10), tmp_path, rows, processes=2)
+    settings = LocustSettings(serve(break_every=10), tmp_path, rows, processes=2)
     async with LoadRun(profile("steady", users=10, spawn_rate=2, duration_s=None), settings) as run:
         samples = run.samples()
         await until(samples, lambda sample: (sample.users or 0) >= 2)
@@ -158,7 +158,7 @@ async def test_workers_lose_nothing_and_follow(serve: Serve, rows: Path, tmp_pat
 async def test_a_step_profile_climbs_and_a_high_load_sends_batches(serve: Serve, rows: Path, tmp_path: Path) -> None:
     steps = (LoadStage(0, 2, 50), LoadStage(1.2, 7, 50))
     climb = profile("steps", stages=steps, duration_s=2.6, user_classes=("HighLoadUser",))
-    async with LoadRun(climb, LoadSettings(serve(), tmp_path, rows)) as run:
+    async with LoadRun(climb, LocustSettings(serve(), tmp_path, rows)) as run:
         samples = [sample async for sample in run.samples()]
         result = await run.wait()
     assert samples[0].users == 2
@@ -169,7 +169,7 @@ async def test_a_step_profile_climbs_and_a_high_load_sends_batches(serve: Serve,
 
 
 async def test_a_locust_that_is_killed_is_named_and_leaves_no_workers(serve: Serve, rows: Path, tmp_path: Path) -> None:
-    settings = LoadSettings(serve(), tmp_path, rows, processes=2)
+    settings = LocustSettings(serve(), tmp_path, rows, processes=2)
     async with LoadRun(profile("steady", users=2, duration_s=None), settings) as run:
         await until(run.samples(), lambda sample: sample.requests > 0)
         assert run.pid is not None
@@ -183,7 +183,7 @@ async def test_a_locust_that_is_killed_is_named_and_leaves_no_workers(serve: Ser
 
 
 async def test_it_is_cut_off_at_once_when_its_owner_is_cancelled(serve: Serve, rows: Path, tmp_path: Path) -> None:
-    run = LoadRun(profile("steady", duration_s=None), LoadSettings(serve(), tmp_path, rows))
+    run = LoadRun(profile("steady", duration_s=None), LocustSettings(serve(), tmp_path, rows))
 
     async def own() -> None:
         async with run:
@@ -212,7 +212,7 @@ async def test_a_locustfile_that_will_not_stop_is_made_to(
         "@events.test_start.add_listener\ndef on_start(**_): signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "@events.test_stop.add_listener\ndef on_stop(**_):\n    while True: pass\n"
     )
-    settings = LoadSettings(serve(), tmp_path / "run", locustfile=stubborn)
+    settings = LocustSettings(serve(), tmp_path / "run", locustfile=stubborn)
     async with LoadRun(profile("steady", duration_s=None), settings) as run:
         await run.stop()
         result = await run.wait()
@@ -222,9 +222,9 @@ async def test_a_locustfile_that_will_not_stop_is_made_to(
 def test_it_dies_with_its_parent(serve: Serve, rows: Path, tmp_path: Path) -> None:
     engine = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom core.load.child import *\n"
-        "from core.load.profiles import profile\n"
+        "from core.config.profiles import profile\n"
         "async def main():\n"
-        "    settings = LoadSettings(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))\n"
+        "    settings = LocustSettings(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))\n"
         "    async with LoadRun(profile('steady', users=2, duration_s=None), settings) as run:\n"
         "        print(run.pid, flush=True)\n"
         "        await run.wait()\n"

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Failed, Refused, Unreachable
+from core.config.profiles import profile
+from core.domain.errors import Failed, Refused, Unreachable
+from core.domain.model import Sample
 from core.load.child import LoadRun
-from core.load.command import LoadSettings
+from core.load.command import LocustSettings
 from core.load.feed import KEEP, Feed
-from core.load.profiles import profile
 from core.load.wire import Wire
-from core.model import Sample
 from tests.load.conftest import Serve
 
 STAND_IN = """
@@ -36,7 +36,7 @@ def stand_in(serve: Serve, rows: Path, tmp_path: Path, monkeypatch: pytest.Monke
     def run(text: str) -> LoadRun:
         call = [sys.executable, "-c", STAND_IN + text]
         monkeypatch.setattr("core.load.command.command", lambda *_: call)
-        return LoadRun(profile("steady", duration_s=None), LoadSettings(serve(), tmp_path, rows))
+        return LoadRun(profile("steady", duration_s=None), LocustSettings(serve(), tmp_path, rows))
 
     return run
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
 
-from core import events as ev
-from core.codec import dumps
-from core.gates import Gate, judge
-from core.histogram import Histogram
-from core.model import LoadProfile, Observation, Reading, Replica, ReplicaState, Sample, Scaled, Version
-from core.plan import MODEL_WORK, Rollout, Shift, canary, title
+from core.domain.gates import Gate, judge
+from core.domain.histogram import Histogram
+from core.domain.model import LoadProfile, Observation, Reading, Replica, ReplicaState, Sample, Scaled, Version
+from core.domain.plan import MODEL_WORK, Rollout, Shift, canary, title
+from core.state import events as ev
+from core.state.codec import dumps
 
 FILE = Path(__file__).parent / "canary.jsonl"
 MOMENT = datetime(2026, 3, 12, 14, 2, 31, tzinfo=UTC).timestamp()

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from core.links import Replay
+from core.engine.replay import Replay
 from tui.picture import picture
 
 SIZE = (120, 36)

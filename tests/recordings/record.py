@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import events as ev
-from core.codec import dumps, loads
-from core.links import Replay, save
+from core.engine.replay import Replay, save
+from core.state import events as ev
+from core.state.codec import dumps, loads
 
 USER, FOLDER = "ada", "/home/ada/late"
 

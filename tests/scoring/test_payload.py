@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, strategies as some
 
 from scoring.encode import Encoder
-from scoring.manifest import Field
+from scoring.manifest import ModelField
 from scoring.model import Model
 from scoring.payload import PayloadError, Reader
 
 FIELDS = (
-    Field("delay", "number"),
-    Field("month", "integer"),
-    Field("vip", "boolean"),
-    Field("carrier", "category", ("9E", "AA", "5", "true")),
+    ModelField("delay", "number"),
+    ModelField("month", "integer"),
+    ModelField("vip", "boolean"),
+    ModelField("carrier", "category", ("9E", "AA", "5", "true")),
 )
 NAMES = [field.name for field in FIELDS]
 

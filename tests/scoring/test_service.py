@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from scoring.model import Model, ModelError, load
-from scoring.service import Identity, ServeError, Settings, free_port, serve
+from scoring.service import Identity, ServeError, ServingSettings, free_port, serve
 
 T = TypeVar("T")
 IDENTITY = Identity("late", "7", "run-1", "models:/late/7")
@@ -49,7 +49,7 @@ def served(model: Model, visit: Callable[[httpx.Client], T], *, stop: bool = Tru
 
     with ThreadPoolExecutor(1) as pool:
         visiting = pool.submit(client)
-        serve(model, IDENTITY, Settings(port=port, **settings), ready.set)
+        serve(model, IDENTITY, ServingSettings(port=port, **settings), ready.set)
         return visiting.result(WAIT_S)
 
 
@@ -173,7 +173,7 @@ def test_with_a_key_only_health_and_root_are_open(model: Model, capfd: pytest.Ca
         ]
 
     assert served(model, visit, key=KEY) == [401, 401, 401, 401, 401, 200, 200, 200, 200]
-    assert KEY not in repr(Settings(key=KEY))
+    assert KEY not in repr(ServingSettings(key=KEY))
     assert faults(capfd) == []
 
 
@@ -236,7 +236,7 @@ def test_a_page_that_fails_is_500_and_hangs_nobody(
 def test_a_name_is_looked_up_and_an_unknown_one_is_named(model: Model) -> None:
     assert free_port("localhost", 0) > 0
     with pytest.raises(ServeError, match=r"nowhere.invalid: .*take an address of this machine"):
-        serve(model, IDENTITY, Settings(host="nowhere.invalid"))
+        serve(model, IDENTITY, ServingSettings(host="nowhere.invalid"))
 
 
 def test_draining_answers_what_is_in_flight_and_refuses_the_rest(model: Model) -> None:
@@ -284,7 +284,7 @@ def test_a_taken_port_is_named(model: Model) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServeError, match=f"127.0.0.1:{port}: Address already in use; stop what listens there"):
-            serve(model, IDENTITY, Settings(port=port))
+            serve(model, IDENTITY, ServingSettings(port=port))
 
 
 def test_a_port_that_another_replica_would_share_is_taken_too(model: Model) -> None:
@@ -308,7 +308,7 @@ def test_a_model_that_cannot_predict_never_becomes_ready(model: Model, monkeypat
 
     monkeypatch.setattr(model, "warm_up", fails)
     with pytest.raises(ModelError, match="can't predict"):
-        serve(model, IDENTITY, Settings(), lambda: pytest.fail("it said that it is ready"))
+        serve(model, IDENTITY, ServingSettings(), lambda: pytest.fail("it said that it is ready"))
 
 
 def test_requests_that_arrive_together_are_scored_together(model: Model) -> None:

@@ -17,12 +17,12 @@ from typing import Any, Self
 
 import psutil
 
-from core.errors import Unreachable
-from core.fold import fold
-from core.journal import Journal
-from core.plan import Hold, Shift, title
-from core.snapshot import Release, Snapshot
-from core.targets.local.http import Line
+from core.domain.errors import Unreachable
+from core.domain.plan import Hold, Shift, title
+from core.journal.journal import Journal
+from core.state.fold import fold
+from core.state.snapshot import Release, Snapshot
+from core.targets.local.http import Connection
 
 DEADLINE_S = 60.0
 LOOK_S = 0.01
@@ -317,21 +317,21 @@ class Users:
         await asyncio.sleep(0)  # A connection that was hung up is closed at the next turn.
 
     async def _user(self) -> None:
-        lines: list[Line] = []
+        lines: list[Connection] = []
         try:
             await self._ask(lines)
         finally:
             for line in lines:
                 line.close()
 
-    async def _ask(self, lines: list[Line]) -> None:
+    async def _ask(self, lines: list[Connection]) -> None:
         """Again and again, over one connection as long as it lasts."""
         while True:
             version, why = "", ""
             try:
                 async with asyncio.timeout(5):
                     if not lines:
-                        lines.append(await Line.open(("127.0.0.1", self.port)))
+                        lines.append(await Connection.open(("127.0.0.1", self.port)))
                     answer = await lines[0].ask("/predict", {"content-type": "application/json"}, "POST", ROW)
                 if answer.status == 200:
                     version = answer.headers.get("x-model-version", "")

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import httpx
 
-from core.fold import fold_all
-from core.journal import Journal
-from core.snapshot import Snapshot
+from core.journal.journal import Journal
+from core.state.fold import fold_all
+from core.state.snapshot import Snapshot
 
 HOME = Path(__file__).parents[2]
 DEADLINE_S = 120.0

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import Unreachable
-from core.model import Version
+from core.domain.errors import Unreachable
+from core.domain.model import Version
 from core.targets.local import wire
 from core.targets.local.client import LocalTarget
 from tests.targets.helpers import model_folder, spec_in

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.errors import BadInput, Refused
+from core.domain.errors import BadInput, Refused
 from core.targets.protocol import Target
 from tests.targets.helpers import ONE, TWO, watching
 

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import Unreachable
-from core.model import Noted, Observation, ReplicaState, Slot, Version
-from core.targets.local.http import Line
+from core.domain.errors import Unreachable
+from core.domain.model import Noted, Observation, ReplicaState, Slot, Version
+from core.targets.local.http import Connection
 from core.targets.local.spec import EndpointSpec
 from core.targets.protocol import Address, Report, Target
 
@@ -128,7 +128,7 @@ class Load:
         """One user, on a connection of their own."""
         while True:
             try:
-                line = await Line.open(self.where)
+                line = await Connection.open(self.where)
             except OSError as error:
                 self.failed[type(error).__name__] += 1
                 await asyncio.sleep(0.01)
@@ -140,7 +140,7 @@ class Load:
             finally:
                 line.close()
 
-    async def _ask(self, line: Line) -> None:
+    async def _ask(self, line: Connection) -> None:
         while True:
             answer = await line.ask("/predict", self.headers, "POST" if self.body else "GET", self.body)
             if answer.status == 200:
@@ -173,7 +173,7 @@ def where(address: Address) -> tuple[str, int]:
 
 async def ask(address: Address, path: str = "/predict") -> tuple[int, str, Mapping[str, str]]:
     """One question: the status, the version that answered, the headers."""
-    line = await Line.open(where(address))
+    line = await Connection.open(where(address))
     try:
         answer = await line.ask(path, address.headers)
     finally:

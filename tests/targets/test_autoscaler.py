@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.model import Scaled
+from core.domain.model import Scaled
 from core.targets.local.autoscaler import Autoscaler
 from core.targets.local.spec import Autoscaling
 from tests.targets.conftest import Endpoints

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.errors import Refused, Unreachable
-from core.model import Noted, ReplicaState, Sample
-from core.targets.fake import Delays, FakeTarget, Place
+from core.domain.errors import Refused, Unreachable
+from core.domain.model import Noted, ReplicaState, Sample
+from core.targets.fake import Delays, FakePlace, FakeTarget
 from tests.targets.contract import Contract, MakeTarget
 from tests.targets.helpers import ONE, TWO, watching
 
@@ -20,7 +20,7 @@ class TestContract(Contract):
     @pytest.fixture
     async def make(self) -> AsyncIterator[MakeTarget]:
         """Targets of one place."""
-        place = Place(SOON)
+        place = FakePlace(SOON)
         made: list[FakeTarget] = []
 
         def one(token: int) -> FakeTarget:
@@ -41,7 +41,7 @@ async def target() -> AsyncIterator[FakeTarget]:
 
 
 async def test_a_call_that_was_given_up_lands_all_the_same() -> None:
-    target = FakeTarget(Place(Delays(accept_s=0.05)))
+    target = FakeTarget(FakePlace(Delays(accept_s=0.05)))
     async with watching(target) as watcher:
         call = asyncio.create_task(target.apply("blue", ONE, 1))
         await asyncio.sleep(0)
@@ -96,7 +96,7 @@ async def test_a_slot_that_never_gets_ready_says_why(target: FakeTarget) -> None
 
 
 async def test_a_dead_replica_is_replaced() -> None:
-    target = FakeTarget(Place(Delays(heal_s=0.02)))
+    target = FakeTarget(FakePlace(Delays(heal_s=0.02)))
     async with watching(target) as watcher:
         await target.apply("blue", ONE, 2)
         await watcher.ready("blue", 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core.model import Reading
+from core.domain.model import Reading
 from core.targets.local.hpa import Behavior, Decision, Memory, Metric, Pod, Rules, Usage, group, look
 from core.targets.local.steps import DOWN, UP, Direction, Policy
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput, Refused, Unreachable
-from core.model import Observation
+from core.domain.errors import BadInput, Refused, Unreachable
+from core.domain.model import Observation
 from core.targets.local import wire
 from core.targets.local.client import LocalTarget, listing, status, stop
-from core.targets.local.http import Line
+from core.targets.local.http import Connection
 from core.targets.local.spec import read_key
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, ask, loading, two_slots, watching, where
@@ -127,7 +127,7 @@ async def test_another_key_takes_new_replicas(endpoints: Endpoints) -> None:
 
 async def pid(target: LocalTarget, slot: str) -> int:
     """Which process answers for a slot."""
-    line = await Line.open(where(await target.address(slot)))
+    line = await Connection.open(where(await target.address(slot)))
     try:
         found: int = json.loads((await line.ask("/predict", {"x-quarterdeck-slot": slot})).body)["pid"]
         return found

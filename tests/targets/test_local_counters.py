@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from core.targets.local import stats
-from core.targets.local.usage import Meter, Meters
+from core.targets.local.usage import UsageMeter, UsageMeters
 
 # Counters
 
@@ -55,7 +55,7 @@ def test_latencies_are_in_milliseconds() -> None:
 
 
 def test_samples_are_differences_and_start_again_with_the_router() -> None:
-    meter = stats.Meter(at=100.0)
+    meter = stats.TrafficMeter(at=100.0)
     first = {"blue": stats.Totals({"": 5, "500": 1}, {2.0: 6})}
     second = {"blue": stats.Totals({"": 9, "500": 1}, {2.0: 9, 3.0: 1})}
     (one,) = meter.samples(1, first, {"blue": "version:1"}, 101.0)
@@ -68,17 +68,17 @@ def test_samples_are_differences_and_start_again_with_the_router() -> None:
 
 
 def test_zeros_are_told_for_three_seconds_and_then_nothing() -> None:
-    meter = stats.Meter(at=0.0)
+    meter = stats.TrafficMeter(at=0.0)
     told = [len(meter.samples(1, {"blue": stats.Totals({"": 4})}, {}, float(at))) for at in range(1, 8)]
     assert told == [1, 1, 1, 1, 0, 0, 0]
-    assert stats.Meter(at=0.0).samples(1, {"blue": stats.Totals({"": 0})}, {}, 1.0) == []
+    assert stats.TrafficMeter(at=0.0).samples(1, {"blue": stats.Totals({"": 0})}, {}, 1.0) == []
 
 
 # Figures
 
 
 def test_figures_need_a_whole_window() -> None:
-    meter = Meter(1)
+    meter = UsageMeter(1)
     meter.seen.extend([(0.0, 1.0, 50.0), (1.0, 1.1, 52.0), (2.0, 1.3, 54.0)])
     cpu, memory = meter.figures(2.0) or (None, None)
     assert cpu is not None
@@ -86,12 +86,12 @@ def test_figures_need_a_whole_window() -> None:
     assert cpu.value == pytest.approx(150)
     assert (memory.value, cpu.at_s, cpu.window_s) == (52.0, 2.0, 2.0)
     assert meter.figures(5.0) is None
-    assert Meter(1).figures(1.0) is None
+    assert UsageMeter(1).figures(1.0) is None
 
 
 def test_a_process_that_has_gone_is_not_measured() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    meters = Meters()
+    meters = UsageMeters()
     meters.look({"mine": os.getpid(), "gone": gone.pid})
     assert meters.figures(0.0) == {}

@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from core.errors import Refused
+from core.domain.errors import Refused
 from core.targets.local.client import LocalTarget, status
 from core.targets.local.spec import read_key
 from core.targets.local.state import load

@@ -1,4 +1,4 @@
-"""The parts of the local target that need no process: logs, settings, state, ports, the board, children."""
+"""The parts of the local target that need no process: logs, settings, state, ports, the broadcast, children."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import BadInput
-from core.model import Noted, Observation, Reading, Scaled
-from core.targets.local import board, logs, ports, spec
+from core.domain.errors import BadInput
+from core.domain.model import Noted, Observation, Reading, Scaled
+from core.targets.local import broadcast, logs, ports, spec
 from core.targets.local.children import end, end_orphan, how_it_ended, remember
 from core.targets.local.hpa import Behavior
 from core.targets.local.spec import Autoscaling, EndpointSpec
-from core.targets.local.state import Held, State, load, save
+from core.targets.local.state import Held, HostState, load, save
 from tests.targets.helpers import ONE
 
 # Logs
@@ -105,7 +105,7 @@ def test_a_runtime_folder_that_is_too_long_itself_is_not_used(tmp_path: Path, mo
 
 def test_state_survives_its_file(tmp_path: Path) -> None:
     held = Held(ONE, tmp_path, 2, 3)
-    state = State({"endpoint": "late"}, 80, 3, 4, {"blue": 100.0}, "green", {"blue": held})
+    state = HostState({"endpoint": "late"}, 80, 3, 4, {"blue": 100.0}, "green", {"blue": held})
     save(tmp_path, state)
     assert load(tmp_path) == state
     assert state.observations() == (Observation("blue", ONE, 3, 0, 100.0),)
@@ -131,8 +131,8 @@ def test_a_port_that_needs_rights_or_an_address_that_is_not_ours_is_said(monkeyp
 
 
 async def test_a_reader_far_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "MOST", 2)
-    news = board.Board()
+    monkeypatch.setattr(broadcast, "MOST", 2)
+    news = broadcast.Broadcast()
     reader = news.read()
     for number in range(3):
         news.tell(Noted(str(number)))
@@ -142,7 +142,7 @@ async def test_a_reader_far_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_the_last_look_of_the_autoscaler_is_true_too() -> None:
-    news = board.Board()
+    news = broadcast.Broadcast()
     seen, scaled = Observation("blue", ONE, 1, 1, 0.0), Scaled("blue", 1.0, 1, 2, "", (Reading("cpu", 1.0, 2.0),))
     news.tell(seen)
     news.tell(scaled)

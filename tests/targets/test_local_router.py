@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput, Refused, Unreachable
+from core.domain.errors import BadInput, Refused, Unreachable
 from core.targets.local import envoy, ports, router, wire
-from core.targets.local.http import Line, ask as ask_http
+from core.targets.local.http import Connection, ask as ask_http
 from tests.targets.helpers import TWO
 
 # Questions and answers
@@ -148,7 +148,7 @@ async def test_nobody_who_listens_proves_nothing(tmp_path: Path) -> None:
 
 async def test_a_line_is_closed_by_both_ends(tmp_path: Path) -> None:
     async with listening(Answering({"x": TWO.number}), tmp_path / "s"):
-        line = await Line.open(tmp_path / "s")
+        line = await Connection.open(tmp_path / "s")
         assert (await line.ask("/a")).headers["x"] == "2"
         assert (await line.ask("/b", method="POST")).status == 200
         line.close()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.errors import Refused
-from core.model import Sample
+from core.domain.errors import Refused
+from core.domain.model import Sample
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, ask, loading, two_slots, watching
 

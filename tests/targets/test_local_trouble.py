@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import BadInput
-from core.model import ReplicaState
+from core.domain.errors import BadInput
+from core.domain.model import ReplicaState
 from core.targets.local.client import stop
 from core.targets.local.wire import host_socket
 from tests.targets.conftest import Endpoints

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from core.events import Event
-from core.fold import fold_all
+from core.state.events import Event
+from core.state.fold import fold_all
 from tests.recordings.make import MOMENT
+from tui.styled import Line
 from tui.view import History, View, chosen
-from tui.widgets.lines import Line
 from tui.widgets.pane import Pane
 
 

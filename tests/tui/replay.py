@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from core.codec import loads
-from core.commands import Command
-from core.errors import QuarterdeckError, Refused
-from core.events import Event
+from core.domain.errors import QuarterdeckError, Refused
+from core.state.codec import loads
+from core.state.commands import Command
+from core.state.events import Event
 from tests.recordings.make import FILE
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from core import events as ev
-from core.events import Event
-from core.gates import Gate, Outcome, Verdict
+from core.domain.gates import Gate, GateResult, Verdict
+from core.state import events as ev
+from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui.replay import recorded
 
@@ -38,7 +38,7 @@ def failed() -> list[Event]:
     """A gate failed, all traffic is back."""
     why = "p95 2,311 ms is not < 2000 over 412 requests"
     gate = Gate("p95_ms", "<", 2000.0)
-    verdict = Verdict(gate, Outcome.FAIL, 2311.0, "2311 is not < 2000 over 412 requests")
+    verdict = Verdict(gate, GateResult.FAIL, 2311.0, "2311 is not < 2000 over 412 requests")
     last = next(e.body.verdicts for e in reversed(at_ten()) if isinstance(e.body, ev.Judged))
     verdicts = tuple(verdict if v.gate == gate else v for v in last)
     return then(

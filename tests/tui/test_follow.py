@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core import events as ev
-from core.errors import BadInput, JournalError
-from core.events import Event
-from core.histogram import Histogram
-from core.model import Sample
+from core.domain.errors import BadInput, JournalError
+from core.domain.histogram import Histogram
+from core.domain.model import Sample
+from core.state import events as ev
+from core.state.events import Event
 from tests.recordings.make import ENDPOINT, MOMENT
 from tests.tui import scenes
 from tests.tui.conftest import Board, shown, until
@@ -19,7 +19,7 @@ from tests.tui.replay import FakeLink, recorded
 from tui import theme
 from tui.picture import picture
 from tui.widgets.bars import Top
-from tui.widgets.load import Load
+from tui.widgets.load import LoadPane
 from tui.widgets.pane import Pane
 from tui.widgets.scaling import Scaling
 
@@ -44,7 +44,7 @@ async def test_only_panes_whose_part_is_another_one_are_drawn_again(board: Board
 async def test_charts_are_drawn_again_when_a_sample_comes_and_not_before(board: Board) -> None:
     link = FakeLink(scenes.at_ten())
     async with board(link) as (app, pilot):
-        load, scaling = app.deck.query_one(Load), app.deck.query_one(Scaling)
+        load, scaling = app.deck.query_one(LoadPane), app.deck.query_one(Scaling)
 
         def drawn() -> int:
             return scaling._chart.drawn + sum(chart.drawn for chart in load._charts.values())
@@ -137,5 +137,5 @@ def test_the_deck_loads_no_sdk_and_nothing_of_the_engine() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(done.stdout.split())
     heavy = {"mlflow", "locust", "xgboost", "sklearn", "pandas", "numpy", "scipy", "plotext", "azure", "kubernetes"}
-    behind = {"core.engine", "core.targets", "core.journal", "core.threads", "core.decide"}
+    behind = {"core.engine", "core.targets", "core.journal", "core.rollout"}
     assert not loaded & (heavy | behind)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from core import commands as c, events as ev
+from core.state import commands as c, events as ev
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, PROFILE, RELEASE
 from tests.tui import scenes
 from tests.tui.conftest import Board, shown, until

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core import commands as c
-from core.events import Event, LoadEnded
+from core.state import commands as c
+from core.state.events import Event, LoadEnded
 from tests.recordings.make import ENDPOINT, MOMENT
 from tests.tui import scenes
 from tests.tui.conftest import Board, shown, until

@@ -2,15 +2,15 @@
 
 import pytest
 
-from core import events as ev
-from core.gates import Gate, Outcome, Verdict
-from core.model import Level as Loudness, Noted, Reading, Scaled
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.model import Level as Loudness, Noted, Reading, Scaled
+from core.state import events as ev
 from tests.recordings.make import ENDPOINT, KEY, MOMENT
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
 from tui.widgets.gates import Gates, row
-from tui.widgets.load import Load
+from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
 from tui.widgets.scaling import Scaling
 from tui.widgets.stages import Stages
@@ -30,27 +30,31 @@ def test_the_question_is_shown_with_until_when() -> None:
 @pytest.mark.parametrize(
     ("gate", "verdict", "said"),
     [
-        (Gate("failed_percent", "<", 5), (Outcome.PASS, 0.31, ""), "✔ errors           0.3 %   < 5 %"),
-        (Gate("p95_ms", "<", 2000), (Outcome.FAIL, 2311.4, ""), "✖ p95            2311 ms  < 2000"),
-        (Gate("p95_ms", "<", 25, "live"), (Outcome.PASS, -17.2, ""), "✔ p95 : live       -17 % < +25 %"),
-        (Gate("p99_ms", "<", 9), (Outcome.INCONCLUSIVE, None, "31 of 50 requests"), "? p99              31 rq   of 50"),
-        (Gate("p99_ms", "<", 9), (Outcome.ERROR, None, "can't be measured"), "! p99                  –     < 9"),
+        (Gate("failed_percent", "<", 5), (GateResult.PASS, 0.31, ""), "✔ errors           0.3 %   < 5 %"),
+        (Gate("p95_ms", "<", 2000), (GateResult.FAIL, 2311.4, ""), "✖ p95            2311 ms  < 2000"),
+        (Gate("p95_ms", "<", 25, "live"), (GateResult.PASS, -17.2, ""), "✔ p95 : live       -17 % < +25 %"),
+        (
+            Gate("p99_ms", "<", 9),
+            (GateResult.INCONCLUSIVE, None, "31 of 50 requests"),
+            "? p99              31 rq   of 50",
+        ),
+        (Gate("p99_ms", "<", 9), (GateResult.ERROR, None, "can't be measured"), "! p99                  –     < 9"),
         (
             Gate("macro_f1 vs production", ">=", 0.8866666),
-            (Outcome.PASS, 0.8571, ""),
+            (GateResult.PASS, 0.8571, ""),
             "✔ macro f1: prod   0.857 ≥ 0.887",
         ),
-        (Gate("converged", ">=", 1), (Outcome.PASS, 1.0, ""), "✔ converged          yes"),
+        (Gate("converged", ">=", 1), (GateResult.PASS, 1.0, ""), "✔ converged          yes"),
         (Gate("rps", ">", 100), None, "◦ rps                      > 100"),
     ],
 )
-def test_a_gate_in_its_cells(gate: Gate, verdict: tuple[Outcome, float | None, str] | None, said: str) -> None:
+def test_a_gate_in_its_cells(gate: Gate, verdict: tuple[GateResult, float | None, str] | None, said: str) -> None:
     assert text(row(gate, Verdict(gate, *verdict) if verdict else None, 32)) == said
 
 
 def test_a_dry_run_never_looks_like_a_failure() -> None:
     gate = Gate("p95_ms", "<", 25, "live", dry_run=True)
-    assert "fails" not in {role for _, role in row(gate, Verdict(gate, Outcome.FAIL, 40, ""), 30)}
+    assert "fails" not in {role for _, role in row(gate, Verdict(gate, GateResult.FAIL, 40, ""), 30)}
 
 
 def test_shifts_and_holds_are_one_stage() -> None:
@@ -96,16 +100,16 @@ def test_what_is_not_scaled_says_so() -> None:
 
 
 def test_an_empty_load_pane_says_which_key_sends_some() -> None:
-    assert lines(Load(), seen(scenes.served(), MOMENT - 200)) == ["no load: press w to send some"]
+    assert lines(LoadPane(), seen(scenes.served(), MOMENT - 200)) == ["no load: press w to send some"]
 
 
 def test_a_load_that_goes_up_says_how_far() -> None:
     view = seen(scenes.then(scenes.at_ten(), ev.LoadWanted(ENDPOINT, 310)))
-    assert lines(Load(), view)[0].startswith(" 300 → 310 users")
+    assert lines(LoadPane(), view)[0].startswith(" 300 → 310 users")
 
 
 def test_a_full_load_pane_counts_failures_by_kind() -> None:
-    pane = Load()
+    pane = LoadPane()
     pane.full = True
     said = lines(pane, seen(scenes.at_ten()), 116, 32)
     assert "requests since 13:59:21" in said[1]
@@ -132,7 +136,7 @@ def test_the_log_of_a_replica_stays_out_of_the_deck_until_it_is_asked_for() -> N
 
 def test_a_load_that_is_over_says_what_it_came_to() -> None:
     over = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "it was stopped"))
-    pane, view = Load(), seen(over, MOMENT + 60)
+    pane, view = LoadPane(), seen(over, MOMENT + 60)
     first = lines(pane, view)[0]
     assert first.startswith("ended 14:02:31   48,350 requests   0.1 % failed")
     assert pane.name_of(view) == "load · background · ended"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from core.codec import loads
-from core.events import Event
+from core.state.codec import loads
+from core.state.events import Event
 from tests.recordings.make import KEY, MOMENT
 from tests.tui import scenes
 from tests.tui.conftest import shown, until

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from core.settings import Settings
-from core.work.child import Done, Job, Line, Progress, WorkChild
+from core.config.settings import Settings
+from core.work.child import Done, Job, OutputLine, Progress, WorkChild
 
 STEPS = ("data", "preprocess", "train", "evaluate", "gate", "register", "check")
 
@@ -49,7 +49,7 @@ async def work(child: WorkChild, job: Job) -> Worked:
     worked = Worked()
     async for said in child.run(job):
         match said:
-            case Line(text):
+            case OutputLine(text):
                 worked.lines.append(text)
             case Progress():
                 worked.progress.append(said)

@@ -7,14 +7,14 @@ import time
 import warnings
 from pathlib import Path
 
-from core.errors import BadData
+from core.domain.errors import BadData
 from core.work import worker
-from core.work.job import Done, Job, Say
+from core.work.job import Done, Job, Report
 
 ODD = "tests.work.odd"
 
 
-def run(job: Job, say: Say) -> Done:  # noqa: C901, PLR0912 - a table of oddities
+def run(job: Job, say: Report) -> Done:  # noqa: C901, PLR0912 - a table of oddities
     """What the option `do` says."""
     match job.options["do"]:
         case "print":

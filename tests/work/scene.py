@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.config import load
-from core.errors import BadData
-from core.settings import Settings
+from core.config.config import load
+from core.config.settings import Settings
+from core.domain.errors import BadData
 from core.work.data import Dataset, prepare, read
 
 ROWS = 120

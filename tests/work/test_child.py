@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import BadData, Failed
+from core.domain.errors import BadData, Failed
 from core.work.child import Done, Job, Progress, WorkChild
 from tests.work.conftest import settings, work
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import BadData
+from core.domain.errors import BadData
 from core.work.child import QUIET
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():

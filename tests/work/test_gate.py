@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.config import FLOORS
-from core.settings import Thresholds
+from core.config.config import FLOORS
+from core.config.settings import Thresholds
 from core.work.gate import judge
 
 GOOD = {"accuracy": 0.95, "precision": 0.95, "recall": 0.95, "macro_f1": 0.90, "log_loss": 0.20}

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.errors import BadInput, Failed, QuarterdeckError
+from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.work.child import QUIET, Job, WorkChild
 from tests.work.conftest import Project, release, settings, work
 

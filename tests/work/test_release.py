@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput, Failed
+from core.domain.errors import BadInput, Failed
 from core.work.child import Job, Progress, WorkChild
 from tests.work.conftest import STEPS, Project, Worked, settings, work
 

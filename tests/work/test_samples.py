@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from xgboost import XGBClassifier
 
-from core.errors import BadData
+from core.domain.errors import BadData
 from core.work.samples import flights as flights_module
 from core.work.samples.flights import FLIGHT, WEATHER, flights
 from core.work.samples.iris import iris

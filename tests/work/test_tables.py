@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from core.errors import BadData
+from core.domain.errors import BadData
 from core.work.data import prepare, read
 from tests.work.scene import CUSTOMERS, from_csv, prepared, settings, types
 

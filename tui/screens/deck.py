@@ -12,18 +12,18 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.actions import ACTIONS
-from tui.screens.room import FOLDED, share
-from tui.staging import stages
+from tui.release_stages import stages
+from tui.screens.layout import FOLDED, share
 from tui.theme import Palette
 from tui.view import View
 from tui.widgets.bars import Caption, Keys, Top
 from tui.widgets.gates import Gates
-from tui.widgets.load import Load
+from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
 from tui.widgets.pane import Pane
 from tui.widgets.scaling import Scaling
 from tui.widgets.stages import Stages
-from tui.widgets.traffic import Traffic
+from tui.widgets.traffic import TrafficPane
 
 PANES = {"1": "stages", "2": "load", "3": "scaling", "4": "traffic", "5": "gates", "6": "log"}
 
@@ -66,8 +66,8 @@ class DeckScreen(Screen[None]):
                 yield Stages(id="stages")
                 yield Gates(id="gates")
             with Vertical(id="right"):
-                yield Traffic(id="traffic")
-                yield Load(id="load")
+                yield TrafficPane(id="traffic")
+                yield LoadPane(id="load")
                 yield Scaling(id="scaling")
                 yield Log(id="log")
         if self.captioned:

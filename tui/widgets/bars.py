@@ -2,9 +2,9 @@
 
 from tui import format as as_text
 from tui.actions import ACTIONS, refused, way_back
-from tui.reading import health, on_its_way
+from tui.styled import Line, Piece, apart, fit, width
+from tui.summary import health, on_its_way
 from tui.view import View
-from tui.widgets.lines import Line, Piece, apart, fit, width
 from tui.widgets.pane import Pane
 
 QUIET_S = 5.0

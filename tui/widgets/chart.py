@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.snapshot import Mark, MarkKind
+from core.state.snapshot import Mark, MarkKind
 from tui import format as as_text
-from tui.reading import slot_role
-from tui.widgets.lines import Line, Piece, cut, right, width as width_of
+from tui.styled import Line, Piece, cut, right, width as width_of
+from tui.summary import slot_role
 
 GUTTER = 6
 """Cells for the figures at the left of every chart, so that all charts share one time axis."""

@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from core.events import Outcome as Ended
-from core.gates import Gate, Outcome, Verdict
-from core.plan import Ask, Hold, Retire, Shift, title
-from core.snapshot import Release, State, Status, StepState
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.plan import Ask, Hold, Retire, Shift, title
+from core.state.events import Outcome as Ended
+from core.state.snapshot import Release, ReleaseState, Status, StepState
 from tui import format as as_text
-from tui.reading import back_to
+from tui.styled import Line, apart, cut, left, right, wrapped
+from tui.summary import back_to
 from tui.view import View
-from tui.widgets.lines import Line, apart, cut, left, right, wrapped
 from tui.widgets.pane import Pane
 
 SIGNS = {
-    Outcome.PASS: ("✔", "good", "text"),
-    Outcome.FAIL: ("✖", "fails", "fails"),
-    Outcome.INCONCLUSIVE: ("?", "waits", "waits"),
-    Outcome.ERROR: ("!", "fails", "fails"),
+    GateResult.PASS: ("✔", "good", "text"),
+    GateResult.FAIL: ("✖", "fails", "fails"),
+    GateResult.INCONCLUSIVE: ("?", "waits", "waits"),
+    GateResult.ERROR: ("!", "fails", "fails"),
 }
 ENDS = {Ended.DONE: ("✔", "good"), Ended.ROLLED_BACK: ("◀", "back"), Ended.ABORTED: ("✖", "back")}
 VALUE, LIMIT, COLUMN = 7, 8, 44
@@ -28,7 +28,7 @@ def watched(release: Release) -> StepState | None:
     if current is not None and current.verdicts:
         return current
     judged = [step for step in release.steps if step.verdicts]
-    if current is not None and isinstance(current.step, Hold) and release.state is State.RUNNING:
+    if current is not None and isinstance(current.step, Hold) and release.state is ReleaseState.RUNNING:
         return current
     return judged[-1] if judged else None
 
@@ -59,7 +59,7 @@ class Gates(Pane):
 
     def note_of(self, view: View) -> str:
         """How long the hold has to go."""
-        step = view.release.current if view.release and view.release.state is State.RUNNING else None
+        step = view.release.current if view.release and view.release.state is ReleaseState.RUNNING else None
         if step is None or not isinstance(step.step, Hold) or step.started_at is None:
             return ""
         gone = view.now - step.started_at
@@ -111,9 +111,9 @@ def row(gate: Gate, verdict: Verdict | None, width: int) -> Line:
     if verdict is None:
         return (("◦ ", "dim"), (name, "dim"), (right("", VALUE + 1), "dim"), (limit, "dim"))
     sign, role, value_role = SIGNS[verdict.outcome]
-    if gate.dry_run and verdict.outcome is not Outcome.PASS:
+    if gate.dry_run and verdict.outcome is not GateResult.PASS:
         role = value_role = "dim"
-    if verdict.outcome is Outcome.INCONCLUSIVE:
+    if verdict.outcome is GateResult.INCONCLUSIVE:
         seen, _, of = verdict.why.partition(" of ")
         short = of.split(" ", maxsplit=1)[0]
         if seen.isdigit() and short.isdigit():
@@ -127,7 +127,7 @@ def row(gate: Gate, verdict: Verdict | None, width: int) -> Line:
 
 def _question(release: Release, view: View, width: int) -> list[Line]:
     step = release.current
-    if step is None or step.question is None or step.answer is not None or release.state is not State.RUNNING:
+    if step is None or step.question is None or step.answer is not None or release.state is not ReleaseState.RUNNING:
         return []
     until = step.question.until
     left_s = as_text.span(until - view.now)
@@ -147,7 +147,7 @@ def _planned(release: Release, width: int) -> list[Line]:
 
 
 def _then(release: Release) -> list[Line]:
-    if release.state is not State.RUNNING:
+    if release.state is not ReleaseState.RUNNING:
         return []
     if not isinstance(release.current and release.current.step, Hold):
         return []
@@ -189,12 +189,12 @@ def _folded(release: Release, step: StepState | None, view: View, width: int) ->
     if step is None or not step.verdicts:
         return (("gates ", "dim"), ("nothing judged yet", "dim"))
     line: Line = (("gates ", "dim"),)
-    for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE):
+    for outcome in (GateResult.PASS, GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE):
         found = [v for v in step.verdicts if v.outcome is outcome]
         if not found:
             continue
         sign, role, _ = SIGNS[outcome]
-        names = "" if outcome is Outcome.PASS else " " + ", ".join(as_text.gate_name(v.gate) for v in found)
+        names = "" if outcome is GateResult.PASS else " " + ", ".join(as_text.gate_name(v.gate) for v in found)
         line = (*line, (f"{sign}{len(found)}", role), (f"{names}  ", "text"))
     end: Line = ((place(release, step), "dim"),)
     if step.status is Status.RUNNING and isinstance(step.step, Hold) and step.started_at is not None:

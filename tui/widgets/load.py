@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 
-from core.model import Sample
-from core.snapshot import LoadState
+from core.domain.model import Sample
+from core.state.snapshot import LoadState
 from tui import format as as_text
-from tui.measures import Told, Total, told
-from tui.reading import recent
+from tui.sample_figures import Figures, Total, figures_of
+from tui.styled import Line, cut, right
+from tui.summary import recent
 from tui.view import View
 from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
-from tui.widgets.lines import Line, cut, right
 from tui.widgets.pane import Pane
 
 KINDS = ("rps", "latency")
 STALE_S = 5.0
 
 
-class Load(Pane):
+class LoadPane(Pane):
     """Users, requests, failures and latencies; in little room one of two charts (`kind`)."""
 
     NUMBER = "2"
@@ -26,7 +26,7 @@ class Load(Pane):
         super().__init__(**rest)
         self.kind = KINDS[0]
         self._charts = {kind: Chart() for kind in KINDS}
-        self._told: dict[float, Told] = {}
+        self._told: dict[float, Figures] = {}
         self._total = Total()
 
     def parts(self, view: View) -> tuple[object, ...]:
@@ -136,10 +136,10 @@ class Load(Pane):
             (" ms", "dim"),
         )
 
-    def _of(self, sample: Sample) -> Told:
+    def _of(self, sample: Sample) -> Figures:
         found = self._told.get(sample.at)
         if found is None:
-            found = self._told[sample.at] = told(sample)
+            found = self._told[sample.at] = figures_of(sample)
         return found
 
     def _curves(self, samples: Sequence[Sample], over: Axis) -> dict[str, list[Curve]]:

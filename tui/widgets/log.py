@@ -1,9 +1,9 @@
 """Pane 6: what was said, newest last. Filtered by words or by who said it."""
 
-from core.snapshot import LogLine
+from core.state.snapshot import LogLine
 from tui import format as as_text
+from tui.styled import Line, left
 from tui.view import View
-from tui.widgets.lines import Line, left
 from tui.widgets.pane import Pane
 
 LEVELS = {"info": "text", "warning": "waits", "error": "fails"}

@@ -9,9 +9,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.styled import Line, padded, strip
 from tui.theme import DEFAULT, Palette, load
 from tui.view import View
-from tui.widgets.lines import Line, padded, strip
 
 
 class Pane(Widget, can_focus=True):

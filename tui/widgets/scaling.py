@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from core.model import Scaled
-from core.snapshot import Mark
+from core.domain.model import Scaled
+from core.state.snapshot import Mark
 from tui import format as as_text
-from tui.reading import slot_role
+from tui.styled import Line, apart
+from tui.summary import slot_role
 from tui.view import Point, View
 from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
-from tui.widgets.lines import Line, apart
 from tui.widgets.pane import Pane
 
 

@@ -1,12 +1,12 @@
 """Pane 1: the stages of a release. All shifts and holds make one line, for they are one movement."""
 
-from core.plan import Load, Retire
-from core.snapshot import Release, State, Status
+from core.domain.plan import Load, Retire
+from core.state.snapshot import Release, ReleaseState, Status
 from tui import format as as_text
-from tui.reading import label, waits_for_key
-from tui.staging import Stage, stages, turned
+from tui.release_stages import Stage, stages, turned
+from tui.styled import Line, apart, bar, cut, left, right
+from tui.summary import label, waits_for_key
 from tui.view import View
-from tui.widgets.lines import Line, apart, bar, cut, left, right
 from tui.widgets.pane import Pane
 
 GLYPHS = {
@@ -53,7 +53,7 @@ class Stages(Pane):
         release = view.release
         if release is None:
             return ""
-        if release.way is not None and release.state in (State.BACK, State.FORWARD):
+        if release.way is not None and release.state in (ReleaseState.BACK, ReleaseState.FORWARD):
             return f"{release.state.value} · {as_text.span(view.now - release.way.began_at)} so far"
         if release.live:
             return f"{release.plan.strategy} · {as_text.span(view.now - release.began_at)} so far"

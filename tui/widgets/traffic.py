@@ -2,11 +2,11 @@
 
 from itertools import zip_longest
 
-from core.model import Observation, Replica, ReplicaState, Slot
+from core.domain.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
-from tui.reading import Reality, proof, reality, slot_role
+from tui.styled import Line, bar, cut, left, right, width as width_of
+from tui.summary import Reality, proof, reality, slot_role
 from tui.view import View
-from tui.widgets.lines import Line, bar, cut, left, right, width as width_of
 from tui.widgets.pane import Pane
 
 SLOTS = 2
@@ -24,7 +24,7 @@ NUMBERS = 57
 """Cells that the figures of a slot take; the bar has the rest."""
 
 
-class Traffic(Pane):
+class TrafficPane(Pane):
     """The slots of the endpoint; full, their replicas too."""
 
     NUMBER = "4"

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterable, Mapping
 
-from core.model import ReplicaState, Scaled, Slot
+from core.domain.model import ReplicaState, Scaled, Slot
 from core.targets.local.hpa import Memory, Metric, Pod, Rules, Usage, look
-from core.targets.local.pool import Seat
+from core.targets.local.pool import Member
 from core.targets.local.spec import EndpointSpec
 
 LOOK_S = 15.0
@@ -42,7 +42,7 @@ class Autoscaler:
         spec: EndpointSpec,
         slot: Slot,
         wanted: int,
-        seats: Iterable[Seat],
+        members: Iterable[Member],
         usage: Mapping[str, tuple[Usage, Usage]],
     ) -> Scaled:
         """Look at a slot now."""
@@ -51,7 +51,7 @@ class Autoscaler:
             raise ValueError("no autoscaling is set")
         now_s = time.monotonic()
         rules = Rules(scaling.low, scaling.high, _metrics(spec), scaling.behavior, FAST if scaling.fast else 1.0)
-        pods = [_pod(seat, usage.get(seat.name)) for seat in seats]
+        pods = [_pod(member, usage.get(member.name)) for member in members]
         decision = look(rules, wanted, pods, self._memory.get(slot, Memory()), now_s)
         self._memory[slot] = decision.memory
         return Scaled(
@@ -83,13 +83,13 @@ def _metrics(spec: EndpointSpec) -> tuple[Metric, ...]:
     return tuple(found)
 
 
-def _pod(seat: Seat, usage: tuple[Usage, Usage] | None) -> Pod:
+def _pod(member: Member, usage: tuple[Usage, Usage] | None) -> Pod:
     return Pod(
-        name=seat.name,
-        started_s=seat.started_s,
-        ready=seat.state is ReplicaState.READY,
-        turned_s=seat.turned_s,
-        pending=seat.state is not ReplicaState.READY,
-        leaving=seat.leaving,
+        name=member.name,
+        started_s=member.started_s,
+        ready=member.state is ReplicaState.READY,
+        turned_s=member.turned_s,
+        pending=member.state is not ReplicaState.READY,
+        leaving=member.leaving,
         usage={"cpu": usage[0], "memory": usage[1]} if usage else {},
     )

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from core.codec import noun, plain
-from core.errors import QuarterdeckError, Refused, Unreachable
-from core.model import Level, Noted, Slot, Version
+from core.domain.errors import QuarterdeckError, Refused, Unreachable
+from core.domain.model import Level, Noted, Slot, Version
+from core.state.codec import noun, plain
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
 from core.targets.local.envoy import SLOT_HEADER

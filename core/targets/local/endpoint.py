@@ -8,28 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import Refused
-from core.model import Level, Noted, Observation, Scaled, Slot, Version
+from core.domain.errors import Refused
+from core.domain.model import Level, Noted, Observation, Scaled, Slot, Version
 from core.targets.checks import check_apply, check_remove, check_weights
-from core.targets.local.board import Board
+from core.targets.local.broadcast import Broadcast
+from core.targets.local.control_loop import ControlLoop
 from core.targets.local.envoy import Table
 from core.targets.local.pool import Pool, with_figures
-from core.targets.local.rounds import Rounds
 from core.targets.local.spec import EndpointSpec
-from core.targets.local.state import Held, State, save
+from core.targets.local.state import Held, HostState, save
 from core.targets.local.traffic import Traffic
 
 MANNED_S = 3.0
 """A host that comes back waits so long for replicas before its router takes requests."""
 
 
-class Endpoint:
+class LocalEndpoint:
     """The one place that changes an endpoint's state, so it has more methods than others: six are its verbs."""
 
-    def __init__(self, spec: EndpointSpec, state: State) -> None:
+    def __init__(self, spec: EndpointSpec, state: HostState) -> None:
         self.spec = spec
         self.state = state
-        self.board = Board()
+        self.broadcast = Broadcast()
         self.pools: dict[Slot, list[Pool]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._turned = asyncio.Event()
@@ -41,7 +41,7 @@ class Endpoint:
             proved=self._observe_all,
             spawn=self._spawn,
         )
-        self._rounds = Rounds(self, self._scaled)
+        self._control_loop = ControlLoop(self, self._scaled)
 
     async def start(self) -> None:
         """Come back to what was accepted before."""
@@ -50,7 +50,7 @@ class Endpoint:
         # A router without replicas would answer 503 in their name, and a gate would take that for the version's fault.
         await self._manned()
         await self.traffic.start()
-        self._spawn(self._rounds.run())
+        self._spawn(self._control_loop.run())
 
     async def _manned(self) -> None:
         """Wait until every slot that gets traffic has a replica, or for a while."""
@@ -63,7 +63,7 @@ class Endpoint:
     def note(self, noted: Noted) -> None:
         """Say something to everybody, and keep it in the host's own log."""
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {noted.level.value}: {noted.text}", flush=True)  # noqa: T201
-        self.board.tell(noted)
+        self.broadcast.tell(noted)
 
     # What is asked of it
 
@@ -115,7 +115,7 @@ class Endpoint:
         if slot in self.state.slots:
             self.state = self.state.holding(slot, None)
             await self._save()
-            self._rounds.forget(slot)
+            self._control_loop.forget(slot)
             for pool in self.pools.get(slot, []):
                 self._spawn(self._close(slot, pool))
 
@@ -132,7 +132,7 @@ class Endpoint:
         self.pools.clear()
         await asyncio.gather(*(pool.stop() for of_slot in pools.values() for pool in of_slot))
         for slot in pools:
-            self.board.tell(Observation(slot, None, 0, 0, 0.0))
+            self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
 
     # Slots
 
@@ -149,7 +149,7 @@ class Endpoint:
                     model=held.model,
                     changed=lambda: self._changed(slot),
                     note=self.note,
-                    taken=lambda: {name for pool in self.pools.get(slot, []) for name in pool.seats},
+                    taken=lambda: {name for pool in self.pools.get(slot, []) for name in pool.members},
                 )
             )
         pools[-1].resize(held.wanted)
@@ -164,7 +164,10 @@ class Endpoint:
         was_empty = not self.traffic.table.ports.get(slot)
         try:
             self.traffic.serve(
-                {name: tuple(seat.port for pool in some for seat in pool.ready) for name, some in self.pools.items()}
+                {
+                    name: tuple(member.port for pool in some for member in pool.ready)
+                    for name, some in self.pools.items()
+                }
             )
         except OSError as error:
             self.note(Noted(f"the router can't be told of {slot}: {error}", Level.ERROR, slot, "router"))
@@ -184,7 +187,7 @@ class Endpoint:
         if pool in pools:
             pools.remove(pool)
         if not pools and self.pools.pop(slot, None) is not None:
-            self.board.tell(Observation(slot, None, 0, 0, 0.0))
+            self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
 
     async def _scaled(self, slot: Slot, held: Held, scaled: Scaled) -> None:
         """Follow a look of the autoscaler, unless somebody asked for something else meanwhile."""
@@ -192,7 +195,7 @@ class Endpoint:
             self.state = self.state.holding(slot, replace(held, wanted=scaled.after))
             self._open(slot, self.state.slots[slot])
             await self._save()
-        self.board.tell(scaled)
+        self.broadcast.tell(scaled)
 
     # What is told
 
@@ -202,11 +205,11 @@ class Endpoint:
         if not pools:
             return
         now = pools[-1]
-        replicas = with_figures([one for pool in pools for one in pool.replicas()], self._rounds.figures())
+        replicas = with_figures([one for pool in pools for one in pool.replicas()], self._control_loop.figures())
         weight, proved_by = self.traffic.weight(slot)
         why = next((one.why for one in now.replicas() if one.why), "")
         seen = Observation(slot, now.version, now.wanted, len(now.ready), weight, replicas, proved_by, why)
-        self.board.tell(seen)
+        self.broadcast.tell(seen)
 
     def _observe_all(self) -> None:
         for slot in self.pools:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from core.model import Slot
+from core.domain.model import Slot
 
 Json: TypeAlias = dict[str, Any]
 

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput, QuarterdeckError
-from core.model import Level, Noted
-from core.targets.local.endpoint import Endpoint
+from core.domain.errors import BadInput, QuarterdeckError
+from core.domain.model import Level, Noted
+from core.targets.local.endpoint import LocalEndpoint
 from core.targets.local.ports import check_port, free_port, who_holds
 from core.targets.local.server import Server
 from core.targets.local.spec import EndpointSpec, read_key
-from core.targets.local.state import State, load, save, state_path
+from core.targets.local.state import HostState, load, save, state_path
 from core.targets.local.wire import failure
 
 LOOK_S = 1.0
@@ -60,13 +60,13 @@ def _lock(folder: Path) -> int | None:
     return lock
 
 
-def _settle(folder: Path) -> tuple[EndpointSpec, State, str]:
+def _settle(folder: Path) -> tuple[EndpointSpec, HostState, str]:
     """What to be: an earlier host's state under the spec of whoever starts this one, and the port to listen on."""
     state = load(folder)
     first = folder / "spec.json"
     if first.exists():
         spec = EndpointSpec.from_json(json.loads(first.read_text()), folder, read_key(folder))
-        state = replace(state, spec=spec.to_json()) if state else State(spec.to_json())
+        state = replace(state, spec=spec.to_json()) if state else HostState(spec.to_json())
     elif state is not None:
         spec = EndpointSpec.from_json(state.spec, folder, read_key(folder))
     else:
@@ -83,8 +83,8 @@ def _settle(folder: Path) -> tuple[EndpointSpec, State, str]:
     return spec, state, note
 
 
-async def _run(spec: EndpointSpec, state: State, note: str) -> None:
-    endpoint = Endpoint(spec, state)
+async def _run(spec: EndpointSpec, state: HostState, note: str) -> None:
+    endpoint = LocalEndpoint(spec, state)
     server = Server(endpoint)
     try:
         await endpoint.start()

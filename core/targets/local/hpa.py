@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.model import Reading
+from core.domain.model import Reading
 from core.targets.local.steps import Behavior, Bounds, Memory, bounded
 
 __all__ = ["Behavior", "Decision", "Memory", "Metric", "Pod", "Rules", "Usage", "look"]

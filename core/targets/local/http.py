@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from core.errors import Unreachable
+from core.domain.errors import Unreachable
 
 Where: TypeAlias = Path | tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A status, headers with small names, and the body."""
 
     status: int
@@ -20,7 +20,7 @@ class Answer:
     body: bytes
 
 
-class Line:
+class Connection:
     """One connection that is kept: questions go over it one after the other."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -28,7 +28,7 @@ class Line:
         self._writer = writer
 
     @classmethod
-    async def open(cls, where: Where) -> "Line":
+    async def open(cls, where: Where) -> "Connection":
         """Connect; raises OSError."""
         if isinstance(where, Path):
             return cls(*await asyncio.open_unix_connection(str(where)))
@@ -36,7 +36,7 @@ class Line:
 
     async def ask(
         self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes = b""
-    ) -> Answer:
+    ) -> Response:
         """One question and its answer; raises Unreachable when the connection ends in between."""
         lines = [f"{method} {path} HTTP/1.1", "host: quarterdeck", *(f"{k}: {v}" for k, v in (headers or {}).items())]
         if method == "POST":
@@ -48,7 +48,7 @@ class Line:
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
             raise Unreachable(f"{path}: the connection ended ({type(error).__name__})") from error
 
-    async def _answer(self) -> Answer:
+    async def _answer(self) -> Response:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *rest = head.rstrip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
@@ -56,7 +56,7 @@ class Line:
             body = await self._chunks()
         else:
             body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        return Answer(int(first.split(" ", 2)[1]), headers, body)
+        return Response(int(first.split(" ", 2)[1]), headers, body)
 
     async def _chunks(self) -> bytes:
         parts = []
@@ -71,11 +71,11 @@ class Line:
         self._writer.close()
 
 
-async def ask(where: Where, path: str, *, method: str = "GET", timeout_s: float = 2.0) -> Answer:
+async def ask(where: Where, path: str, *, method: str = "GET", timeout_s: float = 2.0) -> Response:
     """One question on a connection of its own; raises Unreachable when nobody answers in time."""
     try:
         async with asyncio.timeout(timeout_s):
-            line = await Line.open(where)
+            line = await Connection.open(where)
             try:
                 return await line.ask(path, method=method)
             finally:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput, Refused, Unreachable
+from core.domain.errors import BadInput, Refused, Unreachable
 from core.targets.local import wire
 from core.targets.local.children import environment
 from core.targets.local.spec import EndpointSpec, write_key

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import Failed
-from core.model import Slot, Version
+from core.domain.errors import Failed
+from core.domain.model import Slot, Version
 from core.targets.local.children import die_with_parent, environment, how_it_ended
 from core.targets.local.logs import last_line
 from core.targets.local.spec import EndpointSpec

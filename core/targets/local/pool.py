@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from core.errors import Failed, Unreachable
-from core.model import Level, Noted, Replica, ReplicaState, Slot, Version
+from core.domain.errors import Failed, Unreachable
+from core.domain.model import Level, Noted, Replica, ReplicaState, Slot, Version
 from core.targets.local.http import ask
 from core.targets.local.logs import last_line
 from core.targets.local.parent import Child, Parent
@@ -22,7 +22,7 @@ BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
 @dataclass(slots=True)
-class Seat:
+class Member:
     """A place for one replica, whichever process fills it. Times are the host's own clock, in seconds."""
 
     name: str
@@ -63,154 +63,159 @@ class Pool:
         self.model = model
         self.wanted = 0
         self.closing = False
-        self.seats: dict[str, Seat] = {}
+        self.members: dict[str, Member] = {}
         self._parent = Parent(spec, slot, version, model)
         self._changed = changed
         self._note = note
         self._taken = taken
 
     @property
-    def ready(self) -> list[Seat]:
-        """The seats that may get requests."""
-        return [seat for seat in self.seats.values() if seat.state is ReplicaState.READY]
+    def ready(self) -> list[Member]:
+        """The members that may get requests."""
+        return [member for member in self.members.values() if member.state is ReplicaState.READY]
 
     def replicas(self) -> tuple[Replica, ...]:
         """What each is doing."""
-        seats = self.seats.values()
-        return tuple(Replica(seat.name, seat.state, restarts=seat.restarts, why=seat.why) for seat in seats)
+        members = self.members.values()
+        return tuple(Replica(member.name, member.state, restarts=member.restarts, why=member.why) for member in members)
 
     def adopt(self, spec: EndpointSpec) -> None:
         """Hold new limits from now on. The key stays: another one takes a pool of its own."""
         self.spec = replace(spec, key=self.key)
-        for seat in self.ready:
-            self._parent.tell("limit", seat.name, cpu_m=spec.cpu_m)
+        for member in self.ready:
+            self._parent.tell("limit", member.name, cpu_m=spec.cpu_m)
 
     def resize(self, wanted: int) -> None:
         """Be so many: start what is missing; let go first of those that don't serve, then of the youngest."""
         self.wanted = wanted
-        staying = [seat for seat in self.seats.values() if not seat.leaving]
-        staying.sort(key=lambda seat: seat.state is not ReplicaState.READY)
-        for seat in staying[wanted:]:
-            self._release(seat)
+        staying = [member for member in self.members.values() if not member.leaving]
+        staying.sort(key=lambda member: member.state is not ReplicaState.READY)
+        for member in staying[wanted:]:
+            self._release(member)
         for _ in range(wanted - len(staying)):
             taken = self._taken()
             number = next(n for n in range(1, 100_000) if f"{self.slot}-{n}" not in taken)
-            seat = Seat(f"{self.slot}-{number}")
-            self.seats[seat.name] = seat
-            self._task(seat, self._fill(seat))
+            member = Member(f"{self.slot}-{number}")
+            self.members[member.name] = member
+            self._task(member, self._fill(member))
         self._changed()
 
     async def stop(self) -> None:
         """Drain all, then end the parent. It takes no replicas any more."""
         self.closing = True
         self.resize(0)
-        while tasks := [task for seat in self.seats.values() for task in seat.tasks]:
+        while tasks := [task for member in self.members.values() for task in member.tasks]:
             await asyncio.wait(tasks, timeout=self.spec.drain_s + SETTLE_S + 5)
         await self._parent.stop()
 
-    def kill(self, seat: Seat, why: str) -> None:
+    def kill(self, member: Member, why: str) -> None:
         """End one at once; it is replaced."""
-        seat.why = why
-        self._parent.tell("kill", seat.name)
+        member.why = why
+        self._parent.tell("kill", member.name)
 
-    def _task(self, seat: Seat, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work, name=seat.name)
-        seat.tasks.add(task)
-        task.add_done_callback(lambda done: self._done(seat, done))
+    def _task(self, member: Member, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name=member.name)
+        member.tasks.add(task)
+        task.add_done_callback(lambda done: self._done(member, done))
 
-    def _done(self, seat: Seat, task: "asyncio.Task[None]") -> None:
-        seat.tasks.discard(task)
+    def _done(self, member: Member, task: "asyncio.Task[None]") -> None:
+        member.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            seat.turn(ReplicaState.DEAD, f"{type(error).__name__}: {error}")
-            self._note(Noted(f"{seat.name} was given up: {seat.why}", Level.ERROR, self.slot, seat.name))
+            member.turn(ReplicaState.DEAD, f"{type(error).__name__}: {error}")
+            self._note(Noted(f"{member.name} was given up: {member.why}", Level.ERROR, self.slot, member.name))
 
-    async def _fill(self, seat: Seat) -> None:
-        """Fill a seat again and again until it is let go."""
+    async def _fill(self, member: Member) -> None:
+        """Fill a member again and again until it is let go."""
         short_lives = 0
-        while not seat.leaving:
+        while not member.leaving:
             begun_s = time.monotonic()
-            was_ready, why = await self._once(seat)
-            if seat.leaving:
+            was_ready, why = await self._once(member)
+            if member.leaving:
                 return
-            seat.restarts += 1
+            member.restarts += 1
             short_lives = 1 if time.monotonic() - begun_s > STEADY_S and was_ready else short_lives + 1
             delay_s = BACKOFF_S[min(short_lives - (1 if was_ready else 0), len(BACKOFF_S) - 1)]
-            late = seat.state is ReplicaState.DEAD
+            late = member.state is ReplicaState.DEAD
             if not late:
-                seat.turn(ReplicaState.BACKOFF if delay_s else ReplicaState.STARTING, why)
+                member.turn(ReplicaState.BACKOFF if delay_s else ReplicaState.STARTING, why)
             self._changed()
             again = f"next try in {delay_s:g} s" if delay_s else "replacing it now"
             self._note(
-                Noted(f"{seat.name} {'is dead' if late else 'died'}: {why}; {again}", Level.ERROR, self.slot, seat.name)
+                Noted(
+                    f"{member.name} {'is dead' if late else 'died'}: {why}; {again}",
+                    Level.ERROR,
+                    self.slot,
+                    member.name,
+                )
             )
             await asyncio.sleep(delay_s)
 
-    async def _once(self, seat: Seat) -> tuple[bool, str]:
-        """Fill a seat once, until its process ends; was it ready, and how did it end?"""
-        log = self.spec.folder / "logs" / f"{seat.name}.log"
-        seat.port, seat.started_s = free_port(), time.monotonic()
-        seat.turn(ReplicaState.STARTING, seat.why)
+    async def _once(self, member: Member) -> tuple[bool, str]:
+        """Fill a member once, until its process ends; was it ready, and how did it end?"""
+        log = self.spec.folder / "logs" / f"{member.name}.log"
+        member.port, member.started_s = free_port(), time.monotonic()
+        member.turn(ReplicaState.STARTING, member.why)
         deadline_s = self.spec.ready_deadline_s
         try:
-            child = seat.child = await self._parent.fork(seat.name, seat.port, self.spec)
+            child = member.child = await self._parent.fork(member.name, member.port, self.spec)
         except Failed as error:
             return False, str(error)
         try:
             async with asyncio.timeout(deadline_s):
                 await child.begun()
                 if child.live.done():
-                    seat.pid = child.live.result()
-                    await self._healthy(seat, child)
+                    member.pid = child.live.result()
+                    await self._healthy(member, child)
         except TimeoutError:
             said = last_line(log)
-            seat.turn(ReplicaState.DEAD, f"not ready after {deadline_s:g} s{f': {said}' if said else ''}")
-            self._parent.tell("kill", seat.name)
+            member.turn(ReplicaState.DEAD, f"not ready after {deadline_s:g} s{f': {said}' if said else ''}")
+            self._parent.tell("kill", member.name)
             await child.ended
-            return False, seat.why
+            return False, member.why
         if child.ended.done():
             return False, _how(child.ended.result(), log)
         if self.spec.cpu_m is not None:
-            self._parent.tell("limit", seat.name, cpu_m=self.spec.cpu_m)
-        if not seat.leaving:
-            seat.turn(ReplicaState.READY)
+            self._parent.tell("limit", member.name, cpu_m=self.spec.cpu_m)
+        if not member.leaving:
+            member.turn(ReplicaState.READY)
             self._changed()
         how = await child.ended
-        seat.pid = None
-        return True, seat.why or _how(how, log)
+        member.pid = None
+        return True, member.why or _how(how, log)
 
-    async def _healthy(self, seat: Seat, child: Child) -> None:
+    async def _healthy(self, member: Member, child: Child) -> None:
         """Ask it until it answers that it is ready."""
         while not child.ended.done():
             with suppress(Unreachable):
-                if (await ask(("127.0.0.1", seat.port), "/health", timeout_s=1.0)).status == 200:
+                if (await ask(("127.0.0.1", member.port), "/health", timeout_s=1.0)).status == 200:
                     return
             await asyncio.wait([child.ended], timeout=0.01)
 
-    def _release(self, seat: Seat) -> None:
-        seat.leaving = True
-        filling = list(seat.tasks)
-        self._task(seat, self._drain(seat, filling))
+    def _release(self, member: Member) -> None:
+        member.leaving = True
+        filling = list(member.tasks)
+        self._task(member, self._drain(member, filling))
 
-    async def _drain(self, seat: Seat, filling: list["asyncio.Task[None]"]) -> None:
+    async def _drain(self, member: Member, filling: list["asyncio.Task[None]"]) -> None:
         """Off the router's list, a moment for requests on their way, then the end."""
-        was_ready = seat.state is ReplicaState.READY
-        seat.turn(ReplicaState.DRAINING)
+        was_ready = member.state is ReplicaState.READY
+        member.turn(ReplicaState.DRAINING)
         self._changed()
         if was_ready:
             await asyncio.sleep(SETTLE_S)
-        child = seat.child
+        child = member.child
         if child is not None and not child.ended.done():
-            self._parent.tell("end" if was_ready else "kill", seat.name)
+            self._parent.tell("end" if was_ready else "kill", member.name)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.spec.drain_s + 1):
                     await asyncio.shield(child.ended)
             if not child.ended.done():
-                self._note(Noted(f"{seat.name} did not end within {self.spec.drain_s:g} s", Level.WARNING, self.slot))
-                self._parent.tell("kill", seat.name)
+                self._note(Noted(f"{member.name} did not end within {self.spec.drain_s:g} s", Level.WARNING, self.slot))
+                self._parent.tell("kill", member.name)
         for task in filling:
             task.cancel()
         await asyncio.gather(*filling, return_exceptions=True)
-        del self.seats[seat.name]
+        del self.members[member.name]
         self._changed()
 
 

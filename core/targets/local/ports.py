@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import psutil
 
-from core.errors import BadInput
+from core.domain.errors import BadInput
 
 
 def who_holds(host: str, port: int) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Set
 from contextlib import suppress
 from pathlib import Path
 
-from core.errors import BadInput, Unreachable
-from core.model import Level, Noted, Slot
+from core.domain.errors import BadInput, Unreachable
+from core.domain.model import Level, Noted, Slot
 from core.targets.local import envoy
 from core.targets.local.children import die_with_parent, end_orphan, how_it_ended, remember
-from core.targets.local.http import Line, ask
+from core.targets.local.http import Connection, ask
 from core.targets.local.ports import who_holds
 from core.targets.local.spec import socket_path
 
@@ -103,7 +103,7 @@ class Router:
 
         async def probe() -> None:
             nonlocal proved
-            line = await Line.open(self.address)
+            line = await Connection.open(self.address)
             try:
                 while proved < PROBES:
                     answer = await line.ask("/health", headers)
@@ -144,7 +144,7 @@ class Router:
         until_s = time.monotonic() + within_s
         with suppress(OSError, TimeoutError, Unreachable):
             async with asyncio.timeout(within_s):
-                line = await Line.open(self.address)
+                line = await Connection.open(self.address)
                 try:
                     headers = {envoy.PROBE_HEADER: "1", envoy.SLOT_HEADER: slot}
                     while time.monotonic() < until_s:

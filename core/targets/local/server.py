@@ -8,17 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.codec import noun, plain
-from core.errors import QuarterdeckError, Unreachable
+from core.domain.errors import QuarterdeckError, Unreachable
+from core.state.codec import noun, plain
 from core.targets.local import wire
-from core.targets.local.endpoint import Endpoint
+from core.targets.local.endpoint import LocalEndpoint
 from core.targets.local.spec import EndpointSpec, write_key
 
 
 class Server:
     """Answers on a unix socket. Sets `stopping` when the host is to end, `stopped` when all has been ended."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: LocalEndpoint) -> None:
         self.endpoint = endpoint
         self.stopping = asyncio.Event()
         self.stopped = False
@@ -116,13 +116,13 @@ class Server:
             alive=True,
             pid=os.getpid(),
             url=f"http://{endpoint.spec.host}:{endpoint.state.port}",
-            slots=tuple(endpoint.board.slots.values()),
+            slots=tuple(endpoint.broadcast.slots.values()),
             started_at=self._started_at,
         )
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Tell everything until the other side hangs up."""
-        queue = self.endpoint.board.read()
+        queue = self.endpoint.broadcast.read()
         telling = asyncio.create_task(self._tell(queue, writer))
         try:
             # Nothing more is said to a watch, so whatever comes means that it is over.
@@ -130,7 +130,7 @@ class Server:
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
-            self.endpoint.board.leave(queue)
+            self.endpoint.broadcast.leave(queue)
 
     async def _tell(self, queue: "asyncio.Queue[Any]", writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):

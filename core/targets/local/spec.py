@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput
+from core.domain.errors import BadInput
 from core.targets.local.hpa import Behavior
 
 SOCKET_BYTES = 100

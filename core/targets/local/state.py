@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.codec import noun, plain
-from core.errors import BadInput
-from core.model import Observation, Slot, Version
+from core.domain.errors import BadInput
+from core.domain.model import Observation, Slot, Version
+from core.state.codec import noun, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class HostState:
     """Everything that was accepted. `token` is the highest of any driver, `generation` that of the routes."""
 
     spec: dict[str, Any]
@@ -33,7 +33,7 @@ class State:
     mirror: Slot | None = None
     slots: dict[Slot, Held] = field(default_factory=dict)
 
-    def holding(self, slot: Slot, held: Held | None) -> "State":
+    def holding(self, slot: Slot, held: Held | None) -> "HostState":
         """With a slot that holds this, or nothing any more."""
         others = {name: one for name, one in self.slots.items() if name != slot}
         return replace(self, slots=others if held is None else {**self.slots, slot: held})
@@ -51,13 +51,13 @@ def state_path(folder: Path) -> Path:
     return folder / "state.json"
 
 
-def save(folder: Path, state: State) -> None:
+def save(folder: Path, state: HostState) -> None:
     """Write it so that a crash at any moment leaves the old or the new one whole."""
     slots = {
         slot: {"version": plain(held.version), "model": str(held.model), "asked": held.asked, "wanted": held.wanted}
         for slot, held in state.slots.items()
     }
-    content = {"format": 1, **{name: getattr(state, name) for name in State.__slots__}, "slots": slots}
+    content = {"format": 1, **{name: getattr(state, name) for name in HostState.__slots__}, "slots": slots}
     beside = folder / ".state.json"
     with beside.open("w") as file:
         json.dump(content, file, indent=1)
@@ -66,7 +66,7 @@ def save(folder: Path, state: State) -> None:
     beside.rename(state_path(folder))
 
 
-def load(folder: Path) -> State | None:
+def load(folder: Path) -> HostState | None:
     """The state of an endpoint's folder, None before its first host; raises BadInput when it can't be read."""
     path = state_path(folder)
     try:
@@ -75,7 +75,7 @@ def load(folder: Path) -> State | None:
             slot: Held(noun(held["version"]), Path(held["model"]), held["asked"], held["wanted"])
             for slot, held in content["slots"].items()
         }
-        return State(**{name: content[name] for name in State.__slots__ if name != "slots"}, slots=slots)
+        return HostState(**{name: content[name] for name in HostState.__slots__ if name != "slots"}, slots=slots)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

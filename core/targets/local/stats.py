@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.histogram import Histogram
-from core.model import Sample, Slot
+from core.domain.histogram import Histogram
+from core.domain.model import Sample, Slot
 from core.targets.local.envoy import MIRROR_SUFFIX
 
 QUERY = (
@@ -74,7 +74,7 @@ def _kind(code: str, flags: str) -> str | None:
     return "" if int(code) < 400 else code
 
 
-class Meter:
+class TrafficMeter:
     """Differences between totals, as samples. A router that was started again counts from zero."""
 
     def __init__(self, at: float) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.errors import Unreachable
-from core.model import Level, Noted, Slot
+from core.domain.errors import Unreachable
+from core.domain.model import Level, Noted, Slot
 from core.targets.local import stats
 from core.targets.local.envoy import Table
 from core.targets.local.http import ask

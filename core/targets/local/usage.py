@@ -14,7 +14,7 @@ KEEP_S = 20.0
 
 
 @dataclass(slots=True)
-class Meter:
+class UsageMeter:
     """The figures of one process, oldest first: (when, cpu seconds used so far, memory in MB)."""
 
     pid: int
@@ -45,17 +45,17 @@ class Meter:
         return Usage(cpu_m, last_s, span_s), Usage(memory_mb, last_s, span_s)
 
 
-class Meters:
+class UsageMeters:
     """The meters of all replicas, by name."""
 
     def __init__(self) -> None:
-        self._meters: dict[str, Meter] = {}
+        self._meters: dict[str, UsageMeter] = {}
 
     def look(self, pids: dict[str, int]) -> None:
         """Measure these processes now, and forget all others."""
         now_s = time.monotonic()
         self._meters = {
-            name: self._meters[name] if name in self._meters and self._meters[name].pid == pid else Meter(pid)
+            name: self._meters[name] if name in self._meters and self._meters[name].pid == pid else UsageMeter(pid)
             for name, pid in pids.items()
         }
         for meter in self._meters.values():

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import errors
-from core.codec import noun, plain
-from core.errors import QuarterdeckError, Unreachable
-from core.model import Observation
+from core.domain import errors
+from core.domain.errors import QuarterdeckError, Unreachable
+from core.domain.model import Observation
+from core.state.codec import noun, plain
 from core.targets.local.spec import socket_path
 
 LIMIT_BYTES = 8 << 20

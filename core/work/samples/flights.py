@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.errors import BadData
+from core.domain.errors import BadData
 
 TARGET = "late"
 LATE_MIN = 15

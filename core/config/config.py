@@ -1,0 +1,187 @@
+"""From quarterdeck.yaml, variables and flags to the settings of one environment. Errors are one line."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from core.config.errors import complain
+from core.config.layers import PREFIX, Layer, Values, filled, from_sets, from_variables, merged, read_file
+from core.config.settings import SAMPLES, EnvironmentName, Settings
+from core.domain.errors import BadInput
+
+FILE = "quarterdeck.yaml"
+STATE = ".quarterdeck"
+OURS = frozenset(PREFIX + name for name in ("API_KEY", "BUILD_NUMBER", "HEADERS", "KEY", "LOAD", "ROWS"))
+"""Variables with our prefix that are no settings; what `endpoint.key_env` names is none either."""
+
+ENVIRONMENTS: tuple[EnvironmentName, ...] = get_args(EnvironmentName)
+FLOORS: Mapping[EnvironmentName, Values] = {
+    "dev": {"thresholds": {"min_accuracy": 0.75}},
+    "staging": {"thresholds": {"min_accuracy": 0.85, "min_precision": 0.80, "min_recall": 0.75}},
+    "prod": {
+        "thresholds": {
+            "min_accuracy": 0.90,
+            "min_precision": 0.85,
+            "min_recall": 0.80,
+            "beat_baseline": True,
+        },
+    },
+}
+"""What an environment asks where the project says nothing."""
+
+
+def load(
+    config: Path | None = None,
+    env: str | None = None,
+    sets: Sequence[str] = (),
+    input_data: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of the environment `env`, else of the one that the file names; raises BadInput.
+
+    Defaults, then quarterdeck.yaml, its section for the environment, `QUARTERDECK_…` variables, `--set`:
+    each over the one before.
+    """
+    path = _find(config)
+    values = read_file(path)
+    sections = _sections(values, path.name)
+    project = Layer({key: value for key, value in values.items() if key != "environments"}, path.name)
+    variables = from_variables(os.environ if environ is None else environ, OURS | _keys([project, *sections.values()]))
+    flags = from_sets(sets)
+    chosen = _environment(env, (flags, variables, project))
+    data = {} if input_data is None else _from_file(input_data)
+    settings = {}
+    for name in ENVIRONMENTS:
+        layers = [Layer(_floors(name, sections)), project, sections[name]]
+        if name == chosen:
+            layers += [variables, flags, Layer(data)]
+        # The environments not chosen are checked too: a slip in prod shows while working on dev.
+        settings[name] = _build(path, name, layers)
+    return settings[chosen]
+
+
+def _find(config: Path | None) -> Path:
+    path = Path(FILE) if config is None else config
+    if path.is_dir():
+        path /= FILE
+    if path.is_file():
+        return path.resolve()
+    if path.name != FILE:
+        raise BadInput(f"{path}: no such file")
+    folder = path.resolve().parent
+    raise BadInput(f"no {FILE} in {folder}: run 'quarterdeck init DIR --sample flights' or pass --config")
+
+
+def _sections(values: Values, name: str) -> dict[EnvironmentName, Layer]:
+    """The environments' own parts of the file."""
+    sections = values.get("environments", {})
+    if not isinstance(sections, dict):
+        raise BadInput(f"{name}: environments: should be a mapping of {', '.join(ENVIRONMENTS)}")
+    for key, section in sections.items():
+        if key not in ENVIRONMENTS:
+            raise BadInput(f"{name}: environments.{key}: unknown key; one of {', '.join(ENVIRONMENTS)}")
+        if section is not None and not isinstance(section, dict):
+            raise BadInput(f"{name}: environments.{key}: should be a mapping of settings")
+    found = {key: Layer(filled(sections.get(key)), name, f"environments.{key}") for key in ENVIRONMENTS}
+    marked = [key for key, layer in found.items() if layer.values.get("production") is True]
+    if len(marked) > 1:
+        raise BadInput(f"{name}: environments: {' and '.join(marked)} can't both be production")
+    return found
+
+
+def _keys(layers: Sequence[Layer]) -> set[str]:
+    """The names of the variables that hold API keys."""
+    parts = [layer.values.get("endpoint") for layer in layers]
+    return {str(part["key_env"]) for part in parts if isinstance(part, dict) and part.get("key_env")}
+
+
+def _environment(env: str | None, layers: Sequence[Layer]) -> EnvironmentName:
+    """What `--env` says, else the first layer that says it, else dev."""
+    place, given = "--env", env
+    for layer in layers:
+        if given is None and "environment" in layer.values:
+            place, given = layer.path(["environment"]), layer.values["environment"]
+    for name in ENVIRONMENTS:
+        if name == (given or "dev"):
+            return name
+    raise BadInput(f"{place}: {given!r} is none of {', '.join(ENVIRONMENTS)}")
+
+
+def _floors(name: EnvironmentName, sections: Mapping[EnvironmentName, Layer]) -> Values:
+    """What the environment asks by itself; prod is production unless another one is."""
+    marked = any(section.values.get("production") is True for section in sections.values())
+    return {**FLOORS[name], "production": name == "prod" and not marked}
+
+
+def _from_file(data: Path) -> Values:
+    # Months and rows choose from a sample; of a file that was named all rows are meant.
+    return {"data": {"source": str(data.resolve()), "months": None, "rows": None}}
+
+
+def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer]) -> Settings:
+    values: dict[str, Any] = {}
+    for layer in layers:
+        _refuse_misplaced(layer)
+        values = merged(values, layer.values)
+    try:
+        return Settings.model_validate({**values, "folder": path.parent, "environment": name})
+    except ValidationError as error:
+        raise BadInput(complain(error, layers)) from None
+
+
+def _refuse_misplaced(layer: Layer) -> None:
+    """Settings that only mean something in one place are refused in the others."""
+    if layer.source and "production" in layer.values and not layer.section:
+        raise BadInput(f"{layer.path(['production'])}: belongs into environments.NAME of the file")
+    for key in ("environment", "environments"):
+        if layer.section and key in layer.values:
+            raise BadInput(f"{layer.path([key])}: belongs to the top of the file")
+    for key in ("environments", "folder"):
+        if layer.source and key in layer.values:
+            raise BadInput(f"{layer.path([key])}: can't be set here")
+
+
+def endpoint_name(settings: Settings) -> str:
+    """What the endpoint of this environment is called: `late` in prod, `late-dev` in dev."""
+    name = settings.endpoint.name
+    return name if settings.environment == "prod" else f"{name}-{settings.environment}"
+
+
+def alias(settings: Settings) -> str:
+    """The registry's alias for the version that this environment serves."""
+    return "production" if settings.production else settings.environment
+
+
+def previous_alias(settings: Settings) -> str:
+    """The registry's alias for the version that this environment served before."""
+    return "previous" if settings.production else f"{settings.environment}-previous"
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where journal, models and running endpoints of the project are kept."""
+    return settings.folder / STATE
+
+
+def runs_folder(settings: Settings) -> Path:
+    """Where the dated folder of each release lies."""
+    return settings.folder / "runs"
+
+
+def data_path(settings: Settings) -> Path | None:
+    """The project's own file of rows; None for a sample."""
+    return None if settings.data.source in SAMPLES else settings.folder / settings.data.source
+
+
+def tracking_uri(settings: Settings, environ: Mapping[str, str] | None = None) -> str:
+    """Where models are kept: `MLFLOW_TRACKING_URI`, else what the file says, else SQLite in the project."""
+    # Never a part of the settings: the variable may hold a password, and settings are written down.
+    given = (os.environ if environ is None else environ).get("MLFLOW_TRACKING_URI")
+    return given or settings.registry.tracking_uri or f"sqlite:///{state_folder(settings)}/mlflow.db"
+
+
+def artifact_folder(settings: Settings) -> Path:
+    """Where the project's own registry keeps its files."""
+    return state_folder(settings) / "mlartifacts"

@@ -1,0 +1,122 @@
+"""What is wrong with settings, in one line: the place, the key, the matter, and the nearest right name."""
+
+import difflib
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.config.layers import VARIABLES, Keys, Layer
+from core.config.settings import Settings
+
+_HIDDEN = ("folder", "production")
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "tuple_type": "a list",
+    "model_type": "a mapping of settings",
+    "dict_type": "a mapping of settings",
+}
+_LIMITS = {
+    "greater_than": "above",
+    "greater_than_equal": "at least",
+    "less_than": "below",
+    "less_than_equal": "at most",
+}
+_LIMIT_KEYS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+
+
+def complain(error: ValidationError, layers: Sequence[Layer]) -> str:
+    """The first thing that is wrong, written as the layer writes that set it, and how many more there are."""
+    details = error.errors(include_url=False)
+    # What is not known comes first: a missing key is often the same key, mistyped.
+    details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+    first = details[0]
+    keys: Keys = first["loc"]
+    layer = next((layer for layer in reversed(layers) if layer.source and layer.holds(keys)), None)
+    layer = layer or next(layer for layer in layers if layer.source)
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return f"{layer.path(keys)}: {_matter(first, layer)}{more}"
+
+
+def _matter(detail: ErrorDetails, layer: Layer) -> str:
+    """What is wrong with one value, in words."""
+    kind, context, given = detail["type"], detail.get("ctx", {}), shown(detail["input"])
+    if kind == "extra_forbidden":
+        return f"unknown key{_hint(detail['loc'], layer)}"
+    if kind == "missing":
+        return "is needed and not set"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        words = str(context["expected"]).replace(" or ", ", ").replace("'", "")
+        match = difflib.get_close_matches(str(detail["input"]), words.split(", "), n=1)
+        return f"{given} is none of {words}" + (f"; did you mean {match[0]}?" if match else "")
+    if kind in _LIMITS:
+        return f"{given} should be {_LIMITS[kind]} {context[_LIMIT_KEYS[kind]]:g}"
+    if kind in _KINDS:
+        return f"{given} should be {_KINDS[kind]}"
+    return f"{given}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def _hint(keys: Keys, layer: Layer) -> str:
+    """The known key that was meant: its name alone where it lies beside the unknown one in a file."""
+    near = nearest(keys)
+    if not near:
+        return ""
+    beside = near[:-1] == tuple(keys[:-1]) and layer.source != VARIABLES
+    return f"; did you mean {near[-1] if beside else Layer({}, layer.source).key(near)}?"
+
+
+def shown(value: object) -> str:
+    """A value as the file writes it, short."""
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    text = repr(value) if not isinstance(value, Mapping) else "a mapping"
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def nearest(keys: Keys) -> Keys:
+    """The known key that an unknown one was meant to be, beside it or in another part; empty without one."""
+    *inside, last = keys
+    model = _model_at(inside)
+    beside = [] if model is None else [name for name in model.model_fields if name not in _HIDDEN]
+    if match := difflib.get_close_matches(str(last), beside, n=1):
+        return (*inside, match[0])
+    elsewhere = {path[-1]: path for path in _paths(Settings)}
+    match = difflib.get_close_matches(str(last), elsewhere, n=1, cutoff=0.75)
+    return elsewhere[match[0]] if match else ()
+
+
+def _model_at(keys: Sequence[str | int]) -> type[BaseModel] | None:
+    """The part of the settings that lies at a path."""
+    model: type[BaseModel] | None = Settings
+    for key in keys:
+        if isinstance(key, str):
+            field = model.model_fields.get(key) if model else None
+            model = None if field is None else _part(field.annotation)
+    return model
+
+
+def _part(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as `Autoscaling | None` or `tuple[GateSettings, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((part for one in typing.get_args(annotation) if (part := _part(one))), None)
+
+
+def _paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of the settings as a path from the top."""
+    for name, field in model.model_fields.items():
+        if name not in _HIDDEN:
+            yield (*above, name)
+            part = _part(field.annotation)
+            if part is not None and typing.get_origin(field.annotation) is not tuple:
+                yield from _paths(part, (*above, name))

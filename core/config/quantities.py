@@ -1,0 +1,66 @@
+"""What settings are made of: shares, counts, lists, names, CPU and memory as people write them."""
+
+import re
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_NAME = re.compile(r"^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$")
+_CPU = re.compile(r"^(\d+)m$|^(\d+(?:\.\d+)?)$")
+_MEMORY = re.compile(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|k|M|G)$")
+_BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+class SettingsPart(BaseModel):
+    """A part of the settings: unknown keys and loose types are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def listed(value: object) -> object:
+    """A list as a tuple; `7,8,9` and a single value as people type them after `--set`."""
+    if isinstance(value, str) and "," in value:
+        parts = [part.strip() for part in value.split(",")]
+        return tuple(int(part) if part.isdecimal() else part for part in parts if part)
+    if isinstance(value, int | str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def worded(value: object) -> object:
+    """`cpu: 1` and `cpu: 0.5` as text, as Kubernetes takes both."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def to_cpu_m(cpu: str) -> int:
+    """`500m`, `0.5` or `1` in thousandths of a core; raises ValueError."""
+    match = _CPU.match(cpu)
+    amount = 0 if match is None else int(match[1]) if match[1] else round(float(match[2]) * 1000)
+    if amount < 1:
+        raise ValueError(f"{cpu!r} is not an amount of CPU; write 500m or 0.5")
+    return amount
+
+
+def to_bytes(memory: str) -> int:
+    """`256Mi`, `1Gi` or `200M` in bytes; raises ValueError, also under a million."""
+    match = _MEMORY.match(memory)
+    amount = 0 if match is None else int(float(match[1]) * _BYTES[match[2]])
+    if amount < 10**6:
+        raise ValueError(f"{memory!r} is not an amount of memory; write 256Mi or 1Gi")
+    return amount
+
+
+def _name(text: str) -> str:
+    # It becomes a folder, a part of an address and a label in Kubernetes.
+    if not _NAME.match(text):
+        raise ValueError(f"{text!r} should be small letters, digits and dashes, such as late-flights")
+    return text
+
+
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Numbers: TypeAlias = Annotated[tuple[int, ...], BeforeValidator(listed)]

@@ -1,0 +1,97 @@
+"""A new project: a folder with a commented quarterdeck.yaml, from a sample or over someone's own rows."""
+
+import csv
+import difflib
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from core.config.config import FILE, STATE
+from core.config.settings import SAMPLES
+from core.domain.errors import BadInput, Refused
+
+IGNORED = f"{STATE}/\nruns/\n"
+
+
+def init(
+    folder: Path,
+    sample: str | None = None,
+    data: Path | None = None,
+    target: str | None = None,
+) -> Path:
+    """Write quarterdeck.yaml into a folder, made if it is not there, and return its path.
+
+    Either `sample` is given, or `data` with its `target`. Raises BadInput, and Refused where the folder already
+    holds a project.
+    """
+    text = _for_sample(sample) if data is None else _for_rows(folder, data, target)
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_new(path, text)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(IGNORED, encoding="utf-8")
+    except FileExistsError as error:
+        if path.exists():
+            raise Refused(f"{path}: is already there; choose another folder or edit it") from None
+        raise BadInput(f"{error.filename}: is a file, not a folder") from None
+    except OSError as error:
+        raise BadInput(f"{error.filename or folder}: can't be written: {error.strerror}") from None
+    return path
+
+
+def _write_new(path: Path, text: str) -> None:
+    """The whole text in a new file, or no file; never over one that appeared this moment."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
+
+
+def _for_sample(sample: str | None) -> str:
+    if sample not in SAMPLES:
+        near = difflib.get_close_matches(sample or "", SAMPLES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        said = "no sample is named" if sample is None else f"{sample!r} is no sample"
+        raise BadInput(f"--sample: {said}; one of {', '.join(SAMPLES)}{hint}")
+    return _template(sample)
+
+
+def _for_rows(folder: Path, data: Path, target: str | None) -> str:
+    if not data.is_file():
+        raise BadInput(f"{data}: no such file")
+    if target is None:
+        raise BadInput(f"--target: say which column of {data.name} the model predicts{_columns(data)}")
+    source, home = data.resolve(), folder.resolve()
+    within = source.relative_to(home) if source.is_relative_to(home) else source
+    stem = re.sub(r"[^a-z0-9]+", "-", data.name.split(".")[0].lower()).strip("-")[:30].strip("-")
+    name = stem if stem[:1].isalpha() else f"model-{stem}".strip("-")
+    words = {"source": _quoted(str(within)), "target": _quoted(target), "name": name}
+    return Template(_template("own")).substitute(words)
+
+
+def _columns(data: Path) -> str:
+    """The names in a CSV file's first line, as a hint."""
+    if data.suffix.lower() != ".csv":
+        return ""
+    with data.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        names = next(csv.reader(file), [])
+    return f": {', '.join(names[:20])}" if names else ""
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML takes it for one: plain where that is safe."""
+    return text if re.fullmatch(r"[A-Za-z./][\w./-]*", text) and text.lower() not in _WORDS else json.dumps(text)
+
+
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "~"}
+
+
+def _template(name: str) -> str:
+    return (files("core") / "work" / "samples" / f"{name}.yaml").read_text(encoding="utf-8")

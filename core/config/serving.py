@@ -1,0 +1,174 @@
+"""The settings of serving: the endpoint, how traffic moves to a new version, the load test."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from core.config.quantities import (
+    Count,
+    Name,
+    Numbers,
+    Percent,
+    Seconds,
+    SettingsPart,
+    listed,
+    to_bytes,
+    to_cpu_m,
+    worded,
+)
+from core.domain.gates import METRICS
+
+
+class AutoscalingSettings(SettingsPart):
+    """Replicas between `min` and `max`; `cpu` and `memory` are the wanted use in percent of the request."""
+
+    min: Count = 1
+    max: Count = 4
+    cpu: Annotated[float, Field(gt=0)] | None = None
+    memory: Annotated[float, Field(gt=0)] | None = None
+    fast: bool = False
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        if self.cpu is None and self.memory is None:
+            raise ValueError("needs cpu or memory, the wanted use in percent of the request")
+        return self
+
+
+class EndpointSettings(SettingsPart):
+    """The service. `cpu` and `memory` are one replica's; `key_env` names a variable, never the key."""
+
+    name: Name
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    replicas: Count = 2
+    cpu: Annotated[str, BeforeValidator(worded)] | None = "500m"
+    memory: Annotated[str, BeforeValidator(worded)] | None = "256Mi"
+    key_env: str | None = None
+    ready_deadline_s: Annotated[float, Field(gt=0)] = 30.0
+    drain_s: Seconds = 5.0
+    autoscaling: AutoscalingSettings | None = None
+
+    @field_validator("cpu")
+    @classmethod
+    def _cores(cls, cpu: str | None) -> str | None:
+        if cpu is not None:
+            to_cpu_m(cpu)
+        return cpu
+
+    @field_validator("memory")
+    @classmethod
+    def _size(cls, memory: str | None) -> str | None:
+        if memory is not None:
+            to_bytes(memory)
+        return memory
+
+    @field_validator("key_env")
+    @classmethod
+    def _variable(cls, key_env: str | None) -> str | None:
+        # A key pasted here by mistake is not repeated: this line goes to screens and logs.
+        if key_env is not None and not re.match(r"^[A-Z_][A-Z0-9_]*$", key_env):
+            raise ValueError("should be the name of a variable, such as LATE_API_KEY, never the key")
+        return key_env
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Self:
+        for metric in ("cpu", "memory"):
+            if self.autoscaling and getattr(self.autoscaling, metric) and getattr(self, metric) is None:
+                raise ValueError(f"autoscaling.{metric} is in percent of endpoint.{metric}, which is not set")
+        return self
+
+    @property
+    def cpu_m(self) -> int | None:
+        """What one replica may use, in thousandths of a core; None: no limit."""
+        return None if self.cpu is None else to_cpu_m(self.cpu)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What one replica may hold, in bytes; None: no limit."""
+        return None if self.memory is None else to_bytes(self.memory)
+
+    @property
+    def memory_mb(self) -> float | None:
+        """What one replica may hold, in millions of bytes; None: no limit."""
+        return None if self.memory is None else to_bytes(self.memory) / 1e6
+
+
+class GateSettings(SettingsPart):
+    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's."""
+
+    metric: str
+    op: Literal["<", "<=", ">", ">="] = "<"
+    limit: float
+    against: Literal["live"] | None = None
+    window_s: Seconds = 0.0
+    at_least: Annotated[int, Field(ge=0)] = 20
+    failures: Annotated[int, Field(ge=0)] = 0
+    dry_run: bool = False
+
+    @field_validator("metric")
+    @classmethod
+    def _measured(cls, metric: str) -> str:
+        if metric not in METRICS:
+            raise ValueError(f"{metric!r} is not measured here; one of {', '.join(METRICS)}")
+        return metric
+
+
+GATES = (
+    GateSettings(metric="failed_percent", op="<", limit=5.0),
+    GateSettings(metric="success_percent", op=">=", limit=95.0),
+    GateSettings(metric="p50_ms", op="<", limit=500.0),
+    GateSettings(metric="p95_ms", op="<", limit=2000.0),
+    GateSettings(metric="p95_ms", op="<", limit=25.0, against="live", at_least=100, dry_run=True),
+)
+"""What a hold asks where nothing is set. The comparison only shows: noise must not end a release."""
+
+
+class Background(SettingsPart):
+    """Load that runs while traffic moves, so that gates have something to judge; 0 users: none."""
+
+    users: Annotated[int, Field(ge=0)] = 10
+    spawn_rate: Annotated[float, Field(gt=0)] = 5.0
+
+
+class ReleaseSettings(SettingsPart):
+    """How traffic moves. `steps` are percents of traffic, `smoke` requests at 0 %."""
+
+    strategy: Literal["canary", "blue-green", "all-at-once"] = "canary"
+    steps: Numbers = (10, 50, 100)
+    hold_s: Seconds = 20.0
+    retire_after_s: Seconds = 86400.0
+    smoke: Count = 50
+    gates: Annotated[tuple[GateSettings, ...], BeforeValidator(listed)] = GATES
+    background: Background = Background()
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if not steps or steps[0] < 1 or steps[-1] != 100 or list(steps) != sorted(set(steps)):
+            raise ValueError("steps rise and end at 100, such as [10, 50, 100]")
+        return steps
+
+
+class LoadLimits(SettingsPart):
+    """What the load test must stay under."""
+
+    failed_percent: Percent = 1.0
+    median_ms: Annotated[float, Field(gt=0)] = 500.0
+    p95_ms: Annotated[float, Field(gt=0)] = 2000.0
+
+
+class LoadSettings(SettingsPart):
+    """The load test after full traffic; `users`, `spawn_rate` and `duration_s` override the profile's."""
+
+    profile: str = Field("steady", min_length=1)
+    users: Count | None = None
+    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+    duration_s: Annotated[float, Field(gt=0)] | None = None
+    locustfile: str | None = None
+    processes: Count = 1
+    web: bool = False
+    limits: LoadLimits = LoadLimits()

@@ -1,0 +1,108 @@
+"""The settings of one release: frozen models with their defaults and their limits. Reads no file."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share
+from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
+
+EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
+SAMPLES = ("flights", "iris", "support-tickets")
+
+
+class DataSettings(SettingsPart):
+    """Where rows come from. `source` is a sample's name, or a .csv or .parquet beside quarterdeck.yaml."""
+
+    source: str = Field(min_length=1)
+    target: str = Field(min_length=1)
+    months: Numbers | None = None
+    rows: Annotated[int, Field(ge=10)] | None = None
+    drop: Names = ()
+    split: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    random_state: Annotated[int, Field(ge=0)] = 42
+    shuffle_labels: bool = False
+
+    @field_validator("months")
+    @classmethod
+    def _calendar(cls, months: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if months is not None and not (months and all(1 <= month <= 12 for month in months)):
+            raise ValueError("months go from 1 to 12")
+        return None if months is None else tuple(sorted(set(months)))
+
+
+class TrainSettings(SettingsPart):
+    """How long the search for a candidate goes on, and by what it is judged."""
+
+    n_iter: Count = 20
+    cv_folds: Annotated[int, Field(ge=2, le=50)] = 3
+    random_state: Annotated[int, Field(ge=0)] = 42
+    primary_metric: Literal["accuracy", "precision", "recall", "macro_f1", "log_loss"] = "macro_f1"
+    deadline_s: Annotated[float, Field(gt=0)] = 1800.0
+
+
+class Thresholds(SettingsPart):
+    """What a candidate must reach; precision and recall are averaged over the labels. None: not asked."""
+
+    min_accuracy: Share | None = 0.8
+    min_precision: Share | None = None
+    min_recall: Share | None = None
+    max_regression_percent: Percent = 2.0
+    beat_baseline: bool = False
+    significance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    max_latency_ms: Annotated[float, Field(gt=0)] = 100.0
+
+
+class RegistrySettings(SettingsPart):
+    """Where models are kept; None: SQLite in the project's folder."""
+
+    tracking_uri: Annotated[str, Field(min_length=1)] | None = None
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _public(cls, uri: str | None) -> str | None:
+        if uri is not None and urlsplit(uri).password:
+            raise ValueError("holds a password; put the address into MLFLOW_TRACKING_URI instead")
+        return uri
+
+
+class Settings(SettingsPart):
+    """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies."""
+
+    folder: Path
+    environment: EnvironmentName = "dev"
+    production: bool = False
+    model: str = ""
+    data: DataSettings
+    train: TrainSettings = TrainSettings()
+    thresholds: Thresholds = Thresholds()
+    endpoint: EndpointSettings
+    release: ReleaseSettings = ReleaseSettings()
+    load: LoadSettings = LoadSettings()
+    registry: RegistrySettings = RegistrySettings()
+
+    @field_validator("model")
+    @classmethod
+    def _plain(cls, model: str) -> str:
+        if "/" in model or ":" in model:
+            raise ValueError(f"{model!r} should not hold / or :, which part the registry's addresses")
+        return model
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: object) -> object:
+        """The model is called as its endpoint where nothing else is said."""
+        if isinstance(values, dict) and not values.get("model") and isinstance(values.get("endpoint"), dict):
+            return {**values, "model": values["endpoint"].get("name") or ""}
+        return values
+
+    def dump(self) -> str:
+        """As JSON, for a child process."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_dump(cls, text: str) -> "Settings":
+        """Back from `dump`."""
+        return cls.model_validate_json(text)

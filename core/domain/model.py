@@ -1,0 +1,233 @@
+"""The nouns: what is served, where, how much of it, and what was measured. Frozen; nothing here does anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from core.domain.histogram import Histogram
+
+Slot: TypeAlias = str
+"""One of the places of an endpoint that can hold a version: `blue` or `green` where the target lets us choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What the registry calls this model. `uri` is where it can be loaded from, `digest` its data's."""
+
+    model: str
+    number: str
+    run_id: str = ""
+    uri: str = ""
+    digest: str = ""
+
+    @property
+    def label(self) -> str:
+        """As people say it: `v7`."""
+        return f"v{self.number}"
+
+
+class ReplicaState(StrEnum):
+    """What one replica is doing."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    BACKOFF = "backoff"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One process (or pod) of a slot. `cpu_m` is in thousandths of a core; `why` says what is wrong, if anything."""
+
+    name: str
+    state: ReplicaState
+    cpu_m: float | None = None
+    memory_mb: float | None = None
+    restarts: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is true of one slot of an endpoint, now. `weight` is in percent, as the router applies it.
+
+    `proved_by` counts the answers that showed the weight in force. A slot that is gone has no version.
+    """
+
+    slot: Slot
+    version: Version | None
+    wanted: int
+    ready: int
+    weight: float
+    replicas: tuple[Replica, ...] = ()
+    proved_by: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One second of answers. `slot` is None where a load generator measured, over all slots.
+
+    `at` is the end of the second in seconds since the epoch; `failed` counts by kind; `mix` counts what
+    answered, under `version:7` and `label:yes`; `users` is None where nobody counts users.
+    """
+
+    slot: Slot | None
+    at: float
+    ok: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
+    users: int | None = None
+    latency: Histogram = field(default_factory=Histogram)
+    mix: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 1.0
+
+    def __add__(self, other: "Sample") -> "Sample":
+        return Sample(
+            slot=self.slot,
+            at=max(self.at, other.at),
+            ok=self.ok + other.ok,
+            failed=add_counts(self.failed, other.failed),
+            users=other.users if other.users is not None else self.users,
+            latency=self.latency + other.latency,
+            mix=add_counts(self.mix, other.mix),
+            seconds=self.seconds + other.seconds,
+        )
+
+    @property
+    def failures(self) -> int:
+        """Answers that failed, of any kind."""
+        return sum(self.failed.values())
+
+    @property
+    def requests(self) -> int:
+        """All answers, good and failed."""
+        return self.ok + self.failures
+
+    @property
+    def rps(self) -> float:
+        """Requests a second over the time that the sample covers."""
+        return self.requests / self.seconds if self.seconds else 0.0
+
+    @property
+    def failed_percent(self) -> float | None:
+        """Failures in percent of requests; None without a request."""
+        return 100 * self.failures / self.requests if self.requests else None
+
+
+def add_counts(one: Mapping[str, int], two: Mapping[str, int]) -> Mapping[str, int]:
+    """Two mappings of counts added up."""
+    if not two:
+        return one
+    if not one:
+        return two
+    total = dict(one)
+    for key, count in two.items():
+        total[key] = total.get(key, 0) + count
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The last samples of one source, oldest first."""
+
+    samples: tuple[Sample, ...] = ()
+
+    KEEP = 900
+
+    def plus(self, sample: Sample) -> "Series":
+        """With one sample more; the oldest goes once there are `KEEP`."""
+        return Series((*self.samples[-self.KEEP + 1 :], sample))
+
+    def since(self, at: float) -> Sample | None:
+        """Everything measured wholly after a moment, added up; None without a sample."""
+        total: Sample | None = None
+        for sample in self.samples:
+            if sample.at - sample.seconds >= at:
+                total = sample if total is None else total + sample
+        return total
+
+    @property
+    def last(self) -> Sample | None:
+        """The newest sample."""
+        return self.samples[-1] if self.samples else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One metric of an autoscaler beside its target, both in percent of the request; `value` None: not measured."""
+
+    name: str
+    value: float | None
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """One look of an autoscaler, also when it changed nothing; `reason` is in words."""
+
+    slot: Slot
+    at: float
+    before: int
+    after: int
+    reason: str
+    readings: tuple[Reading, ...] = ()
+    low: int = 1
+    high: int = 1
+    next_look_s: float = 15.0
+    fast: bool = False
+
+
+class Level(StrEnum):
+    """How loud a note is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something a target did or saw by itself, in words: a replica died, the router came back."""
+
+    text: str
+    level: Level = Level.INFO
+    slot: Slot | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStage:
+    """A stretch of a step profile: these users from `at_s` on, in seconds from the start."""
+
+    at_s: float
+    users: int
+    spawn_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProfile:
+    """How much load, for how long. `spawn_rate` in users a second; `duration_s` None runs until it is stopped.
+
+    `user_classes` names classes of the locustfile; empty means all. `stages` make a step profile.
+    """
+
+    name: str
+    users: int
+    spawn_rate: float
+    duration_s: float | None
+    user_classes: tuple[str, ...] = ()
+    stages: tuple[LoadStage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSource:
+    """What sends a load, where it is not as the project says.
+
+    `locustfile` is a path, `attach` the page of a Locust that runs already, `web` opens Locust's own page.
+    """
+
+    locustfile: str = ""
+    attach: str = ""
+    web: bool = False

@@ -1,0 +1,193 @@
+"""The engine: the only door through which state changes (`emit`), and one driver for each endpoint it holds."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from core.domain.errors import JournalError, QuarterdeckError, Refused
+from core.engine.leadership import ATTEND_S, SETTLE_S, Environments, Leadership
+from core.journal.journal import Journal, Lease
+from core.state import commands as c, events as ev
+from core.state.fold import fold
+from core.state.snapshot import Snapshot
+
+POLL_S = 0.05
+"""So often this process asks whether another one wrote."""
+STALE_TRIES = 50
+TAIL = 2000
+"""So many of the last events are kept for those who follow."""
+log = logging.getLogger("quarterdeck")
+
+
+class Engine:
+    """A Link over a journal. `async with` it; then `attend` the endpoints that should be watched and driven."""
+
+    def __init__(self, journal: Journal, site: Environments, who: str, read_only: bool = False) -> None:
+        self.snapshot = Snapshot()
+        self.who = who
+        self.read_only = read_only
+        self.broken: QuarterdeckError | None = None
+        self._journal = journal
+        self.leadership = Leadership(self, journal, site)
+        self._tail: deque[ev.Event] = deque(maxlen=TAIL)
+        self._closed = False
+        self._news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Engine":
+        last = self._journal.last()
+        for event in self._journal.recent(time.time()):
+            self.snapshot = fold(self.snapshot, event)
+        self.snapshot = replace(self.snapshot, seq=max(last, self.snapshot.seq))
+        self._tasks = [
+            asyncio.create_task(self._poll(), name="poll the journal"),
+            asyncio.create_task(self.leadership.run(), name="attend endpoints"),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self.leadership.close()
+        await asyncio.wait(self._tasks, timeout=SETTLE_S)
+        self._closed = True
+        self.tell()
+
+    # The link
+
+    async def events(self, after: int | None = None) -> AsyncIterator[ev.Event]:
+        """Every event after a place, then each new one, until the engine is closed."""
+        if after is None:
+            after = self._journal.last()
+            batch = self._journal.recent(time.time())
+        else:
+            batch = self._since(after)
+        while True:
+            for event in batch:
+                yield event
+                after = max(after, event.seq)
+            if self._closed:
+                return
+            news = self._news
+            batch = self._since(after)
+            if not batch:
+                if self.broken is not None:
+                    raise self.broken
+                await news.wait()
+
+    def _since(self, after: int) -> list[ev.Event]:
+        """The events after a place: those that this process has folded need no second reading."""
+        if after >= self.snapshot.seq:
+            return []
+        if self._tail and after + 1 >= self._tail[0].seq:
+            newer = list(itertools.takewhile(lambda event: event.seq > after, reversed(self._tail)))
+            return newer[::-1]
+        return self._journal.read(after)
+
+    async def do(self, command: c.Command) -> None:
+        """Ask for something; returns when it is written down. Raises Refused or JournalError."""
+        if self.read_only:
+            raise Refused("read-only: nothing can be asked from here")
+        self.catch_up()
+        self._bury_load(command)
+        c.accept(command, self.snapshot, time.time())
+        if isinstance(command, c.Begin | c.Rollback | c.Undo | c.Abort) or self._abandoned(command):
+            options = command.options if isinstance(command, c.Begin) else {}
+            self.leadership.take(command.endpoint, options, force=isinstance(command, c.Rollback | c.Undo | c.Abort))
+        for _ in range(STALE_TRIES):
+            facts = c.accept(command, self.snapshot, time.time())
+            if self._journal.append(facts, self.who, time.time(), after=self.snapshot.seq) is not None:
+                self.catch_up()
+                return
+            self.catch_up()
+        raise JournalError(f"journal {self._journal.path}: others write without pause; call again")
+
+    def _bury_load(self, command: c.Command) -> None:
+        """A load by hand whose driver was killed has died with it, and stands in nobody's way."""
+        endpoint = self.snapshot.endpoints.get(command.endpoint)
+        load = endpoint.load if endpoint is not None else None
+        holder = self._journal.holder(command.endpoint)
+        if not isinstance(command, c.StartLoad) or load is None or not load.running or (holder and holder.alive):
+            return
+        gone = ev.LoadEnded(command.endpoint, load.kind, "its driver is gone")
+        self._journal.append((gone,), self.who, time.time(), after=self.snapshot.seq)
+        self.catch_up()
+
+    def _abandoned(self, command: c.Command) -> bool:
+        """Whether the command can only come true if somebody drives, and nobody does."""
+        holder = self._journal.holder(command.endpoint)
+        goes_on = self.snapshot.live_release(command.endpoint) is not None or isinstance(command, c.Next | c.StartLoad)
+        return goes_on and (holder is None or not holder.alive)
+
+    # The store
+
+    async def emit(self, *bodies: ev.Body, lease: Lease | None = None) -> None:
+        """Write facts down and let them be true; raises Lost, JournalError."""
+        self._journal.append(bodies, self.who, time.time(), lease)
+        self.catch_up()
+        await asyncio.sleep(0)
+
+    async def change(self, timeout_s: float) -> None:
+        """Return when the state has changed, or after a while."""
+        news = self._news
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await news.wait()
+
+    def beat(self, lease: Lease) -> None:
+        """Say that the driver lives; raises Lost."""
+        self.leadership.beat(lease)
+
+    def catch_up(self) -> None:
+        """Fold what came since, in the journal's order, whoever wrote it."""
+        while batch := self._journal.read(self.snapshot.seq):
+            for event in batch:
+                self.snapshot = fold(self.snapshot, event)
+            self._tail.extend(batch)
+        self.tell()
+
+    def tell(self, error: QuarterdeckError | None = None) -> None:
+        """Wake whoever waits; with an error, nothing can be done from here for now, and followers are told."""
+        if error is not None:
+            self.broken = error
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def mended(self) -> None:
+        """Something can be done from here again."""
+        self.broken = None
+
+    async def _poll(self) -> None:
+        unreadable: JournalError | None = None
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                if self._journal.changed():
+                    self.catch_up()
+                    self.leadership.give_way()
+                if unreadable is not None and self.broken is unreadable:
+                    self.broken = None
+                unreadable = None
+            except JournalError as error:
+                unreadable = error
+                self.tell(error)
+                await asyncio.sleep(ATTEND_S)
+
+    # The helm
+
+    def attend(self, endpoint: str) -> None:
+        """Watch an endpoint, and drive its release if its driver is dead, for as long as nobody else does."""
+        self.leadership.attend(endpoint)
+
+    def drive(self, endpoint: str) -> None:
+        """Take the wheel of an endpoint and go on with its release; raises Refused with who has it."""
+        self.leadership.drive(endpoint)
+
+    def drives(self, endpoint: str) -> bool:
+        """Whether this process sits at the wheel."""
+        return self.leadership.drives(endpoint)

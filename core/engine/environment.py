@@ -1,0 +1,67 @@
+"""What an engine needs around one endpoint: a target, a place for work, load, smoke tests and a report."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from core.domain.model import LoadProfile, LoadSource, Version
+from core.load.load import RunningLoad
+from core.state.snapshot import Release, Snapshot
+from core.targets.protocol import Address, Target
+from core.work.job import Done, OutputLine, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """What the registry calls the version that serves here, and the one before."""
+
+    current: str
+    previous: str
+
+
+class Environment(Protocol):
+    """Everything outside the engine that one endpoint needs. One driver holds it at a time."""
+
+    endpoint: str
+    environment: str
+    production: bool
+    kind: str
+    aliases: Aliases
+    background: LoadProfile | None
+
+    def target(self, token: int) -> Target:
+        """The endpoint's target, for the driver with this token."""
+        ...
+
+    def warm(self) -> None:
+        """Somebody will want work soon."""
+        ...
+
+    def work(
+        self, release: Release, name: str, options: Mapping[str, object]
+    ) -> AsyncIterator[Progress | OutputLine | Done]:
+        """Do one piece of work for a release; raises Failed, BadInput, BadData."""
+        ...
+
+    async def cancel_work(self) -> None:
+        """End the work that is under way, at once."""
+        ...
+
+    async def load(
+        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+    ) -> RunningLoad:
+        """Load that has begun; raises BadInput, Failed, Unreachable."""
+        ...
+
+    async def smoke(self, release: Release, address: Address, checks: int) -> str:
+        """Try the new slot, and say how well in one figure; raises Failed."""
+        ...
+
+    async def report(self, snapshot: Snapshot, release: Release) -> Path:
+        """Write the run folder and tell where it lies; raises Failed."""
+        ...
+
+    async def close(self) -> None:
+        """End every child."""
+        ...

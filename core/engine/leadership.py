@@ -1,0 +1,200 @@
+"""Which endpoints this process drives: sits down at the wheel, stays there, gives way, gets up in good order."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.domain.errors import Failed, JournalError, Lost, QuarterdeckError, Refused
+from core.engine.driver import Driver
+from core.engine.environment import Environment
+from core.engine.observer import Store
+from core.journal.journal import Journal, Lease
+from core.state import events as ev
+
+ATTEND_S = 1.0
+BEAT_S = 3.0
+SETTLE_S = 30.0
+Environments = Callable[[str, ev.Result], Environment]
+log = logging.getLogger("quarterdeck")
+
+
+class LeaderStore(Store, Protocol):
+    """What a helm needs of the engine, beyond what a driver does."""
+
+    who: str
+    read_only: bool
+
+    def catch_up(self) -> None:
+        """Fold what was written."""
+        ...
+
+    def tell(self, error: QuarterdeckError | None = None) -> None:
+        """Something changed; with an error, nothing can be done from here for now."""
+        ...
+
+    def mended(self) -> None:
+        """Something can be done again."""
+        ...
+
+
+@dataclass(slots=True)
+class DriverTask:
+    """A driver at the wheel and its task; a weak one only watches and gives way."""
+
+    driver: Driver
+    task: asyncio.Task[None]
+    weak: bool
+    options: ev.Result
+    beat_at: float = 0.0
+
+
+class Leadership:
+    """The seats of this process, an endpoint each."""
+
+    def __init__(self, store: LeaderStore, journal: Journal, site: Environments) -> None:
+        self.drivers: dict[str, DriverTask] = {}
+        self._store = store
+        self._journal = journal
+        self._environment = site
+        self._left: set[asyncio.Task[None]] = set()
+        self._said: dict[str, str] = {}
+        self._attended: set[str] = set()
+
+    def attend(self, endpoint: str) -> None:
+        """Watch an endpoint, and drive its release if its driver is dead, for as long as nobody else does."""
+        self._attended.add(endpoint)
+
+    async def run(self) -> None:
+        """Look around now and then, until cancelled."""
+        while True:
+            try:
+                self._look_around()
+            except JournalError as error:
+                self._store.tell(error)
+            await asyncio.sleep(ATTEND_S)
+
+    def _look_around(self) -> None:
+        for endpoint in sorted(self._attended - self.drivers.keys()):
+            self._quietly(endpoint)
+        for endpoint, seat in list(self.drivers.items()):
+            if seat.task.done():
+                self.drivers.pop(endpoint)
+            elif endpoint in self._attended and seat.weak is not (self._live(endpoint) is None):
+                # Nothing is under way: whoever wants to release from another terminal may. Else it is ours to end.
+                self._quietly(endpoint)
+
+    def _live(self, endpoint: str) -> ev.Result | None:
+        """The options of the endpoint's live release; None without one."""
+        release = self._store.snapshot.live_release(endpoint)
+        return None if release is None else release.options
+
+    def _quietly(self, endpoint: str) -> None:
+        """Try; what stands in the way is said once, unless it is only that somebody else drives."""
+        options = self._live(endpoint)
+        if options is not None and self._store.read_only:
+            return
+        try:
+            self.take(endpoint, options or {}, weak=options is None)
+        except Refused:
+            return
+        except JournalError:
+            raise
+        except QuarterdeckError as error:
+            if self._said.get(endpoint) != str(error):
+                self._said[endpoint] = str(error)
+                log.warning("%s: %s", endpoint, error)
+
+    def drive(self, endpoint: str) -> None:
+        """Take the wheel of an endpoint and go on with its release; raises Refused with who has it."""
+        self.take(endpoint, self._live(endpoint) or {})
+
+    def take(self, endpoint: str, options: ev.Result, weak: bool = False, force: bool = False) -> None:
+        """Sit down at the wheel, or stay there; raises Refused with who sits there."""
+        seat = self.drivers.get(endpoint)
+        lease = self._journal.take(endpoint, self._store.who, weak=weak, force=force)
+        fits = not options or (seat is not None and seat.options == options)
+        if seat is not None and not seat.task.done() and seat.driver.lease == lease and fits:
+            seat.weak = weak
+            return
+        try:
+            self._start(endpoint, options, lease, weak)
+        except QuarterdeckError:
+            if endpoint not in self.drivers:
+                self._journal.let_go(lease)
+            raise
+
+    def _start(self, endpoint: str, options: ev.Result, lease: Lease, weak: bool) -> None:
+        store = self._store
+        release = store.snapshot.release_of(endpoint)
+        options = options or (release.options if release is not None else {})
+        driver = Driver(store, self._environment(endpoint, options), lease, acts=not store.read_only)
+        if not weak:
+            self._journal.append((ev.Drove(endpoint, store.who),), store.who, time.time(), lease)
+            store.catch_up()
+        if (before := self.drivers.pop(endpoint, None)) is not None:
+            before.task.cancel()
+            self._left.add(before.task)
+            before.task.add_done_callback(self._left.discard)
+        task = asyncio.create_task(driver.run(), name=f"drive {endpoint}")
+        task.add_done_callback(self._gone)
+        self.drivers[endpoint] = DriverTask(driver, task, weak, options)
+        self._said.pop(endpoint, None)
+        store.mended()
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        """A driver ended by itself: another terminal took over, the journal can't be written, or it is broken."""
+        if task.cancelled():
+            return
+        match task.exception():
+            case None | Lost():
+                self._store.tell()
+            case QuarterdeckError() as error:
+                self._store.tell(error)
+            case error:
+                # Ours to mend; whoever waits for the release must hear of it, and it goes on from where it is.
+                log.error("%s", task.get_name(), exc_info=error)
+                why = f"{task.get_name()}: {error!r}; call again, the release goes on from where it is"
+                self._store.tell(Failed(why))
+
+    def drives(self, endpoint: str) -> bool:
+        """Whether this process sits at the wheel."""
+        seat = self.drivers.get(endpoint)
+        return seat is not None and not seat.task.done()
+
+    def beat(self, lease: Lease) -> None:
+        """Say that a driver lives; raises Lost."""
+        seat = self.drivers.get(lease.endpoint)
+        if seat is not None and time.monotonic() - seat.beat_at >= BEAT_S:
+            seat.beat_at = time.monotonic()
+            self._journal.beat(lease)
+
+    def give_way(self) -> None:
+        """Leave at once what another terminal has taken."""
+        for seat in self.drivers.values():
+            if not self._journal.holds(seat.driver.lease):
+                seat.task.cancel()
+
+    async def close(self) -> None:
+        """Get up everywhere, and wait for those that were left before."""
+        for endpoint in list(self.drivers):
+            await self._leave(endpoint)
+        if self._left:
+            await asyncio.wait(set(self._left), timeout=SETTLE_S)
+
+    async def _leave(self, endpoint: str) -> None:
+        """Get up in good order; a rollback from another terminal need not wait for that."""
+        seat = self.drivers.pop(endpoint)
+        if not seat.task.done():
+            with contextlib.suppress(QuarterdeckError, TimeoutError):
+                async with asyncio.timeout(SETTLE_S):
+                    await seat.driver.settle()
+        seat.task.cancel()
+        await asyncio.wait({seat.task}, timeout=SETTLE_S)
+        # Cancelled before its first turn it has closed nothing.
+        await seat.driver.close()
+        with contextlib.suppress(JournalError):
+            self._journal.let_go(seat.driver.lease)

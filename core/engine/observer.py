@@ -1,0 +1,120 @@
+"""What a target's watch sees, written down; and the proof that traffic moved, with how long it took."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
+from core.domain.model import Noted, Observation, Sample, Scaled, Slot
+from core.engine.environment import Environment
+from core.journal.journal import Lease
+from core.rollout.rollback import proved
+from core.state import events as ev
+from core.state.snapshot import Endpoint, Snapshot
+from core.targets.protocol import Target
+
+Emit = Callable[..., Awaitable[None]]
+AGAIN_S = 0.5
+
+
+class Store(Protocol):
+    """What a driver needs of the engine: the state, the door, and to hear when the state changed."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is true now."""
+        ...
+
+    async def emit(self, *bodies: ev.Body, lease: Lease | None = None) -> None:
+        """Write facts down."""
+        ...
+
+    async def change(self, timeout_s: float) -> None:
+        """Return when the state has changed, or after a while."""
+        ...
+
+    def beat(self, lease: Lease) -> None:
+        """Say that the driver lives."""
+        ...
+
+
+class Observer:
+    """One endpoint's watch, for as long as its driver lives."""
+
+    def __init__(self, store: Store, environment: Environment, target: Target, emit: Emit) -> None:
+        self._store = store
+        self._environment = environment
+        self._target = target
+        self._emit = emit
+        self._pending: tuple[dict[Slot, float], float, str, str | None] | None = None
+        self._opened = False
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        return self._store.snapshot.endpoint(self._environment.endpoint)
+
+    def expect(self, weights: dict[Slot, float], since: float, what: str, release: str) -> None:
+        """These weights are asked for; `since` is when the `key` went down or the `route` was asked."""
+        self._pending = (weights, since, what, release)
+
+    async def run(self) -> None:
+        """Until cancelled; raises Lost and JournalError alone."""
+        silent = False
+        while True:
+            try:
+                async for report in self._target.watch():
+                    silent = False
+                    await self._saw(report)
+            except (Lost, JournalError):
+                raise
+            except QuarterdeckError as error:
+                # Whatever is wrong with it: without a watch nothing is known, and a deadline says so.
+                if not silent:
+                    await self._emit(ev.Logged(self._environment.endpoint, "target", str(error)))
+                silent = True
+            await asyncio.sleep(AGAIN_S)
+
+    async def _open(self) -> None:
+        """Write down where the endpoint answers, once there is a place, and again when that may have changed."""
+        try:
+            address = await self._target.address()
+        except Refused:
+            return
+        self._opened = True
+        if address.url != self._endpoint.url:
+            environment = self._environment
+            opened = ev.Opened(
+                environment.endpoint, address.url, environment.environment, environment.kind, environment.production
+            )
+            await self._emit(opened)
+
+    async def _saw(self, report: Observation | Sample | Scaled | Noted) -> None:
+        name = self._environment.endpoint
+        match report:
+            case Observation():
+                if self._endpoint.slots.get(report.slot) != report:
+                    await self._emit(ev.Observed(name, report))
+                await self.verify()
+                if not self._opened:
+                    await self._open()
+            case Sample():
+                await self._emit(ev.Sampled(name, report))
+            case Scaled():
+                await self._emit(ev.Looked(name, report))
+            case Noted():
+                self._opened = False
+                await self._emit(ev.Remarked(name, report))
+
+    async def verify(self) -> None:
+        """Once the watch shows what was asked for, say so, and how long it took."""
+        if self._pending is None:
+            return
+        weights, since, what, release = self._pending
+        endpoint = self._endpoint
+        if endpoint.weights != weights or not proved(endpoint, weights):
+            return
+        self._pending = None
+        answers = sum(seen.proved_by for seen in endpoint.slots.values())
+        took_ms = max(0.0, (time.time() - since) * 1000)
+        await self._emit(ev.Verified(self._environment.endpoint, weights, took_ms, answers, what, release))

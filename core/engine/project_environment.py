@@ -1,0 +1,150 @@
+"""The real surroundings of one endpoint, put together from a project's settings."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from core.config.config import alias, endpoint_name, previous_alias, runs_folder, state_folder
+from core.config.planner import background_profile
+from core.config.settings import Settings
+from core.domain.errors import BadInput, Failed
+from core.domain.model import LoadProfile, LoadSource, Version
+from core.engine import report
+from core.engine.environment import Aliases
+from core.engine.smoke import rows_of, smoke
+from core.load import child as load_child
+from core.load.attached import Attached
+from core.load.command import LocustSettings
+from core.load.load import RunningLoad
+from core.state.snapshot import Release, Snapshot
+from core.targets.local.client import LocalTarget
+from core.targets.local.spec import Autoscaling, EndpointSpec, read_key
+from core.targets.protocol import Address, Target
+from core.work.child import WorkChild
+from core.work.job import Done, Job, OutputLine, Progress
+
+ROWS = "rows.jsonl"
+FETCH_S = 120.0
+
+
+def spec_of(settings: Settings) -> EndpointSpec:
+    """The endpoint on this machine that the settings describe."""
+    endpoint, scaling = settings.endpoint, settings.endpoint.autoscaling
+    folder = state_folder(settings) / "endpoints" / endpoint_name(settings)
+    # Whoever takes a release back at night may not have the variable; the endpoint has its key.
+    key = os.environ.get(endpoint.key_env) or read_key(folder) if endpoint.key_env else ""
+    if endpoint.key_env and not key:
+        raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} is not set; set it to the endpoint's key")
+    memory = endpoint.memory_bytes
+    return EndpointSpec(
+        endpoint=endpoint_name(settings),
+        folder=folder,
+        host=endpoint.host,
+        port=endpoint.port,
+        cpu_m=endpoint.cpu_m,
+        memory_mb=None if memory is None else round(memory / 1e6),
+        autoscaling=None
+        if scaling is None
+        else Autoscaling(scaling.min, scaling.max, scaling.cpu, scaling.memory, scaling.fast),
+        key=key,
+        drain_s=endpoint.drain_s,
+        ready_deadline_s=endpoint.ready_deadline_s,
+    )
+
+
+class ProjectEnvironment:
+    """A Site: local target, work child, Locust, smoke tests and report of one environment of a project."""
+
+    kind = "local"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.endpoint = endpoint_name(settings)
+        self.environment: str = settings.environment
+        self.production = settings.production
+        self.aliases = Aliases(alias(settings), previous_alias(settings))
+        self.background: LoadProfile | None = background_profile(settings)
+        self._spec = spec_of(settings)
+        self._work = WorkChild(settings)
+        self._warming: asyncio.Task[None] | None = None
+
+    def target(self, token: int) -> Target:
+        """The endpoint on this machine."""
+        return LocalTarget(self._spec, self._model_folder, token)
+
+    def warm(self) -> None:
+        """Start the work child, so that its imports are done when it is needed."""
+        self._warming = asyncio.create_task(self._work.start(), name="warm the work child")
+
+    def model_folder(self, version: Version) -> Path:
+        """Where the version lies once it was registered or fetched here."""
+        return state_folder(self.settings) / "models" / f"{version.model}-{version.number}"
+
+    async def _model_folder(self, version: Version) -> Path:
+        folder = self.model_folder(version)
+        if not (folder / "model.json").exists():
+            if not version.uri:
+                raise Failed(f"{version.model} {version.label}: {folder} is gone and the registry's address unknown")
+            job = Job("fetch", self._folder("fetch"), self.settings, "", {"uri": version.uri})
+            async with asyncio.timeout(FETCH_S):
+                async for _ in self._work.run(job):
+                    pass
+        return folder
+
+    def _folder(self, release: str) -> Path:
+        return state_folder(self.settings) / "work" / release
+
+    def work(
+        self, release: Release, name: str, options: Mapping[str, object]
+    ) -> AsyncIterator[Progress | OutputLine | Done]:
+        """One step in the work child, by the settings that the release began with."""
+        dumped = release.options.get("settings")
+        settings = Settings.from_dump(dumped) if isinstance(dumped, str) else self.settings
+        return self._work.run(Job(name, self._folder(release.id), settings, release.id, options))
+
+    async def cancel_work(self) -> None:
+        """Kill the child."""
+        await self._work.cancel()
+
+    async def load(
+        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+    ) -> RunningLoad:
+        """Locust over the project's held-out rows, or over its own locustfile; or one that runs already."""
+        if source.attach:
+            return await Attached(source.attach).__aenter__()
+        load = self.settings.load
+        folder = runs_folder(self.settings) / "load" / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}"
+        rows = None if version is None else self.model_folder(version) / ROWS
+        named = source.locustfile or load.locustfile
+        own = self.settings.folder / named if named else None
+        settings = LocustSettings(
+            url=address.url,
+            folder=folder,
+            rows=rows,
+            locustfile=None if kind == "background" else own,
+            key=address.key,
+            processes=load.processes,
+            web=(load.web or source.web) and kind != "background",
+        )
+        return await load_child.start(profile, settings)
+
+    async def smoke(self, release: Release, address: Address, checks: int) -> str:
+        """Rows that the model was not trained on, to the new slot alone."""
+        if release.version is None:
+            raise Failed("there is no version to try")
+        rows = rows_of(self.model_folder(release.version) / ROWS, checks)
+        return await smoke(address, rows, release.version, checks)
+
+    async def report(self, snapshot: Snapshot, release: Release) -> Path:
+        """The run folder of a release."""
+        model = None if release.version is None else self.model_folder(release.version)
+        folder = runs_folder(self.settings) / release.id
+        return await asyncio.to_thread(report.write, snapshot, release, folder, model, self._folder(release.id))
+
+    async def close(self) -> None:
+        """End the children."""
+        if self._warming is not None:
+            self._warming.cancel()
+        await self._work.close()

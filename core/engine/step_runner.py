@@ -1,0 +1,248 @@
+"""The step that computes right now: one task, which writes down how it goes and what came of it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Protocol
+
+from core.domain.errors import BadInput, Failed, JournalError, Killed, Lost, QuarterdeckError
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.model import Sample, Version
+from core.domain.plan import Load, Smoke, Summarise, Work, title
+from core.engine.environment import Environment
+from core.engine.load_control import LoadControl
+from core.state import events as ev
+from core.state.snapshot import Release, ReleaseState, Snapshot
+from core.targets.protocol import Target
+from core.work.job import Done, OutputLine, Progress
+
+REALIAS_S = 60.0
+ENDING_S = 30.0
+REPORT_S = 60.0
+MOVES_A_SECOND = 4.0
+log = logging.getLogger("quarterdeck")
+
+
+class Snapshots(Protocol):
+    """The part of the engine that a step reads."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is true now."""
+        ...
+
+
+class StepRunner:
+    """At most one step's task; cancelling it ends its child too."""
+
+    def __init__(
+        self,
+        store: Snapshots,
+        environment: Environment,
+        emit: Callable[..., Awaitable[None]],
+        target: Target,
+        loads: LoadControl,
+    ) -> None:
+        self._store = store
+        self._environment = environment
+        self._emit = emit
+        self._target = target
+        self._load_control = loads
+        self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._purpose: tuple[object, ...] = ()
+
+    def step(self, release: Release, index: int) -> None:
+        """Begin a step that computes."""
+        self._start(purpose(release), self._run(release.id, index))
+
+    def realias(self, release: Release, back: bool) -> None:
+        """Let the registry's aliases follow the traffic, unless they are just doing so."""
+        if self._task is None or self._task.done():
+            self._start(purpose(release), self._aliases(release, back))
+
+    def _start(self, for_: tuple[object, ...], work: Coroutine[None, None, None]) -> None:
+        self._purpose = for_
+        self._task = asyncio.create_task(_after(self._ending, work), name=f"work for {for_[0]}")
+        # Lost and JournalError end the driver by its own next word; here they are only taken note of.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    def keep(self, for_: tuple[object, ...]) -> None:
+        """End what is under way for anything else, without waiting: traffic moves meanwhile."""
+        task = self._task
+        if task is None or self._purpose == for_:
+            return
+        self._task = None
+        if not task.done():
+            task.cancel()
+            self._ending = asyncio.create_task(self._end(task, self._ending), name="end the work")
+            self._ending.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _end(self, task: asyncio.Task[None], before: asyncio.Task[None] | None) -> None:
+        await self._environment.cancel_work()
+        await asyncio.wait({task} if before is None else {task, before}, timeout=ENDING_S)
+
+    async def close(self) -> None:
+        """End what is under way and wait until it has."""
+        self.keep(())
+        if self._ending is not None:
+            await asyncio.wait({self._ending}, timeout=ENDING_S)
+
+    async def _run(self, release: str, index: int) -> None:
+        try:
+            done = await self._twice(self._store.snapshot.releases[release], index)
+        except (Lost, JournalError):
+            raise
+        except QuarterdeckError as error:
+            await self._emit(ev.StepFailed(release, index, str(error), isinstance(error, BadInput)))
+        except Exception as error:
+            # Whatever it was, the release must learn of it: a step that ends in silence would be waited for.
+            log.exception("step %s of %s", index, release)
+            await self._emit(ev.StepFailed(release, index, f"{type(error).__name__}: {error}"))
+        else:
+            await self._emit(*done)
+
+    async def _twice(self, release: Release, index: int) -> tuple[ev.Body, ...]:
+        """A step; where the system killed the child that did it, once more in another."""
+        try:
+            return await self._step(release, index)
+        except Killed as killed:
+            source = title(release.plan.steps[index])
+            await self._emit(ev.Logged(release.endpoint, source, f"{killed}; begun again"))
+            return await self._step(release, index)
+
+    async def _step(self, release: Release, index: int) -> tuple[ev.Body, ...]:
+        match release.plan.steps[index]:
+            case Work(name):
+                return await self._work(release, index, name)
+            case Smoke(checks):
+                address = await self._target.address(release.slot)
+                figure = await self._environment.smoke(release, address, checks)
+                return (ev.StepDone(release.id, index, figure),)
+            case Load() as step:
+                return await self._load_test(release, index, step)
+            case Summarise():
+                return (ev.StepDone(release.id, index, "report.md"),)
+            case other:
+                raise Failed(f"{type(other).__name__} does not compute")
+
+    async def _work(self, release: Release, index: int, name: str) -> tuple[ev.Body, ...]:
+        moved_at = 0.0
+        async for said in self._environment.work(release, name, self._options(release, name)):
+            match said:
+                case Progress(fraction=fraction, text=text, figures=figures):
+                    if figures or time.monotonic() - moved_at >= 1 / MOVES_A_SECOND:
+                        moved_at = time.monotonic()
+                        await self._emit(ev.StepMoved(release.id, index, text, fraction, figures))
+                case OutputLine(text=text):
+                    await self._emit(ev.Logged(release.endpoint, name, text))
+                case Done(result=result, figure=figure):
+                    return self._came_of(release, index, name, result, figure)
+        raise Failed(f"{name} ended without a result")
+
+    def _options(self, release: Release, name: str) -> Mapping[str, object]:
+        if name == "promote" and release.version is not None:
+            aliases = self._environment.aliases
+            number = release.version.number
+            return {"number": number, "alias": aliases.current, "previous_alias": aliases.previous}
+        options = release.options.get(name, {})
+        return options if isinstance(options, Mapping) else {}
+
+    def _came_of(
+        self, release: Release, index: int, name: str, result: Mapping[str, object], figure: str
+    ) -> tuple[ev.Body, ...]:
+        facts: list[ev.Body] = []
+        version = result.get("version")
+        if isinstance(version, Mapping):
+            facts.append(ev.Chose(release.id, Version(**{str(k): str(v) for k, v in version.items()})))
+        if name == "gate":
+            verdicts = tuple(verdict(v) for v in _rows(result.get("verdicts")))
+            facts.append(ev.Judged(release.id, index, verdicts))
+            if not result.get("passed"):
+                failed = "; ".join(v.why for v in verdicts if v.outcome is not GateResult.PASS)
+                return (*facts, ev.StepFailed(release.id, index, failed or "it did not pass"))
+        return (*facts, ev.StepDone(release.id, index, figure, result))
+
+    async def _load_test(self, release: Release, index: int, step: Load) -> tuple[ev.Body, ...]:
+        total, verdicts, artifacts, why = await self._load_control.test(step, release.version)
+        judged = ev.Judged(release.id, index, verdicts)
+        bad = [v for v in verdicts if v.outcome is not GateResult.PASS]
+        if bad:
+            text = "; ".join(f"{v.gate.name} {v.why}" for v in bad)
+            return (judged, ev.StepFailed(release.id, index, text))
+        result = {**_figures(total), "artifacts": list(artifacts), "why": why}
+        return (judged, ev.StepDone(release.id, index, f"{total.rps:.0f} rps", result))
+
+    async def _aliases(self, release: Release, back: bool) -> None:
+        """Move them, and say what went wrong: that ends no release, for traffic comes first."""
+        serving, names = release.old_version if back else release.version, self._environment.aliases
+        number = serving.number if serving else ""
+        options = {"number": number, "alias": names.current, "previous_alias": names.previous}
+        why = ""
+        try:
+            async with asyncio.timeout(REALIAS_S):
+                async for _ in self._environment.work(release, "restore" if back else "promote", options):
+                    pass
+        except (QuarterdeckError, TimeoutError) as error:
+            why = f"aliases could not be moved: {str(error) or f'no answer within {REALIAS_S:g} s'}"
+        await self._emit(ev.Aliased(release.id, back, why))
+
+    async def report(self, release: str) -> str:
+        """Write the run folder; empty when that failed, and the log says why."""
+        snapshot = self._store.snapshot
+        try:
+            async with asyncio.timeout(REPORT_S):
+                return str(await self._environment.report(snapshot, snapshot.releases[release]))
+        except (QuarterdeckError, TimeoutError) as error:
+            endpoint = snapshot.releases[release].endpoint
+            await self._emit(ev.Logged(endpoint, "summary", f"no report: {str(error) or 'it took too long'}"))
+            return ""
+
+
+def purpose(release: Release) -> tuple[object, ...]:
+    """What work may be under way for: the release's steps or, on a way back or forward, its aliases."""
+    way = release.way
+    if release.state is ReleaseState.RUNNING:
+        return ("a step", release.id)
+    return ("aliases", release.id, release.state, way.began_at if way else None)
+
+
+async def _after(ending: asyncio.Task[None] | None, work: Coroutine[None, None, None]) -> None:
+    """One child does all work, so what it did before must have ended."""
+    try:
+        if ending is not None:
+            await asyncio.wait({ending})
+        await work
+    finally:
+        work.close()
+
+
+def verdict(row: Mapping[str, object]) -> Verdict:
+    """A verdict on a model, as the work child writes it."""
+    limit, value = row.get("limit"), row.get("value")
+    against = row.get("against")
+    # The limit is worked out already, so it is no change in percent: the name alone says what it is against.
+    gate = Gate(
+        metric=f"{row['metric']} vs {against}" if against else str(row["metric"]),
+        op=str(row.get("op", ">=")),
+        limit=float(limit) if isinstance(limit, int | float) else 0.0,
+        at_least=0,
+    )
+    measured = float(value) if isinstance(value, int | float) else None
+    return Verdict(gate, GateResult(str(row["outcome"])), measured, str(row.get("why", "")))
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _figures(total: Sample) -> Mapping[str, float | None]:
+    return {
+        "requests": total.requests,
+        "failed": total.failures,
+        "rps": round(total.rps, 1),
+        "p50_ms": total.latency.percentile_ms(50),
+        "p95_ms": total.latency.percentile_ms(95),
+        "p99_ms": total.latency.percentile_ms(99),
+    }

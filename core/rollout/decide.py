@@ -1,0 +1,111 @@
+"""What a release does next. Pure: reads no clock, does nothing; asked again after every change.
+
+Every wait says what it waits for and until when (seconds since the epoch; None: until something happens).
+"""
+
+from core.domain.model import Observation, Slot
+from core.domain.plan import Ask, Deploy, Hold, Load, Retire, Shift, Smoke, Summarise, Work, title
+from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
+from core.rollout.analysis import ask, held, paused
+from core.rollout.rollback import back, forward, shift
+from core.state import events as ev
+from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot, Status, StepState
+
+SLOTS: tuple[Slot, ...] = ("blue", "green")
+
+
+def decide(release: Release, snapshot: Snapshot, now: float) -> Action:
+    """The single next action of a release."""
+    endpoint = snapshot.endpoints[release.endpoint]
+    match release.state:
+        case ReleaseState.ENDED:
+            return Wait("nothing: it is over")
+        case ReleaseState.BACK:
+            return back(release, endpoint, now)
+        case ReleaseState.FORWARD:
+            return forward(release, endpoint, now)
+        case ReleaseState.RUNNING:
+            return _on(release, endpoint, snapshot, now)
+
+
+def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) -> Action:
+    step = release.current
+    if step is None:
+        return Finish(ev.Outcome.DONE, "")
+    if step.status is Status.FAILED:
+        name = title(step.step)
+        why = step.why if step.why.startswith(name) else f"{name}: {step.why}"
+        return Record((ev.TurnedBack(release.id, ev.Outcome.FAILED, why),))
+    if release.paused:
+        return paused(release, step, snapshot, now)
+    if step.status is Status.WAITING and release.step_by_step and not step.waved:
+        return Wait(f"n, to begin {title(step.step)}")
+    if step.status in (Status.WAITING, Status.INTERRUPTED):
+        return StartStep(release.index)
+    match step.step:
+        case Work() | Smoke() | Load() | Summarise():
+            return Wait(f"{title(step.step)} to finish") if step.asked else RunStep(release.index)
+        case Deploy():
+            return _deploy(release, step, step.step, endpoint, now)
+        case Shift():
+            return shift(release, step, step.step, endpoint, now)
+        case Hold():
+            return held(release, step, step.step, snapshot, now)
+        case Ask(question=question):
+            return ask(release, step, question, now)
+        case Retire(after_s=after_s):
+            return _retire(release, after_s, now)
+
+
+def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoint, now: float) -> Action:
+    if release.version is None:
+        return Record((ev.StepFailed(release.id, release.index, "there is no version to deploy"),))
+    if release.slot is None:
+        return _place(endpoint)
+    replicas = max(deploy.replicas, release.old_replicas)
+    seen = endpoint.slots.get(release.slot)
+    ready_now = seen is not None and seen.version == release.version and seen.ready >= replicas
+    if seen is not None and step.asked and ready_now:
+        return Record((ev.StepDone(release.id, release.index, f"{seen.ready} ready"),))
+    until = (step.started_at or now) + deploy.deadline_s
+    if now < until and not step.asked:
+        return Apply(release.slot, release.version, replicas, release.index)
+    if now >= until:
+        return Record((ev.StepFailed(release.id, release.index, _not_ready(release.slot, seen, deploy)),))
+    ready = seen.ready if seen is not None else 0
+    return Wait(f"{release.slot} to be ready, {ready} of {replicas}", until)
+
+
+def _place(endpoint: Endpoint) -> ChooseSlot:
+    """The slot that takes no traffic, beside the one that takes most."""
+    old = endpoint.serving
+    free = [slot for slot in SLOTS if slot != old]
+    slot = next((name for name in free if name not in endpoint.slots), free[0])
+    seen = endpoint.slots.get(old) if old else None
+    return ChooseSlot(slot, old, seen.version if seen else None, seen.wanted if seen else 0)
+
+
+def _not_ready(slot: Slot, seen: Observation | None, deploy: Deploy) -> str:
+    ready = seen.ready if seen else 0
+    wanted = seen.wanted if seen else deploy.replicas
+    whys = [replica.why for replica in seen.replicas if replica.why] if seen else []
+    why = (seen.why if seen else "") or (whys[0] if whys else "nothing was heard of it")
+    return f"{slot} has {ready} of {wanted} ready after {deploy.deadline_s:g} s: {why}"
+
+
+def _retire(release: Release, after_s: float, now: float) -> Action:
+    if release.old is None:
+        return Record((ev.StepDone(release.id, release.index, "nothing to retire"),))
+    return Record(
+        (
+            ev.RetireDue(release.endpoint, release.old, now + after_s),
+            ev.StepDone(release.id, release.index, f"in {_span(after_s)}"),
+        )
+    )
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,148 @@
+"""Facts about an endpoint: who drives it, where its traffic goes, what was seen of it, and its load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.domain.model import LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Drove:
+    """A process took the wheel of an endpoint; what another one had under way is interrupted."""
+
+    endpoint: str
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The target accepted traffic weights, in percent."""
+
+    endpoint: str
+    weights: Mapping[Slot, float]
+    release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Answers proved the weights. `took_ms` counts from `since`: the `key`, or the moment of asking (`route`)."""
+
+    endpoint: str
+    weights: Mapping[Slot, float]
+    took_ms: float
+    answers: int
+    since: str = "route"
+    release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetireDue:
+    """A slot without traffic goes at `at`, in seconds since the epoch."""
+
+    endpoint: str
+    slot: Slot
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The target accepted that a slot goes."""
+
+    endpoint: str
+    slot: Slot
+    release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where an endpoint answers."""
+
+    endpoint: str
+    url: str
+    environment: str = ""
+    target: str = "local"
+    production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a target's watch saw of a slot."""
+
+    endpoint: str
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One second of answers of an endpoint."""
+
+    endpoint: str
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An autoscaler looked."""
+
+    endpoint: str
+    scaled: Scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """A target said something of its own accord."""
+
+    endpoint: str
+    noted: Noted
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of output of a stage, a replica or the load. `source` says whose."""
+
+    endpoint: str
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tailed:
+    """Somebody reads a replica's log until `until`; None: nobody any more."""
+
+    endpoint: str
+    source: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStarted:
+    """Load began. `kind` is `background`, `test` or `manual`; `label` says what sends it."""
+
+    endpoint: str
+    kind: str
+    profile: LoadProfile
+    label: str = ""
+    web_url: str = ""
+    source: LoadSource = field(default_factory=LoadSource)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadWanted:
+    """Somebody asked for other load: users, users a second, paused or not, its figures reset."""
+
+    endpoint: str
+    users: int | None = None
+    spawn_rate: float | None = None
+    paused: bool | None = None
+    reset: bool = False
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadEnded:
+    """Load is over."""
+
+    endpoint: str
+    kind: str
+    why: str = ""
+    artifacts: tuple[str, ...] = ()

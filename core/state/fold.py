@@ -1,0 +1,106 @@
+"""Events into state: the only code that makes a snapshot. Pure; an event about something unknown changes nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from core.domain.gates import GateResult, Verdict
+from core.domain.model import Series
+from core.domain.plan import title
+from core.state import events as ev
+from core.state.fold_endpoint import of_endpoint, with_
+from core.state.fold_release import of_release, stopped
+from core.state.messages import message_of
+from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot, StepState
+
+
+def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
+    """The snapshot after one more event."""
+    body = event.body
+    releases, endpoints, series = snapshot.releases, snapshot.endpoints, snapshot.series
+    if isinstance(body, ev.Began):
+        releases = with_(releases, body.release, _began(event, body))
+        endpoints = _met(endpoints, body)
+    elif (release := releases.get(getattr(body, "release", None) or "")) is not None:
+        changed = of_release(release, event)
+        releases = releases if changed is release else with_(releases, release.id, changed)
+    elif isinstance(body, ev.Drove):
+        releases = _interrupted(releases, body.endpoint, event.at)
+    name = getattr(body, "endpoint", None)
+    if name is not None and not isinstance(body, ev.Began):
+        endpoint = endpoints.get(name) or Endpoint(name)
+        changed_endpoint = of_endpoint(endpoint, event)
+        if changed_endpoint is not endpoints.get(name):
+            endpoints = with_(endpoints, name, changed_endpoint)
+    if isinstance(body, ev.Sampled):
+        key = (body.endpoint, body.sample.slot)
+        series = with_(series, key, series.get(key, Series()).plus(body.sample))
+    return Snapshot(event.seq, event.at, releases, endpoints, series, _log(snapshot, releases, event))
+
+
+def fold_all(events: Iterable[ev.Event], start: Snapshot | None = None) -> Snapshot:
+    """The snapshot after many events."""
+    snapshot = start or Snapshot()
+    for event in events:
+        snapshot = fold(snapshot, event)
+    return snapshot
+
+
+def _began(event: ev.Event, body: ev.Began) -> Release:
+    return Release(
+        id=body.release,
+        endpoint=body.endpoint,
+        environment=body.environment,
+        target=body.target,
+        plan=body.plan,
+        steps=tuple(StepState(step) for step in body.plan.steps),
+        by=event.who,
+        began_at=event.at,
+        production=body.production,
+        auto_approve=body.auto_approve,
+        step_by_step=body.step_by_step,
+        ask_s=body.ask_s,
+        options=body.options,
+    )
+
+
+def _met(endpoints: Mapping[str, Endpoint], body: ev.Began) -> Mapping[str, Endpoint]:
+    endpoint = endpoints.get(body.endpoint) or Endpoint(body.endpoint)
+    known = replace(endpoint, environment=body.environment, target=body.target, production=body.production)
+    return with_(endpoints, body.endpoint, known)
+
+
+def _interrupted(releases: Mapping[str, Release], endpoint: str, at: float) -> Mapping[str, Release]:
+    """What a dead driver had under way starts again; what was asked of the target is asked again."""
+    changed = dict(releases)
+    for release in releases.values():
+        if release.endpoint != endpoint or not release.live:
+            continue
+        steps = stopped(release.steps)
+        way = replace(release.way, applied_at=None, routed=False, driven_at=at) if release.way else None
+        changed[release.id] = replace(release, steps=steps, way=way)
+    return changed
+
+
+def _log(snapshot: Snapshot, releases: Mapping[str, Release], event: ev.Event) -> tuple[LogLine, ...]:
+    release = releases.get(getattr(event.body, "release", None) or "")
+    said = message_of(event, tuple(title(s.step) for s in release.steps) if release else ())
+    if said is None or (isinstance(event.body, ev.Judged) and _same_verdicts(snapshot, event.body)):
+        return snapshot.log
+    endpoint = release.endpoint if release else getattr(event.body, "endpoint", "")
+    line = LogLine(event.seq, event.at, event.who, endpoint, said.source, said.text, said.level)
+    return (*snapshot.log[-KEEP_LINES + 1 :], line)
+
+
+def _same_verdicts(snapshot: Snapshot, body: ev.Judged) -> bool:
+    """Whether gates say what they said before: a hold looks every second, and only news is worth a line."""
+    release = snapshot.releases.get(body.release)
+    known = release is not None and 0 <= body.index < len(release.steps)
+    before = release.steps[body.index].verdicts if release is not None and known else ()
+    return bool(before) and _gist(before) == _gist(body.verdicts)
+
+
+def _gist(verdicts: Iterable[Verdict]) -> tuple[frozenset[str], bool]:
+    """What fails, and whether anything is still open."""
+    real = [v for v in verdicts if not v.gate.dry_run]
+    failing = frozenset(v.gate.name for v in real if v.outcome in (GateResult.FAIL, GateResult.ERROR))
+    return failing, any(v.outcome is GateResult.INCONCLUSIVE for v in real)

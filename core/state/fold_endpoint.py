@@ -1,0 +1,101 @@
+"""What a fact makes of an endpoint and of its load. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from core.domain.model import Level, Slot
+from core.state import events as ev
+from core.state.snapshot import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def with_(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
+    """A mapping with one entry more, or changed."""
+    return {**mapping, key: value}
+
+
+def without(mapping: Mapping[K, V], key: K) -> Mapping[K, V]:
+    """A mapping with one entry less."""
+    return {k: v for k, v in mapping.items() if k != key}
+
+
+def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0912
+    """The endpoint after one more fact about it."""
+    at, body = event.at, event.body
+    match body:
+        case ev.Opened(url=url, environment=environment, target=target, production=production):
+            return replace(endpoint, url=url, environment=environment, target=target, production=production)
+        case ev.Drove(driver=driver):
+            # A load by hand goes on under the new driver; any other ended with the one that sent it.
+            load = endpoint.load
+            orphan = load is not None and load.running and load.kind != "manual"
+            ended = replace(load, running=False, why="its driver is gone") if load and orphan else load
+            return replace(endpoint, driver=driver, load=ended)
+        case ev.Observed(observation=seen):
+            if seen.version is None and not seen.replicas and seen.weight == 0:
+                return replace(endpoint, slots=without(endpoint.slots, seen.slot))
+            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen))
+        case ev.Routed(weights=weights):
+            kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
+            return replace(endpoint, weights=weights, retire=kept)
+        case ev.Verified(weights=weights):
+            main = max(weights, key=lambda slot: weights[slot], default=None)
+            moved = _moved(endpoint.verified, body)
+            marked = _mark(endpoint, at, MarkKind.TRAFFIC, moved[1], moved[0] or main)
+            return replace(marked, verified=body, verified_at=at)
+        case ev.Looked(scaled=scaled):
+            seen_one = replace(endpoint, scaled=with_(endpoint.scaled, scaled.slot, scaled))
+            if scaled.before == scaled.after:
+                return seen_one
+            return _mark(seen_one, at, MarkKind.SCALED, f"{scaled.before} → {scaled.after}", scaled.slot)
+        case ev.Remarked(noted=noted) if noted.level is Level.ERROR:
+            return _mark(endpoint, at, MarkKind.DIED, noted.text, noted.slot)
+        case ev.RetireDue(slot=slot, at=due):
+            return replace(endpoint, retire=with_(endpoint.retire, slot, due))
+        case ev.Removed(slot=slot):
+            return replace(endpoint, retire=without(endpoint.retire, slot))
+        case ev.Tailed(source=source, until=until):
+            tails = without(endpoint.tails, source) if until is None else with_(endpoint.tails, source, until)
+            return replace(endpoint, tails=tails)
+        case _:
+            return _of_load(endpoint, event)
+
+
+def _moved(before: ev.Verified | None, now: ev.Verified) -> tuple[Slot | None, str]:
+    """The slot that gained traffic, and how much it has now."""
+    old = before.weights if before is not None else {}
+    gained = [slot for slot, weight in now.weights.items() if weight > old.get(slot, 0.0)]
+    slot = gained[0] if gained else None
+    return slot, f"{slot} takes {now.weights[slot]:g} %" if slot else "traffic moved"
+
+
+def _mark(endpoint: Endpoint, at: float, kind: MarkKind, text: str, slot: Slot | None) -> Endpoint:
+    return replace(endpoint, marks=(*endpoint.marks[-KEEP_MARKS + 1 :], Mark(at, kind, text, slot)))
+
+
+def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
+    at, body, load = event.at, event.body, endpoint.load
+    match body:
+        case ev.LoadStarted(kind=kind, profile=it, label=label, web_url=web_url, source=source):
+            state = LoadState(kind, it, label, at, it.users, it.spawn_rate, web_url=web_url, source=source)
+            return replace(endpoint, load=state)
+        case ev.LoadWanted() if load is not None:
+            users = load.users if body.users is None else body.users
+            wanted = replace(
+                load,
+                users=users,
+                spawn_rate=load.spawn_rate if body.spawn_rate is None else body.spawn_rate,
+                paused=load.paused if body.paused is None else body.paused,
+                wanted_seq=event.seq,
+                reset_seq=event.seq if body.reset else load.reset_seq,
+                stop=load.stop or body.stop,
+            )
+            changed = replace(endpoint, load=wanted)
+            return _mark(changed, at, MarkKind.USERS, f"{users} users", None) if users != load.users else changed
+        case ev.LoadEnded(why=why, artifacts=artifacts) if load is not None:
+            return replace(endpoint, load=replace(load, running=False, why=why, artifacts=artifacts))
+        case _:
+            return endpoint

@@ -1,0 +1,126 @@
+"""What a fact makes of a release. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.domain.gates import GateResult
+from core.domain.plan import Deploy, Work, title
+from core.state import events as ev
+from core.state.snapshot import Release, ReleaseState, Status, StepState, Way
+
+
+def stopped(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
+    """What was under way is so no longer, and starts again if the release comes back to it."""
+    return tuple(replace(s, status=Status.INTERRUPTED, asked=False) if s.status is Status.RUNNING else s for s in steps)
+
+
+def _again(release: Release) -> Release:
+    """From the step that failed; from the deployment when that was done, for going back took it away."""
+    first = release.index
+    for at, step in enumerate(release.steps[:first]):
+        if isinstance(step.step, Deploy):
+            first = at
+            break
+    steps = tuple(s if at < first else StepState(s.step) for at, s in enumerate(release.steps))
+    return replace(release, state=ReleaseState.RUNNING, steps=steps, way=None, outcome=None, why="", ended_at=None)
+
+
+def _step(release: Release, index: int, **changes: object) -> Release:
+    steps = list(release.steps)
+    steps[index] = replace(steps[index], **changes)  # type: ignore[arg-type]
+    return replace(release, steps=tuple(steps))
+
+
+def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
+    """The release after one more fact about it."""
+    at, body = event.at, event.body
+    index = getattr(body, "index", None)
+    if index is not None and not 0 <= index < len(release.steps):
+        return release
+    match body:
+        case ev.StepStarted(index=i):
+            fresh = StepState(release.steps[i].step, Status.RUNNING, at, waved=release.steps[i].waved)
+            kept = release.steps[i]
+            if kept.status is Status.INTERRUPTED and kept.started_at is not None:
+                fresh = replace(fresh, question=kept.question, answer=kept.answer)
+            return replace(release, steps=(*release.steps[:i], replace(fresh, waved=False), *release.steps[i + 1 :]))
+        case ev.StepAsked(index=i):
+            return _step(release, i, asked=True)
+        case ev.StepMoved(index=i, text=text, fraction=fraction, figures=figures):
+            merged = {**release.steps[i].figures, **figures}
+            return _step(release, i, text=text, fraction=fraction, figures=merged)
+        case ev.StepDone(index=i, figure=figure, result=result):
+            done = _step(release, i, status=Status.DONE, ended_at=at, figure=figure, result=result, fraction=1.0)
+            promoted = isinstance(release.steps[i].step, Work) and title(release.steps[i].step) == "promote"
+            return replace(done, promoted=True) if promoted else done
+        case ev.StepFailed(index=i, why=why):
+            return _step(release, i, status=Status.FAILED, ended_at=at, why=why)
+        case ev.Chose(version=version):
+            return replace(release, version=version)
+        case ev.Placed(slot=slot, old=old, old_version=old_version, old_replicas=replicas):
+            return replace(release, slot=slot, old=old, old_version=old_version, old_replicas=replicas)
+        case ev.Judged(index=i, verdicts=verdicts):
+            return _step(release, i, verdicts=verdicts, looked_at=at, fails=_fails(release.steps[i], body))
+        case ev.Asked(index=i):
+            return _step(release, i, question=body, answer=None)
+        case ev.Answered(index=i, yes=yes):
+            return _step(release, i, answer=yes)
+        case ev.Paused():
+            return replace(release, paused=True)
+        case ev.Resumed(step_by_step=step_by_step):
+            state = ReleaseState.RUNNING if release.state is ReleaseState.FORWARD else release.state
+            return replace(release, state=state, paused=False, step_by_step=step_by_step)
+        case ev.Waved(index=i):
+            return _step(release, i, waved=True)
+        case _:
+            return _of_way(release, event)
+
+
+def _of_way(release: Release, event: ev.Event) -> Release:
+    at, body = event.at, event.body
+    match body:
+        case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
+            ended = release.state is ReleaseState.ENDED
+            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=release.reached)
+            steps = stopped(release.steps)
+            return replace(
+                release, state=ReleaseState.BACK, way=way, steps=steps, paused=False, outcome=None, ended_at=None
+            )
+        case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
+            asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at)
+            way = replace(asked, applied_at=None, routed=False, aliased=False, dropped=False)
+            return replace(release, state=ReleaseState.FORWARD, way=way, outcome=None, ended_at=None)
+        case ev.Applied():
+            return replace(release, way=replace(release.way, applied_at=at) if release.way else None)
+        case ev.Removed() if release.way is not None:
+            return replace(release, way=replace(release.way, dropped=True))
+        case ev.Routed() if release.way is not None:
+            return replace(release, way=replace(release.way, routed=True))
+        case ev.Aliased(back=back):
+            aliased = replace(release.way, aliased=True) if release.way else None
+            return replace(release, way=aliased, promoted=not back)
+        case ev.Retried():
+            return _again(release)
+        case ev.Ended(outcome=outcome, why=why, folder=folder):
+            return replace(
+                release,
+                state=ReleaseState.ENDED,
+                outcome=outcome,
+                why=why,
+                ended_at=at,
+                folder=folder or release.folder,
+            )
+        case ev.Reported(folder=folder):
+            return replace(release, folder=folder)
+        case _:
+            return release
+
+
+def _fails(step: StepState, body: ev.Judged) -> Mapping[str, int]:
+    """How often in a row each gate failed (its place in the hold) or could not measure (its place and `!`)."""
+    fails: dict[str, int] = {}
+    for place, verdict in enumerate(body.verdicts):
+        for outcome, key in ((GateResult.FAIL, f"{place}"), (GateResult.ERROR, f"{place}!")):
+            if verdict.outcome is outcome:
+                fails[key] = step.fails.get(key, 0) + 1
+    return fails

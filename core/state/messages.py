@@ -1,0 +1,144 @@
+"""Events in words, for the log pane and for plain lines. One wording for every face."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.gates import GateResult, Verdict
+from core.domain.model import Level
+from core.domain.plan import title
+from core.state import events as ev
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an event is about, what it says, and how loud: `info`, `warning` or `error`."""
+
+    source: str
+    text: str
+    level: str = "info"
+
+
+def share(weights: Mapping[str, float]) -> str:
+    """Traffic weights as people say them: `blue 90 %, green 10 %`."""
+    return ", ".join(f"{slot} {weight:g} %" for slot, weight in sorted(weights.items())) or "no slot"
+
+
+def _moment(at: float) -> str:
+    """A moment with its day; a year that no clock knows must not break what reads the journal."""
+    try:
+        return time.strftime("on %d %b %H:%M:%S", time.localtime(at))
+    except (OSError, OverflowError, ValueError):
+        return "some day"
+
+
+def judged(verdicts: tuple[Verdict, ...]) -> str:
+    """The verdicts that matter most, shortest way: what fails, else what is open, else that all hold."""
+    for outcome, word in ((GateResult.FAIL, "fails"), (GateResult.ERROR, "error"), (GateResult.INCONCLUSIVE, "waits")):
+        found = [v for v in verdicts if v.outcome is outcome and not v.gate.dry_run]
+        if found:
+            return f"{word}: " + "; ".join(f"{v.gate.name} {v.why}" for v in found[:3])
+    return f"{sum(v.outcome is GateResult.PASS for v in verdicts)} gates hold"
+
+
+def message_of(event: ev.Event, titles: tuple[str, ...] = ()) -> Message | None:
+    """What an event says; None for what a chart or a pane shows better. `titles` names the release's steps."""
+    body = event.body
+    return _of_release(event, titles) if hasattr(body, "release") else _of_endpoint(body, event.who)
+
+
+def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # noqa: C901, PLR0912
+    who, body = event.who, event.body
+    step = titles[index] if 0 <= (index := getattr(body, "index", -1)) < len(titles) else "step"
+    match body:
+        case ev.Began(plan=plan, endpoint=endpoint):
+            steps = len({title(step) for step in plan.steps})
+            return Message("release", f"{who} began {plan.strategy} on {endpoint}, {steps} stages")
+        case ev.StepStarted():
+            return Message(step, "begins")
+        case ev.StepDone(figure=figure):
+            return Message(step, f"done{': ' + figure if figure else ''}")
+        case ev.StepFailed(why=why):
+            return Message(step, why, "error")
+        case ev.Chose(version=version):
+            return Message("release", f"of {version.model} {version.label}")
+        case ev.Placed(slot=slot, old=old, old_version=old_version):
+            beside = f" beside {old} {old_version.label}" if old and old_version else ""
+            return Message("endpoint", f"goes to {slot}{beside}")
+        case ev.Asked(question=question):
+            return Message("asks", question, "warning")
+        case ev.Answered(yes=yes):
+            return Message("answer", f"{who}: {'yes' if yes else 'no'}")
+        case ev.Paused():
+            return Message("release", f"{who} paused", "warning")
+        case ev.Resumed(step_by_step=by_step):
+            return Message("release", f"{who} resumed{', step by step' if by_step else ''}")
+        case ev.Waved():
+            return Message(step, f"{who}: next")
+        case ev.TurnedBack(why=why, outcome=outcome):
+            asked = outcome in (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
+            return Message("back", f"{why} by {who}" if asked else why, "warning" if asked else "error")
+        case ev.TurnedForward():
+            return Message("undo", f"{who} takes the rollback back", "warning")
+        case ev.Retried():
+            return Message("release", f"{who} tries again")
+        case ev.Aliased(back=back, why=why):
+            if why:
+                return Message("registry", why, "warning")
+            return Message("registry", "aliases restored" if back else "aliases moved")
+        case ev.Ended(outcome=outcome, why=why):
+            level = "info" if outcome is ev.Outcome.DONE else "warning"
+            more = f": {why}" if why and why != outcome.value else ""
+            return Message("release", f"{outcome.value}{more}", level)
+        case ev.Reported(folder=folder):
+            return Message("summary", f"report in {folder}")
+        case ev.Judged(verdicts=verdicts):
+            bad = any(v.outcome is GateResult.FAIL and not v.gate.dry_run for v in verdicts)
+            return Message("gates", judged(verdicts), "error" if bad else "info")
+        case ev.Routed() | ev.Verified() | ev.Removed():
+            return _of_endpoint(body, who)
+        case _:
+            return None
+
+
+def _of_endpoint(body: ev.Body, who: str) -> Message | None:
+    match body:
+        case ev.Verified(weights=weights, took_ms=took, answers=answers, since=since):
+            text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
+            return Message("traffic", text)
+        case ev.RetireDue(slot=slot, at=due):
+            return Message("retire", f"{slot} goes {_moment(due)}")
+        case ev.Removed(slot=slot):
+            return Message("retire", f"{slot} drains and goes")
+        case ev.Opened(url=url):
+            return Message("endpoint", f"answers at {url}")
+        case ev.Looked(scaled=scaled) if scaled.before != scaled.after:
+            text = f"{scaled.slot} {scaled.before} → {scaled.after}: {scaled.reason}"
+            return Message("scaling", text, "warning")
+        case ev.Remarked(noted=noted):
+            level = {Level.INFO: "info", Level.WARNING: "warning", Level.ERROR: "error"}[noted.level]
+            return Message(noted.source or noted.slot or "target", noted.text, level)
+        case ev.Logged(source=source, text=text):
+            return Message(source, text)
+        case ev.LoadStarted(source=source) if source.attach:
+            return Message("load", f"follows the Locust at {source.attach}")
+        case ev.LoadStarted(kind=kind, profile=profile, label=label):
+            stretch = "" if profile.duration_s is None else f" for {profile.duration_s:g} s"
+            return Message("load", f"{kind}: {profile.users} users{stretch}{' · ' + label if label else ''}")
+        case ev.LoadWanted():
+            return Message("load", f"{who}: {_wanted(body)}")
+        case ev.LoadEnded(kind=kind, why=why):
+            return Message("load", f"{kind} load ended{': ' + why if why else ''}")
+        case _:
+            return None
+
+
+def _wanted(body: ev.LoadWanted) -> str:
+    parts = [
+        f"{body.users} users" if body.users is not None else "",
+        f"{body.spawn_rate:g} a second" if body.spawn_rate is not None else "",
+        {True: "paused", False: "resumed", None: ""}[body.paused],
+        "figures reset" if body.reset else "",
+        "stop" if body.stop else "",
+    ]
+    return ", ".join(part for part in parts if part)

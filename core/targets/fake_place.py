@@ -1,0 +1,237 @@
+"""The place that a `FakeTarget` changes: an endpoint in memory, where a test writes what goes wrong."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from time import sleep
+from typing import Literal, TypeAlias
+
+from core.domain.errors import QuarterdeckError, Refused, Unreachable
+from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Slot, Version
+from core.targets.checks import check_apply, check_remove, check_weights
+from core.targets.protocol import Report
+
+Verb: TypeAlias = Literal["apply", "route", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long it takes, in seconds, until a call is accepted and until what was asked for is true."""
+
+    accept_s: float = 0.0
+    ready_s: float = 0.0
+    route_s: float = 0.0
+    remove_s: float = 0.0
+    heal_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One change that somebody asked for, whatever became of it."""
+
+    verb: Verb
+    slot: Slot | None = None
+    version: Version | None = None
+    replicas: int | None = None
+    weights: Mapping[Slot, float] = field(default_factory=dict)
+    mirror: Slot | None = None
+    token: int = 0
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One watch or log that is being read: its loop and what it has not read yet."""
+
+    loop: asyncio.AbstractEventLoop
+    queue: "asyncio.Queue[Report | str | None]"
+
+    def put(self, item: Report | str | None) -> None:
+        """Hand over from any thread; a loop that has ended wants nothing more."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.queue.put_nowait, item)
+
+
+class FakePlace:
+    """What stands outside, shared by every `FakeTarget` over it."""
+
+    def __init__(self, delays: Delays | None = None, url: str = "http://127.0.0.1:1") -> None:
+        self.delays = delays or Delays()
+        self.url = url
+        self.asked: list[Call] = []
+        self.slots: dict[Slot, Observation] = {}
+        self.mirror: Slot | None = None
+        self.lines: dict[Slot, list[tuple[str, str]]] = {}
+        self._errors: dict[Verb, list[tuple[QuarterdeckError, bool]]] = {}
+        self._stalled: set[Verb] = set()
+        self._broken: dict[Slot, str] = {}
+        self._token = 0
+        self._lock = threading.RLock()
+        self._watchers: list[Subscription] = []
+        self._readers: list[tuple[Slot, str, Subscription]] = []
+
+    # What a test writes beforehand
+
+    def fail(self, verb: Verb, error: QuarterdeckError, times: int = 1, *, landed: bool = False) -> None:
+        """The next `times` calls of a verb raise; `landed` says whether the change happens all the same."""
+        self._errors.setdefault(verb, []).extend([(error, landed)] * times)
+
+    def refuse(self, verb: Verb, why: str = "not now") -> None:
+        """The next call of a verb is refused."""
+        self.fail(verb, Refused(why))
+
+    def unreachable(self, verb: Verb, times: int = 1, *, landed: bool = False) -> None:
+        """The next calls of a verb get no answer."""
+        self.fail(verb, Unreachable(f"{verb}: no answer from the fake place"), times, landed=landed)
+
+    def stall(self, verb: Verb, *, on: bool = True) -> None:
+        """Accept a verb and never land it, until it is switched off."""
+        (self._stalled.add if on else self._stalled.discard)(verb)
+
+    def never_ready(self, slot: Slot, why: str = "not ready after 30 s") -> None:
+        """Replicas of a slot die before they are ready."""
+        self._broken[slot] = why
+
+    # What a test makes happen
+
+    def push(self, report: Report) -> None:
+        """Publish anything: samples, a look of an autoscaler, a note. An observation becomes what is true."""
+        with self._lock:
+            if isinstance(report, Observation):
+                self.slots[report.slot] = report
+            for follower in self._watchers:
+                follower.put(report)
+
+    def kill(self, slot: Slot, why: str = "exit code -9") -> None:
+        """One replica of a slot dies, and is replaced after `heal_s`."""
+        with self._lock:
+            seen = self.slots[slot]
+            self.push(Noted(f"{slot}: a replica died ({why})", Level.WARNING, slot, "fake"))
+            self.push(_with(seen, max(0, seen.ready - 1), why))
+        _later(self.delays.heal_s, lambda: self._ready(slot))
+
+    def say(self, slot: Slot, replica: str, line: str) -> None:
+        """A replica writes a line to its log."""
+        with self._lock:
+            self.lines.setdefault(slot, []).append((replica, line))
+            for place, name, follower in self._readers:
+                if place == slot and name in ("", replica):
+                    follower.put(line)
+
+    # What a target does here, in a thread
+
+    def land(self, asked: Call) -> None:
+        """Take a change: raise what was written beforehand, else let it happen."""
+        with self._lock:
+            self.asked.append(asked)
+        sleep(self.delays.accept_s)
+        with self._lock:
+            if asked.token < self._token:
+                raise Refused(f"{asked.verb}: driver {asked.token} was followed by driver {self._token}")
+            self._token = asked.token
+            planned = self._errors.get(asked.verb)
+            error, landed = planned.pop(0) if planned else (None, True)
+            if landed:
+                self._check(asked)
+                if asked.verb not in self._stalled:
+                    self._start(asked)
+            if error is not None:
+                raise error
+
+    def _check(self, asked: Call) -> None:
+        slot = asked.slot or ""
+        if asked.verb == "apply":
+            check_apply(slot, asked.replicas or 0)
+        elif asked.verb == "remove":
+            check_remove(slot, {name: seen.weight for name, seen in self.slots.items()})
+        else:
+            held = [name for name, seen in self.slots.items() if seen.version is not None]
+            check_weights(asked.weights, asked.mirror, held)
+
+    def _start(self, asked: Call) -> None:
+        slot = asked.slot or ""
+        if asked.verb == "apply" and asked.version is not None:
+            seen = self.slots.get(slot) or Observation(slot, asked.version, 0, 0, 0.0)
+            same = seen.version == asked.version
+            wanted = asked.replicas or 0
+            started = replace(seen, version=asked.version, wanted=wanted, why="")
+            changed = _with(started, min(seen.ready, wanted) if same else 0)
+            if changed != seen or slot not in self.slots:
+                self.push(changed)
+            _later(self.delays.ready_s, lambda: self._ready(slot))
+        elif asked.verb == "route":
+            _later(self.delays.route_s, lambda: self._move(asked.weights, asked.mirror))
+        elif slot in self.slots:
+            _later(self.delays.remove_s, lambda: self._gone(slot))
+
+    def _ready(self, slot: Slot) -> None:
+        with self._lock:
+            seen = self.slots.get(slot)
+            if seen is None or seen.version is None:
+                return
+            why = self._broken.get(slot, "")
+            if why and seen.ready < seen.wanted:
+                self.push(Noted(f"{slot}: {why}", Level.ERROR, slot, "fake"))
+                self.push(_with(seen, seen.ready, why, ReplicaState.DEAD))
+            elif not why and (seen.ready != seen.wanted or seen.why):
+                self.push(_with(replace(seen, why=""), seen.wanted))
+
+    def _move(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
+        with self._lock:
+            self.mirror = mirror
+            for slot, seen in list(self.slots.items()):
+                weight = float(weights.get(slot, 0.0))
+                if seen.version is not None and (weight != seen.weight or weight > 0):
+                    self.push(replace(seen, weight=weight, proved_by=20))
+
+    def _gone(self, slot: Slot) -> None:
+        with self._lock:
+            if self.slots.pop(slot, None) is not None:
+                for follower in self._watchers:
+                    follower.put(Observation(slot, None, 0, 0, 0.0))
+
+    # Who reads along
+
+    def follow(self) -> Subscription:
+        """A watch that starts with all that is true."""
+        with self._lock:
+            follower = Subscription(asyncio.get_running_loop(), asyncio.Queue())
+            for seen in self.slots.values():
+                follower.queue.put_nowait(seen)
+            self._watchers.append(follower)
+            return follower
+
+    def read(self, slot: Slot, replica: str, lines: int) -> Subscription:
+        """A log that starts with the last lines."""
+        with self._lock:
+            follower = Subscription(asyncio.get_running_loop(), asyncio.Queue())
+            old = [line for name, line in self.lines.get(slot, []) if replica in ("", name)]
+            for line in old[len(old) - lines if lines < len(old) else 0 :]:
+                follower.queue.put_nowait(line)
+            self._readers.append((slot, replica, follower))
+            return follower
+
+    def leave(self, follower: Subscription) -> None:
+        """Somebody has stopped reading."""
+        with self._lock:
+            self._watchers = [one for one in self._watchers if one is not follower]
+            self._readers = [one for one in self._readers if one[2] is not follower]
+
+
+def _with(seen: Observation, ready: int, why: str = "", state: ReplicaState = ReplicaState.STARTING) -> Observation:
+    """An observation with `ready` ready replicas, the others in `state` for a reason."""
+    replicas = tuple(
+        Replica(f"{seen.slot}-{n}", ReplicaState.READY) if n <= ready else Replica(f"{seen.slot}-{n}", state, why=why)
+        for n in range(1, max(seen.wanted, ready) + 1)
+    )
+    return replace(seen, ready=ready, replicas=replicas, why=why)
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    """Do it in a thread after a while; at once, in this one, without a delay."""
+    if seconds <= 0:
+        act()
+        return
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()

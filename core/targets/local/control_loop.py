@@ -1,0 +1,128 @@
+"""What a host does every second: measure, hold memory limits, count answers, look at the size of slots."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from core.domain.errors import Unreachable
+from core.domain.model import Level, Noted, Scaled, Slot
+from core.targets.local import logs, stats
+from core.targets.local.autoscaler import Autoscaler, interval_s
+from core.targets.local.bucket import cpu_seconds
+from core.targets.local.http import ask
+from core.targets.local.pool import Member, Pool
+from core.targets.local.spec import EndpointSpec
+from core.targets.local.state import Held
+from core.targets.local.usage import UsageMeters
+
+if TYPE_CHECKING:
+    from core.targets.local.endpoint import LocalEndpoint
+
+ROUND_S = 1.0
+HANGS_S = 3.0
+HANGS_CPU_S = 0.002
+"""A replica that uses less than this while it owes an answer is not busy: it hangs."""
+
+
+class ControlLoop:
+    """The clock of one endpoint, and what it remembers from round to round."""
+
+    def __init__(self, endpoint: "LocalEndpoint", scale: Callable[[Slot, Held, Scaled], Awaitable[None]]) -> None:
+        self._endpoint = endpoint
+        self._scale = scale
+        self._meters = UsageMeters()
+        self._samples = stats.TrafficMeter(time.time())
+        self._autoscaler = Autoscaler()
+        self._checked: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        due_s = time.monotonic()
+        while True:
+            due_s = max(due_s + ROUND_S, time.monotonic())
+            await asyncio.sleep(due_s - time.monotonic())
+            try:
+                await self.once()
+            except OSError as error:
+                # A full disk must not end the rounds: the next one may find it better.
+                self._endpoint.note(Noted(f"a round of the host failed: {error}", Level.ERROR, source="host"))
+
+    async def once(self) -> None:
+        """One round."""
+        endpoint = self._endpoint
+        pools = [pool for of_slot in endpoint.pools.values() for pool in of_slot]
+        self._meters.look({member.name: member.pid for member in _seats(pools) if member.pid is not None})
+        self._hold_memory(endpoint.spec, pools)
+        self._check(pools)
+        await self._sample()
+        await self._look()
+        for slot in list(endpoint.pools):
+            endpoint.observe(slot)
+        for folder in (endpoint.spec.folder, endpoint.spec.folder / "logs"):
+            await asyncio.to_thread(logs.bound, folder)
+
+    def figures(self) -> Mapping[str, tuple[float, float]]:
+        """The last cpu (thousandths of a core) and memory (MB) of each replica."""
+        found = self._meters.figures(ROUND_S)
+        return {name: (cpu.value, memory.value) for name, (cpu, memory) in found.items()}
+
+    def forget(self, slot: Slot) -> None:
+        """A slot has gone."""
+        self._autoscaler.forget(slot)
+
+    def _check(self, pools: Iterable[Pool]) -> None:
+        """Ask every replica that serves whether it still does, each as soon as its last question is answered."""
+        for pool in pools:
+            for member in pool.ready:
+                asked = self._checked.get(member.name)
+                if member.pid is not None and (asked is None or asked.done()):
+                    work = self._alive(pool, member, member.pid)
+                    self._checked[member.name] = asyncio.create_task(work, name=f"check {member.name}")
+
+    async def _alive(self, pool: Pool, member: Member, pid: int) -> None:
+        before_s = cpu_seconds(pid)
+        try:
+            await ask(("127.0.0.1", member.port), "/health", timeout_s=HANGS_S)
+        except Unreachable:
+            after_s = cpu_seconds(pid)
+            if before_s is None or after_s is None or member.pid != pid or member not in pool.ready:
+                return  # It has ended or is ending, and its pool says so.
+            if after_s - before_s < HANGS_CPU_S:
+                pool.kill(member, f"it hangs: no answer to /health within {HANGS_S:g} s, and no CPU used")
+
+    async def _sample(self) -> None:
+        endpoint = self._endpoint
+        try:
+            start, totals = await endpoint.traffic.totals()
+        except Unreachable:
+            return  # The router is being started again, and says so itself.
+        labels = {slot: f"version:{held.version.number}" for slot, held in endpoint.state.slots.items()}
+        for sample in self._samples.samples(start, totals, labels, time.time()):
+            endpoint.broadcast.tell(sample)
+
+    async def _look(self) -> None:
+        endpoint = self._endpoint
+        for slot, held in list(endpoint.state.slots.items()):
+            pools = endpoint.pools.get(slot)
+            if not endpoint.state.weights.get(slot) or not pools:
+                # A standby keeps its size, so that it can take over.
+                self._autoscaler.forget(slot)
+            elif self._autoscaler.due(endpoint.spec, slot):
+                usage = self._meters.figures(interval_s(endpoint.spec))
+                members = pools[-1].members.values()
+                await self._scale(slot, held, self._autoscaler.look(endpoint.spec, slot, held.wanted, members, usage))
+
+    def _hold_memory(self, spec: EndpointSpec, pools: Iterable[Pool]) -> None:
+        if spec.memory_mb is None:
+            return
+        figures = self.figures()
+        for pool in pools:
+            for member in pool.ready:
+                _, memory_mb = figures.get(member.name, (0.0, 0.0))
+                if memory_mb > spec.memory_mb:
+                    pool.kill(member, f"out of memory: {memory_mb:.0f} MB of {spec.memory_mb} MB")
+
+
+def _seats(pools: Iterable[Pool]) -> list[Member]:
+    return [member for pool in pools for member in pool.members.values()]

@@ -1,0 +1,90 @@
+"""Nouns to JSON and back."""
+
+import json
+import typing
+
+import pytest
+from hypothesis import given, settings
+
+from core.domain import gates, histogram, model, plan
+from core.domain.errors import JournalError
+from core.state import codec, commands, endpoint_events, events
+from core.state.codec import dumps, loads
+from core.state.events import Logged, StepDone, StepMoved
+from tests.nouns import BODIES, HISTOGRAMS
+
+
+@settings(max_examples=150, deadline=None)
+@given(BODIES)
+def test_every_event_comes_back_as_it_was(body: events.Body) -> None:
+    text = dumps(body)
+    assert "\n" not in text
+    assert loads(text) == body
+    assert type(loads(text)) is type(body)
+
+
+@given(HISTOGRAMS)
+def test_a_histogram_keeps_its_buckets(latencies: histogram.Histogram) -> None:
+    assert loads(dumps(latencies)) == latencies
+
+
+def test_every_event_is_known_by_its_name_and_no_two_nouns_share_one() -> None:
+    modules = (model, histogram, gates, plan, endpoint_events, events, commands)
+    names = [
+        name
+        for module in modules
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and hasattr(kind, "__dataclass_fields__")
+    ]
+    assert len(names) == len(set(names))
+    assert {kind.__name__ for kind in typing.get_args(events.Body)} <= set(names)
+    assert {kind.__name__ for kind in typing.get_args(commands.Command)} <= set(names)
+    assert set(events.TELEMETRY) <= set(names)
+
+
+def test_what_is_not_a_number_becomes_nothing() -> None:
+    moved = StepMoved("r", 0, "train", None, {"f1": float("nan"), "all": (1.0, float("inf"))})
+    assert loads(dumps(moved)) == StepMoved("r", 0, "train", None, {"f1": None, "all": (1.0, None)})
+
+
+def test_names_of_others_do_not_collide_with_ours() -> None:
+    result = {"labels": {"is": {"f1": 0.5}, "was": 1}, "is": "Version"}
+    assert loads(dumps(StepDone("r", 0, "", result))).result == result
+
+
+def test_any_text_is_one_line() -> None:
+    line = Logged("late", "train", "half a\udce4 character\nand a line")
+    assert loads(dumps(line)) == line
+    assert "\n" not in dumps(line)
+
+
+def test_keys_are_text_and_lists_are_tuples() -> None:
+    assert loads(dumps({1: [1, 2]})) == {"1": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not a noun"),
+        ('{"is":"Sank"}', "Sank: unknown to this version of Quarterdeck; install the one that wrote it"),
+        ('{"is":["Sank"]}', "unknown to this version"),
+        ('{"is":"Paused"}', "Paused: .*missing"),
+        ('{"is":"Ended","release":"r","outcome":"lost"}', "not a noun: 'lost' is not a valid Outcome"),
+        ('{"is":"Histogram","counts":{"x":1}}', "not a noun"),
+        ('{"is":"mapping"}', "not a noun"),
+    ],
+)
+def test_what_is_no_noun_is_one_line(text: str, said: str) -> None:
+    with pytest.raises(JournalError, match=said) as caught:
+        loads(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_field_of_a_later_version_is_left_out() -> None:
+    assert loads('{"is":"Paused","release":"r","mood":"fine"}') == events.Paused("r")
+
+
+def test_what_is_no_noun_of_ours_can_not_be_written() -> None:
+    with pytest.raises(TypeError, match="object is no noun"):
+        dumps(object())
+    assert json.loads(codec.dumps(gates.GateResult.PASS)) == "PASS"

@@ -1,0 +1,104 @@
+"""Events in words: one line each, for every face."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.model import Level, LoadProfile, Noted, Scaled
+from core.domain.plan import all_at_once
+from core.state import events as ev
+from core.state.messages import judged, message_of, share
+from tests.environments import V1, rollout
+from tests.nouns import BODIES
+
+GATE = Gate("p95_ms", "<", 100.0)
+CLOCK = time.strftime("%d %b %H:%M:%S", time.localtime(1.0))
+PROFILE = LoadProfile("steady", 50, 5.0, 60.0)
+
+
+def verdict(outcome: GateResult, dry_run: bool = False) -> Verdict:
+    return Verdict(Gate("p95_ms", "<", 100.0, dry_run=dry_run), outcome, None, "why")
+
+
+@pytest.mark.parametrize(
+    ("body", "source", "text", "level"),
+    [
+        (ev.Began("r", "late", "dev", all_at_once((), rollout())), "release", "ada began all-at-once on late", "info"),
+        (ev.StepStarted("r", 0), "train", "begins", "info"),
+        (ev.StepDone("r", 0, "f1 .8"), "train", "done: f1 .8", "info"),
+        (ev.StepDone("r", 0), "train", "done", "info"),
+        (ev.StepFailed("r", 9, "no rows"), "step", "no rows", "error"),
+        (ev.Chose("r", V1), "release", "of late v1", "info"),
+        (ev.Placed("r", "green", "blue", V1), "endpoint", "goes to green beside blue v1", "info"),
+        (ev.Placed("r", "blue", None, None), "endpoint", "goes to blue", "info"),
+        (ev.Asked("r", 0, "go on?", 1.0), "asks", "go on?", "warning"),
+        (ev.Answered("r", 0, False), "answer", "ada: no", "info"),
+        (ev.Paused("r"), "release", "ada paused", "warning"),
+        (ev.Resumed("r", True), "release", "ada resumed, step by step", "info"),
+        (ev.Waved("r", 0), "train", "ada: next", "info"),
+        (ev.TurnedBack("r", ev.Outcome.ROLLED_BACK, "rolled back"), "back", "rolled back by ada", "warning"),
+        (ev.TurnedBack("r", ev.Outcome.FAILED, "p95"), "back", "p95", "error"),
+        (ev.TurnedForward("r"), "undo", "ada takes the rollback back", "warning"),
+        (ev.Retried("r"), "release", "ada tries again", "info"),
+        (ev.Aliased("r"), "registry", "aliases moved", "info"),
+        (ev.Aliased("r", True), "registry", "aliases restored", "info"),
+        (ev.Aliased("r", True, "no answer"), "registry", "no answer", "warning"),
+        (ev.Ended("r", ev.Outcome.DONE), "release", "done", "info"),
+        (ev.Ended("r", ev.Outcome.STUCK, "call a person"), "release", "stuck: call a person", "warning"),
+        (ev.Reported("r", "/runs/r"), "summary", "report in /runs/r", "info"),
+        (ev.Judged("r", 0, (verdict(GateResult.FAIL),)), "gates", "fails: p95 why", "error"),
+        (ev.Verified("late", {"blue": 90, "green": 10}, 41.6, 20, "key", "r"), "traffic",
+         "blue 90 %, green 10 %, verified 42 ms after the key by 20 answers", "info"),
+        (ev.RetireDue("late", "blue", 1.0), "retire", f"blue goes on {CLOCK}", "info"),
+        (ev.Removed("late", "blue"), "retire", "blue drains and goes", "info"),
+        (ev.Opened("late", "http://x"), "endpoint", "answers at http://x", "info"),
+        (ev.Looked("late", Scaled("blue", 1.0, 2, 4, "cpu")), "scaling", "blue 2 → 4: cpu", "warning"),
+        (ev.Remarked("late", Noted("died", Level.ERROR, "blue")), "blue", "died", "error"),
+        (ev.Remarked("late", Noted("back")), "target", "back", "info"),
+        (ev.Logged("late", "train", "a line"), "train", "a line", "info"),
+        (ev.LoadStarted("late", "test", PROFILE, "rows"), "load", "test: 50 users for 60 s · rows", "info"),
+        (ev.LoadWanted("late", 9, 2.0, True, True, True), "load",
+         "ada: 9 users, 2 a second, paused, figures reset, stop", "info"),
+        (ev.LoadEnded("late", "test", "stopped"), "load", "test load ended: stopped", "info"),
+    ],
+    ids=lambda value: type(value).__name__ if hasattr(value, "__dataclass_fields__") else "",
+)  # fmt: skip
+def test_a_fact_in_words(body: ev.Body, source: str, text: str, level: str) -> None:
+    said = message_of(ev.Event(1, 1.0, "ada", body), ("train",))
+    assert said is not None
+    assert (said.source, said.level) == (source, level)
+    assert said.text.startswith(text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ev.StepMoved("r", 0, "half"),
+        ev.Looked("late", Scaled("blue", 1.0, 2, 2, "tolerance")),
+        ev.Drove("late", "ada"),
+        ev.Routed("late", {"blue": 100.0}, "r"),
+        ev.Applied("r", "blue"),
+    ],
+)
+def test_what_a_pane_shows_better_has_no_words(body: ev.Body) -> None:
+    assert message_of(ev.Event(1, 1.0, "ada", body)) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(BODIES)
+def test_any_fact_can_be_put_into_words(body: ev.Body) -> None:
+    said = message_of(ev.Event(1, 1.0, "ada", body))
+    assert said is None or (said.level in {"info", "warning", "error"} and isinstance(said.text, str))
+
+
+def test_the_verdicts_that_matter_most_are_named() -> None:
+    passed, waits = verdict(GateResult.PASS), verdict(GateResult.INCONCLUSIVE)
+    assert judged((passed, waits)) == "waits: p95 why"
+    assert judged((waits, verdict(GateResult.ERROR))) == "error: p95 why"
+    assert judged((passed, verdict(GateResult.FAIL, dry_run=True))) == "1 gates hold"
+
+
+def test_a_share_of_nothing_is_said() -> None:
+    assert share({}) == "no slot"

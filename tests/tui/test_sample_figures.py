@@ -1,0 +1,31 @@
+"""What is measured once and kept gives what it would give anew."""
+
+from hypothesis import given, strategies as st
+
+from core.domain.histogram import Histogram
+from core.domain.model import Sample, Series
+from tui.sample_figures import PERCENTS, Total, figures_of, percentiles_ms
+
+latencies = st.lists(st.floats(0.01, 5000), max_size=40)
+
+
+@given(latencies)
+def test_percentiles_in_one_walk_are_the_histograms_own(values: list[float]) -> None:
+    spread = Histogram.of(values)
+    own = [spread.percentile_ms(percent) for percent in PERCENTS]
+    assert percentiles_ms(spread, PERCENTS) == (own if values else [])
+
+
+@given(st.lists(latencies, min_size=1, max_size=12), st.integers(0, 11))
+def test_a_total_that_grows_is_the_sum(seconds: list[list[float]], since: int) -> None:
+    total, series = Total(), Series()
+    for at, values in enumerate(seconds, 1):
+        series = series.plus(Sample(None, float(at), len(values), {"503": 1}, latency=Histogram.of(values)))
+        summed, grown = series.since(since), total.of(series, since)
+        assert (grown is None) == (summed is None)
+        if grown is not None and summed is not None:
+            assert (grown.ok, grown.failed, grown.latency.counts) == (summed.ok, summed.failed, summed.latency.counts)
+
+
+def test_a_second_without_an_answer_has_no_latency() -> None:
+    assert figures_of(Sample(None, 1.0, users=3)).latency == []

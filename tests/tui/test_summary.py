@@ -1,0 +1,184 @@
+"""What a snapshot means in a few words, and who has how much room."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.domain.model import Observation, Replica, ReplicaState, Sample, Version
+from core.state import events as ev
+from core.state.fold import fold_all
+from tests.recordings.make import ENDPOINT, KEY, MOMENT, NEW, RELEASE
+from tests.tui import scenes
+from tests.tui.looking import lines, seen, text
+from tests.tui.replay import recorded
+from tui.actions import ACTIONS, way_back
+from tui.screens.layout import PANES_OF, share
+from tui.styled import apart, bar, cut, fit, right, width
+from tui.summary import health, on_its_way, proof, reality
+from tui.view import chosen
+from tui.widgets.traffic import TrafficPane
+
+
+def test_the_real_weight_is_counted_from_the_versions_that_answered() -> None:
+    view = seen(scenes.at_ten())
+    real = reality(view)
+    load = [s for s in view.series(None).samples if s.at > MOMENT - 3]
+    of_seven = sum(s.mix.get("version:7", 0) for s in load)
+    assert real["green"].share == pytest.approx(100 * of_seven / sum(sum(s.mix.values()) for s in load))
+
+
+def test_what_answered_before_traffic_moved_is_not_counted() -> None:
+    back = ev.Verified(ENDPOINT, {"blue": 100.0, "green": 0.0}, 11.0, 40, "key", RELEASE)
+    view = seen(scenes.then(scenes.at_ten(), back))
+    assert {slot: real.share for slot, real in reality(view).items()} == {"blue": None, "green": None}
+
+
+def test_without_a_load_the_real_weight_is_the_routers_count() -> None:
+    events = [e for e in scenes.at_ten() if not (isinstance(e.body, ev.Sampled) and e.body.sample.slot is None)]
+    view = seen(events)
+    assert reality(view)["green"].share == pytest.approx(10, abs=1)
+
+
+def test_two_slots_of_one_version_are_told_apart_by_the_router() -> None:
+    last = scenes.at_ten()
+    again = Observation("green", Version("late", "6"), 4, 4, 10.0)
+    view = seen(scenes.then(last, ev.Observed(ENDPOINT, again)))
+    assert reality(view)["green"].share == pytest.approx(10, abs=1)
+
+
+def test_a_slot_shows_the_weight_it_has_beside_the_one_it_should_have() -> None:
+    first, second, said = lines(TrafficPane(), seen(scenes.at_ten()))[:3]
+    assert first.startswith("blue  v6 ")
+    assert " 90.2 %  of 90 " in first
+    assert second.endswith("4/4 ready")
+    assert said == "✔ v6 90 %, v7 10 % · verified 3 ms after the route, 41 answers · 41 s ago"
+
+
+def test_a_slot_line_keeps_its_columns_whatever_it_says() -> None:
+    for at in (MOMENT - 240, MOMENT - 60, MOMENT, MOMENT + 30, KEY + 5):
+        for line in lines(TrafficPane(), seen(recorded(at), at))[:1]:
+            assert len(line) == 80
+            assert line[-6:] == " ready"
+            assert line.index(" rps p95") == 44
+
+
+def test_the_milliseconds_from_the_key_stand_at_the_endpoint() -> None:
+    view = seen(scenes.rolled_back(), KEY + 5)
+    assert text(proof(view)) == "✔ all on v6 · verified 38 ms after the key, 20 answers · 5 s ago"
+
+
+def test_weights_that_are_not_proved_yet_say_so() -> None:
+    view = seen(scenes.then(scenes.at_ten(), ev.Routed(ENDPOINT, {"blue": 50, "green": 50}, RELEASE)))
+    assert text(proof(view)) == "… v6 50 %, v7 50 %, not verified yet"
+
+
+def sick(state: ReplicaState, ready: int) -> ev.Observed:
+    """Blue with a replica that is not well."""
+    replicas = (Replica("blue-1", state, why="exit code 1, again in 4 s"),)
+    return ev.Observed(ENDPOINT, Observation("blue", Version("late", "6"), 2, ready, 90.0, replicas))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (sick(ReplicaState.BACKOFF, 1), "! degraded: 1 of 2 ready"),
+        (sick(ReplicaState.STARTING, 1), "● healthy v6"),
+        (sick(ReplicaState.DEAD, 0), "✖ down: 0 of 2 ready"),
+        (ev.Sampled(ENDPOINT, Sample("blue", MOMENT, 10, {"503": 800})), "✖ failing: 51.6 % of v6"),
+    ],
+)
+def test_the_health_of_the_service(body: ev.Body, said: str) -> None:
+    assert text(health(seen(scenes.then(scenes.at_ten(), body)))) == said
+
+
+def test_after_a_gate_failed_the_release_has_failed_and_the_service_is_fine() -> None:
+    view = seen(scenes.failed())
+    assert text(health(view)) == "● healthy v6"
+    assert text(on_its_way(view)).startswith("✖ v7 failed: p95 2,311 ms is not < 2000")
+
+
+@pytest.mark.parametrize(
+    ("bodies", "said"),
+    [
+        ((ev.Paused(RELEASE),), "‖ paused v7 at 10 %"),
+        ((ev.Asked(RELEASE, scenes.HOLD, "go on?", MOMENT + 9),), "▶ releasing v7 asks: see gates"),
+        ((ev.TurnedBack(RELEASE, ev.Outcome.ABORTED, "aborted"),), "◀ rolling back → v6"),
+        (
+            (ev.TurnedBack(RELEASE, ev.Outcome.ABORTED, "x"), ev.Ended(RELEASE, ev.Outcome.ABORTED)),
+            "✖ v7 aborted 0 s ago",
+        ),
+        (
+            (ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "x"), ev.TurnedForward(RELEASE)),
+            "▶ returning to v7",
+        ),
+        ((ev.Ended(RELEASE, ev.Outcome.DONE),), "✔ released v7 0 s ago"),
+        ((ev.Resumed(RELEASE, True), ev.StepDone(RELEASE, scenes.HOLD)), "‖ v7 waits for n: traffic"),
+        (
+            (
+                ev.TurnedBack(RELEASE, ev.Outcome.ABORTED, "x"),
+                ev.Routed(ENDPOINT, {"blue": 100}, RELEASE),
+                ev.Verified(ENDPOINT, {"blue": 100}, 9, 20, "key", RELEASE),
+            ),
+            "◀ back on v6 · tidying up",
+        ),
+    ],
+)
+def test_what_is_on_its_way(bodies: tuple[ev.Body, ...], said: str) -> None:
+    assert text(on_its_way(seen(scenes.then(scenes.at_ten(), *bodies)))) == said
+
+
+@pytest.mark.parametrize(
+    ("events", "at", "key", "said"),
+    [
+        (scenes.at_ten, MOMENT, "R", "roll back → v6 · 8/8 ready"),
+        (scenes.rolled_back, KEY + 5, "u", "undo → v7 · 0:55 left"),
+        (scenes.rolled_back, KEY + 90, "", "v6 serves"),
+        (scenes.failed, MOMENT, "", "v6 serves"),
+        (lambda: recorded(MOMENT - 50), MOMENT - 50, "R", "end it · no traffic has moved"),
+        (list, MOMENT, "", "no way back yet"),
+    ],
+)
+def test_the_way_back_says_what_it_would_do(events: object, at: float, key: str, said: str) -> None:
+    back = way_back(seen(events(), at))  # type: ignore[operator]
+    assert (back.key, back.text) == (key, said)
+
+
+def test_the_endpoint_with_a_live_release_is_shown_first() -> None:
+    live = scenes.at_ten()
+    began = next(event.body for event in live if isinstance(event.body, ev.Began))
+    later = replace(began, release="late-dev-0001", endpoint="late-dev")
+    ended = ev.Ended("late-dev-0001", ev.Outcome.DONE)
+    assert chosen(fold_all(scenes.then(live, later))) == "late-dev"
+    assert chosen(fold_all(scenes.then(live, later, ended))) == "late"
+    assert chosen(fold_all([])) is None
+
+
+@pytest.mark.parametrize("size", [(200, 57), (120, 34), (100, 28), (80, 22), (99, 60), (40, 8), (8, 1)])
+def test_the_panes_fill_the_screen_and_no_more(size: tuple[int, int]) -> None:
+    cells, height = size
+    room = share(cells, height, 14)
+    assert all(count > 0 for count in room.heights.values())
+    if room.narrow:
+        assert sum(room.heights.values()) == max(height, 13)
+    else:
+        for column in PANES_OF.values():
+            assert sum(room.heights[name] for name in column) == height
+
+
+def test_lines_keep_to_their_cells() -> None:
+    assert cut("preprocess", 6) == "prepr…"
+    assert right("7", 3) == "  7"
+    assert width(fit((("abc", "text"), ("defgh", "dim")), 5)) == 5
+    assert text(apart((("left", "text"),), (("right", "dim"),), 12)) == "left   right"
+    assert [text(bar(share, 4, "x")) for share in (0, 0.5, 1, 2)] == ["░░░░", "██░░", "████", "████"]
+
+
+def test_no_two_actions_share_a_key_or_a_name() -> None:
+    keys = [key for action in ACTIONS for key in action.keys]
+    assert len(keys) == len(set(keys))
+    assert len({action.name for action in ACTIONS}) == len(ACTIONS)
+
+
+def test_the_version_that_is_released_is_named_everywhere() -> None:
+    view = seen(scenes.at_ten())
+    assert NEW.label in text(on_its_way(view))

@@ -1,0 +1,78 @@
+"""The endpoints of a project: for each the surroundings that its settings, or its release's, ask for."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.config.config import ENVIRONMENTS, endpoint_name, load, state_folder
+from core.config.settings import Settings
+from core.domain.errors import Refused
+from core.engine.engine import Engine
+from core.engine.environment import Environment
+from core.engine.project_environment import ProjectEnvironment
+from core.journal.journal import Journal, me
+from core.state.events import Result
+
+JOURNAL = "journal.db"
+LOG = "quarterdeck.log"
+
+
+def log_to(path: Path) -> None:
+    """Tracebacks go to a file, never to a user; the file is made with the first of them."""
+    log = logging.getLogger("quarterdeck")
+    if not log.handlers:
+        handler = logging.FileHandler(path, delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.propagate = False
+        # A log that can't be written is no reason to print a traceback.
+        logging.raiseExceptions = False
+
+
+@dataclass(slots=True)
+class Project:
+    """One quarterdeck.yaml and the flags that were given with it."""
+
+    config: Path | None = None
+    env: str | None = None
+    sets: Sequence[str] = ()
+    input_data: Path | None = None
+    _known: dict[str, Settings] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the environment that was chosen; raises BadInput."""
+        if "" not in self._known:
+            self._known[""] = load(self.config, self.env, self.sets, self.input_data)
+        return self._known[""]
+
+    def by_endpoint(self) -> dict[str, Settings]:
+        """The settings of each environment, by the name of its endpoint."""
+        found = {}
+        for env in ENVIRONMENTS:
+            chosen = env == self.settings.environment
+            settings = self.settings if chosen else load(self.config, env)
+            found[endpoint_name(settings)] = settings
+        return found
+
+    def environment_of(self, endpoint: str, options: Result) -> Environment:
+        """What is around an endpoint: as its release began it, else as the project says now."""
+        dumped = options.get("settings")
+        if isinstance(dumped, str):
+            return ProjectEnvironment(Settings.from_dump(dumped))
+        settings = self.by_endpoint().get(endpoint)
+        if settings is None:
+            raise Refused(f"{endpoint}: no environment of this project serves it")
+        return ProjectEnvironment(settings)
+
+    def journal(self) -> Journal:
+        """The project's journal; raises JournalError. From here on what breaks inside is told to a file beside it."""
+        log_to(state_folder(self.settings) / LOG)
+        return Journal(state_folder(self.settings) / JOURNAL)
+
+    def engine(
+        self, journal: Journal, read_only: bool = False, environment: Callable[[str, Result], Environment] | None = None
+    ) -> Engine:
+        """The engine over this project."""
+        return Engine(journal, environment or self.environment_of, me(), read_only)

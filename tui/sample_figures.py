@@ -1,0 +1,63 @@
+"""Figures of samples that would cost too much to take again at each frame: each second is read once."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.domain.histogram import Histogram, middle_ms
+from core.domain.model import Sample, Series
+
+PERCENTS = (50, 95, 99)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is charted of a second; `latency` holds p50, p95 and p99 in milliseconds."""
+
+    rps: float
+    users: int | None
+    latency: Sequence[float]
+
+
+def figures_of(sample: Sample) -> Figures:
+    """A sample as the charts need it."""
+    return Figures(sample.rps, sample.users, percentiles_ms(sample.latency, PERCENTS))
+
+
+def percentiles_ms(spread: Histogram, percents: Sequence[float]) -> list[float]:
+    """Several percentiles (rising, nearest rank) in one walk over the buckets; empty when nothing was measured."""
+    found: list[float] = []
+    ranks = [max(1, math.ceil(spread.count * percent / 100)) for percent in percents]
+    seen = 0
+    for index, count in sorted(spread.counts.items()):
+        seen += count
+        while len(found) < len(ranks) and seen >= ranks[len(found)]:
+            found.append(_within(spread, middle_ms(index)))
+    return found
+
+
+def _within(spread: Histogram, ms: float) -> float:
+    ms = ms if spread.max_ms is None else min(ms, spread.max_ms)
+    return ms if spread.min_ms is None else max(ms, spread.min_ms)
+
+
+class Total:
+    """All samples of a series since a moment, added up as they come."""
+
+    def __init__(self) -> None:
+        self._since = math.nan
+        self._sum: Sample | None = None
+
+    def of(self, series: Series, since: float) -> Sample | None:
+        """The sum of what was measured after `since`; None without a sample."""
+        if since != self._since:
+            self._since, self._sum = since, None
+        last = max(since, self._sum.at if self._sum else since)
+        new: list[Sample] = []
+        for sample in reversed(series.samples):
+            if sample.at <= last:
+                break
+            new.append(sample)
+        for sample in reversed(new):
+            self._sum = sample if self._sum is None else self._sum + sample
+        return self._sum

@@ -1,0 +1,202 @@
+"""What a snapshot means in a few words: is the service well, what is on its way, who really answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.model import Observation, ReplicaState, Sample, Series, Slot
+from core.domain.plan import title
+from core.state.events import Outcome
+from core.state.snapshot import Endpoint, Release, ReleaseState, Status
+from tui import format as as_text
+from tui.styled import Line
+from tui.view import View
+
+FRESH_S = 3.0
+"""Over so many seconds the real weight is counted."""
+FAILING_PERCENT = 5.0
+ALL = 100.0
+
+
+def slot_role(slot: Slot, of: str = "slot") -> str:
+    """The role of a slot's own colour, for its `slot` name or its `bar`."""
+    return f"{of}.{slot}"
+
+
+def recent(series: Series, since: float) -> Sample | None:
+    """The samples after a moment added up, looked for from the newest on."""
+    total: Sample | None = None
+    for sample in reversed(series.samples):
+        if sample.at <= since:
+            break
+        total = sample if total is None else sample + total
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Reality:
+    """What one slot answered lately: its share of the answers in percent, None when nothing answered at all."""
+
+    share: float | None
+    sample: Sample | None
+
+
+def reality(view: View) -> Mapping[Slot, Reality]:
+    """What the slots really answer, by the versions in the load's answers or else by the router's count."""
+    endpoint = view.endpoint
+    if endpoint is None:
+        return {}
+    since = view.end - FRESH_S
+    samples = {slot: recent(view.series(slot), since) for slot in endpoint.slots}
+    # What answered before traffic moved says nothing of where it goes now.
+    moved = max(since, endpoint.verified_at or 0.0)
+    after = {slot: recent(view.series(slot), moved) for slot in endpoint.slots}
+    load = recent(view.series(None), moved)
+    counts = _by_version(endpoint, load) or {slot: s.requests if s else 0 for slot, s in after.items()}
+    total = sum(counts.values())
+    return {s: Reality(100 * counts.get(s, 0) / total if total else None, samples[s]) for s in samples}
+
+
+def _by_version(endpoint: Endpoint, load: Sample | None) -> dict[Slot, int] | None:
+    versions = {slot: seen.version.number for slot, seen in endpoint.slots.items() if seen.version}
+    # Two slots with one version can't be told apart by what answered; the router can.
+    if load is None or len(set(versions.values())) < len(versions):
+        return None
+    counts = {slot: load.mix.get(f"version:{number}", 0) for slot, number in versions.items()}
+    return counts if sum(counts.values()) else None
+
+
+def health(view: View) -> Line:
+    """Whether the service is well, which is another matter than whether a release is."""
+    endpoint = view.endpoint
+    if endpoint is None or not endpoint.slots:
+        return (("◦ nothing is served", "dim"),)
+    taking = [seen for seen in endpoint.slots.values() if seen.weight > 0]
+    if not taking:
+        return (("◦ no traffic", "dim"),)
+    main = max(taking, key=lambda seen: seen.weight)
+    label = main.version.label if main.version else main.slot
+    for seen in taking:
+        if seen.ready == 0:
+            return (("✖ ", "fails"), (f"down: 0 of {seen.wanted} ready", "fails"))
+    failing = recent(view.series(main.slot), view.end - FRESH_S)
+    share = failing.failed_percent if failing else None
+    if share is not None and share > FAILING_PERCENT:
+        return (("✖ ", "fails"), (f"failing: {as_text.percent(share)} of {label}", "fails"))
+    ill = next((seen for seen in taking if _ill(seen)), None)
+    if ill is not None:
+        return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
+    return (("● ", "good"), (f"healthy {label}", slot_role(main.slot)))
+
+
+def _ill(seen: Observation) -> bool:
+    bad = (ReplicaState.DEAD, ReplicaState.BACKOFF)
+    return seen.ready < seen.wanted and (not seen.replicas or any(r.state in bad for r in seen.replicas))
+
+
+def label(release: Release) -> str:
+    """What a release is of, as far as it is known: `v7`."""
+    return release.version.label if release.version else "a version"
+
+
+def back_to(release: Release) -> str:
+    """What served before a release."""
+    return release.old_version.label if release.old_version else "nothing"
+
+
+def on_its_way(view: View) -> Line:
+    """What is on its way, or how the last release ended."""
+    release = view.release
+    if release is None:
+        return (("no release yet", "dim"),)
+    role = slot_role(release.slot) if release.slot else "strong"
+    name = label(release)
+    if release.state is ReleaseState.BACK:
+        if _back(release, view.endpoint):
+            return (("◀ ", "back"), (f"back on {back_to(release)}", "strong"), (" · tidying up", "dim"))
+        return (("◀ ", "fails"), ("rolling back ", "fails"), (f"→ {back_to(release)}", "strong"))
+    if release.state is ReleaseState.FORWARD:
+        return (("▶ ", "moves"), (f"returning to {name}", role))
+    if release.state is ReleaseState.ENDED:
+        return _ended(release, view)
+    if release.paused:
+        return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release))
+    if waits_for_key(release) and release.current is not None:
+        return (("‖ ", "moves"), (f"{name} waits for n: ", role), (title(release.current.step), "moves"))
+    return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release))
+
+
+def waits_for_key(release: Release) -> bool:
+    """Whether it goes step by step and the next step has not been let go."""
+    step = release.current
+    going = release.state is ReleaseState.RUNNING and release.step_by_step and not release.paused
+    return going and step is not None and step.status is Status.WAITING and not step.waved
+
+
+def _back(release: Release, endpoint: Endpoint | None) -> bool:
+    """Whether answers proved that all traffic is where it was; aliases and the report come after."""
+    if endpoint is None or endpoint.verified is None or release.way is None or not release.way.routed:
+        return False
+    return same(endpoint.verified.weights, endpoint.weights)
+
+
+def _place(release: Release) -> Line:
+    step = release.current
+    if step is not None and step.question is not None and step.answer is None:
+        return (("asks: see gates", "moves"),)
+    if release.reached or (step is not None and title(step.step) in ("traffic", "hold")):
+        return (("at ", "dim"), (f"{release.reached:g} %", "moves"))
+    if step is None:
+        return (("to its end", "dim"),)
+    verb = "failed at " if step.status is Status.FAILED else "· "
+    return ((verb, "dim"), (title(step.step), "text"))
+
+
+def _ended(release: Release, view: View) -> Line:
+    ago = f" {as_text.about(view.now - release.ended_at)} ago" if release.ended_at else ""
+    name = label(release)
+    match release.outcome:
+        case Outcome.DONE:
+            return (("✔ ", "good"), (f"released {name}", "text"), (ago, "dim"))
+        case Outcome.ROLLED_BACK:
+            return (("◀ ", "back"), (f"{name} rolled back → {back_to(release)}", "text"), (ago, "dim"))
+        case Outcome.ABORTED:
+            return (("✖ ", "back"), (f"{name} aborted", "text"), (ago, "dim"))
+        case _:
+            word = release.outcome.value if release.outcome else "over"
+            return (("✖ ", "fails"), (f"{name} {word}: ", "fails"), (release.why, "text"))
+
+
+def proof(view: View) -> Line:
+    """Where the traffic goes and how it was proved, with the milliseconds."""
+    endpoint = view.endpoint
+    if endpoint is None or not endpoint.slots:
+        return ()
+    verified, at = endpoint.verified, endpoint.verified_at
+    if verified is None or not same(verified.weights, endpoint.weights):
+        wanted = _spoken(endpoint, endpoint.weights)
+        return (("… ", "moves"), (f"{wanted}, not verified yet", "waits")) if endpoint.weights else ()
+    ago = f" · {as_text.about(view.now - at)} ago" if at else ""
+    since = "the key" if verified.since == "key" else "the route"
+    return (
+        ("✔ ", "good"),
+        (f"{_spoken(endpoint, verified.weights)} · ", "text"),
+        ("verified ", "dim"),
+        (as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),
+        (f" after {since}, {verified.answers} answers{ago}", "dim"),
+    )
+
+
+def same(one: Mapping[Slot, float], two: Mapping[Slot, float]) -> bool:
+    """Whether two sets of weights say the same; a slot that is not named has none."""
+    return all(one.get(slot, 0.0) == two.get(slot, 0.0) for slot in {*one, *two})
+
+
+def _spoken(endpoint: Endpoint, weights: Mapping[Slot, float]) -> str:
+    def named(slot: Slot) -> str:
+        seen = endpoint.slots.get(slot)
+        return seen.version.label if seen and seen.version else slot
+
+    some = {slot: weight for slot, weight in weights.items() if weight > 0}
+    if len(some) == 1:
+        return f"all on {named(next(iter(some)))}"
+    return ", ".join(f"{named(slot)} {weight:g} %" for slot, weight in sorted(some.items())) or "no traffic"
