@@ -1,0 +1,116 @@
+"""Processes of this machine: who one is, whether it still runs, and children that die with their parent."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_STAT_START = 19
+"""`starttime` is field 22 of /proc/PID/stat, the 20th after the name; proc(5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """One process and no other: its number, when it started (in the kernel's own ticks), and which boot that was.
+
+    A number is used again after a while, and the wall clock can be set: neither alone says who is meant.
+    """
+
+    pid: int
+    started: int
+    boot: str
+
+    def to_json(self) -> dict[str, object]:
+        """As it is written down."""
+        return {"pid": self.pid, "started": self.started, "boot": self.boot}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, object]) -> "ProcessId":
+        """Back from `to_json`; raises KeyError or ValueError for anything else."""
+        return cls(int(str(plain["pid"])), int(str(plain["started"])), str(plain["boot"]))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; one that has ended and was not waited for does not."""
+        return process_id(self.pid) == self
+
+
+@cache
+def boot() -> str:
+    """Which start of this machine this is."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{psutil.boot_time():.0f}"
+
+
+def process_id(pid: int | None = None) -> ProcessId | None:
+    """Who has this number now (None: this process); None where nobody has, or only somebody who has ended."""
+    number = os.getpid() if pid is None else pid
+    if sys.platform == "linux":
+        try:
+            stat = Path(f"/proc/{number}/stat").read_text(errors="replace")
+        except OSError:
+            return None
+        # The name stands in brackets and may hold anything, brackets too.
+        fields = stat[stat.rindex(")") + 2 :].split()
+        return None if fields[0] in "ZX" else ProcessId(number, int(fields[_STAT_START]), boot())
+    try:
+        process = psutil.Process(number)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return ProcessId(number, round(process.create_time() * 1000), boot())
+    except psutil.Error:
+        return None
+
+
+def send(process: ProcessId, number: signal.Signals) -> bool:
+    """Send a signal to this very process; False when it has gone. A stopped one is woken to hear it."""
+    if not process.alive:
+        return False
+    try:
+        os.kill(process.pid, number)
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            os.kill(process.pid, signal.SIGCONT)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies; where it can't, the parent's next run does it."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def how_it_ended(status: int) -> str:
+    """A wait status or exit code in words; negative codes are signals."""
+    if status >= 0:
+        return f"exit code {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line of a Python child of ours. `-P`: a module of the folder it runs in is never ours."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What such a child needs to find our packages, and one thread for each numeric library."""
+    home = str(Path(__file__).resolve().parents[2])
+    known = os.environ.get("PYTHONPATH", "")
+    # A relative entry would mean the folder that the child runs in.
+    paths = [home, *[path for path in known.split(os.pathsep) if Path(path).is_absolute() and path != home]]
+    ours = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **ours, **(more or {})}

@@ -1,0 +1,31 @@
+"""Text that is not ours, made safe where it comes in: logs, labels, column names, exceptions, answers."""
+
+import re
+
+MOST = 2000
+_ESCAPES = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # an operating system command, such as a new window title
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # a string that a terminal would swallow
+    r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # colours, cursor movements
+    r"|\x1b[ -/]*[0-~]?"
+)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What turns the direction of text or hides in it: a line must read as its bytes stand.
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str, most: int = MOST) -> str:
+    """Without escape sequences, control and bidirectional characters; cut, with `…`, after `most` characters.
+
+    Tabs and line ends stay. Escape sequences go whole, other control characters become `�`.
+    """
+    text = _ESCAPES.sub("", text[: 4 * most])
+    text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _SURROGATES.sub("�", _CONTROL.sub("�", text))
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def clean_line(text: str, most: int = MOST) -> str:
+    """The same as one line: every stretch of blanks becomes one."""
+    return " ".join(clean(text, most).split())

@@ -1,0 +1,38 @@
+"""Text of strangers, made safe."""
+
+import pytest
+from hypothesis import given, strategies as st
+
+from core.system.text import clean, clean_line
+
+
+@pytest.mark.parametrize(
+    ("given_text", "safe"),
+    [
+        ("plain, ünïcode ✔ and 日本", "plain, ünïcode ✔ and 日本"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]0;title that never ends", ""),
+        ("a\x00b\x07c", "a�b�c"),
+        ("user\u202etxt.exe", "usertxt.exe"),
+        ("zero\u200bwidth\ufeff", "zerowidth"),
+        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
+        ("\x9b31mred", "�31mred"),
+        ("broken \ud800 half", "broken � half"),
+    ],
+)
+def test_what_a_terminal_would_obey_goes(given_text: str, safe: str) -> None:
+    assert clean(given_text) == safe
+
+
+@given(st.text())
+def test_what_is_clean_stays_as_it_is_and_can_be_written(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert not any(ord(sign) < 32 and sign not in "\t\n" for sign in once)
+    once.encode()
+
+
+def test_it_is_cut_where_it_is_long() -> None:
+    assert clean("x" * 5000, 100) == "x" * 99 + "…"
+    assert clean_line(" a \n\t b ") == "a b"
