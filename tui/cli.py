@@ -1,19 +1,20 @@
 """The command line, and the one place where an engine is put together. Loads a screen or an SDK only when asked."""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
 
-import psutil
 import typer
 
 from core.config.planner import SKIPS, Wishes, checked, load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.model import LoadSource
+from core.engine.project import Project
 from core.state import commands as c
+from core.system.processes import running_s
 from tui import headless
-from tui.project import Project
 
 app = typer.Typer(
     name="quarterdeck",
@@ -42,7 +43,7 @@ def err(line: str) -> None:
 
 def called() -> float:
     """When this command was typed: what is timed from the key counts the interpreter's start too."""
-    return psutil.Process().create_time()
+    return time.time() - running_s()
 
 
 def end(code: int) -> None:
@@ -118,6 +119,7 @@ def release(
     auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Say yes beforehand.")] = False,
     step_by_step: Annotated[bool, typer.Option("--step-by-step", help="Each stage waits for n, or 'next'.")] = False,
     deck: Annotated[bool, typer.Option("--deck", help="On the deck instead of in lines.")] = False,
+    attached: Annotated[bool, typer.Option("--attached", help="Driven by this process alone, for containers.")] = False,
 ) -> None:
     """Train, gate, register, deploy, shift traffic and load-test, as plain lines or on the deck.
 
@@ -135,7 +137,7 @@ def release(
         from tui.live import show  # noqa: PLC0415
 
         end(headless.run(show(project, wishes=wishes), err))
-    end(headless.run(headless.release(project, wishes, out), err))
+    end(headless.run(headless.release(project, wishes, out, attached), err))
 
 
 def _moving(make: Callable[[str], c.Command]) -> Callable[..., None]:
@@ -200,6 +202,23 @@ def status(config: Config = None, env: Env = None, sets: Sets = None) -> None:
         return 0
 
     end(headless.run(work(), err))
+
+
+@app.command()
+def watch(
+    config: Config = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay in this terminal, for a service unit.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End it; endpoints go on, and nobody steers.")] = False,
+    install: Annotated[bool, typer.Option("--install", help="Bring the endpoints back after a reboot.")] = False,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Take that back.")] = False,
+) -> None:
+    """The process that steers this project's releases with every terminal closed; started where none runs."""
+    from tui import watch_command  # noqa: PLC0415
+
+    project = project_of(config, None, None)
+    end(headless.run(watch_command.run(project, out, foreground, stop, install, uninstall), err))
 
 
 @app.command()

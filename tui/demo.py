@@ -15,12 +15,12 @@ from core.config.scaffold import init
 from core.domain.errors import Failed
 from core.domain.model import LoadProfile
 from core.engine.engine import Engine
+from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, Snapshot
 from tui import headless
 from tui.demo_narrator import DemoFigures, Narrator
 from tui.plain_lines import Lines
-from tui.project import Project
 
 STEP_S = 240.0
 """So long the story waits for anything."""

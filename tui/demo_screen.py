@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
+from core.engine.project import Project
 from core.state import commands as c
 from tui import headless
 from tui.app import DeckApp
 from tui.demo_narrator import DemoFigures, Narrator
-from tui.project import Project
 
 READ_S = 4.0
 """So long a caption stands before the story goes on."""

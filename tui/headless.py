@@ -9,54 +9,80 @@ from typing import Any
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, limits_of, release_of
-from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused
+from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
 from core.domain.gates import GateResult, judge
 from core.domain.model import LoadProfile, LoadSource, Observation, Sample
 from core.domain.plan import title
+from core.engine import shell_variables
 from core.engine.engine import Engine
+from core.engine.project import Project
 from core.journal.journal import me
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, ReleaseState
 from core.targets.local.client import listing, stop
+from core.watch.client import WatchClient
+from core.watch.place import WatchPlace
 from tui.plain_lines import Lines, judged
-from tui.project import Project
 
 REPORT_S = 60.0
+STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
+AGAIN_S = 3.0
+"""A second ctrl-c within this time aborts."""
 BACK_S = 180.0
 """A rollback is waited for so long; its own deadlines are shorter."""
 INTERRUPTED = 130
 
 
 @contextlib.asynccontextmanager
-async def opened(project: Project, read_only: bool = False) -> AsyncIterator[Engine]:
-    """An engine over the project's journal."""
+async def opened(project: Project, read_only: bool = False, attached: bool = False) -> AsyncIterator[Engine]:
+    """An engine over the project's journal; what is asked there is driven by the watch, `attached` here."""
     journal = project.journal()
     try:
-        async with project.engine(journal, read_only) as engine:
+        async with project.engine(journal, read_only, None if attached or read_only else watch_of(project)) as engine:
             yield engine
     finally:
         journal.close()
 
 
-async def release(project: Project, wishes: Wishes, write: Callable[[str], None]) -> int:
-    """Release, or go on with a release whose driver died; returns the exit code."""
-    async with opened(project) as engine:
+def watch_of(project: Project) -> WatchClient:
+    """The project's watch."""
+    return WatchClient(WatchPlace(project.path))
+
+
+async def have_watch(project: Project, write: Callable[[str], None]) -> None:
+    """Start the project's watch where none runs; without one each command drives by itself, and it is said."""
+    try:
+        await watch_of(project).ensure()
+    except Unreachable as error:
+        write(f"{error}; what is begun here ends with this command")
+
+
+async def release(project: Project, wishes: Wishes, write: Callable[[str], None], attached: bool = False) -> int:
+    """Release, or go on with one that nobody drives; returns the exit code. `attached`: driven by this process."""
+    async with opened(project, attached=attached) as engine:
         name = endpoint_name(project.settings)
         after = engine.snapshot.seq
-        before = engine.snapshot.live_release(name)
-        if before is not None and before.state is not ReleaseState.RUNNING:
-            await _finish_way(engine, name, before, write)
+        before = None if engine.driven(name) else engine.snapshot.live_release(name)
+        if not attached:
+            await have_watch(project, write)
+        back = engine.snapshot.live_release(name)
+        if back is not None and back.state is not ReleaseState.RUNNING:
+            await _finish_way(engine, name, back, write)
             before, after = None, engine.snapshot.seq
-        id_ = await begun(engine, project, wishes)
         if before is not None:
-            write(f"resuming {before.id} at {_at(before)}: its driver is gone")
-        return await _interruptible(_follow(engine, name, id_, after, write), engine, name, write)
+            write(f"resuming {before.id} at {_at(before)}: nobody drove it")
+            await engine.resume(name)
+            id_ = before.id
+        else:
+            id_ = await begun(engine, project, wishes)
+        work = _follow(engine, name, id_, after, write)
+        return await _interruptible(work, engine, name, write, attached)
 
 
 async def _finish_way(engine: Engine, name: str, before: Release, write: Callable[[str], None]) -> None:
     """A release that was left on its way back is seen home first; it is not what was asked for now."""
     write(f"{before.id} was left on its way {before.state.value}: finishing that first")
-    engine.drive(name)
+    await engine.resume(name)
     try:
         async with asyncio.timeout(BACK_S):
             while engine.snapshot.releases[before.id].live:
@@ -66,14 +92,11 @@ async def _finish_way(engine: Engine, name: str, before: Release, write: Callabl
 
 
 async def begun(engine: Engine, project: Project, wishes: Wishes) -> str:
-    """The release that goes on because its driver died, else a new one; raises Refused with who drives."""
+    """Begin a new release with this shell's variables; gives its name. Raises Refused while another is under way."""
     name = endpoint_name(project.settings)
-    before = engine.snapshot.live_release(name)
-    if before is not None:
-        engine.drive(name)
-        return before.id
     serving = engine.snapshot.endpoints.get(name)
     begin = release_of(project.settings, serving is None or serving.serving is None, wishes)
+    shell_variables.keep(project.settings, begin.release)
     await engine.do(begin)
     return begin.release
 
@@ -127,26 +150,57 @@ def _verdict(release: Release, given: bool, write: Callable[[str], None]) -> int
 
 
 async def _interruptible(
-    work: Coroutine[Any, Any, int], engine: Engine, name: str, write: Callable[[str], None]
+    work: Coroutine[Any, Any, int],
+    engine: Engine,
+    name: str,
+    write: Callable[[str], None],
+    attached: bool = False,
 ) -> int:
-    """The work's exit code; ctrl-c and SIGTERM leave the release where it is, and say so."""
-    task = asyncio.create_task(work, name="release")
+    """The work's exit code. Ctrl-c and SIGTERM leave a release going and say so; a second ctrl-c aborts it.
+
+    An attached release stays where it is: nobody else drives it until somebody comes.
+    """
+    task = asyncio.create_task(work, name="follow the release")
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+    pressed = 0
+
+    def interrupt() -> None:
+        nonlocal pressed
+        pressed += 1
+        if attached or pressed > 2 or engine.snapshot.live_release(name) is None:
+            task.cancel()
+        elif pressed == 1:
+            write(f"{STILL}; ctrl-c again within {AGAIN_S:g} s aborts")
+            loop.call_later(AGAIN_S, lambda: pressed == 1 and task.cancel())
+        else:
+            write("aborting: traffic returns")
+            aborting.append(asyncio.ensure_future(_abort(engine, name, write)))
+
+    aborting: list[asyncio.Future[None]] = []
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:
         live = engine.snapshot.live_release(name)
-        if live is not None:
+        if live is not None and attached:
             write(
                 f"left {live.id} at {_at(live)}: go on with 'quarterdeck release', "
                 "take it back with 'quarterdeck rollback'; traffic flows on"
             )
+        elif live is not None and pressed == 0:
+            write(STILL)
         return INTERRUPTED
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def _abort(engine: Engine, name: str, write: Callable[[str], None]) -> None:
+    try:
+        await engine.do(c.Abort(name, time.time()))
+    except QuarterdeckError as error:
+        write(str(error))
 
 
 async def move(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
@@ -158,7 +212,10 @@ async def move(project: Project, make: Callable[[str], c.Command], write: Callab
         moving = engine.snapshot.live_release(name)
         if moving is None:
             return 0
-        return await _interruptible(_arrive(engine, name, moving.id, after, write), engine, name, write)
+        code = await _interruptible(_arrive(engine, name, moving.id, after, write), engine, name, write)
+    # Only now: the way back did not wait for it.
+    await have_watch(project, write)
+    return code
 
 
 async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
@@ -175,13 +232,14 @@ async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callab
         raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
     done = engine.snapshot.releases[id_]
     if done.state is ReleaseState.RUNNING:
-        write(f"{done.id} goes on: 'quarterdeck release' drives it")
+        write(f"{done.id} goes on; 'quarterdeck' follows it")
         return 0
     return 1 if done.outcome is ev.Outcome.STUCK else 0
 
 
 async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
-    """A command that somebody else's driver carries out; said is what came of it."""
+    """A command that whoever drives carries out; said is what came of it."""
+    await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         await engine.do(make(name))
@@ -206,7 +264,7 @@ def run(work: Coroutine[Any, Any, int], complain: Callable[[str], None]) -> int:
 
 
 async def down(project: Project, write: Callable[[str], None]) -> int:
-    """Drain and stop every endpoint of the project; what is gone is written down."""
+    """Drain and stop every endpoint of the project, and then its watch; what is gone is written down."""
     hosts = await listing(project.settings.folder)
     journal = project.journal()
     try:
@@ -221,6 +279,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
             write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
         if not hosts:
             write("nothing runs here")
+        await watch_of(project).stop()
     finally:
         journal.close()
     return 0
@@ -244,6 +303,7 @@ async def report(project: Project, write: Callable[[str], None]) -> int:
 
 async def load(project: Project, profile: LoadProfile, source: LoadSource, write: Callable[[str], None]) -> int:
     """Load on the endpoint until it ends; 1 when it went over the project's limits. Ctrl-c ends it in good order."""
+    await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         after = engine.snapshot.seq

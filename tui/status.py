@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 
 from core.domain.model import Observation
 from core.domain.plan import title
+from core.engine.project import Project
 from core.journal.journal import Holder
 from core.state.fold import fold_all
 from core.state.snapshot import Release, Snapshot
 from core.targets.local.client import listing
 from core.targets.local.wire import HostStatus
-from tui.project import Project
 
 
 async def lines_of(project: Project) -> list[str]:
@@ -48,7 +48,7 @@ def _host(host: HostStatus | None) -> Iterable[str]:
         return ["  host     none: nothing is served"]
     where = f"{host.url}  process {host.pid}" if host.alive else f"not running: {host.why}"
     if host.alive and host.started_at is not None:
-        where += f"  up {_span(time.time() - host.started_at)}"
+        where += f"  up {span(time.time() - host.started_at)}"
     return [f"  host     {where}", *(f"  {line}" for seen in host.slots for line in _slot(seen))]
 
 
@@ -74,7 +74,8 @@ def _release(release: Release) -> str:
     return f"{release.id}  {version}  {outcome}{': ' + release.why if release.why else ''}"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """Seconds as `m:ss` or `h:mm:ss`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

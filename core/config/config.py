@@ -45,7 +45,7 @@ def load(
     Defaults, then quarterdeck.yaml, its section for the environment, `QUARTERDECK_…` variables, `--set`:
     each over the one before.
     """
-    path = _find(config)
+    path = find(config)
     values = read_file(path)
     sections = _sections(values, path.name)
     project = Layer({key: value for key, value in values.items() if key != "environments"}, path.name)
@@ -63,7 +63,8 @@ def load(
     return settings[chosen]
 
 
-def _find(config: Path | None) -> Path:
+def find(config: Path | None) -> Path:
+    """The project's quarterdeck.yaml: the file that is named, the one in a folder, or here; raises BadInput."""
     path = Path(FILE) if config is None else config
     if path.is_dir():
         path /= FILE

@@ -47,13 +47,15 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
     """The release that these settings and flags ask for. `first`: nothing serves there yet."""
     name = endpoint_name(settings)
     at = now or datetime.now(UTC).astimezone()
-    options: dict[str, object] = {"settings": settings.dump()}
+    release = f"{name}-{at:%Y%m%d-%H%M%S}"
+    # Under the release's name the variables of the shell it was begun in are kept.
+    options: dict[str, object] = {"settings": settings.dump(), "variables_of": release}
     uri = wishes.model_uri or (f"models:/{settings.model}@candidate" if "train" in wishes.skip else "")
     if uri:
         options["fetch"] = {"uri": uri}
     return Begin(
         endpoint=name,
-        release=f"{name}-{at:%Y%m%d-%H%M%S}",
+        release=release,
         environment=settings.environment,
         plan=plan_of(settings, first, wishes, bool(uri)),
         production=settings.production,

@@ -28,10 +28,13 @@ log = logging.getLogger("quarterdeck")
 class Driver:
     """Drives one endpoint until it is closed or another terminal takes over (Lost); without `acts` it only watches."""
 
-    def __init__(self, store: Store, environment: Environment, lease: Lease, acts: bool = True) -> None:
+    def __init__(
+        self, store: Store, environment: Environment, lease: Lease, acts: bool = True, options: ev.Result | None = None
+    ) -> None:
         self.environment = environment
         self.acts = acts
         self.lease = lease
+        self._options = options
         self._store = store
         self._target: Target = environment.target(lease.token)
         self._observer = Observer(store, environment, self._target, self._emit)
@@ -97,7 +100,10 @@ class Driver:
 
     @property
     def _release(self) -> Release | None:
-        return self._store.snapshot.live_release(self.environment.endpoint)
+        release = self._store.snapshot.live_release(self.environment.endpoint)
+        # What surrounds this driver was made for these options; another release gets a driver of its own.
+        fits = release is None or not self._options or release.options == self._options
+        return release if fits else None
 
     async def _steer(self) -> None:
         while True:

@@ -8,13 +8,16 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Protocol
 
-from core.domain.errors import JournalError, QuarterdeckError, Refused
+from core.domain.errors import Failed, JournalError, QuarterdeckError, Refused
 from core.engine.leadership import ATTEND_S, SETTLE_S, Environments, Leadership
+from core.engine.thinning import Thinning
 from core.journal.journal import Journal, Lease
 from core.state import commands as c, events as ev
 from core.state.fold import fold
 from core.state.snapshot import Snapshot
+from core.system.tasks import TaskGuard
 
 POLL_S = 0.05
 """So often this process asks whether another one wrote."""
@@ -22,39 +25,64 @@ STALE_TRIES = 50
 TAIL = 2000
 """So many of the last events are kept for those who follow."""
 log = logging.getLogger("quarterdeck")
+MOVING = c.Begin | c.Rollback | c.Undo | c.Abort
+"""What can only come true where somebody drives the endpoint."""
+TAKEN = c.Rollback | c.Undo | c.Abort
+"""What need not wait for whoever drives it now."""
+
+
+class Steering(Protocol):
+    """Another process that drives what is asked for here: the project's watch."""
+
+    async def take_up(self, endpoint: str, force: bool) -> bool:
+        """Ask it to drive an endpoint now; False, soon, where it is not there or does not answer."""
+        ...
+
+    async def poke(self) -> None:
+        """Tell it that something was written; nobody waits for an answer."""
+        ...
 
 
 class Engine:
-    """A Link over a journal. `async with` it; then `attend` the endpoints that should be watched and driven."""
+    """A Link over a journal. `async with` it; then `attend` the endpoints that should be watched and driven.
 
-    def __init__(self, journal: Journal, site: Environments, who: str, read_only: bool = False) -> None:
+    With `steering`, commands are written down here and driven there; where nobody takes them up, here.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        environments: Environments,
+        who: str,
+        read_only: bool = False,
+        steering: Steering | None = None,
+    ) -> None:
         self.snapshot = Snapshot()
         self.who = who
         self.read_only = read_only
         self.broken: QuarterdeckError | None = None
+        self.coarse = False
+        self._thinning = Thinning()
         self._journal = journal
-        self.leadership = Leadership(self, journal, site)
+        self._steering = steering
+        self._guard = TaskGuard("engine", self._task_died)
+        self.leadership = Leadership(self, journal, environments)
         self._tail: deque[ev.Event] = deque(maxlen=TAIL)
         self._closed = False
         self._news = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Engine":
         last = self._journal.last()
         for event in self._journal.recent(time.time()):
             self.snapshot = fold(self.snapshot, event)
         self.snapshot = replace(self.snapshot, seq=max(last, self.snapshot.seq))
-        self._tasks = [
-            asyncio.create_task(self._poll(), name="poll the journal"),
-            asyncio.create_task(self.leadership.run(), name="attend endpoints"),
-        ]
+        self._guard.keep(self._poll, "follow the journal")
+        self._guard.keep(self.leadership.run, "attend endpoints")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
+        await self._guard.close(SETTLE_S)
         await self.leadership.close()
-        await asyncio.wait(self._tasks, timeout=SETTLE_S)
         self._closed = True
         self.tell()
 
@@ -96,9 +124,36 @@ class Engine:
         self.catch_up()
         self._bury_load(command)
         c.accept(command, self.snapshot, time.time())
-        if isinstance(command, c.Begin | c.Rollback | c.Undo | c.Abort) or self._abandoned(command):
-            options = command.options if isinstance(command, c.Begin) else {}
-            self.leadership.take(command.endpoint, options, force=isinstance(command, c.Rollback | c.Undo | c.Abort))
+        options = command.options if isinstance(command, c.Begin) else {}
+        driven = isinstance(command, MOVING) or self._abandoned(command)
+        force = isinstance(command, TAKEN)
+        if self._steering is None:
+            if driven:
+                self.leadership.take(command.endpoint, options, force=force)
+            await self._write(command)
+            return
+        if isinstance(command, c.Begin):
+            # What its settings need must be there before anything is written down.
+            self.leadership.check(command.endpoint, options)
+        await self._write(command)
+        if not driven:
+            await self._steering.poke()
+        else:
+            await self._have_driven(command.endpoint, options, force)
+
+    async def resume(self, endpoint: str) -> None:
+        """Have the release under way driven on, there or here; raises Refused with who drives it already."""
+        release = self.snapshot.live_release(endpoint)
+        await self._have_driven(endpoint, {} if release is None else release.options, force=False)
+
+    async def _have_driven(self, endpoint: str, options: ev.Result, force: bool) -> None:
+        """There or, where nobody steers or it hangs, here: the way back needs nobody's health."""
+        if self._steering is None or not await self._steering.take_up(endpoint, force):
+            with contextlib.suppress(Refused):
+                self.leadership.take(endpoint, options, force=force)
+
+    async def _write(self, command: c.Command) -> None:
+        """Write down what comes of a command, judged by what is true at that moment."""
         for _ in range(STALE_TRIES):
             facts = c.accept(command, self.snapshot, time.time())
             if self._journal.append(facts, self.who, time.time(), after=self.snapshot.seq) is not None:
@@ -120,17 +175,28 @@ class Engine:
 
     def _abandoned(self, command: c.Command) -> bool:
         """Whether the command can only come true if somebody drives, and nobody does."""
-        holder = self._journal.holder(command.endpoint)
         goes_on = self.snapshot.live_release(command.endpoint) is not None or isinstance(command, c.Next | c.StartLoad)
-        return goes_on and (holder is None or not holder.alive)
+        return goes_on and not self.driven(command.endpoint)
+
+    def driven(self, endpoint: str) -> bool:
+        """Whether somebody who lives drives or watches an endpoint, in any process."""
+        holder = self._journal.holder(endpoint)
+        return holder is not None and holder.alive
 
     # The store
 
     async def emit(self, *bodies: ev.Body, lease: Lease | None = None) -> None:
         """Write facts down and let them be true; raises Lost, JournalError."""
-        self._journal.append(bodies, self.who, time.time(), lease)
-        self.catch_up()
+        facts = self._thinning.take(bodies, self.coarse and not self._anything_moves())
+        if facts:
+            self._journal.append(facts, self.who, time.time(), lease)
+            self.catch_up()
         await asyncio.sleep(0)
+
+    def _anything_moves(self) -> bool:
+        """Whether a release is under way or load runs: then every second counts."""
+        loads = any(e.load is not None and e.load.running for e in self.snapshot.endpoints.values())
+        return loads or any(release.live for release in self.snapshot.releases.values())
 
     async def change(self, timeout_s: float) -> None:
         """Return when the state has changed, or after a while."""
@@ -162,6 +228,10 @@ class Engine:
         """Something can be done from here again."""
         self.broken = None
 
+    def _task_died(self, name: str, error: BaseException) -> None:
+        """Ours to mend; it goes on, and whoever follows hears of it."""
+        self.tell(Failed(f"{name}: {type(error).__name__}: {error}"))
+
     async def _poll(self) -> None:
         unreadable: JournalError | None = None
         while True:
@@ -178,16 +248,16 @@ class Engine:
                 self.tell(error)
                 await asyncio.sleep(ATTEND_S)
 
-    # The helm
+    # Leadership
 
     def attend(self, endpoint: str) -> None:
-        """Watch an endpoint, and drive its release if its driver is dead, for as long as nobody else does."""
+        """Watch an endpoint, and drive its release if its driver has ended, for as long as nobody else does."""
         self.leadership.attend(endpoint)
 
     def drive(self, endpoint: str) -> None:
-        """Take the wheel of an endpoint and go on with its release; raises Refused with who has it."""
+        """Drive an endpoint and go on with its release; raises Refused with who does."""
         self.leadership.drive(endpoint)
 
     def drives(self, endpoint: str) -> bool:
-        """Whether this process sits at the wheel."""
+        """Whether this process drives it."""
         return self.leadership.drives(endpoint)

@@ -1,4 +1,4 @@
-"""Which endpoints this process drives: sits down at the wheel, stays there, gives way, gets up in good order."""
+"""Which endpoints this process drives: takes the lease, keeps it, gives way, lets go in good order."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ log = logging.getLogger("quarterdeck")
 
 
 class LeaderStore(Store, Protocol):
-    """What a helm needs of the engine, beyond what a driver does."""
+    """What leadership needs of the engine, beyond what a driver does."""
 
     who: str
     read_only: bool
@@ -43,7 +43,7 @@ class LeaderStore(Store, Protocol):
 
 @dataclass(slots=True)
 class DriverTask:
-    """A driver at the wheel and its task; a weak one only watches and gives way."""
+    """A driver that holds the lease, and its task; a weak one only watches and gives way."""
 
     driver: Driver
     task: asyncio.Task[None]
@@ -53,7 +53,7 @@ class DriverTask:
 
 
 class Leadership:
-    """The seats of this process, an endpoint each."""
+    """The drivers of this process, an endpoint each."""
 
     def __init__(self, store: LeaderStore, journal: Journal, site: Environments) -> None:
         self.drivers: dict[str, DriverTask] = {}
@@ -79,20 +79,25 @@ class Leadership:
 
     def _look_around(self) -> None:
         for endpoint in sorted(self._attended - self.drivers.keys()):
-            self._quietly(endpoint)
-        for endpoint, seat in list(self.drivers.items()):
-            if seat.task.done():
+            self._try(endpoint)
+        for endpoint, held in list(self.drivers.items()):
+            if held.task.done():
                 self.drivers.pop(endpoint)
-            elif endpoint in self._attended and seat.weak is not (self._live(endpoint) is None):
+            elif endpoint in self._attended and not self._fits(held, self._live(endpoint)):
                 # Nothing is under way: whoever wants to release from another terminal may. Else it is ours to end.
-                self._quietly(endpoint)
+                self._try(endpoint)
+
+    @staticmethod
+    def _fits(held: DriverTask, live: ev.Result | None) -> bool:
+        """Whether a driver is what its endpoint needs: weak while nothing is under way, else with its options."""
+        return held.weak if live is None else not held.weak and held.options == live
 
     def _live(self, endpoint: str) -> ev.Result | None:
         """The options of the endpoint's live release; None without one."""
         release = self._store.snapshot.live_release(endpoint)
         return None if release is None else release.options
 
-    def _quietly(self, endpoint: str) -> None:
+    def _try(self, endpoint: str) -> None:
         """Try; what stands in the way is said once, unless it is only that somebody else drives."""
         options = self._live(endpoint)
         if options is not None and self._store.read_only:
@@ -109,16 +114,20 @@ class Leadership:
                 log.warning("%s: %s", endpoint, error)
 
     def drive(self, endpoint: str) -> None:
-        """Take the wheel of an endpoint and go on with its release; raises Refused with who has it."""
+        """Drive an endpoint and go on with its release; raises Refused with who does."""
         self.take(endpoint, self._live(endpoint) or {})
 
+    def check(self, endpoint: str, options: ev.Result) -> None:
+        """Raise what stands against driving a release with these options, wherever that will be."""
+        self._environment(endpoint, options)
+
     def take(self, endpoint: str, options: ev.Result, weak: bool = False, force: bool = False) -> None:
-        """Sit down at the wheel, or stay there; raises Refused with who sits there."""
-        seat = self.drivers.get(endpoint)
+        """Take the lease of an endpoint and drive it, or go on doing so; raises Refused with who does."""
+        held = self.drivers.get(endpoint)
         lease = self._journal.take(endpoint, self._store.who, weak=weak, force=force)
-        fits = not options or (seat is not None and seat.options == options)
-        if seat is not None and not seat.task.done() and seat.driver.lease == lease and fits:
-            seat.weak = weak
+        fits = not options or (held is not None and held.options == options)
+        if held is not None and not held.task.done() and held.driver.lease == lease and fits:
+            held.weak = weak
             return
         try:
             self._start(endpoint, options, lease, weak)
@@ -131,7 +140,8 @@ class Leadership:
         store = self._store
         release = store.snapshot.release_of(endpoint)
         options = options or (release.options if release is not None else {})
-        driver = Driver(store, self._environment(endpoint, options), lease, acts=not store.read_only)
+        environment = self._environment(endpoint, options)
+        driver = Driver(store, environment, lease, acts=not store.read_only, options=options)
         if not weak:
             self._journal.append((ev.Drove(endpoint, store.who),), store.who, time.time(), lease)
             store.catch_up()
@@ -161,40 +171,40 @@ class Leadership:
                 self._store.tell(Failed(why))
 
     def drives(self, endpoint: str) -> bool:
-        """Whether this process sits at the wheel."""
-        seat = self.drivers.get(endpoint)
-        return seat is not None and not seat.task.done()
+        """Whether this process drives it."""
+        held = self.drivers.get(endpoint)
+        return held is not None and not held.task.done()
 
     def beat(self, lease: Lease) -> None:
         """Say that a driver lives; raises Lost."""
-        seat = self.drivers.get(lease.endpoint)
-        if seat is not None and time.monotonic() - seat.beat_at >= BEAT_S:
-            seat.beat_at = time.monotonic()
+        held = self.drivers.get(lease.endpoint)
+        if held is not None and time.monotonic() - held.beat_at >= BEAT_S:
+            held.beat_at = time.monotonic()
             self._journal.beat(lease)
 
     def give_way(self) -> None:
         """Leave at once what another terminal has taken."""
-        for seat in self.drivers.values():
-            if not self._journal.holds(seat.driver.lease):
-                seat.task.cancel()
+        for held in self.drivers.values():
+            if not self._journal.holds(held.driver.lease):
+                held.task.cancel()
 
     async def close(self) -> None:
-        """Get up everywhere, and wait for those that were left before."""
+        """Let go of all, and wait for those that were left before."""
         for endpoint in list(self.drivers):
             await self._leave(endpoint)
         if self._left:
             await asyncio.wait(set(self._left), timeout=SETTLE_S)
 
     async def _leave(self, endpoint: str) -> None:
-        """Get up in good order; a rollback from another terminal need not wait for that."""
-        seat = self.drivers.pop(endpoint)
-        if not seat.task.done():
+        """Let go in good order; a rollback from another terminal need not wait for that."""
+        held = self.drivers.pop(endpoint)
+        if not held.task.done():
             with contextlib.suppress(QuarterdeckError, TimeoutError):
                 async with asyncio.timeout(SETTLE_S):
-                    await seat.driver.settle()
-        seat.task.cancel()
-        await asyncio.wait({seat.task}, timeout=SETTLE_S)
+                    await held.driver.settle()
+        held.task.cancel()
+        await asyncio.wait({held.task}, timeout=SETTLE_S)
         # Cancelled before its first turn it has closed nothing.
-        await seat.driver.close()
+        await held.driver.close()
         with contextlib.suppress(JournalError):
-            self._journal.let_go(seat.driver.lease)
+            self._journal.let_go(held.driver.lease)

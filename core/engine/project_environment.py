@@ -29,12 +29,12 @@ ROWS = "rows.jsonl"
 FETCH_S = 120.0
 
 
-def spec_of(settings: Settings) -> EndpointSpec:
-    """The endpoint on this machine that the settings describe."""
+def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> EndpointSpec:
+    """The endpoint on this machine that the settings describe; `environ` holds its key."""
     endpoint, scaling = settings.endpoint, settings.endpoint.autoscaling
     folder = state_folder(settings) / "endpoints" / endpoint_name(settings)
     # Whoever takes a release back at night may not have the variable; the endpoint has its key.
-    key = os.environ.get(endpoint.key_env) or read_key(folder) if endpoint.key_env else ""
+    key = (environ or os.environ).get(endpoint.key_env) or read_key(folder) if endpoint.key_env else ""
     if endpoint.key_env and not key:
         raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} is not set; set it to the endpoint's key")
     memory = endpoint.memory_bytes
@@ -59,15 +59,15 @@ class ProjectEnvironment:
 
     kind = "local"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         self.settings = settings
         self.endpoint = endpoint_name(settings)
         self.environment: str = settings.environment
         self.production = settings.production
         self.aliases = Aliases(alias(settings), previous_alias(settings))
         self.background: LoadProfile | None = background_profile(settings)
-        self._spec = spec_of(settings)
-        self._work = WorkChild(settings)
+        self._spec = spec_of(settings, environ)
+        self._work = WorkChild(settings, environ)
         self._warming: asyncio.Task[None] | None = None
 
     def target(self, token: int) -> Target:
@@ -101,7 +101,9 @@ class ProjectEnvironment:
     ) -> AsyncIterator[Progress | OutputLine | Done]:
         """One step in the work child, by the settings that the release began with."""
         dumped = release.options.get("settings")
-        settings = Settings.from_dump(dumped) if isinstance(dumped, str) else self.settings
+        settings = self.settings
+        if isinstance(dumped, str):
+            settings = Settings.from_dump(dumped).model_copy(update={"folder": self.settings.folder})
         return self._work.run(Job(name, self._folder(release.id), settings, release.id, options))
 
     async def cancel_work(self) -> None:

@@ -8,7 +8,7 @@ import signal
 import site
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -46,13 +46,15 @@ _End: TypeAlias = None
 class WorkChild:
     """One child process that runs the steps of a release one after another.
 
-    With settings it warms up the registry too. After `cancel`, or when it dies, the next `run` starts another.
+    With settings it warms up the registry too. `environ` is the child's, in place of this process's. After `cancel`, or
+    when it dies, the next `run` starts another.
     """
 
     module = "core.work.worker"
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
         self._settings = settings
+        self._environ = os.environ if environ is None else environ
         self._process: asyncio.subprocess.Process | None = None
         self._pumps: tuple[asyncio.Task[None], ...] = ()
         self._heard: asyncio.Queue[Said | _End] | None = None
@@ -82,7 +84,7 @@ class WorkChild:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=_environment(self._environ),
             limit=LONGEST_LINE,
             start_new_session=True,
         )
@@ -231,9 +233,9 @@ def _make(job: Job) -> None:
         raise Failed(f"{job.step}: {error.strerror}: {job.folder}; free the place or make it writable") from error
 
 
-def _environment() -> dict[str, str]:
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
     """Ours, quiet, and able to find `core` also where it is not installed."""
-    environment = QUIET | os.environ
+    environment = QUIET | dict(given)
     home = str(Path(core.__file__).resolve().parents[1])
     if home not in site.getsitepackages():
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, environment.get("PYTHONPATH")]))

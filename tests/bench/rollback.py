@@ -14,10 +14,10 @@ from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
 from core.domain.model import LoadProfile
 from core.engine.engine import Engine
+from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, Snapshot
 from tui import headless
-from tui.project import Project
 
 USERS = LoadProfile("fifty", 50, 50.0, None)
 MOMENTS = ("10 %", "50 %", "100 %", "after the end")

@@ -1,14 +1,15 @@
 """The endpoints of a project: for each the surroundings that its settings, or its release's, ask for."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.config.config import ENVIRONMENTS, endpoint_name, load, state_folder
+from core.config.config import ENVIRONMENTS, endpoint_name, find, load, state_folder
 from core.config.settings import Settings
 from core.domain.errors import Refused
-from core.engine.engine import Engine
+from core.engine import shell_variables
+from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
 from core.engine.project_environment import ProjectEnvironment
 from core.journal.journal import Journal, me
@@ -47,6 +48,11 @@ class Project:
             self._known[""] = load(self.config, self.env, self.sets, self.input_data)
         return self._known[""]
 
+    @property
+    def path(self) -> Path:
+        """Where its quarterdeck.yaml lies; raises BadInput."""
+        return find(self.config)
+
     def by_endpoint(self) -> dict[str, Settings]:
         """The settings of each environment, by the name of its endpoint."""
         found = {}
@@ -60,7 +66,9 @@ class Project:
         """What is around an endpoint: as its release began it, else as the project says now."""
         dumped = options.get("settings")
         if isinstance(dumped, str):
-            return ProjectEnvironment(Settings.from_dump(dumped))
+            # The project may have been moved since.
+            began = Settings.from_dump(dumped).model_copy(update={"folder": self.settings.folder})
+            return ProjectEnvironment(began, shell_variables.environ(began, options.get(shell_variables.NAME, "")))
         settings = self.by_endpoint().get(endpoint)
         if settings is None:
             raise Refused(f"{endpoint}: no environment of this project serves it")
@@ -72,7 +80,7 @@ class Project:
         return Journal(state_folder(self.settings) / JOURNAL)
 
     def engine(
-        self, journal: Journal, read_only: bool = False, environment: Callable[[str, Result], Environment] | None = None
+        self, journal: Journal, read_only: bool = False, steering: Steering | None = None, who: str | None = None
     ) -> Engine:
-        """The engine over this project."""
-        return Engine(journal, environment or self.environment_of, me(), read_only)
+        """The engine over this project. With `steering` another process drives what is asked for here."""
+        return Engine(journal, self.environment_of, who or me(), read_only, steering)

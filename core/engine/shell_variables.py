@@ -1,0 +1,70 @@
+"""What a release needs of the shell it was begun in: its registry, the credentials for it, the endpoint's key.
+
+Kept for each release in a file of its owner's alone, while its way back is open: a rollback from a bare shell, or by
+the watch process, finds the same registry. Never in the journal.
+"""
+
+import json
+import os
+from collections.abc import Container, Mapping
+from pathlib import Path
+
+from core.config.config import state_folder
+from core.config.settings import Settings
+from core.domain.errors import BadInput
+
+FOLDER = "variables"
+NAME = "variables_of"
+"""The option of a release that says under which name its variables are kept."""
+_PREFIXES = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "DATABRICKS_", "S3_", "QUARTERDECK_")
+_NAMES = frozenset(
+    {
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+        *("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "KRB5CCNAME"),
+    }
+)
+
+
+def _ours(name: str, key_env: str | None) -> bool:
+    return name.startswith(_PREFIXES) or name in _NAMES or name == key_env
+
+
+def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables of this shell that a release may need."""
+    key_env = settings.endpoint.key_env
+    given = os.environ if environ is None else environ
+    return {name: value for name, value in given.items() if _ours(name, key_env)}
+
+
+def keep(settings: Settings, name: str) -> None:
+    """Keep this shell's variables under a release's name; raises BadInput where they can't be written."""
+    folder = state_folder(settings) / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = folder / f".{name}.{os.getpid()}"
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(of_shell(settings), file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(folder / f"{name}.json")
+    except OSError as error:
+        raise BadInput(f"{folder}: {error.strerror or error}; a release keeps its registry's address there") from error
+
+
+def environ(settings: Settings, name: object) -> Mapping[str, str]:
+    """The environment for the children of a release: this process's, with the release's own variables in it."""
+    path = state_folder(settings) / FOLDER / f"{name}.json"
+    try:
+        kept: dict[str, str] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return dict(os.environ)
+    key_env = settings.endpoint.key_env
+    return {name: value for name, value in os.environ.items() if not _ours(name, key_env)} | kept
+
+
+def forget_others(folder: Path, needed: Container[str]) -> None:
+    """Remove what was kept in a state folder for releases that are not in `needed`."""
+    for path in (folder / FOLDER).glob("*.json"):
+        if path.stem not in needed:
+            path.unlink(missing_ok=True)

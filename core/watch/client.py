@@ -1,0 +1,161 @@
+"""A face's way to the project's watch: is it there, drive this, end. What hangs is ended, what is missing started."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.errors import Unreachable
+from core.system.clock import boottime_s
+from core.system.processes import child_environment, python, send
+from core.system.text import clean_line
+from core.watch.place import WatchPlace, package_version
+
+TAKE_UP_S = 0.3
+"""A command that was not taken up within this time is driven by whoever asked."""
+ANSWER_S = 5.0
+"""A watch that gives no sign of life for so long hangs. Its loop never stands still for a tenth of that."""
+START_S = 20.0
+STOP_S = 40.0
+KEEP_S = 2.0
+_GONE = (OSError, EOFError, ValueError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """A watch that answers. `started_at` in seconds since the epoch."""
+
+    pid: int
+    version: str
+    started_at: float
+
+
+class WatchClient:
+    """The watch of one project, as `Steering` for an engine and as something to keep alive."""
+
+    def __init__(self, place: WatchPlace) -> None:
+        self.place = place
+        self._looking: asyncio.StreamWriter | None = None
+
+    # Steering
+
+    async def take_up(self, endpoint: str, force: bool) -> bool:
+        """Whether the watch drives an endpoint now; False where it is not there or gives no answer in time."""
+        answer = await self._ask({"do": "take", "endpoint": endpoint, "force": force}, TAKE_UP_S)
+        return answer is not None and "error" not in answer
+
+    async def poke(self) -> None:
+        """Something was written: look at once."""
+        await self._ask({"do": "poke"}, TAKE_UP_S)
+
+    # Its life
+
+    async def status(self, timeout_s: float = TAKE_UP_S) -> WatchStatus | None:
+        """The watch that answers within a time; None without one."""
+        answer = await self._ask({"do": "ping"}, timeout_s)
+        if answer is None or "error" in answer:
+            return None
+        return WatchStatus(int(answer["pid"]), str(answer["version"]), float(answer["started_at"]))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a watch ran here and did not end in good order."""
+        return self.place.who() is not None
+
+    async def ensure(self) -> WatchStatus:
+        """The watch of this version: one that hangs or is of another version is ended, a missing one is started.
+
+        Raises Unreachable with why none can be had.
+        """
+        status = await self.status()
+        if status is None and (who := self.place.who()) is not None and who.alive:
+            # Busy or hanging: only time tells.
+            status = await self.status(ANSWER_S)
+            if status is None:
+                send(who, signal.SIGKILL)
+        if status is not None and status.version != package_version():
+            await self.stop()
+            status = None
+        return status or await self._start()
+
+    async def stop(self) -> bool:
+        """End the watch in good order, else by force; False when none ran."""
+        who = self.place.who()
+        if who is None or not who.alive:
+            self.place.forget()
+            return False
+        asked = await self._ask({"do": "stop"}, ANSWER_S)
+        until_s = boottime_s() + (STOP_S if asked is not None else 0.0)
+        # Nothing calls us when another's process ends.
+        while who.alive and boottime_s() < until_s:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        send(who, signal.SIGKILL)
+        self.place.forget()
+        return True
+
+    async def keep(self) -> None:
+        """Have a watch for as long as somebody looks, and let it know that somebody does. Until cancelled."""
+        while True:
+            try:
+                await self.ensure()
+                await self._look()
+            except (*_GONE, Unreachable):
+                await asyncio.sleep(KEEP_S)
+
+    async def _look(self) -> None:
+        """One connection that says that somebody looks, with a question now and then; raises when it falls silent."""
+        reader, writer = await asyncio.open_unix_connection(str(self.place.socket))
+        try:
+            while True:
+                async with asyncio.timeout(ANSWER_S):
+                    writer.write(b'{"do": "look"}\n')
+                    await writer.drain()
+                    if not await reader.readline():
+                        raise EOFError
+                await asyncio.sleep(KEEP_S)
+        finally:
+            writer.close()
+
+    async def _start(self) -> WatchStatus:
+        # Without a terminal of its own it outlives this one; what it says goes to its log.
+        call = python("core.watch.main", str(self.place.config))
+        process = await asyncio.create_subprocess_exec(
+            *call,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=child_environment(),
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(START_S):
+                # It lets go of its starter once it answers; what it says before that is what is wrong.
+                said = (await process.communicate())[0].decode(errors="replace").strip().splitlines()
+                while (status := await self.status(ANSWER_S)) is None and not said:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            said, status = [f"it gave no answer within {START_S:g} s; see {self.place.log}"], None
+        if status is None:
+            raise Unreachable(f"the watch of this project does not start: {clean_line(said[-1])}")
+        return status
+
+    async def _ask(self, message: Mapping[str, Any], timeout_s: float) -> dict[str, Any] | None:
+        """One message and its answer; None where nobody answers in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_unix_connection(str(self.place.socket))
+                try:
+                    writer.write((json.dumps(message) + "\n").encode())
+                    await writer.drain()
+                    answer = json.loads(await reader.readline())
+                finally:
+                    writer.close()
+        except _GONE:
+            return None
+        return answer if isinstance(answer, dict) else None

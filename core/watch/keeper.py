@@ -1,0 +1,57 @@
+"""What the watch looks after besides releases: every endpoint is attended, and what is no longer needed goes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from core.config.config import state_folder
+from core.domain.errors import QuarterdeckError
+from core.engine import shell_variables
+from core.engine.engine import Engine
+from core.engine.project import Project
+from core.state.commands import rollback_of
+from core.state.snapshot import Snapshot
+
+LOOK_S = 0.5
+TIDY_S = 60.0
+log = logging.getLogger("quarterdeck")
+
+
+class Keeper:
+    """One project's. `looked_at` says whether somebody looks: then every second of telemetry is written down."""
+
+    def __init__(self, project: Project, engine: Engine, looked_at: Callable[[], bool]) -> None:
+        self._project = project
+        self._engine = engine
+        self._looked_at = looked_at
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        tidied_s = loop.time()
+        while True:
+            snapshot = self._engine.snapshot
+            for name, endpoint in snapshot.endpoints.items():
+                if endpoint.slots or snapshot.live_release(name) is not None:
+                    self._engine.attend(name)
+            self._engine.coarse = not self._looked_at()
+            if loop.time() >= tidied_s + TIDY_S:
+                tidied_s = loop.time()
+                self._tidy(snapshot)
+            await self._engine.change(LOOK_S)
+
+    def _tidy(self, snapshot: Snapshot) -> None:
+        try:
+            shell_variables.forget_others(state_folder(self._project.settings), way_back_needs(snapshot))
+        except (QuarterdeckError, OSError) as error:
+            log.warning("tidying up: %s", error)
+
+
+def way_back_needs(snapshot: Snapshot) -> set[str]:
+    """The releases whose variables may still be needed: the newest of each endpoint, and what a rollback takes back."""
+    needed = set()
+    for name in snapshot.endpoints:
+        for release in (snapshot.release_of(name), rollback_of(snapshot, name)):
+            if release is not None:
+                needed.add(release.id)
+    return needed

@@ -1,0 +1,104 @@
+"""The process that steers a project's releases: `python -m core.watch.main QUARTERDECK_YAML`. One a project.
+
+Detached from whoever starts it, it drives every endpoint of the project, keeps its hosts alive and retries what is
+pending, with every terminal closed. It ends when the last `down` asks it to, or when the project's folder goes.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from core.domain.errors import QuarterdeckError
+from core.engine.project import Project
+from core.system.processes import process_id
+from core.watch.keeper import Keeper
+from core.watch.place import WatchPlace
+from core.watch.server import WatchServer
+
+LOOK_S = 1.0
+LOG_BYTES = 1 << 20
+log = logging.getLogger("quarterdeck")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Be the watch of a project; ends at once where another one is. `--foreground` stays with its starter."""
+    given = sys.argv[1:] if arguments is None else arguments
+    foreground = "--foreground" in given
+    place = WatchPlace(Path(given[0]).resolve())
+    place.folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0
+    if not foreground:
+        if os.fork():
+            # The starter waits for this process alone; the watch itself belongs to nobody.
+            os._exit(0)
+        os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(_run(place, foreground))
+    except (QuarterdeckError, OSError) as error:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201
+        return 1
+    return 0
+
+
+async def _run(place: WatchPlace, foreground: bool) -> None:
+    project = Project(place.config)
+    journal = project.journal()
+    try:
+        async with project.engine(journal, who="watch") as engine:
+            server = WatchServer(place, engine)
+            keeper = Keeper(project, engine, lambda: server.lookers > 0)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, server.stopping.set)
+            me = process_id()
+            if me is not None:
+                place.write_who(me)
+            await server.start()
+            if not foreground:
+                _let_go(place)
+            log.warning("the watch of %s is up, process %s", place.config.parent, os.getpid())
+            try:
+                async with asyncio.TaskGroup() as group:
+                    keeping = group.create_task(keeper.run(), name="keep the project")
+                    await _until_over(place, server)
+                    keeping.cancel()
+            finally:
+                await server.close()
+    finally:
+        journal.close()
+
+
+async def _until_over(place: WatchPlace, server: WatchServer) -> None:
+    """Wait until somebody asks it to end, or its folder has gone."""
+    while not server.stopping.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await server.stopping.wait()
+        if not place.lock.exists():
+            return
+
+
+def _let_go(place: WatchPlace) -> None:
+    """What is said from here on goes to the log."""
+    if place.log.exists() and place.log.stat().st_size > LOG_BYTES:
+        place.log.rename(place.log.with_suffix(".log.1"))
+    out = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (out, 1), (out, 2)):
+        os.dup2(source, target)
+    os.close(null)
+    os.close(out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Where a project's watch process keeps what makes it known: its lock, its socket, who it is, its log."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from core.config.config import STATE
+from core.system.processes import ProcessId
+from core.targets.local.spec import socket_path
+
+LOCK, SOCKET, WHO, LOG = "watch.lock", "watch.sock", "watch.json", "watch.log"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPlace:
+    """The watch of the project that a quarterdeck.yaml describes."""
+
+    config: Path
+
+    @property
+    def folder(self) -> Path:
+        """The project's state folder."""
+        return self.config.parent / STATE
+
+    @property
+    def socket(self) -> Path:
+        """Where it answers; readable and writable for its owner alone."""
+        return socket_path(self.folder, SOCKET)
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one that runs."""
+        return self.folder / LOCK
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.folder / LOG
+
+    def write_who(self, who: ProcessId) -> None:
+        """Write down which process this is."""
+        beside = self.folder / f".{WHO}"
+        beside.write_text(json.dumps({**who.to_json(), "version": package_version()}))
+        beside.rename(self.folder / WHO)
+
+    def who(self) -> ProcessId | None:
+        """The process that was the watch last, whether it still runs or not; None after an orderly end."""
+        try:
+            return ProcessId.from_json(json.loads((self.folder / WHO).read_text()))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def forget(self) -> None:
+        """An orderly end: nobody need start another."""
+        (self.folder / WHO).unlink(missing_ok=True)
+
+
+def package_version() -> str:
+    """The installed version of Quarterdeck."""
+    return version("quarterdeck")

@@ -1,0 +1,97 @@
+"""The watch's ear: one line of JSON in, one back; `look` stays open while a screen is looked at."""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from core.domain.errors import QuarterdeckError
+from core.engine.engine import Engine
+from core.watch.place import WatchPlace, package_version
+
+LINE_BYTES = 1 << 16
+MOST_TALKS = 256
+log = logging.getLogger("quarterdeck")
+
+
+class WatchServer:
+    """Answers on the project's socket. `stopping` is set when somebody asked it to end."""
+
+    def __init__(self, place: WatchPlace, engine: Engine) -> None:
+        self.stopping = asyncio.Event()
+        self.lookers = 0
+        self._place = place
+        self._engine = engine
+        self._started_at = time.time()
+        self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen, over a socket that an earlier watch may have left; raises OSError."""
+        path = self._place.socket
+        path.unlink(missing_ok=True)
+        mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._talk, str(path), limit=LINE_BYTES)
+        finally:
+            os.umask(mask)
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        if self._server is not None:
+            self._server.close()
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+        self._place.socket.unlink(missing_ok=True)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.current_task()
+        if talk is None or len(self._talks) >= MOST_TALKS:
+            writer.close()
+            return
+        self._talks.add(talk)
+        looking = False
+        try:
+            while line := await reader.readline():
+                message = json.loads(line)
+                if message["do"] == "look" and not looking:
+                    looking, self.lookers = True, self.lookers + 1
+                writer.write((json.dumps(self._answer(message)) + "\n").encode())
+                await writer.drain()
+        except (ConnectionError, ValueError, KeyError, TypeError, asyncio.LimitOverrunError) as error:
+            log.warning("not understood on the watch's socket: %s", error)
+        except asyncio.CancelledError:
+            pass  # The watch is ending; whoever waits sees the connection close.
+        finally:
+            self.lookers -= looking
+            self._talks.discard(talk)
+            writer.close()
+
+    def _answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What comes of one message. Never waits: an answer is the sign that somebody is there."""
+        try:
+            match message["do"]:
+                case "take":
+                    self._take(str(message["endpoint"]), force=bool(message.get("force")))
+                case "poke":
+                    self._engine.catch_up()
+                case "stop":
+                    self.stopping.set()
+                case "ping" | "look":
+                    pass
+                case other:
+                    return {"error": f"{other}: this watch (version {package_version()}) does not know it"}
+        except QuarterdeckError as error:
+            return {"error": str(error)}
+        return {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
+
+    def _take(self, endpoint: str, *, force: bool) -> None:
+        """Drive an endpoint now, whoever did before; raises Refused with who does."""
+        self._engine.catch_up()
+        release = self._engine.snapshot.live_release(endpoint)
+        self._engine.attend(endpoint)
+        self._engine.leadership.take(endpoint, {} if release is None else release.options, force=force)
