@@ -12,7 +12,7 @@ from core.config.planner import SKIPS, Wishes, checked, load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.model import LoadSource
 from core.state import commands as c
-from tui import headless
+from tui import headless, output
 from tui.project import Project
 
 app = typer.Typer(
@@ -31,13 +31,12 @@ InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or P
 
 def out(line: str) -> None:
     """One line for the user, at once."""
-    typer.echo(line)
-    sys.stdout.flush()
+    output.say(line, sys.stdout)
 
 
 def err(line: str) -> None:
     """One line about what went wrong."""
-    typer.echo(line, err=True)
+    output.say(line, sys.stderr)
 
 
 def called() -> float:
@@ -228,4 +227,5 @@ def demo(
 
 
 if __name__ == "__main__":
+    output.install()
     app()
