@@ -14,7 +14,7 @@ from core.domain.model import LoadSource
 from core.engine.project import Project
 from core.state import commands as c
 from core.system.processes import running_s
-from tui import headless
+from tui import headless, output
 
 app = typer.Typer(
     name="quarterdeck",
@@ -32,13 +32,12 @@ InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or P
 
 def out(line: str) -> None:
     """One line for the user, at once."""
-    typer.echo(line)
-    sys.stdout.flush()
+    output.say(line, sys.stdout)
 
 
 def err(line: str) -> None:
     """One line about what went wrong."""
-    typer.echo(line, err=True)
+    output.say(line, sys.stderr)
 
 
 def called() -> float:
@@ -247,4 +246,5 @@ def demo(
 
 
 if __name__ == "__main__":
+    output.install()
     app()

@@ -1,15 +1,74 @@
-"""The console command. Apart from the others, so that ctrl-c is a clean end also while they are still loading."""
+"""The console command. Apart from the others, so that what goes wrong while they are loading has a clean end too."""
 
+import contextlib
+import logging
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
+BROKEN = 1
+USAGE = 2
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run `quarterdeck`."""
     try:
-        from tui.cli import app  # noqa: PLC0415
-
-        app()
+        _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        sys.exit(_broken(error))
+
+
+def _run() -> None:
+    _only_ours()
+    from tui.output import install  # noqa: PLC0415
+
+    install()
+    from tui.cli import app  # noqa: PLC0415
+
+    app()
+
+
+def _only_ours() -> None:
+    """A project's folder may hold a `types.py` of its own: `python -m` looks there first, nothing of ours may."""
+    home = Path(__file__).resolve().parents[1]
+    with contextlib.suppress(OSError):  # the folder that it was called in is gone
+        if not sys.flags.safe_path and sys.path and Path(sys.path[0]).resolve() == Path.cwd() != home:
+            del sys.path[0]
+
+
+def _broken(error: Exception) -> int:
+    """Say in a line that something inside broke, and where its traceback is; the exit code."""
+    from tui.output import say  # noqa: PLC0415
+
+    try:
+        Path.cwd()
+    except OSError:
+        say("error: the folder that this was called in is gone: go to one that is there", sys.stderr)
+        return USAGE
+    log = logging.getLogger("quarterdeck")
+    if log.handlers:
+        log.error("the command broke", exc_info=error)
+        where = "quarterdeck.log beside the project's journal"
+    else:
+        where = _noted(error)
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    say(f"error: something inside broke: {words}; the details are in {where}", sys.stderr)
+    return BROKEN
+
+
+def _noted(error: Exception) -> str:
+    """A traceback in a file of its own, where no project's log is open."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="quarterdeck-", suffix=".log", delete=False) as file:
+            traceback.print_exception(error, file=file)
+    except OSError as full:
+        return f"no file: {full}"
+    return file.name
+
+
+if __name__ == "__main__":
+    main()
