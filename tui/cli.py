@@ -14,7 +14,7 @@ from core.domain.model import LoadSource
 from core.engine.project import Project
 from core.state import commands as c
 from core.system.processes import running_s
-from tui import headless, output
+from tui import headless, load_command, output
 
 app = typer.Typer(
     name="quarterdeck",
@@ -185,7 +185,7 @@ def load(
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
     source = LoadSource(str(Path(locustfile).resolve()) if locustfile else "", attach, web)
-    end(headless.run(headless.load(project, wanted, source, out), err))
+    end(headless.run(load_command.load(project, wanted, source, out), err))
 
 
 @app.command()

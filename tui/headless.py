@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from core.config.config import endpoint_name
-from core.config.planner import Wishes, limits_of, release_of
+from core.config.planner import Wishes, release_of
 from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
-from core.domain.gates import GateResult, judge
-from core.domain.model import LoadProfile, LoadSource, Observation, Sample
+from core.domain.model import Observation
 from core.domain.plan import title
 from core.engine import shell_variables
 from core.engine.engine import Engine
@@ -22,7 +21,7 @@ from core.state.snapshot import Release, ReleaseState
 from core.targets.local.client import listing, stop
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
-from tui.plain_lines import Lines, judged
+from tui.plain_lines import Lines
 
 REPORT_S = 60.0
 STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
@@ -299,39 +298,3 @@ async def report(project: Project, write: Callable[[str], None]) -> int:
             await environment.close()
         write(f"report: {folder}")
     return 0
-
-
-async def load(project: Project, profile: LoadProfile, source: LoadSource, write: Callable[[str], None]) -> int:
-    """Load on the endpoint until it ends; 1 when it went over the project's limits. Ctrl-c ends it in good order."""
-    await have_watch(project, write)
-    async with opened(project) as engine:
-        name = endpoint_name(project.settings)
-        after = engine.snapshot.seq
-        await engine.do(c.StartLoad(name, profile, source))
-        loop = asyncio.get_running_loop()
-        stop = c.SetLoad(name, stop=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, lambda: asyncio.ensure_future(engine.do(stop)))
-        lines, total, begun = Lines(name, write), Sample(None, 0.0, seconds=0.0), False
-        async for event in engine.events(after):
-            lines.say(event, engine.snapshot)
-            match event.body:
-                case ev.Sampled(sample=sample) if sample.slot is None:
-                    total = total + sample
-                case ev.LoadStarted(kind="manual"):
-                    begun = True
-                # The end of an earlier one, whose driver was killed, may be said first.
-                case ev.LoadEnded(kind="manual", artifacts=artifacts) if begun:
-                    break
-                case _:
-                    pass
-    return _limits(project, total, artifacts, write)
-
-
-def _limits(project: Project, total: Sample, artifacts: tuple[str, ...], write: Callable[[str], None]) -> int:
-    verdicts = [judge(gate, total, None) for gate in limits_of(project.settings)]
-    for verdict in verdicts:
-        write(judged(verdict))
-    for path in artifacts:
-        write(path)
-    return 0 if all(verdict.outcome is GateResult.PASS for verdict in verdicts) else 1
