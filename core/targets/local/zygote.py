@@ -115,7 +115,7 @@ class Zygote:
             service.serve(
                 self.model,
                 service.Identity(**self.identity),
-                service.Settings(**command["settings"]),
+                service.ServingSettings(**command["settings"]),
                 ready=lambda: self.report(live=command["name"], pid=os.getpid()),
             )
             code = 0

@@ -27,7 +27,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServingSettings:
     """As in scoring."""
 
     host: str = "127.0.0.1"
@@ -43,7 +43,7 @@ def warm() -> None:
 
 
 def serve(
-    model: dict[str, Any], identity: Identity, settings: Settings, ready: Callable[[], None] | None = None
+    model: dict[str, Any], identity: Identity, settings: ServingSettings, ready: Callable[[], None] | None = None
 ) -> None:
     """Serve until SIGTERM."""
     sys.stderr.write(f"standin {identity.version} on {settings.port}\n")
@@ -57,7 +57,7 @@ def serve(
 
 
 async def _serve(
-    model: dict[str, Any], identity: Identity, settings: Settings, ready: Callable[[], None] | None
+    model: dict[str, Any], identity: Identity, settings: ServingSettings, ready: Callable[[], None] | None
 ) -> None:
     stopping = asyncio.Event()
     if not model.get("stubborn"):
