@@ -14,7 +14,7 @@ from core.domain.model import LoadSource
 from core.engine.project import Project
 from core.state import commands as c
 from core.system.processes import running_s
-from tui import headless, load_command, output
+from tui import headless, load_command, output, quick_rollback
 
 app = typer.Typer(
     name="quarterdeck",
@@ -141,7 +141,7 @@ def release(
 
 def _moving(make: Callable[[str], c.Command]) -> Callable[..., None]:
     def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-        end(headless.run(headless.move(project_of(config, env, sets), make, out), err))
+        end(headless.run(headless.move(project_of(config, env, sets), make, out, quick_rollback.TAKEN_UP), err))
 
     return command
 

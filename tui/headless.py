@@ -22,6 +22,7 @@ from core.targets.local.client import listing, stop
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
 from tui.plain_lines import Lines
+from tui.quick_rollback import Asked
 
 REPORT_S = 60.0
 STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
@@ -202,16 +203,21 @@ async def _abort(engine: Engine, name: str, write: Callable[[str], None]) -> Non
         write(str(error))
 
 
-async def move(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
-    """Rollback, undo or abort: asked, followed until traffic is proved, and said."""
+async def move(
+    project: Project, make: Callable[[str], c.Command], write: Callable[[str], None], asked: Asked | None = None
+) -> int:
+    """Rollback, undo or abort: asked unless it was `asked` already, followed until traffic is proved, and said."""
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
-        after = engine.snapshot.seq
-        await engine.do(make(name))
-        moving = engine.snapshot.live_release(name)
-        if moving is None:
-            return 0
-        code = await _interruptible(_arrive(engine, name, moving.id, after, write), engine, name, write)
+        if asked is None:
+            after = engine.snapshot.seq
+            await engine.do(make(name))
+            moving = engine.snapshot.live_release(name)
+            if moving is None:
+                return 0
+            asked = Asked(name, moving.id, after)
+        work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
+        code = await _interruptible(work, engine, asked.endpoint, write)
     # Only now: the way back did not wait for it.
     await have_watch(project, write)
     return code

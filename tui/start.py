@@ -24,6 +24,10 @@ def main() -> None:
 
 def _run() -> None:
     _only_ours()
+    if sys.argv[1:2] == ["rollback"]:
+        from tui import quick_rollback  # noqa: PLC0415
+
+        quick_rollback.TAKEN_UP = quick_rollback.ask(sys.argv[2:])
     from tui.output import install  # noqa: PLC0415
 
     install()

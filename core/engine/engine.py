@@ -117,8 +117,8 @@ class Engine:
             return newer[::-1]
         return self._journal.read(after)
 
-    async def do(self, command: c.Command) -> None:
-        """Ask for something; returns when it is written down. Raises Refused or JournalError."""
+    async def do(self, command: c.Command, who: str | None = None) -> None:
+        """Ask for something, in somebody's name; returns when it is written down. Raises Refused or JournalError."""
         if self.read_only:
             raise Refused("read-only: nothing can be asked from here")
         self.catch_up()
@@ -130,12 +130,12 @@ class Engine:
         if self._steering is None:
             if driven:
                 self.leadership.take(command.endpoint, options, force=force)
-            await self._write(command)
+            await self._write(command, who or self.who)
             return
         if isinstance(command, c.Begin):
             # What its settings need must be there before anything is written down.
             self.leadership.check(command.endpoint, options)
-        await self._write(command)
+        await self._write(command, who or self.who)
         if not driven:
             await self._steering.poke()
         else:
@@ -152,11 +152,11 @@ class Engine:
             with contextlib.suppress(Refused):
                 self.leadership.take(endpoint, options, force=force)
 
-    async def _write(self, command: c.Command) -> None:
+    async def _write(self, command: c.Command, who: str) -> None:
         """Write down what comes of a command, judged by what is true at that moment."""
         for _ in range(STALE_TRIES):
             facts = c.accept(command, self.snapshot, time.time())
-            if self._journal.append(facts, self.who, time.time(), after=self.snapshot.seq) is not None:
+            if self._journal.append(facts, who, time.time(), after=self.snapshot.seq) is not None:
                 self.catch_up()
                 return
             self.catch_up()

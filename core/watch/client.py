@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.config.layers import PREFIX
 from core.domain.errors import Unreachable
 from core.system.clock import boottime_s
 from core.system.processes import child_environment, python, send
@@ -121,14 +122,14 @@ class WatchClient:
             writer.close()
 
     async def _start(self) -> WatchStatus:
-        # Without a terminal of its own it outlives this one; what it says goes to its log.
+        # Without a terminal of its own it outlives this one. The settings of this shell are this shell's alone.
         call = python("core.watch.main", str(self.place.config))
         process = await asyncio.create_subprocess_exec(
             *call,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=child_environment(),
+            env={name: value for name, value in child_environment().items() if not name.startswith(PREFIX)},
             start_new_session=True,
         )
         try:

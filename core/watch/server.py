@@ -6,10 +6,14 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from core.config.config import endpoint_name
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
+from core.engine.project import Project
+from core.state.commands import Rollback
 from core.watch.place import WatchPlace, package_version
 
 LINE_BYTES = 1 << 16
@@ -60,7 +64,8 @@ class WatchServer:
                 message = json.loads(line)
                 if message["do"] == "look" and not looking:
                     looking, self.lookers = True, self.lookers + 1
-                writer.write((json.dumps(self._answer(message)) + "\n").encode())
+                answer = await self._rollback(message) if message["do"] == "rollback" else self._answer(message)
+                writer.write((json.dumps(answer) + "\n").encode())
                 await writer.drain()
         except (ConnectionError, ValueError, KeyError, TypeError, asyncio.LimitOverrunError) as error:
             log.warning("not understood on the watch's socket: %s", error)
@@ -88,6 +93,17 @@ class WatchServer:
         except QuarterdeckError as error:
             return {"error": str(error)}
         return {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
+
+    async def _rollback(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """A rollback by a command that has loaded nothing yet: what it goes back from, and after which event."""
+        try:
+            settings = Project(Path(message["config"]), message["env"]).settings
+            name, after = endpoint_name(settings), self._engine.snapshot.seq
+            await self._engine.do(Rollback(name, float(message["asked_at"])), str(message["who"]))
+        except QuarterdeckError as error:
+            return {"error": str(error)}
+        release = self._engine.snapshot.live_release(name)
+        return {"endpoint": name, "after": after, "release": "" if release is None else release.id}
 
     def _take(self, endpoint: str, *, force: bool) -> None:
         """Drive an endpoint now, whoever did before; raises Refused with who does."""

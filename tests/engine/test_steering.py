@@ -1,0 +1,84 @@
+"""Commands are driven by another process where it takes them up, and by whoever asks where it does not."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from core.engine.engine import Engine
+from core.journal.journal import Journal
+from core.state import commands as c, events as ev
+from tests.environments import V1, V2, Bridge, begin, canary_plan, ended, serve, until, weights
+
+
+@dataclass
+class Steering:
+    """Another process's engine, or nobody."""
+
+    engine: Engine | None = None
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    poked: int = 0
+
+    async def take_up(self, endpoint: str, force: bool) -> bool:
+        self.asked.append((endpoint, force))
+        if self.engine is None:
+            return False
+        self.engine.catch_up()
+        release = self.engine.snapshot.live_release(endpoint)
+        self.engine.leadership.take(endpoint, release.options if release else {}, force=force)
+        return True
+
+    async def poke(self) -> None:
+        self.poked += 1
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Bridge:
+    return Bridge(tmp_path)
+
+
+def face_of(bridge: Bridge, journal: Journal, steering: Steering) -> Engine:
+    return Engine(journal, bridge.environment_of, "ada", steering=steering)
+
+
+async def test_a_release_begun_by_a_face_is_driven_elsewhere(bridge: Bridge) -> None:
+    with_pid = bridge.journal(), bridge.journal(pid=1)
+    async with bridge.engine(with_pid[1], "watch") as watch, face_of(bridge, with_pid[0], Steering(watch)) as face:
+        await serve(face)
+        assert watch.drives("late")
+        assert not face.drives("late")
+        release = face.snapshot.releases["r1"]
+        assert release.by == "ada"
+
+
+async def test_where_nobody_takes_it_up_the_face_drives(bridge: Bridge) -> None:
+    steering = Steering()
+    async with face_of(bridge, bridge.journal(), steering) as face:
+        await serve(face)
+        assert face.drives("late")
+    assert steering.asked[0] == ("late", False)
+
+
+async def test_a_rollback_is_driven_by_the_face_where_the_watch_is_silent(bridge: Bridge) -> None:
+    steering = Steering()
+    async with bridge.engine(bridge.journal(pid=1), "watch") as watch:
+        await serve(watch)
+        await watch.do(begin(V2, canary_plan(), auto_approve=True))
+        await ended(watch, "r2")
+        async with face_of(bridge, bridge.journal(), steering) as face:
+            await face.do(c.Rollback("late"))
+            over = await ended(face, "r2")
+            assert over.outcome is ev.Outcome.ROLLED_BACK
+    assert steering.asked == [("late", True)]
+    assert weights(bridge.place)["blue"] == 100
+
+
+async def test_what_needs_no_driver_is_only_told(bridge: Bridge) -> None:
+    async with bridge.engine(bridge.journal(pid=1), "watch") as watch:
+        steering = Steering(watch)
+        async with face_of(bridge, bridge.journal(), steering) as face:
+            await face.do(begin(V1, canary_plan(hold_s=60), step_by_step=True))
+            await face.do(c.Pause("late"))
+            await until(watch, lambda s: s.releases["r1"].paused)
+    assert steering.poked == 1
+    assert steering.asked == [("late", False)]

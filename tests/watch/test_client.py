@@ -1,0 +1,115 @@
+"""A watch that is missing, dead, hanging or of another version is replaced; there is never more than one."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import Unreachable
+from core.system.processes import process_id
+from core.watch import client as module
+from core.watch.client import WatchClient
+from core.watch.place import WatchPlace
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended may stand in the list until somebody waits for it."""
+    return process_id(pid) is not None
+
+
+async def test_the_first_call_starts_it_and_all_others_find_it(client: WatchClient) -> None:
+    assert not client.wanted
+    assert await client.status() is None
+    first, second = await asyncio.gather(client.ensure(), WatchClient(client.place).ensure())
+    assert first.pid == second.pid
+    assert (await client.ensure()).pid == first.pid
+    assert client.wanted
+    assert client.place.socket.stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_belongs_to_no_terminal(client: WatchClient) -> None:
+    pid = (await client.ensure()).pid
+    assert os.getsid(pid) != os.getsid(0)
+    for number in (signal.SIGHUP, signal.SIGINT):
+        os.kill(pid, number)
+    status = await client.status(module.ANSWER_S)
+    assert status is not None
+    assert status.pid == pid
+
+
+async def test_one_that_was_killed_is_followed_by_another(client: WatchClient) -> None:
+    first = await client.ensure()
+    os.kill(first.pid, signal.SIGKILL)
+    second = await client.ensure()
+    assert second.pid != first.pid
+    assert client.wanted
+
+
+async def test_one_that_hangs_is_ended_and_followed_by_another(
+    client: WatchClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await client.ensure()
+    os.kill(first.pid, signal.SIGSTOP)
+    assert not await client.take_up("late", force=False)
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    second = await client.ensure()
+    assert second.pid != first.pid
+    assert not alive(first.pid)
+
+
+async def test_one_of_another_version_is_ended_in_good_order(
+    client: WatchClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await client.ensure()
+    monkeypatch.setattr(module, "package_version", lambda: "99")
+    started: list[int] = []
+
+    async def start(self: WatchClient) -> module.WatchStatus:
+        started.append(0)
+        return module.WatchStatus(0, "99", 0.0)
+
+    monkeypatch.setattr(WatchClient, "_start", start)
+    assert (await client.ensure()).version == "99"
+    assert started == [0]
+    assert not alive(first.pid)
+
+
+async def test_an_orderly_end_leaves_nothing_and_wants_no_other(client: WatchClient) -> None:
+    pid = (await client.ensure()).pid
+    assert await client.stop()
+    assert not alive(pid)
+    assert not client.wanted
+    assert not client.place.socket.exists()
+    assert not await client.stop()
+
+
+async def test_what_nobody_understands_costs_the_connection_and_nothing_else(client: WatchClient) -> None:
+    pid = (await client.ensure()).pid
+    for text in (b"not json\n", b"[]\n", b'{"do": 1}\n', b"{}\n", b"x" * 100_000 + b"\n", b""):
+        reader, writer = await asyncio.open_unix_connection(str(client.place.socket))
+        writer.write(text)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer == b"" or b"error" in answer
+        writer.close()
+    status = await client.status(module.ANSWER_S)
+    assert status is not None
+    assert status.pid == pid
+
+
+async def test_it_ends_when_its_project_has_gone(client: WatchClient) -> None:
+    pid = (await client.ensure()).pid
+    client.place.lock.unlink()
+    async with asyncio.timeout(10):
+        while alive(pid):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_why_it_does_not_start_is_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "quarterdeck.yaml"
+    config.write_text("data: {source: iris}\nendpoint: {nam: late}\n")
+    with pytest.raises(Unreachable, match=r"does not start: .*did you mean name"):
+        await WatchClient(WatchPlace(config)).ensure()
