@@ -18,6 +18,7 @@ from core.engine.project import Project
 from core.journal.journal import me
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, ReleaseState
+from core.system.tasks import TaskGuard
 from core.targets.local.client import listing, stop
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
@@ -75,8 +76,14 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
             id_ = before.id
         else:
             id_ = await begun(engine, project, wishes)
-        work = _follow(engine, name, id_, after, write)
-        return await _interruptible(work, engine, name, write, attached)
+        guard = TaskGuard("release")
+        if not attached:
+            guard.start(watch_of(project).keep(lambda: engine.attend(name)), "have a watch")
+        try:
+            work = _follow(engine, name, id_, after, write)
+            return await _interruptible(work, engine, name, write, attached)
+        finally:
+            await guard.close()
 
 
 async def _finish_way(engine: Engine, name: str, before: Release, write: Callable[[str], None]) -> None:

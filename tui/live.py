@@ -2,10 +2,17 @@
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes
+from core.engine.engine import Engine
 from core.engine.project import Project
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
 from tui.headless import begun, opened, watch_of
+
+
+def _attend(engine: Engine) -> None:
+    """Where no watch can be had, this deck drives for as long as it is open."""
+    for name in engine.snapshot.endpoints:
+        engine.attend(name)
 
 
 async def show(project: Project, read_only: bool = False, wishes: Wishes | None = None) -> int:
@@ -16,7 +23,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
     async with opened(project, read_only) as engine:
         guard = TaskGuard("deck")
         if not read_only:
-            guard.start(watch_of(project).keep(), "have a watch")
+            guard.start(watch_of(project).keep(lambda: _attend(engine)), "have a watch")
         try:
             if wishes is not None:
                 await begun(engine, project, wishes)

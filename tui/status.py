@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 
+from core.domain.errors import Unreachable
 from core.domain.model import Observation
 from core.domain.plan import title
 from core.engine.project import Project
@@ -11,11 +12,13 @@ from core.state.fold import fold_all
 from core.state.snapshot import Release, Snapshot
 from core.targets.local.client import listing
 from core.targets.local.wire import HostStatus
+from tui.headless import watch_of
 
 
 async def lines_of(project: Project) -> list[str]:
-    """What runs, as lines; starts nothing."""
+    """What runs, as lines. Starts nothing but a watch that ended without being asked to."""
     settings = project.settings
+    watch = await _watch(project)
     hosts = {host.endpoint: host for host in await listing(settings.folder)}
     names = project.by_endpoint()
     snapshot, holders = _known(project, names)
@@ -31,7 +34,25 @@ async def lines_of(project: Project) -> list[str]:
         if holder is not None and holder.alive:
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}")
         lines.append("")
-    return lines[:-1] or [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
+    if not lines:
+        return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
+    return [*lines, watch]
+
+
+async def _watch(project: Project) -> str:
+    """Who steers the project's releases, and since when."""
+    client = watch_of(project)
+    try:
+        status = await (client.ensure() if client.wanted else client.status())
+    except Unreachable as error:
+        return f"watch: {error}"
+    if status is None:
+        return "watch: none; the next release starts one, or 'quarterdeck watch'"
+    return f"watch: process {status.pid}, steers since {_clock(status.started_at)}"
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%d %b %H:%M:%S", time.localtime(at))
 
 
 def _known(project: Project, names: Iterable[str]) -> tuple[Snapshot, Mapping[str, Holder | None]]:

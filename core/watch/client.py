@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ ANSWER_S = 5.0
 START_S = 20.0
 STOP_S = 40.0
 KEEP_S = 2.0
+AGAIN_S = 0.05
 _GONE = (OSError, EOFError, ValueError, TimeoutError)
 
 
@@ -98,14 +99,20 @@ class WatchClient:
         self.place.forget()
         return True
 
-    async def keep(self) -> None:
-        """Have a watch for as long as somebody looks, and let it know that somebody does. Until cancelled."""
+    async def keep(self, otherwise: Callable[[], None]) -> None:
+        """Have a watch for as long as somebody looks, and let it know that somebody does. Until cancelled.
+
+        Where none can be had, `otherwise` is called now and then.
+        """
         while True:
             try:
                 await self.ensure()
                 await self._look()
-            except (*_GONE, Unreachable):
+            except Unreachable:
+                otherwise()
                 await asyncio.sleep(KEEP_S)
+            except _GONE:
+                await asyncio.sleep(AGAIN_S)
 
     async def _look(self) -> None:
         """One connection that says that somebody looks, with a question now and then; raises when it falls silent."""

@@ -40,6 +40,7 @@ QUICK = (
 ROW = b'{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}'
 MARK = "SCENE_OF_THIS_TEST"
 ROLES = {
+    "core.watch.main": "watch",
     "core.work.worker": "work",
     "core.targets.local.host": "host",
     "core.targets.local.zygote": "replica",

@@ -8,7 +8,6 @@ import pytest
 from tests.story.kills_scene import Scene, Users, kill, wait_for
 
 pytestmark = pytest.mark.slow
-SERVING = ("host", "router", "zygote", "replica")
 
 
 @pytest.fixture(scope="module")
@@ -20,23 +19,38 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield scene
 
 
-def test_a_release_is_killed_at_step_after_step_and_each_time_goes_on_where_it_was(scene: Scene) -> None:
-    """`kill -9` of the engine costs no request, leaves no child and no torn journal."""
+def test_the_watch_is_killed_at_step_after_step_and_each_time_the_release_goes_on_where_it_was(scene: Scene) -> None:
+    """The terminal that waits starts another; no request fails, no child is left, no journal is torn."""
     with Users(scene.port) as users:
         call = scene.call("release")
         for step in ("train", "hold 10", "load test"):
             scene.reaches(step)
-            kill(call.process)
-            call.ends()
-            assert scene.left(*SERVING) == []
+            killed = scene.roles()["watch"][0]
+            kill(killed)
+            wait_for(lambda: another(scene, killed.pid), "another watch")  # noqa: B023 - asked at once
             scene.whole()
-            release = scene.release
-            call = scene.call("release")
-            call.says(f"resuming {release.id} at {step.split(' ')[0]}")
         assert call.ends() == 0, call.text
         assert scene.snapshot.endpoints["iris"].weights == {"green": 100.0, "blue": 0.0}
         assert users.failed() == []
         assert {answer.version for answer in users.answers} == {"1", "2"}
+
+
+def another(scene: Scene, pid: int) -> bool:
+    """Whether a watch runs that is not this one."""
+    return any(process.pid != pid for process in scene.roles().get("watch", []))
+
+
+def test_a_terminal_that_is_killed_takes_nothing_along(scene: Scene) -> None:
+    """Its release goes on to its end."""
+    with Users(scene.port) as users:
+        call = scene.call("release", "--skip", "train", "--skip", "load")
+        scene.reaches("hold 10")
+        kill(call.process)
+        call.ends()
+        release = scene.release
+        wait_for(lambda: not scene.snapshot.releases[release.id].live, "its end")
+        assert scene.release.outcome == "done"
+        assert users.failed() == []
 
 
 def test_a_replica_dies_under_load_and_no_request_fails(scene: Scene) -> None:
@@ -80,7 +94,7 @@ def test_the_router_and_the_host_die_during_a_release_and_it_goes_on(scene: Scen
 
 
 def test_everything_dies_and_the_next_call_brings_it_back(scene: Scene) -> None:
-    """As after a power cut: a rollback finds the leftovers of the dead and traffic is back, by the same port."""
+    """As after a power cut: a rollback finds what is left of it and traffic is back, by the same port."""
     port = scene.port
     for process in scene.processes():
         kill(process)
