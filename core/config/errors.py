@@ -1,6 +1,5 @@
 """What is wrong with settings, in one line: the place, the key, the matter, and the nearest right name."""
 
-import difflib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from core.config.layers import VARIABLES, Keys, Layer
 from core.config.settings import Settings
+from core.system.suggest import did_you_mean, nearest
 
 _HIDDEN = ("folder", "production")
 _KINDS = {
@@ -57,8 +57,7 @@ def _matter(detail: ErrorDetails, layer: Layer) -> str:
         return str(context["error"])
     if kind == "literal_error":
         words = str(context["expected"]).replace(" or ", ", ").replace("'", "")
-        match = difflib.get_close_matches(str(detail["input"]), words.split(", "), n=1)
-        return f"{given} is none of {words}" + (f"; did you mean {match[0]}?" if match else "")
+        return f"{given} is none of {words}{did_you_mean(str(detail['input']), words.split(', '))}"
     if kind in _LIMITS:
         return f"{given} should be {_LIMITS[kind]} {context[_LIMIT_KEYS[kind]]:g}"
     if kind in _KINDS:
@@ -68,7 +67,7 @@ def _matter(detail: ErrorDetails, layer: Layer) -> str:
 
 def _hint(keys: Keys, layer: Layer) -> str:
     """The known key that was meant: its name alone where it lies beside the unknown one in a file."""
-    near = nearest(keys)
+    near = meant(keys)
     if not near:
         return ""
     beside = near[:-1] == tuple(keys[:-1]) and layer.source != VARIABLES
@@ -83,16 +82,15 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def nearest(keys: Keys) -> Keys:
+def meant(keys: Keys) -> Keys:
     """The known key that an unknown one was meant to be, beside it or in another part; empty without one."""
     *inside, last = keys
     model = _model_at(inside)
     beside = [] if model is None else [name for name in model.model_fields if name not in _HIDDEN]
-    if match := difflib.get_close_matches(str(last), beside, n=1):
-        return (*inside, match[0])
+    if match := nearest(str(last), beside):
+        return (*inside, match)
     elsewhere = {path[-1]: path for path in _paths(Settings)}
-    match = difflib.get_close_matches(str(last), elsewhere, n=1, cutoff=0.75)
-    return elsewhere[match[0]] if match else ()
+    return elsewhere.get(nearest(str(last), elsewhere, cutoff=0.75), ())
 
 
 def _model_at(keys: Sequence[str | int]) -> type[BaseModel] | None:

@@ -1,6 +1,5 @@
 """From settings and flags to a release: its steps, its gates, its load. Pure but for the name, which tells the time."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
 from core.domain.plan import MODEL_WORK, Plan, Rollout, Step, Summarise, Work, all_at_once, blue_green, canary
 from core.state.commands import Begin
+from core.system.suggest import did_you_mean
 
 SKIPS = ("train", "check", "deploy", "load")
 FETCHED_WORK = ("fetch", "data", "evaluate", "gate", "check")
@@ -37,9 +37,7 @@ def checked(skip: Sequence[str]) -> tuple[str, ...]:
     """The steps to leave out; raises BadInput with the nearest right name."""
     for name in skip:
         if name not in SKIPS:
-            near = difflib.get_close_matches(name, SKIPS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise BadInput(f"--skip {name}: only {', '.join(SKIPS)} can be skipped{hint}")
+            raise BadInput(f"--skip {name}: only {', '.join(SKIPS)} can be skipped{did_you_mean(name, SKIPS)}")
     return tuple(skip)
 
 

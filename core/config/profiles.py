@@ -1,11 +1,11 @@
 """The loads that have a name."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from core.domain.errors import BadInput
 from core.domain.model import LoadProfile, LoadStage
+from core.system.suggest import did_you_mean
 
 PROFILES = {
     profile.name: profile
@@ -29,14 +29,11 @@ PROFILES = {
 def profile(name: str, **overrides: Any) -> LoadProfile:
     """The profile of that name, with fields of it replaced; `BadInput` where it can't be run."""
     if name not in PROFILES:
-        near = get_close_matches(name, PROFILES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise BadInput(f"load profile {name!r} is none of {', '.join(PROFILES)}{hint}")
+        raise BadInput(f"load profile {name!r} is none of {', '.join(PROFILES)}{did_you_mean(name, PROFILES)}")
     fields = LoadProfile.__slots__
     for key in overrides:
         if key not in fields:
-            near = get_close_matches(key, fields, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(key, fields)
             raise BadInput(f"load profile {name}: {key} is none of {', '.join(fields)}{hint}")
     return checked(replace(PROFILES[name], **overrides))
 

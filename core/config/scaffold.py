@@ -1,7 +1,6 @@
 """A new project: a folder with a commented quarterdeck.yaml, from a sample or over someone's own rows."""
 
 import csv
-import difflib
 import json
 import re
 from importlib.resources import files
@@ -11,6 +10,7 @@ from string import Template
 from core.config.config import FILE, STATE
 from core.config.settings import SAMPLES
 from core.domain.errors import BadInput, Refused
+from core.system.suggest import did_you_mean
 
 IGNORED = f"{STATE}/\nruns/\n"
 
@@ -56,10 +56,8 @@ def _write_new(path: Path, text: str) -> None:
 
 def _for_sample(sample: str | None) -> str:
     if sample not in SAMPLES:
-        near = difflib.get_close_matches(sample or "", SAMPLES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
         said = "no sample is named" if sample is None else f"{sample!r} is no sample"
-        raise BadInput(f"--sample: {said}; one of {', '.join(SAMPLES)}{hint}")
+        raise BadInput(f"--sample: {said}; one of {', '.join(SAMPLES)}{did_you_mean(sample or '', SAMPLES)}")
     return _template(sample)
 
 

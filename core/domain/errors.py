@@ -1,5 +1,7 @@
 """Every error that Quarterdeck raises by itself."""
 
+from core.system.text import clean
+
 
 class QuarterdeckError(Exception):
     """What is wrong, where, and what to do, in one line.
@@ -16,6 +18,10 @@ class QuarterdeckError(Exception):
     """
 
     exit_code = 1
+
+    def __init__(self, text: str = "") -> None:
+        # What strangers wrote stands in it: names of columns, answers of servers, messages of libraries.
+        super().__init__(" ".join(clean(text).split("\n")).strip().expandtabs(1))
 
 
 class BadInput(QuarterdeckError):

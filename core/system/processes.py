@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import site
 import sys
 import time
 from collections.abc import Mapping
@@ -117,11 +118,17 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What such a child needs to find our packages, and one thread for each numeric library."""
+def child_environment(more: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What such a child needs to find our packages, and one thread for each numeric library.
+
+    `given` stands in for this process's environment, `more` goes over it.
+    """
+    base = os.environ if given is None else given
     home = str(Path(__file__).resolve().parents[2])
-    known = os.environ.get("PYTHONPATH", "")
     # A relative entry would mean the folder that the child runs in.
-    paths = [home, *[path for path in known.split(os.pathsep) if Path(path).is_absolute() and path != home]]
+    paths = [path for path in base.get("PYTHONPATH", "").split(os.pathsep) if Path(path).is_absolute() and path != home]
+    # Where we are installed we are found; named here, that folder would come before the standard library.
+    if home not in site.getsitepackages():
+        paths.insert(0, home)
     ours = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **ours, **(more or {})}
+    return {**base, **ours, **(more or {})}

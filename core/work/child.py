@@ -5,16 +5,15 @@ import contextlib
 import os
 import shutil
 import signal
-import site
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import core
 from core.config.settings import Settings
 from core.domain.errors import Failed, Killed
+from core.system.processes import child_environment, how_it_ended, python
+from core.system.text import clean, clean_line
 from core.work.job import Broken, Done, Job, OutputLine, Progress, Said, decode
 
 __all__ = ["Done", "Job", "OutputLine", "Progress", "WorkChild"]
@@ -79,8 +78,7 @@ class WorkChild:
         self._last_words.clear()
         arguments = ["--warm", self._settings.dump()] if self._settings else []
         self._process = process = await asyncio.create_subprocess_exec(
-            # -P: a project's folder with a file pandas.py in it must not stand in for the library.
-            *(sys.executable, "-P", "-m", self.module, str(os.getpid()), *arguments),
+            *python(self.module, str(os.getpid()), *arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -182,14 +180,14 @@ class WorkChild:
     async def _hear_errors(self, stream: asyncio.StreamReader) -> None:
         """What libraries print: into work.log, and as lines; a warning of theirs only into work.log."""
         while line := await stream.readline():
-            text = line.decode(errors="replace").rstrip()
+            text = clean(line.decode(errors="replace")).rstrip().replace("\n", " ")
             if not text:
                 continue
             self._write(text)
             if text.startswith("\t"):
                 continue
-            self._last_words.append(text)
-            await self._pass_on(OutputLine(text))
+            self._last_words.append(clean_line(text))
+            await self._pass_on(OutputLine(clean_line(text)))
 
     async def _pass_on(self, said: Said | _End) -> None:
         if self._heard is not None:
@@ -207,7 +205,7 @@ class WorkChild:
             return Failed(f"{step}: stopped")
         async with asyncio.timeout(KILL_DEADLINE_S):
             code = await process.wait()
-        how = "the work process ended " + (f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
+        how = f"the work process ended, {how_it_ended(code)}"
         said = f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
         return Killed(f"{step}: {said}") if code == -signal.SIGKILL else Failed(f"{step}: {said}")
 
@@ -234,9 +232,8 @@ def _make(job: Job) -> None:
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Ours, quiet, and able to find `core` also where it is not installed."""
-    environment = QUIET | dict(given)
-    home = str(Path(core.__file__).resolve().parents[1])
-    if home not in site.getsitepackages():
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [home, environment.get("PYTHONPATH")]))
+    """As given, quiet where it asks for nothing else; training may use every core."""
+    environment = child_environment({name: word for name, word in QUIET.items() if name not in given}, given)
+    if "OMP_NUM_THREADS" not in given:
+        del environment["OMP_NUM_THREADS"]
     return environment

@@ -1,6 +1,5 @@
 """The rows of a release: read, judged, split into training and held-out rows. Trains nothing."""
 
-import difflib
 import hashlib
 import json
 import math
@@ -17,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from core.config.config import data_path
 from core.config.settings import SAMPLES, DataSettings, Settings
 from core.domain.errors import BadData
+from core.system.suggest import nearest
 from core.work.columns import Field, Screened, screen
 from core.work.tables import read_table
 
@@ -54,8 +54,8 @@ def read(settings: Settings, say: Tell) -> pd.DataFrame:
     if path is None:
         frame = _sample(data)
     else:
-        if not path.exists() and (near := difflib.get_close_matches(data.source, SAMPLES, n=1)):
-            raise BadData(f"{path}: no such file; data.source: did you mean the sample {near[0]}?")
+        if not path.exists() and (near := nearest(data.source, SAMPLES)):
+            raise BadData(f"{path}: no such file; data.source: did you mean the sample {near}?")
         if data.months is not None:
             raise BadData("data.months: only the sample flights has months; choose rows in the file instead")
         frame = read_table(path)
@@ -130,9 +130,9 @@ def _chosen(frame: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
 
 
 def _offer(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
+    near = nearest(name, names)
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return f"did you mean {near[0]}? it has {listed}" if near else f"it has {listed}"
+    return f"did you mean {near}? it has {listed}" if near else f"it has {listed}"
 
 
 def _target(values: pd.Series) -> pd.Series:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from core.config.settings import Thresholds
+from core.system.text import clean_line
 from core.work.job import Done, Job, Report, kept, needed
 
 Outcome: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
@@ -34,7 +35,7 @@ def run(job: Job, say: Report) -> Done:
     trained = kept(job.folder, "train")
     # A version that was fetched says it in its tags.
     candidate = trained["candidate"] if trained else kept(job.folder, "fetch") or {}
-    unconverged = None if candidate.get("converged", True) else str(candidate["why"])
+    unconverged = None if candidate.get("converged", True) else clean_line(str(candidate["why"]))
     verdicts = judge(measured, job.settings.thresholds, unconverged)
     for verdict in verdicts:
         say(f"{verdict.outcome.lower()}: {verdict.why}")

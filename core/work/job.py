@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from core.config.settings import Settings
 from core.domain import errors
 from core.domain.errors import Failed, QuarterdeckError
+from core.system.text import clean, clean_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,18 @@ def encode(said: Said) -> str:
 
 
 def decode(text: str) -> Said:
-    """Back from `encode`."""
+    """Back from `encode`. What is said is cleaned here; a result keeps its names and labels as the data has them."""
     read = json.loads(text)
-    return _KINDS[read.pop("say")](**read)
+    said = _KINDS[read.pop("say")](**read)
+    match said:
+        case OutputLine(text=line):
+            return OutputLine(clean_line(line))
+        case Progress(fraction=fraction, text=line, figures=figures):
+            shown = {name: clean_line(each) if isinstance(each, str) else each for name, each in figures.items()}
+            return Progress(fraction, clean_line(line), shown)
+        case Done(result=result, figure=figure):
+            return Done(result, clean_line(figure))
+    return said
 
 
 def _plain(value: object) -> object:
@@ -146,9 +156,9 @@ def needed(folder: Path, step: str, by: str) -> Mapping[str, Any]:
 
 
 def one_line(said: object) -> str:
-    """A text of any length as its first line that says something."""
+    """A text of any length as its first line that says something, cleaned."""
     text = str(said)
     with contextlib.suppress(ValueError, KeyError, TypeError):  # XGBoost and MLflow sometimes answer in JSON
         text = str(json.loads(text)["message"])
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in clean(text).splitlines() if line.strip()]
     return lines[0] if lines else type(said).__name__

@@ -1,10 +1,8 @@
 """The work child: reads jobs from its stdin, runs their steps, says what comes of them. Dies with its parent."""
 
-import ctypes
 import importlib
 import logging
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -14,6 +12,7 @@ from typing import IO, Any, TypeAlias
 
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
+from core.system.processes import die_with_parent
 from core.work.job import Broken, Done, Job, Report, Said, encode, keep, one_line
 
 Run: TypeAlias = Callable[[Job, Report], Done]
@@ -34,7 +33,6 @@ STEPS: Mapping[str, str] = {
 
 FOR_DATA = ("core.work.rows", "pyarrow.parquet", "sklearn.datasets")
 FOR_THE_REST = ("core.work.train", "core.work.evaluate", "core.work.check", "core.work.registry")
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -103,8 +101,7 @@ def warm(settings: Settings | None) -> None:
 
 def die_with(parent: int) -> None:
     """End when the parent ends: at once on Linux, elsewhere when stdin does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:
         sys.exit("the parent is gone")
 

@@ -80,9 +80,9 @@ async def test_whatever_goes_wrong_is_one_line(child: WorkChild, tmp_path: Path,
 
 async def test_a_child_that_dies_says_why_and_the_next_run_has_another(child: WorkChild, tmp_path: Path) -> None:
     first = (await work(child, job(tmp_path, "where"))).result["pid"]
-    with pytest.raises(Failed, match="odd: the work process ended by SIGKILL: the last words"):
+    with pytest.raises(Failed, match="odd: the work process ended, killed by SIGKILL: the last words"):
         await work(child, job(tmp_path, "die"))
-    with pytest.raises(Failed, match="odd: the work process ended with code 7 without a word"):
+    with pytest.raises(Failed, match="odd: the work process ended, exit code 7 without a word"):
         await work(child, job(tmp_path, "die in silence"))
     assert (await work(child, job(tmp_path, "where"))).result["pid"] != first
 

@@ -156,7 +156,7 @@ async def test_killed_in_training_another_child_goes_on(child: WorkChild, iris: 
         if isinstance(said, Progress) and said.text == "3 of 40" and child.pid:
             os.kill(child.pid, signal.SIGKILL)
             break
-    with pytest.raises(Failed, match="train: the work process ended by SIGKILL"):
+    with pytest.raises(Failed, match="train: the work process ended, killed by SIGKILL"):
         _ = [said async for said in saying]
     assert not (folder / "train.json").exists()
     shorter = settings(tmp_path, train={"n_iter": 1, "cv_folds": 2})
