@@ -14,6 +14,8 @@ import time
 from collections import deque
 from typing import TextIO
 
+from core.system.text import clean
+
 MOST_CHUNKS = 2000
 """So many pieces of text wait for a slow reader; of more, the oldest are lost, and the loss is said."""
 A_WRITE = 1 << 16
@@ -31,7 +33,7 @@ def say(line: str, stream: TextIO | io.TextIOBase | None) -> None:
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):  # what can't be encoded is a ValueError too
-        stream.write(f"{line}\n")
+        stream.write(f"{clean(line)}\n")
         stream.flush()
 
 

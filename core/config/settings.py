@@ -88,6 +88,8 @@ class Settings(SettingsPart):
     def _plain(cls, model: str) -> str:
         if "/" in model or ":" in model:
             raise ValueError(f"{model!r} should not hold / or :, which part the registry's addresses")
+        if not model.isprintable():
+            raise ValueError(f"{model!r} holds characters that can't be seen")
         return model
 
     @model_validator(mode="before")

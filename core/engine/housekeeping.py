@@ -10,6 +10,7 @@ from core.engine.observer import Emit, Store
 from core.journal.journal import Lease
 from core.state import events as ev
 from core.state.snapshot import Endpoint
+from core.system.text import clean_line
 from core.targets.protocol import Target
 
 CALL_S = 30.0
@@ -89,7 +90,7 @@ class Housekeeping:
         slot, _, number = source.partition("-")
         try:
             async for line in self._target.logs(slot, source if number else ""):
-                await self._emit(ev.Logged(self._environment.endpoint, source, line))
+                await self._emit(ev.Logged(self._environment.endpoint, source, clean_line(line)))
         except (Lost, JournalError):
             return  # The driver hears of it by its own next word.
         except QuarterdeckError as error:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
@@ -12,7 +13,8 @@ from core.journal.journal import Lease
 from core.rollout.rollback import proved
 from core.state import events as ev
 from core.state.snapshot import Endpoint, Snapshot
-from core.targets.protocol import Target
+from core.system.text import clean_line
+from core.targets.protocol import Report, Target
 
 Emit = Callable[..., Awaitable[None]]
 AGAIN_S = 0.5
@@ -65,7 +67,7 @@ class Observer:
             try:
                 async for report in self._target.watch():
                     silent = False
-                    await self._saw(report)
+                    await self._saw(_cleaned(report))
             except (Lost, JournalError):
                 raise
             except QuarterdeckError as error:
@@ -89,7 +91,7 @@ class Observer:
             )
             await self._emit(opened)
 
-    async def _saw(self, report: Observation | Sample | Scaled | Noted) -> None:
+    async def _saw(self, report: Report) -> None:
         name = self._environment.endpoint
         match report:
             case Observation():
@@ -118,3 +120,28 @@ class Observer:
         answers = sum(seen.proved_by for seen in endpoint.slots.values())
         took_ms = max(0.0, (time.time() - since) * 1000)
         await self._emit(ev.Verified(self._environment.endpoint, weights, took_ms, answers, what, release))
+
+
+def _cleaned(report: Report) -> Report:
+    """What replicas, routers and servers wrote stands in it, and goes from here to the journal and to screens."""
+    match report:
+        case Noted(text=text):
+            return replace(report, text=clean_line(text))
+        case Observation(why=why, replicas=replicas) if not "".join(
+            (why, *(one.why for one in replicas))
+        ).isprintable():
+            kept = tuple(replace(one, why=clean_line(one.why)) for one in replicas)
+            return replace(report, why=clean_line(why), replicas=kept)
+        case Sample(failed=failed, mix=mix):
+            return replace(report, failed=_named(failed), mix=_named(mix))
+        case _:
+            return report
+
+
+def _named(counts: Mapping[str, int]) -> Mapping[str, int]:
+    if all(name.isprintable() for name in counts):
+        return counts
+    found: dict[str, int] = {}
+    for name, count in counts.items():
+        found[clean_line(name)] = found.get(clean_line(name), 0) + count
+    return found

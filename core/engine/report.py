@@ -1,6 +1,7 @@
 """The run folder of a release: what happened, as a page, as JSON and as figures, with the model and the logs."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from core.domain.plan import Load, title
 from core.state.codec import plain
 from core.state.events import Outcome
 from core.state.snapshot import Release, Snapshot, StepState
+from core.system.text import clean, escaped
 
 REPORT, PAGE, METRICS = "report.json", "report.md", "metrics.json"
 LOGS = ("work.log",)
 FIGURES = ("train", "evaluate", "check")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def write(snapshot: Snapshot, release: Release, folder: Path, model: Path | None, work: Path) -> Path:
@@ -123,7 +126,7 @@ def page_of(snapshot: Snapshot, release: Release) -> str:
         "",
     ]
     if release.why:
-        lines += [f"Why: {release.why}", ""]
+        lines += [f"Why: {_cell(release.why)}", ""]
     if endpoint is not None and endpoint.url:
         lines += [f"Endpoint: {endpoint.url}", ""]
     lines += ["| stage | status | figure | seconds |", "| --- | --- | --- | ---: |"]
@@ -182,17 +185,17 @@ def _load(release: Release, folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    # A log may hold bytes that were no text when they were read.
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    """A file as the report has it: names of columns and labels stand in it, which may hold anything."""
+    path.write_text(clean(text, most=len(text) + 1), encoding="utf-8")
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")
+    """Text that stays in its cell of a table, and opens no tag."""
+    return _TAG.sub("&lt;", " ".join(text.split()).replace("|", "\\|"))
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _iso(at: float | None) -> str | None:

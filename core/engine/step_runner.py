@@ -14,6 +14,7 @@ from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.state import events as ev
 from core.state.snapshot import Release, ReleaseState, Snapshot
+from core.system.text import clean_line
 from core.targets.protocol import Target
 from core.work.job import Done, OutputLine, Progress
 
@@ -99,7 +100,7 @@ class StepRunner:
         except Exception as error:
             # Whatever it was, the release must learn of it: a step that ends in silence would be waited for.
             log.exception("step %s of %s", index, release)
-            await self._emit(ev.StepFailed(release, index, f"{type(error).__name__}: {error}"))
+            await self._emit(ev.StepFailed(release, index, clean_line(f"{type(error).__name__}: {error}")))
         else:
             await self._emit(*done)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.histogram import bucket
+from core.system.text import clean_line
 
 MOST_KINDS = 40
 """Kinds of failure, versions and labels kept apart in one run; what comes after them is counted as `other`."""
@@ -54,7 +55,7 @@ class Tally:
         self._add(self._mix, "exception:", short(f"{type(exception).__name__}: {exception}"), 1)
 
     def _add(self, counts: dict[str, int], prefix: str, name: object, by: int) -> None:
-        key = f"{prefix}{name}"
+        key = clean_line(f"{prefix}{name}")
         if key not in counts and key not in self._known:
             if len(self._known) < MOST_KINDS:
                 self._known.add(key)
@@ -109,5 +110,5 @@ def failure_kind(exception: BaseException | str, response: Any) -> str:
 
 def short(text: str) -> str:
     """The first line of a text, cut to a length that fits a screen."""
-    line = text.strip().split("\n", 1)[0]
+    line = clean_line(text.strip().split("\n", 1)[0])
     return line if len(line) <= LONGEST_KIND else line[: LONGEST_KIND - 1] + "…"

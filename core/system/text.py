@@ -20,10 +20,18 @@ def clean(text: str, most: int = MOST) -> str:
 
     Tabs and line ends stay. Escape sequences go whole, other control characters become `�`.
     """
+    if len(text) <= most and text.isprintable():
+        return text
     text = _ESCAPES.sub("", text[: 4 * most])
     text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _SURROGATES.sub("�", _CONTROL.sub("�", text))
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    """Every such character as JSON writes it, `\\u202e`: nothing is lost, and nothing is obeyed."""
+    text = _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _SURROGATES.sub("�", _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def clean_line(text: str, most: int = MOST) -> str:

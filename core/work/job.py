@@ -160,5 +160,5 @@ def one_line(said: object) -> str:
     text = str(said)
     with contextlib.suppress(ValueError, KeyError, TypeError):  # XGBoost and MLflow sometimes answer in JSON
         text = str(json.loads(text)["message"])
-    lines = [line.strip() for line in clean(text).splitlines() if line.strip()]
+    lines = [shown for line in clean(text).splitlines() if (shown := clean_line(line))]
     return lines[0] if lines else type(said).__name__

@@ -157,7 +157,8 @@ def test_of_too_many_lines_the_newest_come_and_the_loss_is_said(
         ("ascii", "✔ p95 – 12 ms → ok", b"ok p95 - 12 ms -> ok\n"),
         ("ascii", "✖ gate", b"FAILED gate\n"),
         ("latin-1", "rosé ✖ 日", "rosé FAILED ?\n".encode("latin-1")),
-        ("utf-8", "✔ \ud800", b"ok ?\n"),
+        ("utf-8", "✔ \ud800", "✔ �\n".encode()),
+        ("utf-8", "\x1b[41mred\u202e", b"red\n"),
     ],
 )
 def test_a_glyph_that_can_not_be_shown_keeps_its_meaning(encoding: str, text: str, shown: bytes) -> None:
