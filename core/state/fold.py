@@ -16,6 +16,8 @@ from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot
 def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
     """The snapshot after one more event."""
     body = event.body
+    if isinstance(body, ev.Carried):
+        return body.snapshot if isinstance(body.snapshot, Snapshot) else snapshot
     releases, endpoints, series = snapshot.releases, snapshot.endpoints, snapshot.series
     if isinstance(body, ev.Began):
         releases = with_(releases, body.release, _began(event, body))
