@@ -40,6 +40,8 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
         return NUMBERS
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*(of(part) for part in parts))
+    if origin is tuple and parts[-1] is not Ellipsis:
+        return st.tuples(*(of(part) for part in parts))
     if origin is tuple:
         return st.lists(of(parts[0]), max_size=3).map(tuple)
     if origin is not None and issubclass(origin, Mapping):
@@ -56,5 +58,5 @@ def noun(cls: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(cls, **{field.name: of(hints[field.name]) for field in dataclasses.fields(cls)})
 
 
-BODIES = st.one_of(*(noun(kind) for kind in typing.get_args(ev.Body)))
+BODIES = st.one_of(*(noun(kind) for kind in typing.get_args(ev.Body) if kind is not ev.Carried))
 HISTOGRAMS = st.lists(st.floats(0.001, 60_000), max_size=20).map(Histogram.of)

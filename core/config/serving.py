@@ -97,6 +97,10 @@ class EndpointSettings(SettingsPart):
         return None if self.memory is None else to_bytes(self.memory) / 1e6
 
 
+WINDOW_S = (5.0, 3600.0)
+"""Shorter than that it holds too few seconds to judge by; of a longer one not every second could be kept."""
+
+
 class GateSettings(SettingsPart):
     """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's."""
 
@@ -115,6 +119,14 @@ class GateSettings(SettingsPart):
         if metric not in METRICS:
             raise ValueError(f"{metric!r} is not measured here; one of {', '.join(METRICS)}")
         return metric
+
+    @field_validator("window_s")
+    @classmethod
+    def _kept(cls, window_s: float) -> float:
+        low, high = WINDOW_S
+        if window_s and not low <= window_s <= high:
+            raise ValueError(f"{window_s:g} s: a window lasts {low:g} to {high:g} s; 0 is the whole hold, however long")
+        return window_s
 
 
 GATES = (

@@ -141,7 +141,7 @@ class Series:
         return Series((*self.samples[-self.KEEP + 1 :], sample))
 
     def since(self, at: float) -> Sample | None:
-        """Everything measured wholly after a moment, added up; None without a sample."""
+        """What was measured wholly after a moment, of the samples that are kept; walks over all of them."""
         total: Sample | None = None
         for sample in self.samples:
             if sample.at - sample.seconds >= at:

@@ -9,10 +9,12 @@ from typing import Protocol
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
 from core.domain.model import Noted, Observation, Sample, Scaled, Slot
 from core.engine.environment import Environment
+from core.engine.slot_facts import SlotFacts
 from core.journal.journal import Lease
 from core.rollout.rollback import proved
 from core.state import events as ev
 from core.state.snapshot import Endpoint, Snapshot
+from core.system.clock import boottime_s
 from core.system.text import clean_line
 from core.targets.protocol import Report, Target
 
@@ -51,6 +53,7 @@ class Observer:
         self._emit = emit
         self._pending: tuple[dict[Slot, float], float, str, str | None] | None = None
         self._opened = False
+        self._slots = SlotFacts(environment.endpoint)
 
     @property
     def _endpoint(self) -> Endpoint:
@@ -95,8 +98,8 @@ class Observer:
         name = self._environment.endpoint
         match report:
             case Observation():
-                if self._endpoint.slots.get(report.slot) != report:
-                    await self._emit(ev.Observed(name, report))
+                if facts := self._slots.of(self._endpoint.slots.get(report.slot), report, boottime_s()):
+                    await self._emit(*facts)
                 await self.verify()
                 if not self._opened:
                     await self._open()

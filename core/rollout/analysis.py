@@ -1,51 +1,65 @@
 """Staying at a share of the traffic: gates that watch it, and people who are asked. Pure."""
 
-from core.domain.gates import Gate, GateResult, Verdict, judge
-from core.domain.model import Sample, Series, Slot
+from core.domain.gates import GateResult, Verdict, judge
+from core.domain.model import Slot
 from core.domain.plan import Hold
 from core.rollout.actions import Action, Record, Wait
 from core.state import events as ev
+from core.state.measured import Measured
 from core.state.snapshot import Release, Snapshot, Status, StepState
 
 ERRORS_IN_A_ROW = 4
 """So often in a row a gate may fail to measure."""
 LOOK_S = 1.0
-"""Gates look so often, and at once when one of them changes its mind."""
+"""Gates look so often, and once more when the hold ends."""
 
 
-def verdicts(release: Release, hold: Hold, snapshot: Snapshot, since: float, now: float) -> tuple[Verdict, ...]:
+def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tuple[Verdict, ...]:
     """What the gates of a hold say now, of what was measured since it began."""
+    measured = snapshot.measured.get(release.endpoint)
+    if measured is None or (measured.release, measured.index) != (release.id, release.index):
+        measured = Measured(release.id, release.index, now)
+    new, live = ({g.window_s: measured.over(slot, g.window_s, now) for g in hold.gates} for slot in _slots(release))
+    return tuple(judge(gate, new[gate.window_s], live[gate.window_s]) for gate in hold.gates)
 
-    def over(slot: Slot | None, gate: Gate) -> Sample | None:
-        series = snapshot.series.get((release.endpoint, slot), Series()) if slot else Series()
-        return series.since(max(since, now - gate.window_s) if gate.window_s else since)
 
-    return tuple(judge(gate, over(release.slot, gate), over(release.old, gate)) for gate in hold.gates)
+def _slots(release: Release) -> tuple[Slot | None, Slot | None]:
+    return release.slot, release.old
 
 
 def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now: float) -> Action:
     """What comes of a hold now: a look, its end, a question, or nothing yet."""
     began = step.started_at or now
-    said = verdicts(release, hold, snapshot, began, now)
+    end = began + hold.seconds
+    look_s = 0.0 if step.looked_at is None else step.looked_at + LOOK_S
+    looks = now >= look_s or step.waved or (step.looked_at or 0.0) < end <= now
+    said = verdicts(release, hold, snapshot, now) if looks else step.verdicts
     real = [v for v in said if not v.gate.dry_run]
     failing = [v for v in real if v.outcome in (GateResult.FAIL, GateResult.ERROR)]
     broken = _broken(step)
     if broken is not None:
         return Record((ev.StepFailed(release.id, release.index, broken),))
-    if _look_due(step, said, bool(failing), now):
+    if looks and _news(step, said, bool(failing), now >= look_s):
         return Record((ev.Judged(release.id, release.index, said),))
     if step.waved and not failing:
         return Record((ev.StepDone(release.id, release.index, "let go on"),))
-    if now < began + hold.seconds:
-        look = (step.looked_at or now) + LOOK_S
-        return Wait("the hold to end", min(look, began + hold.seconds) if failing else began + hold.seconds)
+    # What was measured since the last look is looked at even if nothing more comes.
+    unseen = not looks and (failing or _newest(release, snapshot) > (step.looked_at or 0.0))
+    if now < end:
+        return Wait("the hold to end", min(look_s, end) if unseen else end)
     opened = [v for v in real if v.outcome is not GateResult.PASS]
     if not opened:
         return Record((ev.StepDone(release.id, release.index, f"{len(real)} gates hold"),))
-    if now < began + hold.seconds + hold.patience_s:
-        return Wait(f"{opened[0].gate.name}: {opened[0].why}", began + hold.seconds + hold.patience_s)
+    patience = end + hold.patience_s
+    if now < patience:
+        return Wait(f"{opened[0].gate.name}: {opened[0].why}", min(look_s, patience) if unseen else patience)
     names = ", ".join(f"{v.gate.name} ({v.why})" for v in opened[:3])
     return ask(release, step, f"too little data for {names}: go on?", now)
+
+
+def _newest(release: Release, snapshot: Snapshot) -> float:
+    measured = snapshot.measured.get(release.endpoint)
+    return 0.0 if measured is None else measured.newest
 
 
 def _broken(step: StepState) -> str | None:
@@ -61,14 +75,14 @@ def _broken(step: StepState) -> str | None:
     return None
 
 
-def _look_due(step: StepState, said: tuple[Verdict, ...], failing: bool, now: float) -> bool:
-    """Whether verdicts are written down: at once when an outcome changed, else once a second where there is news.
+def _news(step: StepState, said: tuple[Verdict, ...], failing: bool, due: bool) -> bool:
+    """Whether verdicts are written down: where an outcome changed, else once a second what is new.
 
     What fails is news each second, for it is counted; more often would count the same second twice.
     """
     if [v.outcome for v in said] != [v.outcome for v in step.verdicts]:
         return True
-    return now >= (step.looked_at or 0.0) + LOOK_S and (failing or said != step.verdicts)
+    return due and (failing or said != step.verdicts)
 
 
 def ask(release: Release, step: StepState, question: str, now: float) -> Action:
@@ -94,5 +108,7 @@ def paused(release: Release, step: StepState, snapshot: Snapshot, now: float) ->
     if not isinstance(step.step, Hold) or step.status is not Status.RUNNING:
         return stay
     action = held(release, step, step.step, snapshot, now)
+    if isinstance(action, Wait) and step.question is None and action.until == (step.looked_at or 0.0) + LOOK_S:
+        return Wait(stay.for_, action.until)
     watching = isinstance(action, Record) and isinstance(action.facts[0], ev.Judged | ev.StepFailed)
     return action if watching and step.question is None else stay

@@ -1,21 +1,25 @@
-"""Nouns to JSON and back: every noun carries its class's name under `is`."""
+"""Nouns to JSON and back: every fact carries its class's name under `is`; types are checked on the way in."""
 
+import contextlib
 import dataclasses
 import json
-import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from core.domain import gates, histogram, model, plan
 from core.domain.errors import JournalError
-from core.state import commands, endpoint_events, events
+from core.state import commands, endpoint_events, events, snapshot
 
-_MODULES = (model, histogram, gates, plan, endpoint_events, events, commands)
+_MODULES = (model, histogram, gates, plan, endpoint_events, events, commands, snapshot)
 MAPPING = "mapping"
+_HEAD = '{"is":"'
+_encode = msgspec.json.Encoder().encode
 
 
 @cache
@@ -30,21 +34,25 @@ def _classes() -> Mapping[str, type]:
 
 
 @cache
-def _enums(cls: type) -> Mapping[str, type[Enum]]:
+def _hints(cls: type) -> Mapping[str, Any]:
     hints = typing.get_type_hints(cls)
-    return {name: kind for name, kind in hints.items() if isinstance(kind, type) and issubclass(kind, Enum)}
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 @cache
-def _counts(cls: type) -> frozenset[str]:
-    """The fields whose keys are numbers, which JSON would turn into text."""
-    hints = typing.get_type_hints(cls)
-    return frozenset(name for name, kind in hints.items() if typing.get_args(kind)[:1] == (int,))
+def _typed(hint: Any) -> bool:
+    """Whether a type says all of what stands there: no `object`, and nowhere one of several nouns."""
+    if hint is object or hint is Any:
+        return False
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return all(_typed(kind) for kind in _hints(hint).values())
+    parts = typing.get_args(hint)
+    return sum(dataclasses.is_dataclass(part) for part in parts) < 2 and all(_typed(part) for part in parts)
 
 
 @cache
-def _fields(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+def _reader(cls: type) -> Callable[[str | bytes], Any]:
+    return msgspec.json.Decoder(cls).decode
 
 
 def plain(value: object) -> Any:
@@ -59,13 +67,13 @@ def plain(value: object) -> Any:
         return [plain(item) for item in value]
     cls = type(value)
     if dataclasses.is_dataclass(cls):
-        return {"is": cls.__name__, **{name: plain(getattr(value, name)) for name in _fields(cls)}}
+        return {"is": cls.__name__, **{name: plain(getattr(value, name)) for name in _hints(cls)}}
     raise TypeError(f"{cls.__name__} is no noun")
 
 
 def noun(value: object) -> Any:
-    """The noun that `plain` made this of; raises JournalError for a name that this version does not know."""
-    if isinstance(value, list):
+    """The noun that `plain` made this of; raises JournalError for what this version does not know."""
+    if isinstance(value, list | tuple):
         return tuple(noun(item) for item in value)
     if not isinstance(value, dict):
         return value
@@ -74,55 +82,70 @@ def noun(value: object) -> Any:
     name = value["is"]
     if name == MAPPING:
         return {key: noun(item) for key, item in value["items"]}
-    cls = _classes().get(str(name))
+    return _build(_known(str(name)), value)
+
+
+def _known(name: str) -> type:
+    cls = _classes().get(name)
     if cls is None:
         raise JournalError(f"{name}: unknown to this version of Quarterdeck; install the one that wrote it")
-    return _build(cls, value)
+    return cls
 
 
 def _build(cls: type, value: Mapping[str, object]) -> Any:
-    known = _fields(cls)
-    made: dict[str, Any] = {key: noun(item) for key, item in value.items() if key in known}
-    for key, kind in _enums(cls).items():
-        if key in made:
-            made[key] = kind(made[key])
-    for key in _counts(cls) & made.keys():
-        if isinstance(made[key], dict):
-            made[key] = {int(index): count for index, count in made[key].items()}
+    """A noun of a class; what the class does not say exactly is what it says itself to be."""
     try:
+        if _typed(cls):
+            return _convert(value, cls)
+        hints = {name: hint for name, hint in _hints(cls).items() if name in value}
+        made = {name: _convert(value[name], h) if _typed(h) else noun(value[name]) for name, h in hints.items()}
         return cls(**made)
-    except TypeError as error:
+    except (msgspec.ValidationError, TypeError) as error:
         raise JournalError(f"{cls.__name__}: {error}") from error
+
+
+def _convert(value: object, hint: Any) -> Any:
+    try:
+        return msgspec.convert(value, hint, str_keys=True)
+    except msgspec.ValidationError:
+        return msgspec.convert(_unwrapped(value), hint, str_keys=True)
+
+
+def _unwrapped(value: object) -> object:
+    """With mappings as they were, which `plain` writes as lists where one of their names is `is`."""
+    if isinstance(value, list | tuple):
+        return [_unwrapped(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("is") == MAPPING and isinstance(value.get("items"), list):
+        return {key: _unwrapped(item) for key, item in value["items"]}
+    return {key: _unwrapped(item) for key, item in value.items()}
 
 
 def dumps(value: object) -> str:
     """A noun as a line of JSON. What is not finite becomes None: JSON knows it not, and absence is None here."""
-    made = plain(value)
+    cls = type(value)
     try:
-        return _dumps(made)
-    except ValueError:
-        return _dumps(_finite(made))
-
-
-def _dumps(made: object) -> str:
-    return json.dumps(made, separators=(",", ":"), allow_nan=False)
-
-
-def _finite(made: object) -> object:
-    match made:
-        case float():
-            return made if math.isfinite(made) else None
-        case dict():
-            return {key: _finite(item) for key, item in made.items()}
-        case list() | tuple():
-            return [_finite(item) for item in made]
-        case _:
-            return made
+        if not dataclasses.is_dataclass(cls) or not _typed(cls):
+            return _encode(plain(value)).decode()
+        text = _encode(value).decode()
+    except UnicodeEncodeError:
+        # Half a character can be written down only as its number.
+        finite = json.loads(json.dumps(plain(value)), parse_constant=lambda _: None)
+        return json.dumps(finite, separators=(",", ":"))
+    return f'{_HEAD}{cls.__name__}"{"" if text == "{}" else ","}{text[1:]}'
 
 
 def loads(text: str | bytes) -> Any:
     """The noun of a line of JSON; raises JournalError when it is none."""
+    line = text.decode(errors="surrogateescape") if isinstance(text, bytes) else text
+    # What fails here may be of an older version, or hold half a character.
+    with contextlib.suppress(msgspec.DecodeError, ValueError):
+        if line.startswith(_HEAD):
+            cls = _classes().get(line[len(_HEAD) : line.index('"', len(_HEAD))])
+            if cls is not None and _typed(cls):
+                return _reader(cls)(line)
     try:
-        return noun(json.loads(text))
+        return noun(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise JournalError(f"not a noun: {error}") from error

@@ -73,6 +73,22 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicasSeen(Observed):
+    """The same, where only some replicas changed: `observation` holds those alone, and `gone` names who left."""
+
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSeen:
+    """What each replica of a slot uses: thousandths of a core and megabytes; None where it was not measured."""
+
+    endpoint: str
+    slot: Slot
+    usage: Mapping[str, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """One second of answers of an endpoint."""
 

@@ -22,10 +22,12 @@ from core.state.endpoint_events import (
     Opened as Opened,
     Remarked as Remarked,
     Removed as Removed,
+    ReplicasSeen as ReplicasSeen,
     RetireDue as RetireDue,
     Routed as Routed,
     Sampled as Sampled,
     Tailed as Tailed,
+    UsageSeen as UsageSeen,
     Verified as Verified,
 )
 
@@ -236,6 +238,13 @@ class Reported:
     folder: str
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A snapshot of all that came before; told to who begins to follow, never written down."""
+
+    snapshot: object
+
+
 Body: TypeAlias = (
     Began
     | Drove
@@ -265,6 +274,8 @@ Body: TypeAlias = (
     | Removed
     | Opened
     | Observed
+    | ReplicasSeen
+    | UsageSeen
     | Sampled
     | Looked
     | Remarked
@@ -273,10 +284,11 @@ Body: TypeAlias = (
     | LoadStarted
     | LoadWanted
     | LoadEnded
+    | Carried
 )
 
-TELEMETRY = ("Observed", "Sampled", "Looked", "Logged", "StepMoved")
-"""Facts that stop mattering after a while; what they led to has facts of its own."""
+TELEMETRY = ("Observed", "ReplicasSeen", "UsageSeen", "Sampled", "Looked", "Logged", "StepMoved", "Judged")
+"""Facts that stop mattering after a while, but for the last of each; what they led to has facts of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from core.domain.gates import GateResult, Verdict
 from core.domain.model import Series
-from core.domain.plan import title
+from core.domain.plan import Hold, title
 from core.state import events as ev
-from core.state.fold_endpoint import of_endpoint, with_
+from core.state.fold_endpoint import of_endpoint, with_, without
 from core.state.fold_release import of_release, stopped
+from core.state.measured import Measured
 from core.state.messages import message_of
 from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot, StepState
 
@@ -16,6 +17,8 @@ from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot
 def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
     """The snapshot after one more event."""
     body = event.body
+    if isinstance(body, ev.Carried):
+        return body.snapshot if isinstance(body.snapshot, Snapshot) else snapshot
     releases, endpoints, series = snapshot.releases, snapshot.endpoints, snapshot.series
     if isinstance(body, ev.Began):
         releases = with_(releases, body.release, _began(event, body))
@@ -34,7 +37,8 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
     if isinstance(body, ev.Sampled):
         key = (body.endpoint, body.sample.slot)
         series = with_(series, key, series.get(key, Series()).plus(body.sample))
-    return Snapshot(event.seq, event.at, releases, endpoints, series, _log(snapshot, releases, event))
+    log, measured = _log(snapshot, releases, event), _measured(snapshot, event)
+    return Snapshot(event.seq, event.at, releases, endpoints, series, log, measured)
 
 
 def fold_all(events: Iterable[ev.Event], start: Snapshot | None = None) -> Snapshot:
@@ -79,6 +83,27 @@ def _interrupted(releases: Mapping[str, Release], endpoint: str, at: float) -> M
         way = replace(release.way, applied_at=None, routed=False, driven_at=at) if release.way else None
         changed[release.id] = replace(release, steps=steps, way=way)
     return changed
+
+
+def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
+    """A hold that begins measures anew; the next step, the way back and the end let go of that."""
+    body, measured = event.body, snapshot.measured
+    if isinstance(body, ev.Sampled):
+        before = measured.get(body.endpoint)
+        after = before.plus(body.sample, event.at) if before is not None else None
+        return measured if after is None or after is before else with_(measured, body.endpoint, after)
+    if not isinstance(body, ev.StepStarted | ev.TurnedBack | ev.Ended):
+        return measured
+    release = snapshot.releases.get(body.release)
+    if release is None:
+        return measured
+    steps = release.plan.steps
+    if isinstance(body, ev.StepStarted) and 0 <= body.index < len(steps):
+        step = steps[body.index]
+        if isinstance(step, Hold):
+            windows = tuple(sorted({gate.window_s for gate in step.gates if gate.window_s}))
+            return with_(measured, release.endpoint, Measured(release.id, body.index, event.at, windows))
+    return without(measured, release.endpoint) if release.endpoint in measured else measured
 
 
 def _log(snapshot: Snapshot, releases: Mapping[str, Release], event: ev.Event) -> tuple[LogLine, ...]:

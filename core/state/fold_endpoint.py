@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from core.domain.model import Level, Slot
+from core.domain.model import Level, Observation, Slot
 from core.state import events as ev
 from core.state.snapshot import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 
@@ -34,6 +34,11 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             orphan = load is not None and load.running and load.kind != "manual"
             ended = replace(load, running=False, why="its driver is gone") if load and orphan else load
             return replace(endpoint, driver=driver, load=ended)
+        case ev.ReplicasSeen(observation=seen, gone=gone):
+            merged = _merged(endpoint.slots.get(seen.slot), seen, gone)
+            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, merged))
+        case ev.UsageSeen(slot=slot) if slot in endpoint.slots:
+            return replace(endpoint, slots=with_(endpoint.slots, slot, _used(endpoint.slots[slot], body)))
         case ev.Observed(observation=seen):
             if seen.version is None and not seen.replicas and seen.weight == 0:
                 return replace(endpoint, slots=without(endpoint.slots, seen.slot))
@@ -62,6 +67,24 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             return replace(endpoint, tails=tails)
         case _:
             return _of_load(endpoint, event)
+
+
+def _merged(known: Observation | None, seen: Observation, gone: tuple[str, ...]) -> Observation:
+    """A slot of which only some replicas were told."""
+    replicas = {replica.name: replica for replica in known.replicas} if known is not None else {}
+    replicas.update((replica.name, replica) for replica in seen.replicas)
+    return replace(seen, replicas=tuple(replica for name, replica in replicas.items() if name not in gone))
+
+
+def _used(known: Observation, body: ev.UsageSeen) -> Observation:
+    usage = body.usage
+    replicas = tuple(
+        replace(replica, cpu_m=usage[replica.name][0], memory_mb=usage[replica.name][1])
+        if replica.name in usage
+        else replica
+        for replica in known.replicas
+    )
+    return replace(known, replicas=replicas)
 
 
 def _moved(before: ev.Verified | None, now: ev.Verified) -> tuple[Slot | None, str]:

@@ -13,6 +13,7 @@ from core.domain.gates import Verdict
 from core.domain.model import LoadProfile, LoadSource, Observation, Scaled, Series, Slot, Version
 from core.domain.plan import Plan, Shift, Step, Work
 from core.state import events as ev
+from core.state.measured import Measured
 
 KEEP_LINES = 500
 KEEP_MARKS = 100
@@ -240,7 +241,10 @@ SeriesKey: TypeAlias = tuple[str, Slot | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """Everything that is true at `at`. `series` is keyed by endpoint and slot; slot None is the load's own."""
+    """Everything that is true at `at`. `series` is keyed by endpoint and slot; slot None is the load's own.
+
+    `measured` is what the hold under way at an endpoint has to judge by.
+    """
 
     seq: int = 0
     at: float = 0.0
@@ -248,6 +252,7 @@ class Snapshot:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     series: Mapping[SeriesKey, Series] = field(default_factory=dict)
     log: tuple[LogLine, ...] = ()
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> Endpoint:
         """An endpoint, also one that nothing is known of yet."""

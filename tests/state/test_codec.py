@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from core.domain import gates, histogram, model, plan
 from core.domain.errors import JournalError
-from core.state import codec, commands, endpoint_events, events
+from core.state import codec, commands, endpoint_events, events, snapshot
 from core.state.codec import dumps, loads
 from core.state.events import Logged, StepDone, StepMoved
 from tests.nouns import BODIES, HISTOGRAMS
@@ -29,7 +29,7 @@ def test_a_histogram_keeps_its_buckets(latencies: histogram.Histogram) -> None:
 
 
 def test_every_event_is_known_by_its_name_and_no_two_nouns_share_one() -> None:
-    modules = (model, histogram, gates, plan, endpoint_events, events, commands)
+    modules = (model, histogram, gates, plan, endpoint_events, events, commands, snapshot)
     names = [
         name
         for module in modules
@@ -52,6 +52,19 @@ def test_names_of_others_do_not_collide_with_ours() -> None:
     assert loads(dumps(StepDone("r", 0, "", result))).result == result
 
 
+def test_a_line_of_an_older_version_is_read() -> None:
+    version = '{"is":"Version","model":"late","number":"7","run_id":"","uri":"","digest":""}'
+    failed = '{"is":"mapping","items":[["is",2],["503",1]]}'
+    sampled = f'{{"is":"Sampled","endpoint":"late","sample":{{"is":"Sample","slot":"blue","at":1,"failed":{failed}}}}}'
+    assert loads(f'{{"is":"Chose","release":"r","version":{version}}}') == events.Chose("r", model.Version("late", "7"))
+    assert loads(sampled) == events.Sampled("late", model.Sample("blue", 1.0, 0, {"is": 2, "503": 1}))
+
+
+def test_half_a_character_beside_what_is_not_a_number() -> None:
+    moved = StepMoved("r", 0, "\udce4", None, {"f1": float("inf")})
+    assert loads(dumps(moved)) == StepMoved("r", 0, "\udce4", None, {"f1": None})
+
+
 def test_any_text_is_one_line() -> None:
     line = Logged("late", "train", "half a\udce4 character\nand a line")
     assert loads(dumps(line)) == line
@@ -69,8 +82,9 @@ def test_keys_are_text_and_lists_are_tuples() -> None:
         ('{"is":"Sank"}', "Sank: unknown to this version of Quarterdeck; install the one that wrote it"),
         ('{"is":["Sank"]}', "unknown to this version"),
         ('{"is":"Paused"}', "Paused: .*missing"),
-        ('{"is":"Ended","release":"r","outcome":"lost"}', "not a noun: 'lost' is not a valid Outcome"),
-        ('{"is":"Histogram","counts":{"x":1}}', "not a noun"),
+        ('{"is":"Ended","release":"r","outcome":"lost"}', "Ended: Invalid enum value 'lost'"),
+        ('{"is":"Histogram","counts":{"x":1}}', "Histogram: Expected `int`, got `str`"),
+        ('{"is":"Paused","release":7}', "Paused: Expected `str`, got `int`"),
         ('{"is":"mapping"}', "not a noun"),
     ],
 )

@@ -1,0 +1,121 @@
+"""What was measured since a hold began: added up as it comes, so that a look costs the same in its last hour. Pure."""
+
+import bisect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from core.domain.histogram import Histogram
+from core.domain.model import Sample, Slot
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The samples of the last `seconds`, oldest first, and what they add up to."""
+
+    seconds: float
+    samples: tuple[Sample, ...] = ()
+    total: Sample | None = None
+
+    def plus(self, sample: Sample) -> "Window":
+        """With one sample more and without those that have left the window."""
+        samples = list(self.samples)
+        bisect.insort(samples, sample, key=lambda one: one.at)
+        total = sample if self.total is None else self.total + sample
+        return _cut(replace(self, samples=tuple(samples), total=total), samples[-1].at)
+
+    def until(self, now: float) -> Sample | None:
+        """What lies wholly within the window that ends now; None without a sample."""
+        return _cut(self, now).total
+
+
+def _cut(window: Window, now: float) -> Window:
+    samples, total = window.samples, window.total
+    first = 0
+    while first < len(samples) and samples[first].at - samples[first].seconds < now - window.seconds:
+        first += 1
+    if not first or total is None:
+        return window
+    kept = samples[first:]
+    for sample in samples[:first]:
+        total = _less(total, sample)
+    return replace(window, samples=kept, total=_bounded(total, samples[:first], kept) if kept else None)
+
+
+def _less(total: Sample, sample: Sample) -> Sample:
+    latency = Histogram(
+        _fewer(total.latency.counts, sample.latency.counts),
+        total.latency.sum_ms - sample.latency.sum_ms,
+        total.latency.min_ms,
+        total.latency.max_ms,
+    )
+    return replace(
+        total,
+        ok=total.ok - sample.ok,
+        failed=_fewer(total.failed, sample.failed),
+        latency=latency,
+        mix=_fewer(total.mix, sample.mix),
+        seconds=total.seconds - sample.seconds,
+    )
+
+
+def _fewer(counts: Mapping[K, int], fewer: Mapping[K, int]) -> Mapping[K, int]:
+    left = dict(counts)
+    for key, count in fewer.items():
+        left[key] -= count
+        if not left[key]:
+            del left[key]
+    return left
+
+
+def _bounded(total: Sample, gone: tuple[Sample, ...], kept: tuple[Sample, ...]) -> Sample:
+    """The shortest and the longest can't be taken off: they are looked for again when they may have left."""
+    latency = total.latency
+    if not any(one.latency.min_ms == latency.min_ms or one.latency.max_ms == latency.max_ms for one in gone):
+        return total
+    lows = [one.latency.min_ms for one in kept if one.latency.min_ms is not None]
+    highs = [one.latency.max_ms for one in kept if one.latency.max_ms is not None]
+    bounded = replace(latency, min_ms=min(lows, default=None), max_ms=max(highs, default=None))
+    return replace(total, latency=bounded)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlotMeasured:
+    """One slot: everything, and each window that a gate asks for."""
+
+    total: Sample | None = None
+    windows: tuple[Window, ...] = ()
+
+    def plus(self, sample: Sample) -> "SlotMeasured":
+        """With one sample more."""
+        total = sample if self.total is None else self.total + sample
+        return SlotMeasured(total, tuple(window.plus(sample) for window in self.windows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a hold has to judge by: the step `index` of a release, which began at `since`."""
+
+    release: str
+    index: int
+    since: float
+    windows_s: tuple[float, ...] = ()
+    newest: float = 0.0
+    slots: Mapping[Slot, SlotMeasured] = field(default_factory=dict)
+
+    def plus(self, sample: Sample, at: float) -> "Measured":
+        """With one sample more, heard of at `at`; what began before the hold did is none of its."""
+        if sample.slot is None or sample.at - sample.seconds < self.since:
+            return self
+        empty = SlotMeasured(windows=tuple(Window(seconds) for seconds in self.windows_s))
+        added = self.slots.get(sample.slot, empty).plus(sample)
+        return replace(self, newest=at, slots={**self.slots, sample.slot: added})
+
+    def over(self, slot: Slot | None, window_s: float, now: float) -> Sample | None:
+        """What a slot answered in the last `window_s` (0: since the hold began), added up; None without a sample."""
+        seen = self.slots.get(slot) if slot is not None else None
+        if seen is None or not window_s:
+            return None if seen is None else seen.total
+        return next((window.until(now) for window in seen.windows if window.seconds == window_s), None)

@@ -1,0 +1,107 @@
+"""Gates over a hold: what they look at, how often, and that the last hour is judged like the first minute."""
+
+from dataclasses import replace
+
+from core.domain.gates import Gate, GateResult
+from core.domain.plan import Hold
+from core.rollout import actions as d
+from core.state import commands as c, events as ev
+from core.state.fold import fold_all
+from core.state.snapshot import Status
+from tests.rollout.test_decide import GATE, holding
+from tests.world import World
+
+HOURS = 7200.0
+
+
+def second(world: World, ok: int = 100, failed: int = 0, slot: str = "green") -> list[d.Action]:
+    """One second of answers, and what was done about it."""
+    world.now += 1
+    world.measure(slot, ok, failed)
+    done: list[d.Action] = []
+    while not isinstance(action := world.next(), d.Wait):
+        done.append(action)
+        world.act(action)
+        if world.release.index != 2:
+            break
+    return done
+
+
+def test_what_failed_two_hours_ago_still_counts_in_a_gate_over_the_whole_hold() -> None:
+    world = holding(hold=Hold(HOURS, (replace(GATE, limit=0.5, failures=5000, dry_run=True),)))
+    for number in range(2000):
+        second(world, 90 if number < 100 else 100, 10 if number < 100 else 0)
+    (verdict,) = world.release.steps[2].verdicts
+    assert (verdict.outcome, verdict.value) == (GateResult.FAIL, 100 * 1000 / 200_000)
+
+
+def test_a_window_does_not_reach_before_its_hold() -> None:
+    world = holding(hold=Hold(10.0, (replace(GATE, window_s=60.0),)))
+    for _ in range(30):
+        second(world)
+        if world.release.reached == 50:
+            break
+    world.run(lambda r: r.index == 4 and r.steps[4].status is Status.RUNNING)
+    second(world, 1)
+    (verdict,) = world.release.steps[4].verdicts
+    assert verdict.why == "1 of 20 requests"
+
+
+def test_gates_look_once_a_second_however_often_they_are_asked() -> None:
+    world = holding(hold=Hold(600.0, (GATE,)))
+    looks = 0
+    for _ in range(200):
+        world.now += 0.1
+        world.measure("green", 100)
+        while isinstance(action := world.next(), d.Record):
+            looks += isinstance(action.facts[0], ev.Judged)
+            world.act(action)
+    assert 19 <= looks <= 21
+
+
+def test_what_came_after_the_last_look_is_looked_at_even_when_nothing_more_comes() -> None:
+    world = holding(hold=Hold(600.0, (GATE,)))
+    second(world)
+    world.now += 0.5
+    world.measure("green", 50, 50)
+    action = world.next()
+    assert isinstance(action, d.Wait)
+    assert action.until == world.now + 0.5
+    world.act(action)
+    action = world.next()
+    assert isinstance(action, d.Record)
+    assert isinstance(action.facts[0], ev.Judged)
+
+
+def test_the_end_of_a_hold_is_judged_by_all_that_was_measured() -> None:
+    world = holding(hold=Hold(10.0, (replace(GATE, failures=0),)))
+    for _ in range(9):
+        second(world)
+    world.now += 0.7
+    world.measure("green", 0, 500)
+    world.now += 0.3
+    assert world.run().why.startswith("hold: errors")
+
+
+def test_a_paused_hold_goes_on_looking() -> None:
+    world = holding(hold=Hold(600.0, (GATE,)))
+    second(world)
+    world.do(c.Pause("late"))
+    world.now += 0.2
+    world.measure("green", 0, 500)
+    waits = world.next()
+    assert isinstance(waits, d.Wait)
+    assert waits.until is not None
+    world.act(waits)
+    assert world.run().outcome is ev.Outcome.FAILED
+
+
+def test_a_hold_measures_the_same_when_its_facts_are_read_again() -> None:
+    world = holding(hold=Hold(600.0, (Gate("p95_ms", "<", 9.0, window_s=5.0), GATE)))
+    for number in range(20):
+        second(world, 100 + number, number % 3)
+    again = fold_all(world.events)
+    for slot, window_s in (("green", 0.0), ("green", 5.0)):
+        mine, theirs = (s.measured["late"].over(slot, window_s, world.now) for s in (world.snapshot, again))
+        assert mine == theirs is not None
+    assert world.release.index == 2
