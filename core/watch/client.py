@@ -1,7 +1,6 @@
 """A face's way to the project's watch: is it there, drive this, end. What hangs is ended, what is missing started."""
 
 import asyncio
-import contextlib
 import json
 import signal
 import subprocess
@@ -129,6 +128,17 @@ class WatchClient:
             writer.close()
 
     async def _start(self) -> WatchStatus:
+        """Start one, and again where another that was just ending stood in its way."""
+        try:
+            async with asyncio.timeout(START_S):
+                while (status := await self._spawn()) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(AGAIN_S)
+        except TimeoutError:
+            why = f"it gave no answer within {START_S:g} s; see {self.place.log}"
+            raise Unreachable(f"the watch of this project does not start: {why}") from None
+        return status
+
+    async def _spawn(self) -> WatchStatus | None:
         # Without a terminal of its own it outlives this one. The settings of this shell are this shell's alone.
         call = python("core.watch.main", str(self.place.config))
         process = await asyncio.create_subprocess_exec(
@@ -139,19 +149,11 @@ class WatchClient:
             env={name: value for name, value in child_environment().items() if not name.startswith(PREFIX)},
             start_new_session=True,
         )
-        try:
-            async with asyncio.timeout(START_S):
-                # It lets go of its starter once it answers; what it says before that is what is wrong.
-                said = (await process.communicate())[0].decode(errors="replace").strip().splitlines()
-                while (status := await self.status(ANSWER_S)) is None and not said:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            said, status = [f"it gave no answer within {START_S:g} s; see {self.place.log}"], None
-        if status is None:
+        # It lets go of its starter once it answers; what it says before that is what is wrong.
+        said = (await process.communicate())[0].decode(errors="replace").strip().splitlines()
+        if said:
             raise Unreachable(f"the watch of this project does not start: {clean_line(said[-1])}")
-        return status
+        return await self.status(ANSWER_S)
 
     async def _ask(self, message: Mapping[str, Any], timeout_s: float) -> dict[str, Any] | None:
         """One message and its answer; None where nobody answers in time."""
@@ -166,4 +168,6 @@ class WatchClient:
                     writer.close()
         except _GONE:
             return None
-        return answer if isinstance(answer, dict) else None
+        # A project that was moved took the socket along; its watch notices, and ends.
+        known = isinstance(answer, dict) and ("error" in answer or answer.get("folder") == self.place.here)
+        return answer if known else None

@@ -29,6 +29,11 @@ class WatchPlace:
         return socket_path(self.folder, SOCKET)
 
     @property
+    def here(self) -> str:
+        """The state folder as an answer names it: in a moved or copied project it is another."""
+        return str(self.folder.resolve())
+
+    @property
     def lock(self) -> Path:
         """Held by the one that runs."""
         return self.folder / LOCK
@@ -41,14 +46,16 @@ class WatchPlace:
     def write_who(self, who: ProcessId) -> None:
         """Write down which process this is."""
         beside = self.folder / f".{WHO}"
-        beside.write_text(json.dumps({**who.to_json(), "version": package_version()}))
+        beside.write_text(json.dumps({**who.to_json(), "version": package_version(), "folder": self.here}))
         beside.rename(self.folder / WHO)
 
     def who(self) -> ProcessId | None:
         """The process that was the watch last, whether it still runs or not; None after an orderly end."""
         try:
-            return ProcessId.from_json(json.loads((self.folder / WHO).read_text()))
-        except (OSError, ValueError, KeyError):
+            written = json.loads((self.folder / WHO).read_text())
+            # In a copy of a project it is the original's.
+            return ProcessId.from_json(written) if written["folder"] == self.here else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def forget(self) -> None:

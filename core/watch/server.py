@@ -30,6 +30,7 @@ class WatchServer:
         self._place = place
         self._engine = engine
         self._started_at = time.time()
+        self._here = place.here
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
 
@@ -92,7 +93,8 @@ class WatchServer:
                     return {"error": f"{other}: this watch (version {package_version()}) does not know it"}
         except QuarterdeckError as error:
             return {"error": str(error)}
-        return {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
+        who = {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
+        return {**who, "folder": self._here}
 
     async def _rollback(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """A rollback by a command that has loaded nothing yet: what it goes back from, and after which event."""

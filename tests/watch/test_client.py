@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -113,3 +114,30 @@ async def test_why_it_does_not_start_is_one_line(tmp_path: Path) -> None:
     config.write_text("data: {source: iris}\nendpoint: {nam: late}\n")
     with pytest.raises(Unreachable, match=r"does not start: .*did you mean name"):
         await WatchClient(WatchPlace(config)).ensure()
+
+
+async def test_a_copy_of_a_project_is_another_project(client: WatchClient) -> None:
+    pid = (await client.ensure()).pid
+    folder = client.place.config.parent
+    copied = folder.with_name("copy")
+    shutil.copytree(folder, copied, ignore=shutil.ignore_patterns("*.sock"))
+    copy = WatchClient(WatchPlace(copied / client.place.config.name))
+    assert not copy.wanted
+    assert not await copy.stop()
+    other = await copy.ensure()
+    assert other.pid != pid
+    assert await copy.stop()
+    status = await client.status(module.ANSWER_S)
+    assert status is not None
+    assert status.pid == pid
+
+
+async def test_a_project_that_was_moved_gets_a_watch_where_it_is_now(client: WatchClient) -> None:
+    pid = (await client.ensure()).pid
+    folder = client.place.config.parent
+    moved = folder.rename(folder.with_name("moved"))
+    there = WatchClient(WatchPlace(moved / client.place.config.name))
+    status = await there.ensure()
+    assert status.pid != pid
+    assert not alive(pid)
+    assert await there.stop()
