@@ -17,7 +17,7 @@ from core.config.quantities import (
     to_cpu_m,
     worded,
 )
-from core.domain.gates import METRICS
+from core.domain.gates import METRICS, SHARES
 
 
 class AutoscalingSettings(SettingsPart):
@@ -98,7 +98,10 @@ class EndpointSettings(SettingsPart):
 
 
 class GateSettings(SettingsPart):
-    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's."""
+    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's.
+
+    For `unprocessable_percent` it is a change in points.
+    """
 
     metric: str
     op: Literal["<", "<=", ">", ">="] = "<"
@@ -116,15 +119,22 @@ class GateSettings(SettingsPart):
             raise ValueError(f"{metric!r} is not measured here; one of {', '.join(METRICS)}")
         return metric
 
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        if self.against and self.metric in SHARES and self.op not in ("<", "<="):
+            raise ValueError(f"{self.metric} against live takes < or <=, not {self.op}")
+        return self
+
 
 GATES = (
     GateSettings(metric="failed_percent", op="<", limit=5.0),
     GateSettings(metric="success_percent", op=">=", limit=95.0),
+    GateSettings(metric="unprocessable_percent", op="<", limit=5.0, against="live"),
     GateSettings(metric="p50_ms", op="<", limit=500.0),
     GateSettings(metric="p95_ms", op="<", limit=2000.0),
     GateSettings(metric="p95_ms", op="<", limit=25.0, against="live", at_least=100, dry_run=True),
 )
-"""What a hold asks where nothing is set. The comparison only shows: noise must not end a release."""
+"""What a hold asks where nothing is set. The comparison of times only shows: noise must not end a release."""
 
 
 class Background(SettingsPart):

@@ -136,7 +136,7 @@ def test_azures_own_answer_carries_the_status_where_its_server_is_there(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr("importlib.import_module", lambda _: Answers)
     message, status, json_str = score.run("{}")
-    assert (status, json_str) == (400, True)
+    assert (status, json_str) == (422, True)
     assert "none of the model's fields" in message["error"]
 
 

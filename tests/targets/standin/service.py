@@ -1,7 +1,7 @@
 """The service of the stand-in: answers every request with its version, and misbehaves as its model says.
 
 `busy_ms` burns CPU for each request, `slow_ms` waits, `status` answers that, `mute` never gets ready, `dies_s` ends
-by itself, `fat_mb` takes memory, `stubborn` does not hear SIGTERM.
+by itself, `fat_mb` takes memory, `stubborn` does not hear SIGTERM. /echo tells in a header what it heard.
 """
 
 import asyncio
@@ -82,6 +82,8 @@ async def _serve(
                 body = json.dumps({"version": identity.version, "pid": os.getpid()}).encode()
                 leave = "connection: close\r\n" if stopping.is_set() else ""
                 said = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nx-model-version: {identity.version}\r\n"
+                if " /echo " in head:
+                    said += f"x-heard: {' '.join(head.split())}\r\n"
                 writer.write((said + leave + "\r\n").encode() + body)
                 await writer.drain()
                 active -= 1
