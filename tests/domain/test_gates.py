@@ -35,7 +35,7 @@ NOT_UNDERSTOOD = Gate("unprocessable_percent", "<", 5.0, "live", at_least=20)
         # A version that no longer understands its callers.
         (refusing(20, 20), refusing(180, 0), "FAIL", "+100.0 points is not < 5 over 20 requests"),
         (refusing(200, 30), refusing(1800, 0), "FAIL", "+15.0 points is not < 5"),
-        (refusing(200, 130), refusing(1800, 900), "FAIL", "+15.0 points is not < 5"),
+        (refusing(200, 150), refusing(1800, 900), "FAIL", "+25.0 points is not < 5"),
         # A fuzzer hits both alike.
         (refusing(200, 100), refusing(1800, 900), "PASS", "+0.0 points is < 5"),
         (refusing(200, 100), refusing(1800, 1800), "PASS", "-50.0 points is < 5"),

@@ -20,7 +20,7 @@ WAIT_S = 30
 FORKS = """
 import json, os, sys, http.client, psutil
 from scoring.model import load
-from scoring.service import Identity, Settings, free_port, serve, warm
+from scoring.service import Identity, ServingSettings, free_port, serve, warm
 
 model = load(sys.argv[1])
 warm()
@@ -30,7 +30,7 @@ for _ in range(20):
     heard, told = os.pipe()
     child = os.fork()
     if child == 0:
-        serve(model, Identity("late", "7"), Settings(port=port), lambda: os.write(told, b"!"))
+        serve(model, Identity("late", "7"), ServingSettings(port=port), lambda: os.write(told, b"!"))
         os._exit(0)
     assert os.read(heard, 1) == b"!"
     http_ = http.client.HTTPConnection("127.0.0.1", port, timeout=20)

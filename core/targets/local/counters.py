@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_SAMPLE = re.compile(r'([a-zA-Z_:][\w:]*)(\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?')
+_LABELS = r'\{(?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*",?)*\}'
+_SAMPLE = re.compile(rf"([a-zA-Z_:][\w:]*)({_LABELS})?[ \t]+(\S+)(?:[ \t]+-?\d+)?")
 _PARTS = ("_bucket", "_sum", "_count")
 _ADDED = {"counter", "histogram"}
 _GAUGES = {"_info": max, "_start_time_seconds": min}
