@@ -75,16 +75,24 @@ class Together:
         replies, requests, arrived_s = self._replies, self._requests, self._arrived_s
         self._replies, self._requests, self._arrived_s = [], [], []
         self._seen = self._turns = 0
-        try:
-            batch = self._model.predict(requests)
-            answers = self._writer.write(batch)
-            self._metrics.scored(batch, arrived_s, perf_counter())
-        except Exception as failure:
-            answers = [broken(failure)] * len(replies)
-            self._metrics.answered(500, len(replies))
+        answers = self._answers(requests, arrived_s)
         for reply, answer in zip(replies, answers, strict=True):
             reply.response_bytes(*answer)
         self._answered(len(replies))
+
+    def _answers(self, requests: list[tuple[bytes, str]], arrived_s: list[float]) -> list[Answer]:
+        """One answer a request. Where scoring fails each is scored alone, so that one of them breaks no other."""
+        try:
+            batch = self._model.predict(requests)
+            answers = self._writer.write(batch)
+        except Exception as failure:
+            if len(requests) > 1:
+                pairs = zip(requests, arrived_s, strict=True)
+                return [answer for one, at_s in pairs for answer in self._answers([one], [at_s])]
+            self._metrics.answered(500)
+            return [broken(failure)]
+        self._metrics.scored(batch, arrived_s, perf_counter())
+        return answers
 
 
 def broken(failure: BaseException) -> Answer:

@@ -22,6 +22,8 @@ class Pages:
     def __init__(self, model: Model, identity: Identity, settings: ServingSettings, metrics: Metrics) -> None:
         self._model = model
         self._identity = identity
+        # A router's probe must learn which version answers it, as every caller of a prediction does.
+        self._version = ("x-model-version", answers.header_value(identity.version))
         self._service = settings.service
         self._metrics = metrics
         self._pages: dict[str, Callable[[ServingState, int], Answer]] = {
@@ -55,10 +57,10 @@ class Pages:
             "uptime_s": round(time() - self._metrics.started, 3),
             "took_ms": round((perf_counter() - began) * 1000, 3),
         }
-        return answers.json(_status(state), document)
+        return answers.json(_status(state), document, self._version)
 
     def _ready(self, state: ServingState, _in_flight: int) -> Answer:
-        return answers.json(_status(state), {"status": state.value})
+        return answers.json(_status(state), {"status": state.value}, self._version)
 
     def _metadata(self, _state: ServingState, _in_flight: int) -> Answer:
         about, identity = self._model.about, self._identity

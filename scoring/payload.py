@@ -4,8 +4,9 @@ Positional `{"data": [[…]]}`, columns `{"inputs": {"a": [..]}}`, a bare record
 `dataframe_split` and `dataframe_records`. What values are worth is not looked at here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
@@ -16,6 +17,7 @@ Row: TypeAlias = list[Any]
 Query: TypeAlias = tuple[list[Row], bool]
 """Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
 
+LOOKED_AT, LONGEST_NAME = 50, 100
 WRAPPED = ("data", "inputs", "dataframe_split", "dataframe_records")
 FORMS = (
     'send {"data": [[…]]}, {"inputs": {"field": […]}}, a record {"field": value, …}, '
@@ -24,7 +26,10 @@ FORMS = (
 
 
 class PayloadError(Exception):
-    """The sender must change the request: `status` is 400 where it can't be read, 422 where it does not fit."""
+    """The sender must change the request: `status` is 400 where it is no JSON, 422 where it does not fit the model.
+
+    Only the second can be a new version's doing: whoever judges versions compares how often it is said.
+    """
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -58,7 +63,7 @@ class Reader:
         if isinstance(document, list):
             return self._rows(document, "the list"), False
         if not isinstance(document, dict):
-            raise PayloadError(400, f"the body is {_kind(document)}: {FORMS}")
+            raise PayloadError(422, f"the body is {_kind(document)}: {FORMS}")
         for form in WRAPPED:
             # A field may bear such a name: its value is never a list or an object.
             if form in document and isinstance(document[form], list | dict):
@@ -66,8 +71,8 @@ class Reader:
         if not self._known.isdisjoint(document):
             return [self._record(document, 0)], False
         if wrapped := next((form for form in WRAPPED if form in document), None):
-            raise PayloadError(400, f"{wrapped} is {_kind(document[wrapped])}: {FORMS}")
-        raise PayloadError(400, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
+            raise PayloadError(422, f"{wrapped} is {_kind(document[wrapped])}: {FORMS}")
+        raise PayloadError(422, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
 
     def _wrapped(self, form: str, value: Any) -> list[Row]:
         if form == "dataframe_split":
@@ -102,13 +107,13 @@ class Reader:
             raise PayloadError(422, f"row {index}: {self._missing(missing, record)}") from None
 
     def _missing(self, name: str, sent: Sequence[str] | dict[str, Any]) -> str:
-        others = [each for each in sent if isinstance(each, str) and each not in self._known]
+        others = [each for each in _short(sent) if each not in self._known]
         near = get_close_matches(name, others, n=1)
         hint = f"the nearest sent is {near[0]}" if near else "send null where it is unknown"
         return f"the field {name} is missing ({hint})"
 
     def _near_any(self, record: dict[str, Any]) -> str:
-        for sent in record:
+        for sent in _short(record):
             if near := get_close_matches(sent, self.names, n=1):
                 return f" ({sent} is near {near[0]})"
         return ""
@@ -144,6 +149,11 @@ class Reader:
             if len(row) != len(columns):
                 raise PayloadError(422, f"row {index} has {len(row)} values for {len(columns)} columns")
         return [[row[place] for place in places] for row in rows]
+
+
+def _short(names: Iterable[Any]) -> list[str]:
+    """The first names that a person may have mistyped: comparing all that somebody sends would hold everybody up."""
+    return [name for name in islice(names, LOOKED_AT) if isinstance(name, str) and len(name) <= LONGEST_NAME]
 
 
 def wants_probabilities(query_string: str) -> bool:

@@ -17,7 +17,7 @@ from core.config.quantities import (
     to_cpu_m,
     worded,
 )
-from core.domain.gates import METRICS
+from core.domain.gates import METRICS, SHARES
 
 
 class AutoscalingSettings(SettingsPart):
@@ -102,7 +102,10 @@ WINDOW_S = (5.0, 3600.0)
 
 
 class GateSettings(SettingsPart):
-    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's."""
+    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's.
+
+    For `unprocessable_percent` it is a change in points.
+    """
 
     metric: str
     op: Literal["<", "<=", ">", ">="] = "<"
@@ -128,15 +131,22 @@ class GateSettings(SettingsPart):
             raise ValueError(f"{window_s:g} s: a window lasts {low:g} to {high:g} s; 0 is the whole hold, however long")
         return window_s
 
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        if self.against and self.metric in SHARES and self.op not in ("<", "<="):
+            raise ValueError(f"{self.metric} against live takes < or <=, not {self.op}")
+        return self
+
 
 GATES = (
     GateSettings(metric="failed_percent", op="<", limit=5.0),
     GateSettings(metric="success_percent", op=">=", limit=95.0),
+    GateSettings(metric="unprocessable_percent", op="<", limit=5.0, against="live"),
     GateSettings(metric="p50_ms", op="<", limit=500.0),
     GateSettings(metric="p95_ms", op="<", limit=2000.0),
     GateSettings(metric="p95_ms", op="<", limit=25.0, against="live", at_least=100, dry_run=True),
 )
-"""What a hold asks where nothing is set. The comparison only shows: noise must not end a release."""
+"""What a hold asks where nothing is set. The comparison of times only shows: noise must not end a release."""
 
 
 class Background(SettingsPart):

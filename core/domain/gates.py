@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import sqrt
 
 from core.domain.model import Sample
 
@@ -16,7 +17,13 @@ class GateResult(StrEnum):
     ERROR = "ERROR"
 
 
-NAMES: Mapping[str, str] = {"failed_percent": "errors", "success_percent": "success"}
+NAMES: Mapping[str, str] = {
+    "failed_percent": "errors",
+    "success_percent": "success",
+    "unprocessable_percent": "not understood",
+}
+SURE_Z = 3.0
+"""How many standard errors make a difference of two shares sure: a gate looks each second, and must not tire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +31,9 @@ class Gate:
     """A limit on a metric of the new slot.
 
     `against` names what the value is relative to (`live`: the slot that served before; `production`,
-    `baseline`: other models): the limit is then a change in percent. `window_s` is how far back it looks (0: to
-    the start of the hold), `at_least` how many requests it needs, `failures` how many FAILs in a row it forgives.
+    `baseline`: other models): the limit is then a change in percent, for SHARES one in points. `window_s` is how
+    far back it looks (0: to the start of the hold), `at_least` how many requests it needs, `failures` how many
+    FAILs in a row it forgives.
     """
 
     metric: str
@@ -57,6 +65,7 @@ class Verdict:
 METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     "failed_percent": lambda s: s.failed_percent,
     "success_percent": lambda s: 100 * s.ok / s.requests if s.requests else None,
+    "unprocessable_percent": lambda s: 100 * s.unprocessable / s.asked if s.asked else None,
     "mean_ms": lambda s: s.latency.mean_ms,
     "p50_ms": lambda s: s.latency.percentile_ms(50),
     "p95_ms": lambda s: s.latency.percentile_ms(95),
@@ -64,6 +73,9 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     "rps": lambda s: s.rps,
 }
 """What can be judged while traffic flows, from the samples of a slot."""
+
+SHARES = frozenset({"unprocessable_percent"})
+"""Metrics that against another slot are compared in percentage points, and only where the difference is sure."""
 
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
@@ -84,22 +96,80 @@ def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
     read = METRICS.get(gate.metric)
     if read is None or gate.op not in _HOLDS:
         return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op} can't be measured here")
-    seen = 0 if new is None else new.requests
+    seen = _seen(gate, new)
     if new is None or seen < gate.at_least or (value := read(new)) is None:
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{seen} of {max(1, gate.at_least)} requests")
+    if gate.against is not None and gate.metric in SHARES:
+        return _in_points(gate, new, live)
     if gate.against is not None:
         base = None if live is None or live.requests < gate.at_least else read(live)
         if base is None:
-            count = 0 if live is None else live.requests
-            return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{count} of {gate.at_least} requests on live")
-        if base == 0:
-            change = 0.0 if value == 0 else None
-            if change is None:
-                return Verdict(gate, GateResult.INCONCLUSIVE, None, "live is 0: no change in percent")
-            value = change
-        else:
-            value = 100 * (value - base) / base
+            return _too_little_on_live(gate, live)
+        if base == 0 and value != 0:
+            return Verdict(gate, GateResult.INCONCLUSIVE, None, "live is 0: no change in percent")
+        value = 100 * (value - base) / base if base else 0.0
     good = holds(gate.op, value, gate.limit)
     text = f"{value:+.1f} %" if gate.against else f"{value:.4g}"
     why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g} over {seen} requests"
     return Verdict(gate, GateResult.PASS if good else GateResult.FAIL, value, why)
+
+
+def _seen(gate: Gate, sample: Sample | None) -> int:
+    """How many requests the metric of a gate is made of."""
+    if sample is None:
+        return 0
+    return sample.asked if gate.metric in SHARES else sample.requests
+
+
+def _too_little_on_live(gate: Gate, live: Sample | None) -> Verdict:
+    why = f"{_seen(gate, live)} of {gate.at_least} requests on live"
+    return Verdict(gate, GateResult.INCONCLUSIVE, None, why)
+
+
+def _in_points(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
+    """By how many points the new slot's share is above the live one's, over the same seconds.
+
+    It fails only where the difference is surely beyond the limit, so that callers who send nonsense to both alike
+    fail nobody, and passes where chance explains it. A share of 0 needs nothing to be compared with.
+    """
+    if gate.op not in ("<", "<="):
+        return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op}: a share against live takes < or <=")
+    bad, seen = new.unprocessable, new.asked
+    if bad == 0:
+        return Verdict(gate, GateResult.PASS, 0.0, f"none of {seen} requests")
+    if live is None or live.asked < max(1, gate.at_least):
+        return _too_little_on_live(gate, live)
+    value = 100 * (bad / seen - live.unprocessable / live.asked)
+    least = 100 * sure_difference(bad, seen, live.unprocessable, live.asked)
+    text = f"{value:+.1f} points"
+    if holds(gate.op, value, gate.limit):
+        return Verdict(gate, GateResult.PASS, value, f"{text} is {gate.op} {gate.limit:g} over {seen} requests")
+    if least <= 0:
+        return Verdict(gate, GateResult.PASS, value, f"{text} may be chance over {seen} requests")
+    if holds(gate.op, least, gate.limit):
+        return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet over {seen} requests")
+    return Verdict(gate, GateResult.FAIL, value, f"{text} is not {gate.op} {gate.limit:g} over {seen} requests")
+
+
+def sure_difference(one: int, of_one: int, two: int, of_two: int, z: float = SURE_Z) -> float:
+    """The lower bound of the difference of two shares, from -1 to 1.
+
+    Newcombe's hybrid score interval: Interval estimation for the difference between independent proportions,
+    Statistics in Medicine 17 (1998), method 10.
+    """
+    share_one, share_two = one / of_one, two / of_two
+    low, high = _wilson(one, of_one, z)[0], _wilson(two, of_two, z)[1]
+    return share_one - share_two - sqrt((share_one - low) ** 2 + (high - share_two) ** 2)
+
+
+def _wilson(count: int, of: int, z: float) -> tuple[float, float]:
+    """Wilson's score interval of one share: Journal of the American Statistical Association 22 (1927)."""
+    share, spread = count / of, z * z / of
+    middle = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * sqrt(share * (1 - share) / of + spread / (4 * of))
+    return middle - half, middle + half
+
+
+def with_nothing_beside(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """The gates of a hold in which the live slot gets no traffic: what is against it has nothing to compare with."""
+    return tuple(gate for gate in gates if gate.against != "live")

@@ -7,6 +7,9 @@ from typing import TypeAlias
 
 from core.domain.histogram import Histogram
 
+UNPROCESSABLE = "422"
+"""Well formed, and not what the model takes (RFC 9110, 15.5.21): the caller's fault, or the new version's."""
+
 Slot: TypeAlias = str
 """One of the places of an endpoint that can hold a version: `blue` or `green` where the target lets us choose."""
 
@@ -71,7 +74,8 @@ class Sample:
     """One second of answers. `slot` is None where a load generator measured, over all slots.
 
     `at` is the end of the second in seconds since the epoch; `failed` counts by kind; `mix` counts what
-    answered, under `version:7` and `label:yes`; `users` is None where nobody counts users.
+    answered, under `version:7` and `label:yes`; `users` is None where nobody counts users. `refused` counts, by
+    status, what was the caller's doing: it is no request here, for it says nothing about the version.
     """
 
     slot: Slot | None
@@ -82,6 +86,7 @@ class Sample:
     latency: Histogram = field(default_factory=Histogram)
     mix: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 1.0
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Sample") -> "Sample":
         return Sample(
@@ -93,6 +98,7 @@ class Sample:
             latency=self.latency + other.latency,
             mix=add_counts(self.mix, other.mix),
             seconds=self.seconds + other.seconds,
+            refused=add_counts(self.refused, other.refused),
         )
 
     @property
@@ -102,7 +108,7 @@ class Sample:
 
     @property
     def requests(self) -> int:
-        """All answers, good and failed."""
+        """All answers that say something about the version, good and failed."""
         return self.ok + self.failures
 
     @property
@@ -114,6 +120,16 @@ class Sample:
     def failed_percent(self) -> float | None:
         """Failures in percent of requests; None without a request."""
         return 100 * self.failures / self.requests if self.requests else None
+
+    @property
+    def unprocessable(self) -> int:
+        """Requests that the model did not understand (422)."""
+        return self.refused.get(UNPROCESSABLE, 0)
+
+    @property
+    def asked(self) -> int:
+        """Requests that reached the model: those it answered and those it did not understand."""
+        return self.requests + self.unprocessable
 
 
 def add_counts(one: Mapping[str, int], two: Mapping[str, int]) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from core.domain.gates import Gate
+from core.domain.gates import Gate, with_nothing_beside
 from core.domain.model import LoadProfile
 
 
@@ -120,17 +120,22 @@ def canary(work: Sequence[str], rollout: Rollout, percents: Sequence[float]) -> 
     steps: list[Step] = []
     for percent in [p for p in percents if p < 100]:
         steps += [Shift(percent), Hold(rollout.hold_s, rollout.gates)]
-    return _plan("canary", work, rollout, [*steps, Shift(100), Hold(rollout.hold_s, rollout.gates)])
+    return _plan("canary", work, rollout, [*steps, *_full(rollout)])
 
 
 def blue_green(work: Sequence[str], rollout: Rollout) -> Plan:
     """All traffic at once to a slot that was tested at 0 %, then held and judged."""
-    return _plan("blue-green", work, rollout, [Shift(100), Hold(rollout.hold_s, rollout.gates)])
+    return _plan("blue-green", work, rollout, _full(rollout))
 
 
 def all_at_once(work: Sequence[str], rollout: Rollout) -> Plan:
     """All traffic at once, nothing to compare with: what a first version gets."""
     return _plan("all-at-once", work, rollout, [Shift(100)])
+
+
+def _full(rollout: Rollout) -> list[Step]:
+    """All traffic, held and judged by what needs no comparison: the slot that was live gets nothing any more."""
+    return [Shift(100), Hold(rollout.hold_s, with_nothing_beside(rollout.gates))]
 
 
 def _plan(strategy: str, work: Sequence[str], rollout: Rollout, shifts: Sequence[Step]) -> Plan:

@@ -14,7 +14,7 @@ class Address:
     """Where requests go. `headers` pin them to a slot whatever its weight is; `key` is a bearer key or empty."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str = field(default="", repr=False)
 
 

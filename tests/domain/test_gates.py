@@ -3,13 +3,82 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, holds, judge
+from core.config.serving import GATES
+from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, holds, judge, sure_difference
 from core.domain.histogram import Histogram
 from core.domain.model import Sample
 
 
 def second(ok: int = 100, failed: int = 0, ms: float = 10.0) -> Sample:
     return Sample("green", 1.0, ok, {"500": failed} if failed else {}, None, Histogram.of([ms] * (ok + failed)))
+
+
+def refusing(asked: int, unprocessable: int, strangers: int = 0) -> Sample:
+    """A slot that was asked so often and did not understand some, besides what strangers wanted of it."""
+    refused = {"422": unprocessable, "404": strangers}
+    latency = Histogram.of([10.0] * (asked - unprocessable))
+    return Sample("green", 1.0, asked - unprocessable, {}, None, latency, refused=refused)
+
+
+NOT_UNDERSTOOD = Gate("unprocessable_percent", "<", 5.0, "live", at_least=20)
+
+
+@pytest.mark.parametrize(
+    ("new", "live", "outcome", "why"),
+    [
+        # Nothing of the kind on the new slot: a pass, whatever live has, once there is enough.
+        (refusing(20, 0), refusing(900, 90), "PASS", "none of 20 requests"),
+        (refusing(20, 0), None, "PASS", "none of 20 requests"),
+        (refusing(19, 0), refusing(900, 0), "INCONCLUSIVE", "19 of 20 requests"),
+        (refusing(19, 19), refusing(900, 0), "INCONCLUSIVE", "19 of 20 requests"),
+        (None, refusing(900, 0), "INCONCLUSIVE", "0 of 20 requests"),
+        # A version that no longer understands its callers.
+        (refusing(20, 20), refusing(180, 0), "FAIL", "+100.0 points is not < 5 over 20 requests"),
+        (refusing(200, 30), refusing(1800, 0), "FAIL", "+15.0 points is not < 5"),
+        (refusing(200, 150), refusing(1800, 900), "FAIL", "+25.0 points is not < 5"),
+        # A fuzzer hits both alike.
+        (refusing(200, 100), refusing(1800, 900), "PASS", "+0.0 points is < 5"),
+        (refusing(200, 100), refusing(1800, 1800), "PASS", "-50.0 points is < 5"),
+        (refusing(60, 36), refusing(540, 270), "PASS", "+10.0 points may be chance over 60 requests"),
+        # Between the two it is not sure yet; more requests make it so.
+        (refusing(100, 10), refusing(900, 0), "INCONCLUSIVE", "+10.0 points: not sure yet"),
+        (refusing(1000, 100), refusing(9000, 0), "FAIL", "+10.0 points is not < 5"),
+        # Nothing to compare with is never a pass.
+        (refusing(20, 1), None, "INCONCLUSIVE", "0 of 20 requests on live"),
+        (refusing(20, 20), refusing(19, 0), "INCONCLUSIVE", "19 of 20 requests on live"),
+        # Strangers who look for pages count for nobody.
+        (refusing(0, 0, 5000), refusing(0, 0, 9000), "INCONCLUSIVE", "0 of 20 requests"),
+        (refusing(100, 0, 5000), refusing(900, 0, 9000), "PASS", "none of 100 requests"),
+    ],
+)
+def test_what_is_not_understood_is_compared_with_live_over_the_same_seconds(
+    new: Sample | None, live: Sample | None, outcome: str, why: str
+) -> None:
+    verdict = judge(NOT_UNDERSTOOD, new, live)
+    assert verdict.outcome.value == outcome
+    assert why in verdict.why
+
+
+def test_a_share_against_live_needs_an_upper_limit() -> None:
+    verdict = judge(Gate("unprocessable_percent", ">", 5.0, "live", at_least=20), refusing(20, 1), refusing(20, 0))
+    assert (verdict.outcome, verdict.value) == (GateResult.ERROR, None)
+
+
+def test_a_stranger_who_asks_for_pages_that_are_not_there_rolls_no_good_release_back() -> None:
+    # A hundred a second of /wp-login.php beside ten users, a tenth of it to the new version.
+    new, live = refusing(100, 0, 1000), refusing(900, 0, 9000)
+    gates = [Gate(**gate.model_dump()) for gate in GATES]
+    said = [judge(gate, new, live) for gate in gates]
+    assert [one.outcome.value for one in said] == ["PASS"] * len(gates)
+
+
+@pytest.mark.parametrize(
+    ("one", "of_one", "two", "of_two", "low"),
+    [(56, 70, 48, 80, 0.0524), (9, 10, 3, 10, 0.1705), (10, 10, 0, 10, 0.6075), (0, 10, 0, 10, -0.2775)],
+)
+def test_the_lower_bound_is_newcombes(one: int, of_one: int, two: int, of_two: int, low: float) -> None:
+    """The rows of his table II, method 10, at 95 %."""
+    assert sure_difference(one, of_one, two, of_two, z=1.959964) == pytest.approx(low, abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +131,4 @@ def test_an_operator_and_its_opposite_never_agree(value: float, limit: float) ->
 def test_a_gate_is_called_by_its_metric_and_what_it_is_against() -> None:
     assert Gate("failed_percent", "<", 1.0).name == "errors"
     assert Gate("p95_ms", "<", 1.0, "live").name == "p95 : live"
+    assert NOT_UNDERSTOOD.name == "not understood : live"

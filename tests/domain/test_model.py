@@ -14,6 +14,7 @@ def test_two_samples_added_count_everything(one: Sample, two: Sample) -> None:
     both = one + two
     assert both.requests == one.requests + two.requests
     assert both.failures == one.failures + two.failures
+    assert sum(both.refused.values()) == sum(one.refused.values()) + sum(two.refused.values())
     assert both.at == max(one.at, two.at)
     assert both.users == (one.users if two.users is None else two.users)
     assert both.latency.count == one.latency.count + two.latency.count
@@ -22,6 +23,8 @@ def test_two_samples_added_count_everything(one: Sample, two: Sample) -> None:
 def test_shares_and_rates_of_a_sample() -> None:
     second = sample("blue", 90, 10)
     assert (second.requests, second.rps, second.failed_percent) == (100, 100.0, 10.0)
+    refusing = Sample("blue", 1.0, 90, {"500": 10}, refused={"422": 25, "404": 999})
+    assert (refusing.requests, refusing.failed_percent, refusing.asked) == (100, 10.0, 125)
     nothing = Sample(None, 1.0, seconds=0.0)
     assert (nothing.rps, nothing.failed_percent) == (0.0, None)
 

@@ -1,5 +1,7 @@
 """Plans: what each strategy does, in order."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.gates import Gate
@@ -23,7 +25,7 @@ from core.domain.plan import (
 )
 from tests.environments import TEST
 
-GATE = Gate("rps", ">", 0.0)
+GATE, AGAINST = Gate("rps", ">", 0.0), Gate("p95_ms", "<", 25.0, "live")
 
 
 def rollout(smoke: int = 5, load: bool = True) -> Rollout:
@@ -45,6 +47,13 @@ END = (Work("promote"), Load(TEST, (GATE,)), Retire(60.0), Summarise())
 )
 def test_a_strategy_is_how_traffic_moves(plan: Plan, shifts: tuple[object, ...]) -> None:
     assert plan.steps == (Deploy(2, 40.0), Smoke(5), *shifts, *END)
+
+
+def test_what_is_against_live_is_not_asked_where_live_gets_nothing() -> None:
+    both = replace(rollout(), gates=(GATE, AGAINST))
+    steps = [step for step in canary((), both, (10,)).steps if isinstance(step, Shift | Hold)]
+    assert steps == [Shift(10), Hold(20.0, (GATE, AGAINST)), Shift(100), HELD]
+    assert HELD in blue_green((), both).steps
 
 
 def test_work_comes_before_the_deployment() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as some
 
+from scoring import payload
 from scoring.encode import Encoder
 from scoring.manifest import ModelField
 from scoring.model import Model
@@ -71,6 +72,22 @@ def test_a_value_becomes_its_float32_and_a_category_its_place(rows: list[list[An
 GOOD = '[1.5, 3, true, "AA"]'
 
 
+@pytest.mark.parametrize("form", ["%s", '{"inputs": %s}'])
+def test_a_hint_is_sought_among_the_first_short_names_alone(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def near(word: str, others: list[str], **_: int) -> list[str]:
+        compared.extend([word, *others])
+        return []
+
+    monkeypatch.setattr(payload, "get_close_matches", near)
+    sent = {"x" * 5000: [1]} | {f"field {number}": [1] for number in range(20_000)}
+    with pytest.raises(PayloadError):
+        Reader(NAMES).read((form % json.dumps(sent)).encode())
+    assert len(set(compared)) < 100
+    assert max(map(len, compared)) <= payload.LONGEST_NAME
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
@@ -78,13 +95,13 @@ GOOD = '[1.5, 3, true, "AA"]'
         ('{"data": [[1,', 400, ["not JSON", "line 1"]),
         ('{"data": [[NaN, 1, 1, "AA"]]}', 400, ["NaN is not JSON: send null for a missing value"]),
         ('{"data": [[1, -Infinity, 1, "AA"]]}', 400, ["Infinity is not JSON: send null"]),
-        ("3", 400, ["the body is a number"]),
-        ("null", 400, ["the body is null"]),
-        ("true", 400, ["the body is a boolean"]),
-        ('"a"', 400, ["the body is a text"]),
-        ('{"data": 3}', 400, ["data is a number"]),
-        ('{"cariera": "AA"}', 400, ["none of the model's fields", "cariera is near carrier"]),
-        ("{}", 400, ["none of the model's fields"]),
+        ("3", 422, ["the body is a number"]),
+        ("null", 422, ["the body is null"]),
+        ("true", 422, ["the body is a boolean"]),
+        ('"a"', 422, ["the body is a text"]),
+        ('{"data": 3}', 422, ["data is a number"]),
+        ('{"cariera": "AA"}', 422, ["none of the model's fields", "cariera is near carrier"]),
+        ("{}", 422, ["none of the model's fields"]),
         ("[]", 422, ["there are no rows"]),
         ('{"data": []}', 422, ["there are no rows"]),
         ('{"data": [3]}', 422, ["row 0 of data is a number"]),

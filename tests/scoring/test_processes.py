@@ -20,7 +20,7 @@ WAIT_S = 30
 FORKS = """
 import json, os, sys, http.client, psutil
 from scoring.model import load
-from scoring.service import Identity, Settings, free_port, serve, warm
+from scoring.service import Identity, ServingSettings, free_port, serve, warm
 
 model = load(sys.argv[1])
 warm()
@@ -30,7 +30,7 @@ for _ in range(20):
     heard, told = os.pipe()
     child = os.fork()
     if child == 0:
-        serve(model, Identity("late", "7"), Settings(port=port), lambda: os.write(told, b"!"))
+        serve(model, Identity("late", "7"), ServingSettings(port=port), lambda: os.write(told, b"!"))
         os._exit(0)
     assert os.read(heard, 1) == b"!"
     http_ = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -136,7 +136,7 @@ def test_azures_own_answer_carries_the_status_where_its_server_is_there(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr("importlib.import_module", lambda _: Answers)
     message, status, json_str = score.run("{}")
-    assert (status, json_str) == (400, True)
+    assert (status, json_str) == (422, True)
     assert "none of the model's fields" in message["error"]
 
 

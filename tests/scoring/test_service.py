@@ -1,11 +1,12 @@
 """The service over HTTP, in this process: the server and its loop are the real ones, a thread is the client."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,10 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from scoring.model import Model, ModelError, load
+from scoring.answers import Writer
+from scoring.batching import Together
+from scoring.metrics import Metrics
+from scoring.model import Batch, Model, ModelError, load
 from scoring.service import Identity, ServeError, ServingSettings, free_port, serve
 
 T = TypeVar("T")
@@ -70,6 +74,8 @@ def test_the_pages_say_who_serves_and_what_it_takes(model: Model) -> None:
     assert told["uptime_s"] >= 0
     assert told["took_ms"] >= 0
     assert (live.status_code, ready.status_code) == (200, 200)
+    # A router's probe must learn which version answered it.
+    assert (health.headers["x-model-version"], ready.headers["x-model-version"]) == ("7", "7")
     metadata = about.json()
     assert [metadata[key] for key in ("model_name", "model_version", "run_id", "mlflow_uri", "model_loaded")] == [
         "late",
@@ -210,6 +216,34 @@ def test_a_failure_inside_is_500_in_one_line_and_the_log_says_why(
     assert answer.status_code == 500
     assert answer.json() == {"error": "the service failed on this request: its log says why"}
     assert faults(capfd) == ["a request failed: RuntimeError: the trees fell over"]
+
+
+async def test_one_that_breaks_the_model_breaks_no_other_that_arrived_with_it(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = model.predict
+    sizes: list[int] = []
+    statuses: list[int] = []
+
+    def fails(requests: Sequence[tuple[bytes, str]]) -> Batch:
+        sizes.append(len(requests))
+        if any(body == b"poison" for body, _ in requests):
+            raise RuntimeError("the trees fell over")
+        return real(requests)
+
+    class Sender:
+        def response_bytes(self, status: int, headers: object, body: bytes) -> None:
+            statuses.append(status)
+
+    monkeypatch.setattr(model, "predict", fails)
+    done = asyncio.Event()
+    metrics, loop = Metrics(model, IDENTITY), asyncio.get_running_loop()
+    together = Together(model, Writer(model, "7"), metrics, loop, lambda _: done.set())
+    for body in (json.dumps(BODY).encode(), b"poison", json.dumps(BODY).encode()):
+        together.add(Sender(), body, "", 0.0)
+    await done.wait()
+    assert (sizes, statuses) == ([3, 1, 1, 1], [200, 500, 200])
+    assert metrics.answers == {200: 2, 500: 1}
 
 
 def test_a_sender_that_goes_away_in_the_middle_of_its_body_harms_nobody(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,36 @@ DEADLINE_S = 20.0
 ONE, TWO = Version("late", "1", "run1", "models:/late/1"), Version("late", "2", "run2", "models:/late/2")
 
 T = TypeVar("T")
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(talk: Talk, path: Path | None = None) -> AsyncIterator[tuple[str, int]]:
+    """Somebody who answers on a socket or a port; at the end all their talks have ended."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await talk(reader, writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = (
+        await asyncio.start_server(one, "127.0.0.1", 0)
+        if path is None
+        else await asyncio.start_unix_server(one, str(path))
+    )
+    async with server:
+        yield server.sockets[0].getsockname()[:2]
+        if talks:
+            _, late = await asyncio.wait(talks, timeout=5)
+            assert not late
 
 
 class Watcher:

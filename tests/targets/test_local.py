@@ -127,9 +127,10 @@ async def test_another_key_takes_new_replicas(endpoints: Endpoints) -> None:
 
 async def pid(target: LocalTarget, slot: str) -> int:
     """Which process answers for a slot."""
-    line = await Connection.open(where(await target.address(slot)))
+    address = await target.address(slot)
+    line = await Connection.open(where(address))
     try:
-        found: int = json.loads((await line.ask("/predict", {"x-quarterdeck-slot": slot})).body)["pid"]
+        found: int = json.loads((await line.ask("/predict", address.headers)).body)["pid"]
         return found
     finally:
         line.close()

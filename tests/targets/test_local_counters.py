@@ -26,14 +26,17 @@ def counted(*entries: tuple[str, int], took: dict[str, list[tuple[float, float, 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("user.answers.slot.blue.code.200.flags.-", ""),
-        ("user.answers.slot.blue.code.302.flags.-", ""),
-        ("user.answers.slot.blue.code.422.flags.-", "422"),
-        ("user.answers.slot.blue.code.500.flags.-", "500"),
-        ("user.answers.slot.blue.code.503.flags.UH", "no replica"),
-        ("user.answers.slot.blue.code.503.flags.UF,URX", "connect"),
-        ("user.answers.slot.blue.code.503.flags.UC", "reset"),
-        ("user.answers.slot.blue.code.504.flags.UT", "timeout"),
+        ("user.answers.route.split.slot.blue.code.200.flags.-", ""),
+        ("user.answers.route.split.slot.blue.code.302.flags.-", ""),
+        ("user.answers.route.split.slot.blue.code.422.flags.-", "422"),
+        ("user.answers.route.split.slot.blue.code.500.flags.-", "500"),
+        ("user.answers.route.split.slot.blue.code.503.flags.UH", "no replica"),
+        ("user.answers.route.split.slot.blue.code.503.flags.UF,URX", "connect"),
+        ("user.answers.route.split.slot.blue.code.503.flags.UC", "reset"),
+        ("user.answers.route.split.slot.blue.code.504.flags.UT", "timeout"),
+        ("user.answers.route.split.slot.blue.code.503.flags.UR", "reset"),
+        ("user.answers.route.split.slot.blue.code.504.flags.UMSDR", "timeout"),
+        ("user.answers.route.pinned.slot.blue.code.200.flags.-", ""),
         ("cluster.blue-mirror.upstream_rq_200", ""),
         ("cluster.blue-mirror.upstream_rq_500", "500"),
     ],
@@ -42,16 +45,48 @@ def test_answers_are_counted_by_kind(name: str, kind: str) -> None:
     assert dict(stats.read(counted((name, 3)))["blue"].kinds) == {kind: 3}
 
 
-@pytest.mark.parametrize("name", ["user.answers.slot.blue.code.0.flags.DC", "user.answers.slot..code.503.flags.-", "x"])
-def test_a_client_that_left_and_what_is_no_slot_are_not_counted(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "user.answers.route.split.slot.blue.code.0.flags.DC",
+        "user.answers.route.split.slot..code.503.flags.-",
+        "user.answers.route.split.slot.blue.code.400.flags.DPE",
+        "user.answers.route.probe.slot.blue.code.200.flags.-",
+        "user.answers.route.metrics.slot.metrics_page.code.200.flags.-",
+        "x",
+    ],
+)
+def test_who_left_what_is_no_slot_and_what_the_host_asked_are_not_counted(name: str) -> None:
     assert stats.read(counted((name, 3))) == {}
 
 
 def test_latencies_are_in_milliseconds() -> None:
-    times = {"user.took.slot.blue": [(1500.0, 100.0, 2)], "cluster.green-mirror.upstream_rq_time": [(7.0, 1.0, 1)]}
+    times = {
+        "user.took.route.split.slot.blue.code.200": [(1500.0, 100.0, 2)],
+        "cluster.green-mirror.upstream_rq_time": [(7.0, 1.0, 1)],
+    }
     totals = stats.read(counted(took={**times, "cluster.green.upstream_rq_time": [(1.0, 1.0, 9)]}))
     assert dict(totals["blue"].took) == {1.55: 2}
     assert dict(totals["green"].took) == {7.5: 1}
+
+
+@pytest.mark.parametrize("code", ["404", "422", "0", ""])
+def test_how_long_a_refusal_took_says_nothing_of_the_version(code: str) -> None:
+    name = f"user.took.route.split.slot.blue.code.{code}"
+    assert stats.read(counted(took={name: [(5.0, 1.0, 100)]})) == {}
+
+
+def test_what_the_caller_did_is_counted_apart() -> None:
+    total = stats.Totals({"": 90, "500": 10, "404": 700, "422": 5, "409": 1})
+    (one,) = stats.TrafficMeter(at=0.0).samples(1, {"blue": total}, {"blue": "version:1"}, 1.0)
+    assert (one.ok, dict(one.failed), dict(one.refused)) == (90, {"500": 10, "409": 1}, {"404": 700, "422": 5})
+    assert (one.requests, one.asked, one.mix["version:1"]) == (101, 106, 806)
+
+
+def test_a_slot_that_only_refuses_is_still_told_of() -> None:
+    meter = stats.TrafficMeter(at=0.0)
+    told = [len(meter.samples(1, {"blue": stats.Totals({"404": 9 * at})}, {}, float(at))) for at in range(1, 8)]
+    assert told == [1] * 7
 
 
 def test_samples_are_differences_and_start_again_with_the_router() -> None:

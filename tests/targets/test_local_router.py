@@ -1,49 +1,18 @@
-"""Questions and answers over sockets, and what the router proves by them."""
+"""Questions and answers over sockets, and the files that the router is told by."""
 
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from core.domain.errors import BadInput, Refused, Unreachable
-from core.targets.local import envoy, ports, router, wire
+from core.targets.local import envoy, router, wire
 from core.targets.local.http import Connection, ask as ask_http
-from tests.targets.helpers import TWO
+from tests.targets.helpers import listening
 
 # Questions and answers
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(talk: Talk, path: Path | None = None) -> AsyncIterator[tuple[str, int]]:
-    """Somebody who answers on a socket or a port; at the end all their talks have ended."""
-    talks: set[asyncio.Task[None]] = set()
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        talks.add(task)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            await talk(reader, writer)
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-    server = (
-        await asyncio.start_server(one, "127.0.0.1", 0)
-        if path is None
-        else await asyncio.start_unix_server(one, str(path))
-    )
-    async with server:
-        yield server.sockets[0].getsockname()[:2]
-        if talks:
-            _, late = await asyncio.wait(talks, timeout=5)
-            assert not late
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,51 +72,14 @@ def test_without_envoy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     assert router.binary() == Path("/usr/bin/envoy")
 
 
-class Answering:
-    """A router that answers each probe with these headers."""
-
-    def __init__(self, *headers: dict[str, str]) -> None:
-        self.headers = list(headers)
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"\r\n\r\n"):
-            found = self.headers.pop(0) if len(self.headers) > 1 else self.headers[0]
-            lines = "".join(f"{name}: {value}\r\n" for name, value in found.items())
-            writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{lines}\r\n".encode())
-
-
-def routed(generation: int, slot: str) -> dict[str, str]:
-    """The headers of an answer."""
-    return {envoy.ROUTE_HEADER: str(generation), envoy.SLOT_HEADER: slot}
-
-
-async def proof(tmp_path: Path, *headers: dict[str, str]) -> int:
-    """What the router proves of generation 3, all of it blue, with these answers."""
-    async with listening(Answering(*headers)) as address:
-        return await router.Router(tmp_path, address, lambda _: None, lambda: None).prove(3, {"blue"})
-
-
-async def test_answers_of_older_routes_prove_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await proof(tmp_path, routed(2, "green"), routed(2, "blue"), routed(3, "blue")) >= router.PROBES
-    monkeypatch.setattr(router, "GIVE_UP_S", 0.1)
-    with pytest.raises(Unreachable, match="no proof"):
-        await proof(tmp_path, routed(2, "blue"))
-
-
-async def test_an_answer_from_a_slot_without_weight_is_no_proof(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match="green, which should get no traffic"):
-        await proof(tmp_path, routed(3, "green"))
-
-
-async def test_nobody_who_listens_proves_nothing(tmp_path: Path) -> None:
-    nobody = router.Router(tmp_path, ("127.0.0.1", ports.free_port()), lambda _: None, lambda: None)
-    with pytest.raises(OSError, match="Connect"):
-        await nobody.prove(1, set())
-    assert not await nobody.reaches("blue", within_s=0.05)
+async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every question with a header."""
+    while await reader.readuntil(b"\r\n\r\n"):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: 2\r\n\r\n")
 
 
 async def test_a_line_is_closed_by_both_ends(tmp_path: Path) -> None:
-    async with listening(Answering({"x": TWO.number}), tmp_path / "s"):
+    async with listening(answering, tmp_path / "s"):
         line = await Connection.open(tmp_path / "s")
         assert (await line.ask("/a")).headers["x"] == "2"
         assert (await line.ask("/b", method="POST")).status == 200

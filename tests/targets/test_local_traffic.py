@@ -1,11 +1,22 @@
 """Traffic on this machine: split, pinned, mirrored, counted, and moved without a failed request."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.errors import Refused
 from core.domain.model import Sample
+from core.targets.local.proof import PROBES
+from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, probe
+from core.targets.local.secret import router_secret
 from tests.targets.conftest import Endpoints
-from tests.targets.helpers import ONE, ask, loading, two_slots, watching
+from tests.targets.helpers import ONE, Watcher, ask, loading, two_slots, watching
+
+
+def _total(watcher: Watcher, slot: str) -> Sample:
+    """All that was counted of a slot."""
+    found = [one for one in watcher.reports if isinstance(one, Sample) and one.slot == slot]
+    return sum(found, Sample(slot, 0.0, seconds=0.0))
 
 
 async def test_flips_under_load_fail_no_request(endpoints: Endpoints) -> None:
@@ -46,28 +57,73 @@ async def test_a_header_reaches_a_slot_that_gets_no_traffic(endpoints: Endpoints
         assert (await ask(await target.address()))[:2] == (200, "1")
 
 
-async def test_an_answer_names_its_slot_and_the_generation_of_the_routes(endpoints: Endpoints) -> None:
+async def test_a_probe_is_told_its_slot_and_the_number_of_the_routes(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:
         await two_slots(target, watcher, replicas=1)
-        _, _, first = await ask(await target.address())
+        everybody = await target.address()
+        probing = replace(everybody, headers=probe(router_secret(target.spec.folder)))
+        _, _, first = await ask(probing)
         await target.route({"green": 100})
         await watcher.weight("green", 100)
-        _, _, second = await ask(await target.address())
-        assert (first["x-quarterdeck-slot"], second["x-quarterdeck-slot"]) == ("blue", "green")
-        assert int(second["x-quarterdeck-route"]) == int(first["x-quarterdeck-route"]) + 1
+        _, _, second = await ask(probing)
+        assert (first[SLOT_HEADER], second[SLOT_HEADER]) == ("blue", "green")
+        assert int(second[ROUTE_HEADER]) == int(first[ROUTE_HEADER]) + 1
+        _, _, users = await ask(everybody)
+        assert not {SLOT_HEADER, ROUTE_HEADER} & set(users)
 
 
-async def test_without_traffic_or_replicas_the_answer_is_one_line_of_json(endpoints: Endpoints) -> None:
+async def test_headers_of_ours_are_heard_only_with_the_secret_and_reach_no_replica(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        everybody, green = await target.address(), await target.address("green")
+        ours: list[dict[str, str]] = [
+            {SLOT_HEADER: "green"}, {SLOT_HEADER: "green."}, {SLOT_HEADER: "green.wrong"}, {PROBE_HEADER: "1"},
+            {PROBE_HEADER: ""}, {PROBE_HEADER: "1", SLOT_HEADER: "green.1"},
+        ]  # fmt: skip
+        for headers in ours:
+            status, version, told = await ask(replace(everybody, headers=headers), "/echo")
+            assert (status, version, {SLOT_HEADER, ROUTE_HEADER} & set(told)) == (200, "1", set()), headers
+            assert "x-quarterdeck" not in told["x-heard"]
+        _, version, told = await ask(green, "/echo")
+        assert version == "2"
+        assert "x-quarterdeck" not in told["x-heard"]
+        # All of them were counted: nobody hides from the gates.
+        await watcher.until(lambda: _total(watcher, "blue").requests >= len(ours))
+        assert _total(watcher, "blue").requests == len(ours)
+
+
+async def test_replicas_that_do_not_answer_are_no_proof(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:
         await target.apply("blue", ONE, 0)
         await watcher.ready("blue", 0)
-        line = await ask(await target.address())
-        assert line[0] == 503
-        await target.route({"blue": 100})
-        await watcher.weight("blue", 100)
         assert (await ask(await target.address()))[0] == 503
+        await target.route({"blue": 100})
+        said = await watcher.noted("traffic blue 100 %")
+        assert "no ready replica of blue answers (503)" in said.text
+        assert (watcher.slots["blue"].weight, watcher.slots["blue"].proved_by) == (0.0, 0)
+        status, _, headers = await ask(await target.address())
+        assert (status, headers["content-type"]) == (503, "application/json")
+        # Once one answers it is proved, and said.
+        await target.apply("blue", ONE, 1)
+        assert (await watcher.weight("blue", 100)).proved_by > 0
+        await watcher.noted("traffic blue 100 %: proved by")
+
+
+async def test_each_probe_counts_once(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        await target.route({"blue": 50, "green": 50})
+        await watcher.weight("green", 50)
+        proved = [watcher.slots[slot].proved_by for slot in ("blue", "green")]
+        assert min(proved) > 0
+        assert sum(proved) < 2 * PROBES
+        await target.route({"green": 100})
+        await watcher.weight("blue", 0)
+        assert watcher.slots["blue"].proved_by == 0
 
 
 async def test_samples_count_what_users_saw_and_no_probe(endpoints: Endpoints) -> None:
@@ -79,17 +135,13 @@ async def test_samples_count_what_users_saw_and_no_probe(endpoints: Endpoints) -
             await ask(await target.address())
         for _ in range(5):
             await ask(await target.address("green"))
-
-        def total(slot: str) -> Sample | None:
-            found = [one for one in watcher.reports if isinstance(one, Sample) and one.slot == slot]
-            return sum(found[1:], found[0]) if found else None
-
-        blue = await watcher.until(lambda: next((one for one in [total("blue")] if one and one.requests >= 30), None))
-        green = await watcher.until(lambda: next((one for one in [total("green")] if one and one.requests >= 5), None))
-        await watcher.until(lambda: (total("blue") or blue).latency.count >= 30)
+        await watcher.until(lambda: _total(watcher, "blue").requests >= 30)
+        await watcher.until(lambda: _total(watcher, "green").requests >= 5)
+        await watcher.until(lambda: _total(watcher, "blue").latency.count >= 30)
+        blue, green = _total(watcher, "blue"), _total(watcher, "green")
         assert (blue.ok, dict(blue.failed), dict(blue.mix)) == (30, {}, {"version:1": 30})
         assert (green.ok, dict(green.failed), dict(green.mix)) == (0, {"500": 5}, {"version:2": 5})
-        took = (total("blue") or blue).latency
+        took = blue.latency
         assert took.count == 30
         assert took.min_ms is not None
         assert 0.02 < took.min_ms < 1000

@@ -13,8 +13,9 @@ from core.domain.model import Level, Noted, Slot, Version
 from core.state.codec import noun, plain
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
-from core.targets.local.envoy import SLOT_HEADER
 from core.targets.local.launch import prepare, start
+from core.targets.local.routes import pin
+from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import load
 from core.targets.local.wire import HostStatus
@@ -93,7 +94,7 @@ class LocalTarget:
         if state is None or not state.port:
             raise Refused(f"{self.spec.endpoint} has no address yet; deploy a model first")
         url = f"http://{self.spec.host}:{state.port}"
-        return Address(url, {SLOT_HEADER: slot} if slot else {}, self.spec.key)
+        return Address(url, pin(slot, router_secret(self.spec.folder)) if slot else {}, self.spec.key)
 
     async def close(self) -> None:
         """Let go: watches and logs end, the host goes on."""

@@ -13,8 +13,8 @@ from core.domain.model import Level, Noted, Observation, Scaled, Slot, Version
 from core.targets.checks import check_apply, check_remove, check_weights
 from core.targets.local.broadcast import Broadcast
 from core.targets.local.control_loop import ControlLoop
-from core.targets.local.envoy import Table
 from core.targets.local.pool import Pool, with_figures
+from core.targets.local.routes import Table
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held, HostState, save
 from core.targets.local.traffic import Traffic
@@ -37,6 +37,8 @@ class LocalEndpoint:
             spec,
             state.port,
             Table(state.generation, state.weights, state.mirror),
+            pools=self.pools,
+            key=lambda: self.spec.key,
             note=self.note,
             proved=self._observe_all,
             spawn=self._spawn,

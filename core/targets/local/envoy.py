@@ -1,43 +1,47 @@
 """What Envoy is told: pure functions from a table of traffic to the contents of its files. Starts nothing.
 
 Everything that changes lies in three files that Envoy follows (endpoints, clusters, routes); the bootstrap only
-says where they are, where to listen and what to count.
+says where they are, where to listen and what to count. The routes stand in `routes`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from core.domain.model import Slot
+from core.targets.local.routes import (
+    METRICS_CLUSTER,
+    MIRROR_SUFFIX,
+    PROBE_HEADER,
+    ROUTE_HEADER,
+    SLOT_HEADER,
+    TYPE,
+    Json,
+    Table,
+    resources,
+    routes,
+)
 
-Json: TypeAlias = dict[str, Any]
+__all__ = [
+    "PROBE_HEADER",
+    "ROUTE_HEADER",
+    "SLOT_HEADER",
+    "Json",
+    "Table",
+    "bootstrap",
+    "clusters",
+    "endpoints",
+    "endpoints_file",
+    "routes",
+]
 
-SLOT_HEADER = "x-quarterdeck-slot"
-ROUTE_HEADER = "x-quarterdeck-route"
-PROBE_HEADER = "x-quarterdeck-probe"
-MIRROR_SUFFIX = "-mirror"
-
-_TYPE = "type.googleapis.com/envoy."
 _MANY = 1_000_000
 _BUFFER_BYTES = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Who gets what: weights in percent, and the ports of each slot's ready replicas. Generations only rise."""
-
-    generation: int = 0
-    weights: Mapping[Slot, float] = field(default_factory=dict)
-    mirror: Slot | None = None
-    ports: Mapping[Slot, tuple[int, ...]] = field(default_factory=dict)
 
 
 def endpoints(table: Table, slot: Slot) -> Json:
     """The endpoint file of one slot, empty while nothing is ready."""
     ports = [{"endpoint": {"address": _at("127.0.0.1", port)}} for port in table.ports[slot]]
     assignment = {"cluster_name": slot, "endpoints": [{"lb_endpoints": ports}]}
-    return _resources(table, "config.endpoint.v3.ClusterLoadAssignment", [assignment])
+    return resources(table, "config.endpoint.v3.ClusterLoadAssignment", [assignment])
 
 
 def endpoints_file(slot: Slot) -> str:
@@ -48,7 +52,18 @@ def endpoints_file(slot: Slot) -> str:
 def clusters(table: Table, folder: Path) -> Json:
     """The cluster file: each slot twice, since a mirrored request is counted nowhere else."""
     names = [name for slot in table.ports for name in (slot, slot + MIRROR_SUFFIX)]
-    return _resources(table, "config.cluster.v3.Cluster", [_cluster(name, folder) for name in names])
+    page = [] if table.metrics is None else [_page(table.metrics)]
+    return resources(table, "config.cluster.v3.Cluster", [*(_cluster(name, folder) for name in names), *page])
+
+
+def _page(socket: Path) -> Json:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+    return {
+        "name": METRICS_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": METRICS_CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
 
 
 def _cluster(name: str, folder: Path) -> Json:
@@ -86,79 +101,6 @@ def _cluster(name: str, folder: Path) -> Json:
     }
 
 
-def routes(table: Table) -> Json:
-    """The route file: a header that names a slot, then the weights."""
-    pinned: list[Json] = [
-        {
-            "match": {"prefix": "/", "headers": [{"name": SLOT_HEADER, "string_match": {"exact": slot}}]},
-            "route": {"cluster": slot, **_manners(None)},
-            "response_headers_to_add": [_header(SLOT_HEADER, slot)],
-        }
-        for slot in table.ports
-    ]
-    probed = {
-        "match": {"prefix": "/", "headers": [{"name": PROBE_HEADER, "present_match": True}]},
-        **_split(table, None),
-    }
-    split: Json = {"match": {"prefix": "/"}, **_split(table, table.mirror)}
-    return _resources(
-        table,
-        "config.route.v3.RouteConfiguration",
-        [
-            {
-                "name": "split",
-                "virtual_hosts": [
-                    {
-                        "name": "split",
-                        "domains": ["*"],
-                        # Probes are not mirrored: the copy would be counted as a user's.
-                        "routes": [*pinned, *([probed] if table.mirror else []), split],
-                    }
-                ],
-                "response_headers_to_add": [_header(ROUTE_HEADER, str(table.generation))],
-            }
-        ],
-    )
-
-
-def _split(table: Table, mirror: Slot | None) -> Json:
-    weights = {slot: weight for slot, weight in table.weights.items() if weight > 0}
-    if not weights:
-        return {"direct_response": {"status": 503, "body": {"inline_string": "no traffic is routed to this endpoint"}}}
-    shares = [
-        {
-            "name": slot,
-            "weight": max(1, round(weight * 100)),
-            "response_headers_to_add": [_header(SLOT_HEADER, slot)],
-        }
-        for slot, weight in weights.items()
-    ]
-    return {"route": {"weighted_clusters": {"clusters": shares}, **_manners(mirror)}}
-
-
-def _manners(mirror: Slot | None) -> Json:
-    """How a request is tried: on another replica if one refuses, breaks off or is draining."""
-    manners: Json = {
-        "timeout": "60s",
-        "retry_policy": {
-            "retry_on": "connect-failure,refused-stream,reset,retriable-status-codes",
-            "retriable_status_codes": [503],
-            "num_retries": 4,
-            "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
-            "retry_host_predicate": [
-                {
-                    "name": "envoy.retry_host_predicates.previous_hosts",
-                    "typed_config": {"@type": _TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
-                }
-            ],
-            "host_selection_retry_max_attempts": 5,
-        },
-    }
-    if mirror:
-        manners["request_mirror_policies"] = [{"cluster": mirror + MIRROR_SUFFIX}]
-    return manners
-
-
 def bootstrap(folder: Path, admin: Path, host: str, port: int) -> Json:
     """The file Envoy starts with. `admin` is a unix socket; the port is bound alone, so a taken one is noticed."""
     return {
@@ -181,7 +123,7 @@ def bootstrap(folder: Path, admin: Path, host: str, port: int) -> Json:
 
 
 def _manager(folder: Path) -> Json:
-    prefix = _TYPE + "extensions.filters.network.http_connection_manager.v3."
+    prefix = TYPE + "extensions.filters.network.http_connection_manager.v3."
     return {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -201,7 +143,7 @@ def _manager(folder: Path) -> Json:
                 {
                     "name": "envoy.filters.http.router",
                     "typed_config": {
-                        "@type": _TYPE + "extensions.filters.http.router.v3.Router",
+                        "@type": TYPE + "extensions.filters.http.router.v3.Router",
                         "suppress_envoy_headers": True,
                     },
                 }
@@ -211,8 +153,9 @@ def _manager(folder: Path) -> Json:
 
 
 def _counting() -> Json:
-    """Counts answers as users saw them, after retries, in microseconds; what the host probes is left out."""
+    """Counts answers as users saw them, after retries, in microseconds; the route says who asked."""
     tags = [
+        {"name": "route", "value_format": "%ROUTE_NAME%"},
         {"name": "slot", "value_format": "%UPSTREAM_CLUSTER%"},
         {"name": "code", "value_format": "%RESPONSE_CODE%"},
         {"name": "flags", "value_format": "%RESPONSE_FLAGS%"},
@@ -220,20 +163,12 @@ def _counting() -> Json:
     whole = "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%"
     return {
         "name": "envoy.access_loggers.stats",
-        "filter": {"header_filter": {"header": {"name": PROBE_HEADER, "present_match": True, "invert_match": True}}},
         "typed_config": {
-            "@type": _TYPE + "extensions.access_loggers.stats.v3.Config",
+            "@type": TYPE + "extensions.access_loggers.stats.v3.Config",
             "stat_prefix": "user",
             "counters": [{"stat": {"name": "answers", "tags": tags}, "value_fixed": 1}],
-            "histograms": [{"stat": {"name": "took", "tags": tags[:1]}, "unit": "Microseconds", "value_format": whole}],
+            "histograms": [{"stat": {"name": "took", "tags": tags[:3]}, "unit": "Microseconds", "value_format": whole}],
         },
-    }
-
-
-def _resources(table: Table, kind: str, resources: list[Json]) -> Json:
-    return {
-        "version_info": str(table.generation),
-        "resources": [{"@type": _TYPE + kind, **resource} for resource in resources],
     }
 
 
@@ -243,7 +178,3 @@ def _follow(path: Path) -> Json:
 
 def _at(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
-
-
-def _header(name: str, value: str) -> Json:
-    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

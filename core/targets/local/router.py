@@ -5,23 +5,18 @@ import importlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from core.domain.errors import BadInput, Unreachable
-from core.domain.model import Level, Noted, Slot
+from core.domain.model import Level, Noted
 from core.targets.local import envoy
 from core.targets.local.children import die_with_parent, end_orphan, how_it_ended, remember
-from core.targets.local.http import Connection, ask
+from core.targets.local.http import ask
 from core.targets.local.ports import who_holds
 from core.targets.local.spec import socket_path
 
-PROBES = 20
-LINES = 4
-PATIENCE_S = 0.05
-"""After this long a single answer proves a table too: replicas may be resting under their CPU limit."""
-GIVE_UP_S = 2.0
 BACKOFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 STEADY_S = 10.0
 START_S = 10.0
@@ -89,71 +84,6 @@ class Router:
         beside.write_text(json.dumps(content))
         beside.rename(self.folder / name)
         self._written[name] = text
-
-    async def prove(self, generation: int, allowed: Set[Slot]) -> int:
-        """Ask through the weighted route until answers show this table in force; gives how many did.
-
-        Only one worker routes, so one answer proves it for all requests; more of them show the slots as well.
-        Raises OSError when nobody listens, Unreachable when no answer proved it in two seconds or one came from
-        a slot without weight.
-        """
-        proved = 0
-        begun_s = time.monotonic()
-        headers = {envoy.PROBE_HEADER: "1"}
-
-        async def probe() -> None:
-            nonlocal proved
-            line = await Connection.open(self.address)
-            try:
-                while proved < PROBES:
-                    answer = await line.ask("/health", headers)
-                    if int(answer.headers.get(envoy.ROUTE_HEADER, "-1")) < generation:
-                        continue
-                    slot = answer.headers.get(envoy.SLOT_HEADER, "")
-                    if int(answer.headers[envoy.ROUTE_HEADER]) == generation and slot and slot not in allowed:
-                        raise Unreachable(f"the router answered from {slot}, which should get no traffic")
-                    proved += 1
-            finally:
-                line.close()
-
-        tasks = {asyncio.create_task(probe()) for _ in range(LINES)}
-        try:
-            pending = tasks
-            while pending and proved < PROBES:
-                waited_s = time.monotonic() - begun_s
-                if waited_s > GIVE_UP_S or (proved and waited_s > PATIENCE_S):
-                    break
-                left_s = max(0.001, PATIENCE_S - waited_s) if waited_s < PATIENCE_S else 0.01
-                done, pending = await asyncio.wait(pending, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    error = task.exception()
-                    if isinstance(error, OSError):
-                        raise error
-                    if error is not None and not proved:
-                        raise Unreachable(f"the router gave no proof of its routes: {error}") from error
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if not proved:
-            raise Unreachable(f"the router showed no proof of its routes within {GIVE_UP_S:g} s")
-        return proved
-
-    async def reaches(self, slot: Slot, within_s: float = 1.0) -> bool:
-        """Does a request pinned to a slot get further than the router, in time?"""
-        until_s = time.monotonic() + within_s
-        with suppress(OSError, TimeoutError, Unreachable):
-            async with asyncio.timeout(within_s):
-                line = await Connection.open(self.address)
-                try:
-                    headers = {envoy.PROBE_HEADER: "1", envoy.SLOT_HEADER: slot}
-                    while time.monotonic() < until_s:
-                        answer = await line.ask("/health", headers)
-                        if answer.status != 503:
-                            return True
-                finally:
-                    line.close()
-        return False
 
     async def drain(self, within_s: float) -> None:
         """Take no new connection and wait until the requests in hand are answered."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.domain.histogram import Histogram
-from core.domain.model import Sample, Slot
-from core.targets.local.envoy import MIRROR_SUFFIX
+from core.domain.model import UNPROCESSABLE, Sample, Slot
+from core.targets.local.routes import COUNTED, MIRROR_SUFFIX
 
 QUERY = (
     "/stats?format=json&usedonly&histogram_buckets=detailed"
@@ -17,15 +17,30 @@ QUERY = (
 QUIET_S = 3
 """Zeros are told for so many seconds, then nothing until answers come again."""
 
-_ANSWERS = re.compile(r"user\.answers\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
-_TOOK = re.compile(r"user\.took\.slot\.([^.]*)")
+CALLERS = frozenset({
+    "400", "401", "403", "404", "405", "406", "407", "408", "411", "413", "414", "415", "416", "417", "421",
+    UNPROCESSABLE, "426", "429", "431",
+})  # fmt: skip
+"""What the caller did: the wrong path, key, size or form. 422 may be the version's doing, so a gate compares it."""
+
+_USERS = f"(?:{'|'.join(COUNTED)})"
+_ANSWERS = re.compile(rf"user\.answers\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
+_TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*).*")
 _MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time)")
-_KINDS = {"UF": "connect", "URX": "connect", "UT": "timeout", "UPE": "protocol", "UC": "reset", "UH": "no replica"}
+_KINDS = {
+    "UF": "connect", "URX": "connect", "UH": "no replica", "UT": "timeout", "UMSDR": "timeout", "DT": "timeout",
+    "UPE": "protocol", "UC": "reset", "UR": "reset", "LR": "reset",
+}  # fmt: skip
+_LEFT = frozenset({"DC", "DR", "DPE"})
+"""The client went away, or spoke no HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All answers of one slot since the router began, by kind (empty: good), and how long they took in ms."""
+    """All answers of one slot since the router began, by kind (empty: good), and how long they took in ms.
+
+    What is the caller's doing is counted under its status, and its time nowhere.
+    """
 
     kinds: Mapping[str, int] = field(default_factory=dict)
     took: Mapping[float, int] = field(default_factory=dict)
@@ -56,7 +71,8 @@ def _add_times(took: dict[Slot, dict[float, int]], histogram: Mapping[str, Any])
     name = histogram["name"]
     users, mirrored = _TOOK.fullmatch(name), _MIRRORED.fullmatch(name)
     match, unit_ms = (users, 0.001) if users else (mirrored, 1.0)
-    if match is None:
+    # A page that is not there is quick: its time would make a slow version look quick.
+    if match is None or (users and (users[2] in CALLERS or users[2] in {"", "0"})):
         return
     of_slot = took.setdefault(match[1], {})
     for part in histogram["totals"]:
@@ -65,11 +81,11 @@ def _add_times(took: dict[Slot, dict[float, int]], histogram: Mapping[str, Any])
 
 
 def _kind(code: str, flags: str) -> str | None:
-    """The kind of a failure; empty for a good answer, None for a client that left before it."""
-    for flag in flags.split(","):
-        if flag in _KINDS:
-            return _KINDS[flag]
-    if code in {"", "0"} or "DC" in flags.split(","):
+    """The kind of an answer: empty for a good one, None for a client that left before it or spoke no HTTP."""
+    said = set(flags.split(","))
+    if failed := [_KINDS[flag] for flag in flags.split(",") if flag in _KINDS]:
+        return failed[0]
+    if code in {"", "0"} or said & _LEFT:
         return None
     return "" if int(code) < 400 else code
 
@@ -92,7 +108,7 @@ class TrafficMeter:
         for slot, total in totals.items():
             before = seen.get(slot, Totals())
             sample = replace(_difference(slot, total, before, labels.get(slot, "")), at=at, seconds=seconds)
-            quiet = 0 if sample.requests else self._quiet.get(slot, QUIET_S) + 1
+            quiet = 0 if sample.requests or sample.refused else self._quiet.get(slot, QUIET_S) + 1
             self._quiet[slot] = quiet
             if quiet <= QUIET_S:
                 samples.append(sample)
@@ -102,13 +118,14 @@ class TrafficMeter:
 def _difference(slot: Slot, now: Totals, before: Totals, label: str) -> Sample:
     kinds = {kind: count - before.kinds.get(kind, 0) for kind, count in now.kinds.items()}
     took = {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()}
-    failed = {kind: count for kind, count in kinds.items() if kind and count > 0}
+    bad = {kind: count for kind, count in kinds.items() if kind and count > 0}
     answers = sum(count for count in kinds.values() if count > 0)
     return Sample(
         slot=slot,
         at=0.0,
         ok=max(0, kinds.get("", 0)),
-        failed=failed,
+        failed={kind: count for kind, count in bad.items() if kind not in CALLERS},
         latency=Histogram.of_counts(took),
         mix={label: answers} if label and answers else {},
+        refused={kind: count for kind, count in bad.items() if kind in CALLERS},
     )

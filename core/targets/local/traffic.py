@@ -1,21 +1,40 @@
 """The traffic of an endpoint: what the router is told, and what its answers have proved."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.domain.errors import Unreachable
-from core.domain.model import Level, Noted, Slot
-from core.targets.local import stats
-from core.targets.local.envoy import Table
+from core.domain.model import Level, Noted, ReplicaState, Slot
+from core.system.processes import process_id
+from core.targets.local import proof, stats
 from core.targets.local.http import ask
+from core.targets.local.metrics_page import MetricsPage, Scraped
+from core.targets.local.pool import Pool
 from core.targets.local.router import Router
+from core.targets.local.routes import Table
+from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
+
+AGAIN_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proved last: the weights, the version in each slot, and how many good answers each gave."""
+
+    weights: Mapping[Slot, float] = field(default_factory=dict)
+    versions: Mapping[Slot, str] = field(default_factory=dict)
+    answers: Mapping[Slot, int] = field(default_factory=dict)
 
 
 class Traffic:
-    """Keeps the router to a table. `proved` is called when answers have shown new weights, `spawn` runs a task."""
+    """Keeps the router to a table. `proved` is called when answers have shown new weights, `spawn` runs a task.
+
+    `pools` are the endpoint's own, the newest of a slot last: they say which version must answer. `key` is what
+    callers send.
+    """
 
     def __init__(
         self,
@@ -23,20 +42,30 @@ class Traffic:
         port: int,
         table: Table,
         *,
+        pools: Mapping[Slot, Sequence[Pool]],
+        key: Callable[[], str],
         note: Callable[[Noted], None],
         proved: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
-        self.table = table
-        self._proofs: dict[Slot, float] = {}
-        self._answers = 0
+        folder = spec.folder / "router"
+        # The secret stands in its files.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        self._page = MetricsPage(spec.folder, self._scraped, key, note)
+        self.table = replace(table, secret=router_secret(spec.folder), metrics=self._page.socket)
+        self._proof = Proof()
+        self._proving = -1
+        self._pools = pools
         self._note = note
         self._proved = proved
         self._spawn = spawn
-        self._router = Router(spec.folder / "router", (spec.host, port), note, lambda: spawn(self._prove()))
+        self._address = (spec.host, port)
+        self._router = Router(folder, self._address, note, lambda: spawn(self._prove()))
 
     async def start(self) -> None:
-        """Start the router; raises BadInput where there is none."""
+        """Start the router and the page of counters behind it; raises BadInput where there is no router."""
+        await self._page.start()
         await self._router.start(self.table)
 
     def serve(self, ports: Mapping[Slot, tuple[int, ...]]) -> None:
@@ -44,6 +73,10 @@ class Traffic:
         gone: dict[Slot, tuple[int, ...]] = {slot: () for slot in self.table.ports if slot not in ports}
         self.table = replace(self.table, ports={**gone, **ports})
         self._router.write(self.table)
+        # Another version took a slot that has traffic: what was proved before says nothing of it.
+        stale = [slot for slot, version in self._proof.versions.items() if version != self._version(slot)]
+        if self._proving != self.table.generation and any(ports.get(slot) for slot in stale):
+            self._spawn(self._prove())
 
     def move(self, generation: int, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
         """Tell the router new weights, and ask until they are proved."""
@@ -52,12 +85,17 @@ class Traffic:
         self._spawn(self._prove())
 
     def weight(self, slot: Slot) -> tuple[float, int]:
-        """The last proved weight of a slot in percent, and by how many answers."""
-        return self._proofs.get(slot, 0.0), self._answers
+        """The last proved weight of a slot in percent, and how many good answers of its version proved it.
+
+        The weight stays when another version takes the slot, but nothing has proved that one.
+        """
+        proof = self._proof
+        answers = proof.answers.get(slot, 0) if proof.versions.get(slot) == self._version(slot) else 0
+        return proof.weights.get(slot, 0.0), answers
 
     async def reaches(self, slot: Slot) -> bool:
-        """Does the router find a replica of a slot by now?"""
-        return await self._router.reaches(slot)
+        """Does the router find a replica of a slot's version by now?"""
+        return await proof.reaches(self._address, slot, self.table.secret, self._version(slot))
 
     async def totals(self) -> tuple[int, dict[Slot, stats.Totals]]:
         """Which start of the router this is, and what it has counted since; raises Unreachable."""
@@ -67,22 +105,51 @@ class Traffic:
     async def stop(self, drain_s: float) -> None:
         """Answer what is in hand, then end the router. The replicas must still be there."""
         await self._router.drain(drain_s)
+        await self._page.stop()
         await self._router.stop()
+
+    def _version(self, slot: Slot) -> str:
+        """The version that must answer in a slot; empty where it holds none."""
+        pools = self._pools.get(slot)
+        return pools[-1].version.number if pools else ""
+
+    def _scraped(self) -> Iterator[Scraped]:
+        """Everybody who counts answers now."""
+        for pool in [pool for pools in self._pools.values() for pool in pools]:
+            for member in list(pool.members.values()):
+                counts = member.state in {ReplicaState.READY, ReplicaState.DRAINING}
+                who = process_id(member.pid) if counts and member.pid is not None else None
+                if who is not None:
+                    yield Scraped(f"{who.pid}-{who.started}-{who.boot}", member.port, pool.key)
 
     async def _prove(self) -> None:
         """Ask until the router's answers show the present table, or it is no longer the present one."""
-        table, answers, said = self.table, 0, False
-        while not answers:
+        table = self.table
+        self._proving = table.generation
+        try:
+            await self._prove_table(table)
+        finally:
+            if self._proving == table.generation:
+                self._proving = -1
+
+    async def _prove_table(self, table: Table) -> None:
+        said = ""
+        what = ", ".join(f"{slot} {weight:g} %" for slot, weight in table.weights.items()) or "off"
+        while table.generation == self.table.generation:
+            versions = {slot: self._version(slot) for slot in table.weights}
             try:
-                answers = await self._router.prove(table.generation, set(table.weights))
+                answers = await proof.prove(self._address, table, versions)
             except OSError:
                 return  # Nobody listens: it is asked again when it is up.
             except Unreachable as error:
-                if not said:
-                    self._note(Noted(f"traffic {dict(table.weights) or 'off'}: {error}", Level.ERROR, source="router"))
-                said = True
-                await asyncio.sleep(0.05)
-            if table.generation != self.table.generation:
-                return
-        self._proofs, self._answers = dict(table.weights), answers
-        self._proved()
+                if str(error) != said and table.generation == self.table.generation:
+                    self._note(Noted(f"traffic {what}: {error}", Level.ERROR, source="router"))
+                said = str(error)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            if table.generation == self.table.generation:
+                if said:
+                    self._note(Noted(f"traffic {what}: proved by {sum(answers.values())} answers", source="router"))
+                self._proof = Proof(dict(table.weights), versions, answers)
+                self._proved()
+            return

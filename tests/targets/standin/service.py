@@ -1,7 +1,8 @@
 """The service of the stand-in: answers every request with its version, and misbehaves as its model says.
 
 `busy_ms` burns CPU for each request, `slow_ms` waits, `status` answers that, `mute` never gets ready, `dies_s` ends
-by itself, `fat_mb` takes memory, `stubborn` does not hear SIGTERM.
+by itself, `fat_mb` takes memory, `stubborn` does not hear SIGTERM. /echo tells
+in a header what it heard, /metrics how many predictions it answered.
 """
 
 import asyncio
@@ -64,12 +65,12 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     else:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    active = 0
+    active, answered = 0, 0
     idle = asyncio.Event()
     idle.set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal active
+        nonlocal active, answered
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -80,8 +81,13 @@ async def _serve(
                     await reader.readexactly(int(length[0].split(":")[1]))
                 status = await _work(model, head)
                 body = json.dumps({"version": identity.version, "pid": os.getpid()}).encode()
+                answered += " /predict " in head
+                if head.startswith("GET /metrics"):
+                    status, body = _metrics(settings, head, answered)
                 leave = "connection: close\r\n" if stopping.is_set() else ""
                 said = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nx-model-version: {identity.version}\r\n"
+                if " /echo " in head:
+                    said += f"x-heard: {' '.join(head.split())}\r\n"
                 writer.write((said + leave + "\r\n").encode() + body)
                 await writer.drain()
                 active -= 1
@@ -107,6 +113,12 @@ async def _serve(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(settings.drain_s):
             await idle.wait()
+
+
+def _metrics(settings: ServingSettings, head: str, answered: int) -> tuple[int, bytes]:
+    if settings.key and f"Bearer {settings.key}" not in head:
+        return 401, b"{}"
+    return 200, f"# TYPE answers_total counter\nanswers_total {answered}\n".encode()
 
 
 async def _work(model: dict[str, Any], head: str) -> int:

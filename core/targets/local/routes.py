@@ -1,0 +1,143 @@
+"""Which request goes where: the table of traffic, and Envoy's routes made of it. Pure.
+
+Headers of ours are heard only with the endpoint's secret, and none of them reaches a replica.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from core.domain.model import Slot
+
+Json: TypeAlias = dict[str, Any]
+
+SLOT_HEADER = "x-quarterdeck-slot"
+ROUTE_HEADER = "x-quarterdeck-route"
+PROBE_HEADER = "x-quarterdeck-probe"
+MIRROR_SUFFIX = "-mirror"
+METRICS_PATH = "/metrics"
+METRICS_CLUSTER = "metrics_page"
+"""Behind it the host answers; no slot can be called so."""
+
+SPLIT, PINNED, PROBE, METRICS = "split", "pinned", "probe", "metrics"
+"""What routes are called."""
+COUNTED = (SPLIT, PINNED)
+"""What people asked; the host's own probes are no traffic."""
+
+TYPE = "type.googleapis.com/envoy."
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Who gets what: weights in percent, and the ports of each slot's ready replicas. Generations only rise.
+
+    `secret` is what headers of ours must carry; `metrics` is the socket on which the host answers for /metrics.
+    """
+
+    generation: int = 0
+    weights: Mapping[Slot, float] = field(default_factory=dict)
+    mirror: Slot | None = None
+    ports: Mapping[Slot, tuple[int, ...]] = field(default_factory=dict)
+    secret: str = field(default="", repr=False)
+    metrics: Path | None = None
+
+
+def pin(slot: Slot, secret: str) -> dict[str, str]:
+    """The header that reaches a slot whatever its weight is."""
+    return {SLOT_HEADER: f"{slot}.{secret}"}
+
+
+def probe(secret: str) -> dict[str, str]:
+    """The header of the host's own questions: counted nowhere, and answered with the slot and its routes' number."""
+    return {PROBE_HEADER: secret}
+
+
+def routes(table: Table) -> Json:
+    """The route file: the host's probes, what names a slot, the page of counters, then the weights."""
+    found = [route for slot in table.ports for route in _pinned(table, slot)]
+    found.append(_route(PROBE, {"prefix": "/", **_with(probe(table.secret))}, _split(table, None, tell=True)))
+    if table.metrics is not None:
+        found.append(_route(METRICS, {"path": METRICS_PATH}, {"route": {"cluster": METRICS_CLUSTER, "timeout": "10s"}}))
+    found.append(_route(SPLIT, {"prefix": "/"}, _split(table, table.mirror, tell=False)))
+    number = _header(ROUTE_HEADER, str(table.generation))
+    for route in found:
+        if route["name"] == PROBE:
+            route["response_headers_to_add"] = [*route.get("response_headers_to_add", []), number]
+    return resources(
+        table,
+        "config.route.v3.RouteConfiguration",
+        [
+            {
+                "name": "split",
+                "virtual_hosts": [{"name": "split", "domains": ["*"], "routes": found}],
+                "request_headers_to_remove": [SLOT_HEADER, PROBE_HEADER],
+            }
+        ],
+    )
+
+
+def _pinned(table: Table, slot: Slot) -> list[Json]:
+    """A probe of one slot, and what names one."""
+    to: Json = {"route": {"cluster": slot, **_manners(None)}}
+    told = {"response_headers_to_add": [_header(SLOT_HEADER, slot)]}
+    named = pin(slot, table.secret)
+    return [
+        _route(PROBE, {"prefix": "/", **_with({**probe(table.secret), **named})}, {**to, **told}),
+        _route(PINNED, {"prefix": "/", **_with(named)}, to),
+    ]
+
+
+def _route(name: str, match: Json, action: Json) -> Json:
+    return {"name": name, "match": match, **action}
+
+
+def _with(headers: Mapping[str, str]) -> Json:
+    return {"headers": [{"name": name, "string_match": {"exact": value}} for name, value in headers.items()]}
+
+
+def _split(table: Table, mirror: Slot | None, *, tell: bool) -> Json:
+    """By weight; `tell` names the slot in the answer. Probes are not mirrored: a copy would count as a user's."""
+    weights = {slot: weight for slot, weight in table.weights.items() if weight > 0}
+    if not weights:
+        return {"direct_response": {"status": 503, "body": {"inline_string": "no traffic is routed to this endpoint"}}}
+    shares: list[Json] = []
+    for slot, weight in weights.items():
+        told = {"response_headers_to_add": [_header(SLOT_HEADER, slot)]} if tell else {}
+        shares.append({"name": slot, "weight": max(1, round(weight * 100)), **told})
+    return {"route": {"weighted_clusters": {"clusters": shares}, **_manners(mirror)}}
+
+
+def _manners(mirror: Slot | None) -> Json:
+    """How a request is tried: on another replica if one refuses, breaks off or is draining."""
+    manners: Json = {
+        "timeout": "60s",
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset,retriable-status-codes",
+            "retriable_status_codes": [503],
+            "num_retries": 4,
+            "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": {"@type": TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+                }
+            ],
+            "host_selection_retry_max_attempts": 5,
+        },
+    }
+    if mirror:
+        manners["request_mirror_policies"] = [{"cluster": mirror + MIRROR_SUFFIX}]
+    return manners
+
+
+def resources(table: Table, kind: str, resources: list[Json]) -> Json:
+    """The contents of a file that Envoy follows."""
+    return {
+        "version_info": str(table.generation),
+        "resources": [{"@type": TYPE + kind, **resource} for resource in resources],
+    }
+
+
+def _header(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
