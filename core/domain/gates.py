@@ -16,7 +16,12 @@ class GateResult(StrEnum):
     ERROR = "ERROR"
 
 
-NAMES: Mapping[str, str] = {"failed_percent": "errors", "success_percent": "success"}
+NAMES: Mapping[str, str] = {
+    "failed_percent": "errors",
+    "success_percent": "success",
+    "ran_s": "complete",
+    "exceptions_percent": "exceptions",
+}
 
 
 @dataclass(frozen=True, slots=True)

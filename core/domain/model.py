@@ -71,7 +71,8 @@ class Sample:
     """One second of answers. `slot` is None where a load generator measured, over all slots.
 
     `at` is the end of the second in seconds since the epoch; `failed` counts by kind; `mix` counts what
-    answered, under `version:7` and `label:yes`; `users` is None where nobody counts users.
+    answered, under `version:7` and `label:yes`; `users` is None where nobody counts users. `errors` counts, by
+    kind, the exceptions in the code that sends a load: those are no requests.
     """
 
     slot: Slot | None
@@ -82,6 +83,7 @@ class Sample:
     latency: Histogram = field(default_factory=Histogram)
     mix: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 1.0
+    errors: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Sample") -> "Sample":
         return Sample(
@@ -93,6 +95,7 @@ class Sample:
             latency=self.latency + other.latency,
             mix=add_counts(self.mix, other.mix),
             seconds=self.seconds + other.seconds,
+            errors=add_counts(self.errors, other.errors),
         )
 
     @property
@@ -226,8 +229,24 @@ class LoadSource:
     """What sends a load, where it is not as the project says.
 
     `locustfile` is a path, `attach` the page of a Locust that runs already, `web` opens Locust's own page.
+    With `processes` (1 or more) everything is said here, and no locustfile means the one that ships.
     """
 
     locustfile: str = ""
     attach: str = ""
     web: bool = False
+    processes: int = 0
+
+
+class LoadOutcome(StrEnum):
+    """How a load ended. Only `finished` and `shape ended` are ends that were wanted from the start."""
+
+    FINISHED = "finished"
+    SHAPE_ENDED = "shape ended"
+    STOPPED = "stopped"
+    LET_GO = "let go"
+    EXITED = "exited"
+    KILLED = "killed"
+    HUNG = "hung"
+    NOT_BEGUN = "not begun"
+    GONE = "gone"
