@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from core.domain.errors import Failed, QuarterdeckError
 from core.domain.gates import Gate
-from core.domain.model import LoadProfile, LoadSource, Sample, Version
+from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Sample, Version
 from core.domain.plan import Hold, Plan, Rollout, all_at_once, canary
 from core.engine.engine import Engine
 from core.engine.environment import Aliases
@@ -40,6 +40,8 @@ class FakeLoad:
         self.asked: list[tuple[object, ...]] = []
         self.fault: QuarterdeckError | None = None
         self.closed = False
+        self.why, self.how = "its time was up", LoadOutcome.FINISHED
+        self.wanted_s: float | None = None
         self._total = Sample(None, 0.0, seconds=0.0)
         self._samples: asyncio.Queue[Sample | None] = asyncio.Queue()
 
@@ -81,11 +83,12 @@ class FakeLoad:
     async def stop(self) -> None:
         """End it."""
         await self._note("stop")
+        self.why, self.how = "it was stopped", LoadOutcome.STOPPED
         self.end()
 
     async def wait(self) -> LoadResult:
         """What was pushed, added up."""
-        return LoadResult(self._total, self._total.seconds, (), "its time was up")
+        return LoadResult(self._total, self._total.seconds, (), self.why, self.how, self.wanted_s)
 
     async def close(self) -> None:
         """Let go."""

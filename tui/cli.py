@@ -10,7 +10,6 @@ import typer
 
 from core.config.planner import SKIPS, Wishes, checked, load_profile
 from core.domain.errors import BadInput, QuarterdeckError
-from core.domain.model import LoadSource
 from core.engine.project import Project
 from core.state import commands as c
 from core.system.processes import running_s
@@ -172,9 +171,16 @@ def load(
     locustfile: Annotated[str, typer.Option(help="Your own locustfile, unchanged.")] = "",
     web: Annotated[bool, typer.Option("--web", help="Open Locust's own page too.")] = False,
     attach: Annotated[str, typer.Option(help="Follow a Locust that runs already, by the address of its page.")] = "",
+    stay: Annotated[bool, typer.Option("--stay", help="It goes on when this terminal is closed.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the load that runs.")] = False,
 ) -> None:
-    """Load on what is served; 1 when it goes over the project's limits. The deck shows it too, and can change it."""
+    """Load on what is served, for as long as this command runs. The deck shows it too, and can change it.
+
+    Exit code 0: within the project's limits; 1: not, or it did not run its time; 2: it can't be run like this.
+    """
     project = project_of(config, env, sets)
+    if stop:
+        end(headless.run(load_command.stop(project, out), err))
     overrides: dict[str, float | None] = {"users": users, "spawn_rate": spawn_rate, "duration_s": seconds}
     given: dict[str, float | None] = {key: value for key, value in overrides.items() if value is not None}
     if seconds == 0:
@@ -184,8 +190,8 @@ def load(
     except BadInput as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
-    source = LoadSource(str(Path(locustfile).resolve()) if locustfile else "", attach, web)
-    end(headless.run(load_command.load(project, wanted, source, out), err))
+    source = load_command.source_of(project.settings, locustfile, attach, web)
+    end(headless.run(load_command.load(project, wanted, source, out, stay), err))
 
 
 @app.command()

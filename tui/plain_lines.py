@@ -44,6 +44,8 @@ class Lines:
             case ev.Sampled(sample=sample):
                 p95 = sample.latency.percentile_ms(95)
                 figures = f"{sample.users or 0} users, {sample.rps:.0f} requests a second, {sample.failures} failed"
+                raised = sum(sample.errors.values())
+                figures += f", {raised} exceptions" if raised else ""
                 self._line(event.at, "load", figures + (f", p95 {p95:.0f} ms" if p95 is not None else ""))
             case _:
                 said = message_of(event, titles)

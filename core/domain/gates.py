@@ -21,6 +21,8 @@ NAMES: Mapping[str, str] = {
     "failed_percent": "errors",
     "success_percent": "success",
     "unprocessable_percent": "not understood",
+    "ran_s": "complete",
+    "exceptions_percent": "exceptions",
 }
 SURE_Z = 3.0
 """How many standard errors make a difference of two shares sure: a gate looks each second, and must not tire."""

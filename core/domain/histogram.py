@@ -24,12 +24,16 @@ def middle_ms(index: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many answers took how long. `counts` maps a bucket to its count; `+` adds two."""
+    """How many answers took how long. `counts` maps a bucket to its count; `+` adds two.
+
+    `only` names the percentiles that it has right, where its source gave no others; empty: all.
+    """
 
     counts: Mapping[int, int] = field(default_factory=dict)
     sum_ms: float = 0.0
     min_ms: float | None = None
     max_ms: float | None = None
+    only: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, latencies_ms: Iterable[float]) -> "Histogram":
@@ -68,7 +72,8 @@ class Histogram:
         lows = [ms for ms in (self.min_ms, other.min_ms) if ms is not None]
         highs = [ms for ms in (self.max_ms, other.max_ms) if ms is not None]
         low, high = min(lows, default=None), max(highs, default=None)
-        return Histogram(counts, self.sum_ms + other.sum_ms, low, high)
+        only = tuple(p for p in self.only if p in other.only) if self.only and other.only else self.only or other.only
+        return Histogram(counts, self.sum_ms + other.sum_ms, low, high, only)
 
     @property
     def count(self) -> int:
@@ -77,12 +82,12 @@ class Histogram:
 
     @property
     def mean_ms(self) -> float | None:
-        """The average in milliseconds; None when empty."""
-        return self.sum_ms / self.count if self.counts else None
+        """The average in milliseconds; None when empty, or where only percentiles are known."""
+        return self.sum_ms / self.count if self.counts and not self.only else None
 
     def percentile_ms(self, percent: float) -> float | None:
-        """The latency under which `percent` of the answers lie (nearest rank); None when empty."""
-        if not self.counts:
+        """The latency under which `percent` of the answers lie (nearest rank); None when empty or not known."""
+        if not self.counts or (self.only and percent not in self.only):
             return None
         rank = max(1, math.ceil(self.count * percent / 100))
         seen = 0

@@ -75,7 +75,8 @@ class Sample:
 
     `at` is the end of the second in seconds since the epoch; `failed` counts by kind; `mix` counts what
     answered, under `version:7` and `label:yes`; `users` is None where nobody counts users. `refused` counts, by
-    status, what was the caller's doing: it is no request here, for it says nothing about the version.
+    status, what was the caller's doing: it is no request here, for it says nothing about the version. `errors`
+    counts, by kind, the exceptions in the code that sends a load: those are no requests either.
     """
 
     slot: Slot | None
@@ -87,6 +88,7 @@ class Sample:
     mix: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 1.0
     refused: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Sample") -> "Sample":
         return Sample(
@@ -99,6 +101,7 @@ class Sample:
             mix=add_counts(self.mix, other.mix),
             seconds=self.seconds + other.seconds,
             refused=add_counts(self.refused, other.refused),
+            errors=add_counts(self.errors, other.errors),
         )
 
     @property
@@ -242,8 +245,24 @@ class LoadSource:
     """What sends a load, where it is not as the project says.
 
     `locustfile` is a path, `attach` the page of a Locust that runs already, `web` opens Locust's own page.
+    With `processes` (1 or more) everything is said here, and no locustfile means the one that ships.
     """
 
     locustfile: str = ""
     attach: str = ""
     web: bool = False
+    processes: int = 0
+
+
+class LoadOutcome(StrEnum):
+    """How a load ended. Only `finished` and `shape ended` are ends that were wanted from the start."""
+
+    FINISHED = "finished"
+    SHAPE_ENDED = "shape ended"
+    STOPPED = "stopped"
+    LET_GO = "let go"
+    EXITED = "exited"
+    KILLED = "killed"
+    HUNG = "hung"
+    NOT_BEGUN = "not begun"
+    GONE = "gone"

@@ -8,12 +8,12 @@ from collections.abc import Awaitable
 
 from core.domain.errors import Lost, QuarterdeckError, Unreachable
 from core.domain.plan import Retire
+from core.engine.background_load import keep_load
 from core.engine.environment import Environment
 from core.engine.housekeeping import CALL_S, KEEP_S, REMOVE_AGAIN_S, Housekeeping
 from core.engine.load_control import LoadControl
 from core.engine.observer import AGAIN_S, Observer, Store
 from core.engine.step_runner import StepRunner, purpose
-from core.engine.supply import supply
 from core.journal.journal import Lease
 from core.rollout import actions as d
 from core.rollout.decide import decide
@@ -54,7 +54,7 @@ class Driver:
                 group.create_task(self._housekeeping.run(), name="chores")
                 if self.acts:
                     group.create_task(self._steer(), name="steer")
-                    group.create_task(supply(self._store, self.environment, self._load_control), name="load")
+                    group.create_task(keep_load(self._store, self.environment, self._load_control), name="load")
         except* QuarterdeckError as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -63,7 +63,7 @@ class Driver:
     async def settle(self) -> None:
         """End the load and the report in good order before the driver is closed."""
         await self._step_runner.close()
-        await self._load_control.stop()
+        await self._load_control.leave()
         if self._reporting:
             await asyncio.wait(self._reporting)
 

@@ -1,26 +1,54 @@
-"""The load on one endpoint: started, steered as operators ask, its samples written down. One at a time."""
+"""The load on one endpoint: started, steered as operators ask, its samples and its end written down. One at a time."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
-from core.domain.errors import QuarterdeckError, Unreachable
-from core.domain.gates import Verdict, judge
-from core.domain.model import LoadProfile, LoadSource, Sample, Version
+from core.domain.errors import BadInput, JournalError, Killed, Lost, QuarterdeckError, Unreachable
+from core.domain.gates import Gate, Verdict
+from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Version
 from core.domain.plan import Load as LoadStep
 from core.engine.environment import Environment
 from core.load.load import LoadResult, RunningLoad
+from core.load.verdicts import verdicts
 from core.state import events as ev
 from core.state.snapshot import LoadState
+from core.system.tasks import TaskGuard
 from core.targets.protocol import Address
 
 Emit = Callable[..., Awaitable[None]]
 CLOSE_S = 20.0
 REACH_S = 10.0
+WRITE_S = 5.0
 AGAIN_S = 0.2
 REST_S = 15.0
 """A background load that ended by itself is not begun again for so long."""
+
+
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """One load from its begin to its end. `announced`, `ended`: the facts of both are written, once each.
+
+    Its begin is written before anything is started, so that nobody else's load can begin meanwhile.
+    """
+
+    kind: str
+    profile: LoadProfile
+    version: Version | None
+    source: LoadSource
+    limits: tuple[Gate, ...] = ()
+    stay: bool = False
+    announced: bool = False
+    ended: bool = False
+    over: bool = False
+    load: RunningLoad | None = None
+    task: asyncio.Task[None] | None = None
+    stopped: str = ""
+    applied: int = 0
+    paused: bool = False
+    asked: tuple[int, float] = (0, 0.0)
 
 
 class LoadControl:
@@ -30,151 +58,217 @@ class LoadControl:
         self._environment = environment
         self._emit = emit
         self._address = address
-        self._load: RunningLoad | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._kind = ""
-        self._applied = 0
-        self._paused = False
-        self._asked = (0, 0.0)
-        self._testing = False
-        self._stopping = False
-        self._ended_at = -REST_S
+        self._guard = TaskGuard(f"load on {environment.endpoint}")
+        self._sent: _Sent | None = None
+        self._rests_until = 0.0
 
     @property
     def kind(self) -> str:
         """What runs: `background`, `test`, `manual`; empty when nothing does."""
-        if self._testing:
-            return "test"
-        return self._kind if self._task is not None and not self._task.done() else ""
+        return self._sent.kind if self._sent is not None and not self._sent.over else ""
 
     @property
     def rests(self) -> bool:
         """Whether background load ended by itself a moment ago: what breaks at once would break again."""
-        return time.monotonic() < self._ended_at + REST_S
+        return time.monotonic() < self._rests_until
 
-    def start(
-        self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None = None
-    ) -> None:
-        """Send load until it ends or is stopped. `by_hand`: somebody asked for it, and that is written down already."""
-        self._kind, self._stopping = kind, False
-        self._task = asyncio.create_task(self._run(profile, kind, version, by_hand), name=f"load {kind}")
-        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    def start(self, profile: LoadProfile, kind: str, version: Version | None) -> None:
+        """Send load of our own until it ends or is stopped."""
+        self._start(_Sent(kind, profile, version, LoadSource()))
 
-    async def _run(self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None) -> None:
+    def take_up(self, asked: LoadState, version: Version | None) -> None:
+        """Send the load that somebody asked for by hand, which is written down already."""
+        sent = _Sent(asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay, announced=True)
+        self._start(sent)
+
+    def _start(self, sent: _Sent) -> None:
+        self._sent = sent
+        sent.task = self._guard.start(self._run(sent), sent.kind)
+
+    async def _run(self, sent: _Sent) -> None:
+        # Lost and JournalError end the driver by its own next word; the end of this load is then its successor's.
+        with contextlib.suppress(Lost, JournalError):
+            try:
+                result = await self._send(sent)
+            except (Lost, JournalError):
+                raise
+            except QuarterdeckError as error:
+                await self._not_begun(sent, error)
+            else:
+                await self._end(sent, result, verdicts(result, sent.limits) if sent.limits else ())
+            finally:
+                sent.over = True
+
+    async def _send(self, sent: _Sent) -> LoadResult:
+        endpoint = self._environment.endpoint
+        if not sent.announced:
+            sent.announced = True
+            await self._write(ev.LoadStarted(endpoint, sent.kind, sent.profile, sent.profile.name))
+        load = await self._reached(sent)
+        sent.load, sent.asked = load, (sent.profile.users, sent.profile.spawn_rate)
         try:
-            why, artifacts = await self._send(profile, kind, version, by_hand)
-        except QuarterdeckError as error:
-            why, artifacts = str(error), ()
-        if not self._stopping:
-            self._ended_at = time.monotonic()
-        await self._emit(ev.LoadEnded(self._environment.endpoint, kind, why, artifacts))
-
-    async def _send(
-        self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None
-    ) -> tuple[str, tuple[str, ...]]:
-        result = await self._follow(profile, kind, version, by_hand)
-        return result.why, tuple(str(path) for path in result.artifacts)
-
-    async def _follow(
-        self, profile: LoadProfile, kind: str, version: Version | None, by_hand: LoadSource | None = None
-    ) -> LoadResult:
-        source = by_hand or LoadSource()
-        load = await self._reached(profile, kind, version, source)
-        self._load, self._applied, self._paused = load, 0, False
-        self._asked = (profile.users, profile.spawn_rate)
-        try:
-            if by_hand is None:
-                started = ev.LoadStarted(self._environment.endpoint, kind, profile, profile.name, load.web_url or "")
-                await self._emit(started)
-            elif load.web_url:
-                await self._emit(ev.Logged(self._environment.endpoint, "load", f"Locust's own page: {load.web_url}"))
+            if load.web_url:
+                await self._emit(ev.Logged(endpoint, "load", f"Locust's own page: {load.web_url}"))
             async for sample in load.samples():
-                await self._emit(ev.Sampled(self._environment.endpoint, sample))
+                await self._emit(ev.Sampled(endpoint, sample))
             return await load.wait()
         finally:
-            self._load = None
+            sent.load = None
             with contextlib.suppress(QuarterdeckError, TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await asyncio.shield(load.close())
 
-    async def _reached(
-        self, profile: LoadProfile, kind: str, version: Version | None, source: LoadSource
-    ) -> RunningLoad:
+    async def _reached(self, sent: _Sent) -> RunningLoad:
         """A load that has begun; where nobody answers it is tried again, for a host may be coming back."""
         until_s = time.monotonic() + REACH_S
         while True:
             try:
-                return await self._environment.load(profile, kind, await self._address(), version, source)
-            except Unreachable:
-                if source.attach or time.monotonic() >= until_s:
+                address = await self._address()
+                return await self._environment.load(sent.profile, sent.kind, address, sent.version, sent.source)
+            except Unreachable as error:
+                if sent.source.attach:
+                    raise BadInput(str(error)) from error
+                if time.monotonic() >= until_s:
                     raise
             await asyncio.sleep(AGAIN_S)
 
-    async def test(
-        self, step: LoadStep, version: Version | None
-    ) -> tuple[Sample, tuple[Verdict, ...], tuple[str, ...], str]:
-        """A load test to its end: everything measured, its verdicts, its artifacts, why it ended."""
-        await self.stop()
-        self._testing = True
-        ended = ev.LoadEnded(self._environment.endpoint, "test", "stopped")
+    async def test(self, step: LoadStep, version: Version | None) -> tuple[LoadResult, tuple[Verdict, ...]]:
+        """A load test to its end, and its verdicts; raises Killed where the system ended Locust."""
+        await self.stop("a load test begins")
+        sent = self._sent = _Sent("test", step.profile, version, LoadSource())
         try:
-            result = await self._follow(step.profile, "test", version)
-            artifacts = tuple(str(path) for path in result.artifacts)
-            ended = ev.LoadEnded(self._environment.endpoint, "test", result.why, artifacts)
-            verdicts = tuple(judge(gate, result.total, None) for gate in step.gates)
-            return result.total, verdicts, artifacts, result.why
+            result = await self._send(sent)
         except QuarterdeckError as error:
-            ended = ev.LoadEnded(self._environment.endpoint, "test", str(error))
+            await self._not_begun(sent, error)
+            raise
+        except asyncio.CancelledError:
+            with contextlib.suppress(QuarterdeckError):
+                await self._stopped(sent, "the release turned")
             raise
         finally:
-            self._testing = False
-            await self._emit(ended)
+            sent.over = True
+        result = replace(result, why=sent.stopped) if sent.stopped else result
+        judged = verdicts(result, step.gates)
+        await self._end(sent, result, judged)
+        if result.how is LoadOutcome.KILLED:
+            raise Killed(f"{result.ran_s:.0f} s into the test: {result.why}")
+        return result, judged
+
+    # How it ended, once
+
+    async def _end(self, sent: _Sent, result: LoadResult, judged: tuple[Verdict, ...]) -> None:
+        why = sent.stopped if sent.stopped and result.how in (LoadOutcome.STOPPED, LoadOutcome.LET_GO) else result.why
+        files = tuple(str(path) for path in result.artifacts)
+        times = (result.ran_s, result.wanted_s)
+        where = self._environment.endpoint
+        ended = ev.LoadEnded(where, sent.kind, why, files, result.how, *times, False, judged, result.total)
+        await self._write_end(sent, ended)
+
+    async def _not_begun(self, sent: _Sent, error: QuarterdeckError) -> None:
+        where, given = self._environment.endpoint, isinstance(error, BadInput)
+        await self._write_end(sent, ev.LoadEnded(where, sent.kind, str(error), how=LoadOutcome.NOT_BEGUN, given=given))
+
+    async def _stopped(self, sent: _Sent, why: str) -> None:
+        where, wanted_s = self._environment.endpoint, sent.profile.duration_s
+        how = LoadOutcome.STOPPED
+        await self._write_end(sent, ev.LoadEnded(where, sent.kind, sent.stopped or why, how=how, wanted_s=wanted_s))
+
+    async def _write_end(self, sent: _Sent, ended: ev.LoadEnded) -> None:
+        """Written once for each begin, however many ways the load ends at the same moment."""
+        if sent.announced and not sent.ended:
+            sent.ended = True
+            if not sent.stopped:
+                self._rests_until = time.monotonic() + REST_S
+            await self._write(ended)
+
+    async def _write(self, *bodies: ev.Body) -> None:
+        """Written whole even where whoever waits for it is cancelled meanwhile."""
+        writing = asyncio.ensure_future(self._emit(*bodies))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing}, timeout=WRITE_S)
+            if writing.done() and not writing.cancelled():
+                writing.exception()
+            raise
+
+    # What operators ask
 
     async def steer(self, wanted: LoadState | None) -> None:
         """Bring what runs to what was asked for last; a refusal is written down, not raised."""
-        load = self._load
-        if load is None or wanted is None or not wanted.running or wanted.wanted_seq <= self._applied:
+        sent = self._sent
+        if sent is None or sent.load is None or wanted is None or not wanted.running:
             return
-        before, self._applied = self._applied, wanted.wanted_seq
+        if wanted.wanted_seq <= sent.applied:
+            return
+        before, sent.applied = sent.applied, wanted.wanted_seq
         try:
-            if wanted.stop:
-                # Somebody else's Locust is let go: its test is not ours to end.
-                await (load.close() if wanted.source.attach else load.stop())
-                return
-            if wanted.reset_seq > before:
-                await load.reset()
-            if (wanted.users, wanted.spawn_rate) != self._asked:
-                await load.users(wanted.users, wanted.spawn_rate)
-                self._asked = (wanted.users, wanted.spawn_rate)
-            if wanted.paused != self._paused:
-                await (load.pause() if wanted.paused else load.resume())
-                self._paused = wanted.paused
+            await self._follow_wish(sent, sent.load, wanted, before)
         except QuarterdeckError as error:
             await self._emit(ev.Logged(self._environment.endpoint, "load", str(error)))
 
-    async def stop(self) -> None:
-        """End what runs and wait until it has; the wait is bounded by the load's own deadline."""
-        task, kind = self._task, self._kind
-        if task is None or task.done():
+    async def _follow_wish(self, sent: _Sent, load: RunningLoad, wanted: LoadState, before: int) -> None:
+        if wanted.stop:
+            sent.stopped = f"stopped by {wanted.stopped_by}" if wanted.stopped_by else "stopped by hand"
+            # Somebody else's Locust is let go: its test is not ours to end.
+            await (load.close() if wanted.source.attach else load.stop())
             return
-        self._stopping = True
-        if self._load is None:
+        if wanted.reset_seq > before:
+            await load.reset()
+        if (wanted.users, wanted.spawn_rate) != sent.asked:
+            await load.users(wanted.users, wanted.spawn_rate)
+            sent.asked = (wanted.users, wanted.spawn_rate)
+        if wanted.paused != sent.paused:
+            await (load.pause() if wanted.paused else load.resume())
+            sent.paused = wanted.paused
+
+    # Its ends from here
+
+    async def stop(self, why: str) -> None:
+        """End what runs and wait until it has; the wait is bounded by the load's own deadline."""
+        sent = self._sent
+        if sent is None or sent.task is None or sent.task.done():
+            return
+        sent.stopped = sent.stopped or why
+        if sent.load is None:
             # It is only starting, and there is nothing to ask yet.
-            task.cancel()
+            sent.task.cancel()
         else:
             with contextlib.suppress(QuarterdeckError, TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
-                    await self._load.stop()
-        if not (await asyncio.wait({task}, timeout=CLOSE_S))[0]:
-            task.cancel()
-            await asyncio.wait({task}, timeout=CLOSE_S)
-        if task.cancelled() and self._task is task:
-            self._task = None
-            await self._emit(ev.LoadEnded(self._environment.endpoint, kind, "stopped"))
+                    await sent.load.stop()
+        if not (await asyncio.wait({sent.task}, timeout=CLOSE_S))[0]:
+            await self._cut_off(sent)
+        sent.over = True
+        await self._stopped(sent, why)
+
+    async def leave(self) -> None:
+        """The driver goes: what was said to stay is left to the next one, and what is just ending is cut off."""
+        sent = self._sent
+        if sent is None or sent.task is None or sent.task.done():
+            return
+        if sent.stay and not sent.stopped:
+            await self.close()
+        elif sent.stopped:
+            await self._cut_off(sent)
+            await self._stopped(sent, sent.stopped)
+        else:
+            await self.stop("its driver was closed")
+
+    async def _cut_off(self, sent: _Sent) -> None:
+        if sent.task is not None:
+            sent.task.cancel()
+            await asyncio.wait({sent.task}, timeout=CLOSE_S)
+        # Cancelled before its first turn it has noted nothing.
+        sent.over = True
 
     async def close(self) -> None:
-        """Let go at once."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task}, timeout=CLOSE_S)
+        """Let go at once; whose driver is gone already, its successor writes the end."""
+        if self._sent is not None:
+            await self._cut_off(self._sent)
+        await self._guard.close(CLOSE_S)
+
+    async def bury(self, wished: LoadState, why: str) -> None:
+        """Write down the end of a wish that nobody is there for any more, and that nothing here sends."""
+        where = self._environment.endpoint
+        await self._emit(ev.LoadEnded(where, wished.kind, why, how=LoadOutcome.STOPPED))

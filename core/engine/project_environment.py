@@ -16,7 +16,7 @@ from core.engine.environment import Aliases
 from core.engine.smoke import rows_of, smoke
 from core.load import child as load_child
 from core.load.attached import Attached
-from core.load.command import LocustSettings
+from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
 from core.state.snapshot import Release, Snapshot
 from core.targets.local.client import LocalTarget
@@ -117,9 +117,11 @@ class ProjectEnvironment:
         if source.attach:
             return await Attached(source.attach).__aenter__()
         load = self.settings.load
-        folder = runs_folder(self.settings) / "load" / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}"
+        await answers(address.url)
+        folder = new_folder(runs_folder(self.settings) / "load", f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}")
         rows = None if version is None else self.model_folder(version) / ROWS
-        named = source.locustfile or load.locustfile
+        # A load by hand says all that it needs: what its release began with may be long out of date.
+        named = source.locustfile or ("" if source.processes else load.locustfile)
         own = self.settings.folder / named if named else None
         settings = LocustSettings(
             url=address.url,
@@ -127,8 +129,8 @@ class ProjectEnvironment:
             rows=rows,
             locustfile=None if kind == "background" else own,
             key=address.key,
-            processes=load.processes,
-            web=(load.web or source.web) and kind != "background",
+            processes=source.processes or load.processes,
+            web=(source.web or (load.web and not source.processes)) and kind != "background",
         )
         return await load_child.start(profile, settings)
 

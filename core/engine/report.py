@@ -18,6 +18,7 @@ from core.system.text import clean, escaped
 
 REPORT, PAGE, METRICS = "report.json", "report.md", "metrics.json"
 LOGS = ("work.log",)
+MOST_KINDS = 5
 FIGURES = ("train", "evaluate", "check")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
@@ -155,7 +156,19 @@ def _load_page(release: Release) -> list[str]:
         if isinstance(state.step, Load) and state.result:
             lines += ["", "## Load test", "", "| figure | value |", "| --- | ---: |"]
             lines += [f"| {k} | {_figure(v)} |" for k, v in state.result.items() if isinstance(v, int | float)]
+            lines += _kinds(state.result.get("kinds"))
     return lines
+
+
+def _kinds(found: object) -> list[str]:
+    """What failed and what the locustfile's own code raised, the most frequent kinds first."""
+    rows = [
+        (what, str(kind), int(count))
+        for what, counts in (found.items() if isinstance(found, Mapping) else ())
+        for kind, count in sorted(counts.items(), key=lambda one: -one[1])[:MOST_KINDS]
+    ]
+    table = [f"| {what} | {_cell(kind)} | {count:,} |" for what, kind, count in rows]
+    return ["", "| what | kind | count |", "| --- | --- | ---: |", *table] if rows else []
 
 
 def _figure(value: float) -> str:

@@ -166,14 +166,14 @@ class StepRunner:
         return (*facts, ev.StepDone(release.id, index, figure, result))
 
     async def _load_test(self, release: Release, index: int, step: Load) -> tuple[ev.Body, ...]:
-        total, verdicts, artifacts, why = await self._load_control.test(step, release.version)
+        came, verdicts = await self._load_control.test(step, release.version)
         judged = ev.Judged(release.id, index, verdicts)
         bad = [v for v in verdicts if v.outcome is not GateResult.PASS]
         if bad:
             text = "; ".join(f"{v.gate.name} {v.why}" for v in bad)
             return (judged, ev.StepFailed(release.id, index, text))
-        result = {**_figures(total), "artifacts": list(artifacts), "why": why}
-        return (judged, ev.StepDone(release.id, index, f"{total.rps:.0f} rps", result))
+        result = {**_figures(came.total), "artifacts": [str(path) for path in came.artifacts], "why": came.why}
+        return (judged, ev.StepDone(release.id, index, f"{came.total.rps:.0f} rps", result))
 
     async def _aliases(self, release: Release, back: bool) -> None:
         """Move them, and say what went wrong: that ends no release, for traffic comes first."""
@@ -238,12 +238,14 @@ def _rows(value: object) -> list[Mapping[str, object]]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
 
 
-def _figures(total: Sample) -> Mapping[str, float | None]:
+def _figures(total: Sample) -> Mapping[str, object]:
     return {
         "requests": total.requests,
         "failed": total.failures,
+        "exceptions": sum(total.errors.values()),
         "rps": round(total.rps, 1),
         "p50_ms": total.latency.percentile_ms(50),
         "p95_ms": total.latency.percentile_ms(95),
         "p99_ms": total.latency.percentile_ms(99),
+        "kinds": {"failed": total.failed, "exceptions": total.errors},
     }

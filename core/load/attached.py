@@ -5,7 +5,7 @@ import csv
 import io
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,10 +13,12 @@ import httpx
 
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
+from core.domain.model import LoadOutcome, Sample
 from core.load.feed import Feed
 from core.load.load import LoadResult
-from core.load.tally import short
+from core.load.tally import LONGEST_KIND
+from core.system.tasks import TaskGuard
+from core.system.text import clean_line
 
 TICK_S = 1.0
 ANSWER_S = 5.0
@@ -43,7 +45,7 @@ class Attached:
     """The same face as a run of our own. Letting go leaves that Locust running.
 
     Its page has counts to the second, but percentiles only over its last ten: the histograms here hold the
-    right median and 95th percentile of those, and nothing above them. Versions and labels it does not know.
+    median and the 95th percentile of those, and no other. Versions, labels and whole exceptions it does not know.
     """
 
     def __init__(self, url: str):
@@ -51,18 +53,19 @@ class Attached:
         self._client = httpx.AsyncClient(base_url=self._url, timeout=ANSWER_S, trust_env=False)
         self._page = Page()
         self._feed = Feed()
-        self._following: asyncio.Task[None] | None = None
+        self._guard = TaskGuard("attached load")
         self._ran = False
         self._wanted: int | None = None
         self._resume_at: int | None = None
         self._why = ""
+        self._how = LoadOutcome.LET_GO
 
     async def __aenter__(self) -> Self:
         """`Unreachable` where nobody answers, `BadInput` where it is no page of Locust's."""
         try:
             self._page = await self._look()
             self._ran = self._page.state in RUNS
-            self._following = asyncio.create_task(self._follow(), name="load: attached")
+            self._guard.start(self._follow(), "follow its page")
         except BaseException:
             await self.close()
             raise
@@ -90,13 +93,15 @@ class Attached:
                     page = await self._look()
                 except (Unreachable, BadInput) as error:
                     silent += 1
-                    self._why = str(error) if silent == SILENCES else ""
+                    if silent == SILENCES:
+                        self._how, self._why = LoadOutcome.GONE, str(error)
                     continue
                 now = time.monotonic()
                 self._feed.add(between(self._page, page, now - last))
                 self._page, last, silent = page, now, 0
                 self._ran = self._ran or page.state in RUNS
-                self._why = "it was stopped" if self._ran and page.state == "stopped" else ""
+                if self._ran and page.state == "stopped":
+                    self._how, self._why = LoadOutcome.FINISHED, "it was stopped"
         finally:
             self._feed.end()
 
@@ -122,7 +127,7 @@ class Attached:
         except httpx.TimeoutException as error:
             raise Unreachable(f"{self._url}: Locust's page did not answer within {ANSWER_S:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{self._url}: Locust's page does not answer ({short(str(error))})") from error
+            raise Unreachable(f"{self._url}: Locust's page does not answer ({_line(str(error))})") from error
         if answer.status_code != httpx.codes.OK:
             raise BadInput(
                 f"{self._url}{path} answers {answer.status_code}: is that the page of a Locust, open to all?"
@@ -141,7 +146,7 @@ class Attached:
         answer = await self._ask("POST", "/swarm", user_count=count, spawn_rate=spawn_rate)
         said = answer.json()
         if not said["success"] or "shape class" in said["message"]:
-            raise Refused(f"{self._url}: {said['message']}")
+            raise Refused(f"{self._url}: {clean_line(said['message'])}")
 
     async def pause(self) -> None:
         """No users until `resume`."""
@@ -175,13 +180,12 @@ class Attached:
     async def wait(self) -> LoadResult:
         """What it came to while it was followed, once that has ended. Its files are its owner's."""
         await self._feed.wait()
-        return LoadResult(self._feed.total, self._feed.total.seconds, (), self._why or "it was let go")
+        total = self._feed.total
+        return LoadResult(total, total.seconds, (), self._why or "it was let go", self._how)
 
     async def close(self) -> None:
         """Let go. That Locust goes on."""
-        if self._following:
-            self._following.cancel()
-            await asyncio.wait({self._following})
+        await self._guard.close()
         await self._client.aclose()
 
 
@@ -190,7 +194,7 @@ def page_of(state: Mapping[str, Any], stats: str, failures: str) -> Page:
     total = next(row for row in csv.DictReader(io.StringIO(stats)) if row["Name"] == "Aggregated")
     by_kind: dict[str, int] = {}
     for row in csv.DictReader(io.StringIO(failures)):
-        kind = short(row["Error"])
+        kind = _line(row["Error"])
         by_kind[kind] = by_kind.get(kind, 0) + int(row["Occurrences"])
     current = state["current_response_time_percentiles"]
     return Page(
@@ -198,10 +202,14 @@ def page_of(state: Mapping[str, Any], stats: str, failures: str) -> Page:
         failures=int(total["Failure Count"]),
         by_kind=by_kind,
         users=state["user_count"],
-        state=state["state"],
+        state=clean_line(str(state["state"])),
         p50_ms=ms_of(current.get("response_time_percentile_0.5"), total["50%"]),
         p95_ms=ms_of(current.get("response_time_percentile_0.95"), total["95%"]),
     )
+
+
+def _line(text: str) -> str:
+    return clean_line(text, LONGEST_KIND)
 
 
 def ms_of(current: float | None, overall: str) -> float | None:
@@ -224,5 +232,6 @@ def between(before: Page, after: Page, seconds: float) -> Sample:
     if requests and after.p50_ms is not None:
         p95_ms = after.p50_ms if after.p95_ms is None else after.p95_ms
         half = (requests + 1) // 2
-        latency = Histogram.of_counts({after.p50_ms: half}) + Histogram.of_counts({p95_ms: requests - half})
+        both = Histogram.of_counts({after.p50_ms: half}) + Histogram.of_counts({p95_ms: requests - half})
+        latency = replace(both, only=(50.0, 95.0) if after.p95_ms is not None else (50.0,))
     return Sample(None, time.time(), requests - failures, failed, after.users, latency, {}, seconds)

@@ -3,10 +3,8 @@
 Only ever the main module of a child process: importing Locust patches the interpreter.
 """
 
-import ctypes
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ import locust.stats
 
 from core.load.reporter import TICK_S, Reporter
 from core.load.wire import Wire
+from core.system.processes import die_with_parent
 
 SETTINGS = "QUARTERDECK_LOAD"
-PR_SET_PDEATHSIG = 1
 
 
 class CompleteCsv(locust.stats.StatsCSVFileWriter):  # type: ignore[misc]
@@ -39,12 +37,6 @@ class CompleteCsv(locust.stats.StatsCSVFileWriter):  # type: ignore[misc]
         super().close_files()
 
 
-def die_with_parent() -> None:
-    """SIGKILL when the parent dies, where Linux is there to send it; elsewhere the wire's end tells."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def where(error: BaseException, folder: Path) -> str:
     """An error in a locustfile in one line: file, line, what. Frames outside its folder are Locust's, not its own."""
     place = ""
@@ -59,8 +51,11 @@ def where(error: BaseException, folder: Path) -> str:
     return f"{place}{type(error).__name__}: {error}"
 
 
-def with_checked_classes(load: Any, wanted: list[str], wire: Wire) -> Any:
-    """Locust's loading of locustfiles, which then names the classes there are when one is asked for that is not."""
+def with_checked_classes(load: Any, wanted: list[str], wire: Wire, only_check: bool) -> Any:
+    """Locust's loading of locustfiles, which then names the classes there are when one is asked for that is not.
+
+    `only_check`: that is all that was asked for, and nothing is run.
+    """
 
     def checked(files: list[str]) -> Any:
         loaded = load(files)
@@ -71,6 +66,8 @@ def with_checked_classes(load: Any, wanted: list[str], wire: Wire) -> Any:
         if not loaded[0]:
             wire.say("failed", text="no user class in it: it needs a subclass of HttpUser or FastHttpUser")
             sys.exit(1)
+        if only_check:
+            sys.exit(0)
         return loaded
 
     return checked
@@ -92,7 +89,7 @@ def main() -> None:
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = 10
     locust.stats.StatsCSVFileWriter = CompleteCsv
     locust.main.merge_locustfiles_content = with_checked_classes(
-        locust.main.merge_locustfiles_content, settings["user_classes"], wire
+        locust.main.merge_locustfiles_content, settings["user_classes"], wire, settings["only_check"]
     )
     locust.events.init.add_listener(Reporter(settings, wire, die_with_parent).on_init)
     try:

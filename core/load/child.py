@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -11,18 +11,24 @@ from typing import Any, Self
 
 from core.domain.errors import BadInput, Failed, Killed, QuarterdeckError, Refused, Unreachable
 from core.domain.histogram import Histogram
-from core.domain.model import LoadProfile, Sample
+from core.domain.model import LoadOutcome, LoadProfile, Sample
 from core.load import command
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
 from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.process import Line, LocustProcess
+from core.load.run_clock import RunClock
+from core.load.tally import LONGEST_KIND
+from core.system.processes import how_it_ended
+from core.system.tasks import TaskGuard
+from core.system.text import clean_line
 
 START_S = 45.0
 ANSWER_S = 10.0
 STOP_S = 15.0
 INTERRUPT_S = 5.0
 REAP_S = 5.0
+LOOK_S = 1.0
 
 
 class LoadRun:
@@ -37,12 +43,15 @@ class LoadRun:
         self.shape = ""
         self._web_port: int | None = None
         self._locust: LocustProcess | None = None
+        self._guard = TaskGuard("load")
         self._reading: asyncio.Task[None] | None = None
+        self._clock = RunClock()
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[str | None]] = {}
         self._feed = Feed()
         self._begun = asyncio.Event()
         self._why = ""
+        self._how = LoadOutcome.EXITED
         self._failure: QuarterdeckError | None = None
 
     async def __aenter__(self) -> Self:
@@ -50,16 +59,17 @@ class LoadRun:
         command.check(self.profile, self.settings)
         await command.answers(self.settings.url)
         if self.settings.web:
-            self._web_port = command.free_port(self.settings.web_port)
+            self._web_port = command.page_port(self.settings.web_port)
         folder, begun = self.settings.folder, False
         call = command.command(self.profile, self.settings, self._web_port)
         try:
             variables = partial(command.environment, self.profile, self.settings)
             self._locust = await LocustProcess.start(call, variables, folder / OUTPUT, folder / LOG)
-            self._reading = asyncio.create_task(self._read(self._locust), name="load")
+            self._reading = self._guard.start(self._read(self._locust), "read what Locust says")
             async with asyncio.timeout(START_S):
                 await self._begun.wait()
             begun = self._failure is None
+            self._guard.start(self._watch(self._locust), "watch for a sign of life")
         except TimeoutError:
             said = command.last_line(folder / LOG)
             self._failure = Failed(f"Locust did not start within {START_S:g} s: {said} ({folder / LOG})")
@@ -85,18 +95,36 @@ class LoadRun:
         try:
             code = await locust.follow(self._take)
             if not self._why and not self._failure:
-                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
-                kind = Killed if code == -signal.SIGKILL else Failed
-                self._failure = kind(f"Locust {how}; its last words: {command.last_line(log)} ({log})")
+                how = f"was {how_it_ended(code)}" if code < 0 else f"left with {how_it_ended(code)}"
+                said = f"Locust {how}; its last words: {command.last_line(log)} ({log})"
+                self._end(LoadOutcome.KILLED if code < 0 else LoadOutcome.EXITED, said)
+                if not self._begun.is_set():
+                    self._failure = (Killed if code == -signal.SIGKILL else Failed)(said)
         except ValueError as error:
-            self._failure = Failed(f"Locust sent a line that is none of ours: {error} ({log})")
+            said = f"Locust sent a line that is none of ours: {clean_line(str(error))} ({log})"
+            self._end(LoadOutcome.EXITED, said)
+            self._failure = None if self._begun.is_set() else Failed(said)
         finally:
             self._feed.end()
             self._begun.set()
             for asked in self._asked.values():
                 asked.cancel()
 
+    def _end(self, how: LoadOutcome, why: str) -> None:
+        """The first that knows of its end says how it was."""
+        if not self._why:
+            self._how, self._why = how, why
+
+    async def _watch(self, locust: LocustProcess) -> None:
+        """Locust may hang as it may die: whoever hangs is killed, and the run has ended."""
+        while not self._feed.over:
+            await asyncio.sleep(LOOK_S)
+            if why := self._clock.look():
+                self._end(LoadOutcome.HUNG, why)
+                locust.signal(signal.SIGKILL)
+
     def _take(self, line: Line) -> None:
+        self._clock.heard()
         match line["kind"]:
             case "tick":
                 self._feed.add(sample_of(line))
@@ -106,12 +134,16 @@ class LoadRun:
                 if not (asked := self._asked.pop(line["id"])).done():
                     asked.set_result(line["refused"])
             case "started":
-                self.shape = line["shape"]
+                self.shape = clean_line(line["shape"])
+                self._clock.begin(None if self.shape else self.profile.duration_s)
                 self._begun.set()
             case "failed":
-                self._failure = BadInput(f"{self.settings.locustfile or command.SHIPPED}: {line['text']}")
+                said = clean_line(line["text"])
+                self._failure = BadInput(f"{self.settings.locustfile or command.SHIPPED}: {said}")
+            case "ending":
+                self._clock.ending()
             case "ended" if self._begun.is_set():
-                self._why = line["why"]
+                self._end(LoadOutcome(line["how"]), clean_line(line["why"]))
 
     @property
     def web_url(self) -> str | None:
@@ -140,10 +172,12 @@ class LoadRun:
     async def pause(self) -> None:
         """No users until `resume`. The run's clock stands still."""
         await self._ask("pause")
+        self._clock.pause()
 
     async def resume(self) -> None:
         """As many users as before the pause, or as were asked for since."""
         await self._ask("resume")
+        self._clock.resume()
 
     async def reset(self) -> None:
         """Count anew, here and in Locust's own files."""
@@ -175,31 +209,29 @@ class LoadRun:
                     await self._feed.wait()
             except TimeoutError:
                 if harder is not None:
+                    self._how = LoadOutcome.HUNG
                     self._why = f"it did not stop within {patience_s:g} s and was sent {harder.name}"
                     self._locust.signal(harder)
             else:
                 return
 
     async def wait(self) -> LoadResult:
-        """What it came to, once it has ended; `Failed` where Locust died. Being cancelled here leaves it running."""
+        """What it came to and how it ended, once it has. Being cancelled here leaves it running."""
         await self._feed.wait()
-        if self._failure:
-            raise self._failure
         files = tuple(file for name in ARTIFACTS if (file := self.settings.folder / name).exists())
         code = self._locust.exit_code if self._locust else 0
-        return LoadResult(self._feed.total, self._feed.total.seconds, files, self._why, code)
+        clock = self._clock
+        return LoadResult(self._feed.total, clock.ran_s, files, self._why, self._how, clock.wanted_s, code)
 
     async def close(self) -> None:
         """Let go at once: what still runs is killed."""
         if self._locust is None:
             return
-        if self._reading is not None:
-            if not self._feed.over:
-                self._why = self._why or "it was cut off"
-                self._locust.signal(signal.SIGKILL)
-                await asyncio.wait({self._reading}, timeout=REAP_S)
-            self._reading.cancel()
-            await asyncio.wait({self._reading})
+        if self._reading is not None and not self._feed.over:
+            self._end(LoadOutcome.STOPPED, "it was cut off")
+            self._locust.signal(signal.SIGKILL)
+            await asyncio.wait({self._reading}, timeout=REAP_S)
+        await self._guard.close(REAP_S)
         await self._locust.hang_up()
 
 
@@ -210,12 +242,22 @@ def sample_of(line: Line) -> Sample:
         slot=None,
         at=line["at"],
         ok=line["ok"],
-        failed=line["failed"],
+        failed=cleaned(line["failed"]),
         users=line["users"],
         latency=Histogram(counts, line["sum_ms"], line["min_ms"], line["max_ms"]),
-        mix=line["mix"],
+        mix=cleaned(line["mix"]),
         seconds=line["seconds"],
+        errors=cleaned(line["errors"]),
     )
+
+
+def cleaned(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Counts by names that are not ours; what reads alike is one."""
+    found: dict[str, int] = {}
+    for name, count in counts.items():
+        line = clean_line(name, LONGEST_KIND)
+        found[line] = found.get(line, 0) + count
+    return found
 
 
 async def start(profile: LoadProfile, settings: LocustSettings) -> LoadRun:

@@ -7,7 +7,6 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +14,8 @@ from urllib.parse import urlsplit
 from core.config.profiles import checked
 from core.domain.errors import BadInput, Unreachable
 from core.domain.model import LoadProfile
+from core.system.ports import free_port
+from core.system.text import clean_line
 
 ANSWER_S = 3.0
 HERE = "127.0.0.1"
@@ -23,6 +24,7 @@ BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from core.load.boot imp
 ARTIFACTS = ("load_test_report.html", "load_test_results_stats.csv", "load_test_results_failures.csv")
 LOG = "load_test_log.txt"
 OUTPUT = "load_test_output.txt"
+MOST_FOLDERS = 1000
 STOP_S = 2
 """How long a user may finish the request it is in before it is stopped."""
 
@@ -52,11 +54,7 @@ def check(profile: LoadProfile, settings: LocustSettings) -> None:
         raise BadInput(f"{settings.url!r} is no address to send load to; it takes http://host:port")
     if settings.processes < 1:
         raise BadInput(f"load: processes is {settings.processes}; it takes 1 or more")
-    locustfile = settings.locustfile or SHIPPED
-    if not locustfile.exists():
-        raise BadInput(f"{locustfile}: there is no such locustfile")
-    if locustfile.is_file() and locustfile.suffix != ".py":
-        raise BadInput(f"{locustfile}: a locustfile ends in .py")
+    check_file(settings.locustfile or SHIPPED)
     if settings.locustfile is None and settings.rows is None:
         raise BadInput("load: the locustfile that ships needs rows to send; name a file of JSON lines")
     if settings.rows is not None and not settings.rows.is_file():
@@ -66,6 +64,14 @@ def check(profile: LoadProfile, settings: LocustSettings) -> None:
         (settings.folder / LOG).write_bytes(b"")
     except OSError as error:
         raise BadInput(f"{settings.folder}: the load's files can't be written there: {error.strerror}") from error
+
+
+def check_file(locustfile: Path) -> None:
+    """`BadInput` where that can't be a locustfile."""
+    if not locustfile.exists():
+        raise BadInput(f"{locustfile}: there is no such locustfile")
+    if locustfile.is_file() and locustfile.suffix != ".py":
+        raise BadInput(f"{locustfile}: a locustfile ends in .py")
 
 
 async def answers(url: str) -> None:
@@ -87,15 +93,30 @@ def reason(error: OSError) -> str:
     return (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
 
 
-def free_port(wanted: int | None = None) -> int:
-    """A free port on this machine, or `BadInput` where the wanted one is taken."""
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def page_port(wanted: int | None = None) -> int:
+    """Where Locust's page opens: a free port, or the wanted one; `BadInput` where that is taken."""
+    if wanted is None:
+        return free_port(HERE)
+    try:
+        # As Locust itself binds: what only waits for its last packets is no obstacle.
+        with socket.create_server((HERE, wanted)):
+            return wanted
+    except OSError as error:
+        raise BadInput(f"{HERE}:{wanted}: Locust's page can't open there ({reason(error)})") from error
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """A folder of one run's own: two that begin in one second share none. `BadInput` where none can be made."""
+    for number in range(1, MOST_FOLDERS):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
         try:
-            probe.bind((HERE, wanted or 0))
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
         except OSError as error:
-            raise BadInput(f"{HERE}:{wanted}: Locust's page can't open there ({reason(error)})") from error
-        return int(probe.getsockname()[1])
+            raise BadInput(f"{folder}: the load's files can't be written there: {error.strerror}") from error
+        return folder
+    raise BadInput(f"{parent / name}: there are {MOST_FOLDERS} of them already; remove some")
 
 
 def command(profile: LoadProfile, settings: LocustSettings, web_port: int | None) -> list[str]:
@@ -119,12 +140,19 @@ def command(profile: LoadProfile, settings: LocustSettings, web_port: int | None
     return [*call, *profile.user_classes]
 
 
-def environment(profile: LoadProfile, settings: LocustSettings, fd: int) -> dict[str, str]:
+def check_command(locustfile: Path) -> list[str]:
+    """The command line that only reads a locustfile and says what classes it has."""
+    call = [sys.executable, "-P", "-c", BOOT, str(Path(__file__).parents[2])]
+    return [*call, "-f", str(locustfile.absolute()), "--headless"]
+
+
+def environment(profile: LoadProfile, settings: LocustSettings, fd: int, only_check: bool = False) -> dict[str, str]:
     """Ours, with what the reporter and the shipped locustfile need."""
     locustfile = (settings.locustfile or SHIPPED).absolute()
     ours = {
         "fd": fd,
         "parent": os.getpid(),
+        "only_check": only_check,
         "folder": str(locustfile if locustfile.is_dir() else locustfile.parent),
         "users": profile.users,
         "spawn_rate": profile.spawn_rate,
@@ -147,4 +175,4 @@ def environment(profile: LoadProfile, settings: LocustSettings, fd: int) -> dict
 def last_line(log: Path) -> str:
     """The last thing Locust said, without the clock and the names it puts before."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return re.sub(r"^\[[^]]*\] \S+/[A-Z]+/\S+: ", "", lines[-1]).strip() if lines else "it said nothing"
+    return clean_line(re.sub(r"^\[[^]]*\] \S+/[A-Z]+/\S+: ", "", lines[-1])) if lines else "it said nothing"

@@ -5,20 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.domain.model import Sample
+from core.domain.model import LoadOutcome, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What a run came to, since its last reset. `artifacts` are the files that there are; `why` says why it ended.
+    """What a run came to. `total` counts since its last reset; `artifacts` are the files that there are.
 
-    `exit_code` is Locust's own: a locustfile can set it to say that it is not content.
+    `how` and `why` say how it ended. `ran_s` is by this process's clock, pauses left out; `wanted_s` None ran until
+    it was stopped, or as long as a shape wanted. `exit_code` is Locust's own: a locustfile can set it to say that it
+    is not content.
     """
 
     total: Sample
-    duration_s: float
+    ran_s: float
     artifacts: tuple[Path, ...]
     why: str
+    how: LoadOutcome
+    wanted_s: float | None = None
     exit_code: int = 0
 
 
@@ -55,7 +59,7 @@ class RunningLoad(Protocol):
         ...
 
     async def wait(self) -> LoadResult:
-        """What it came to, once it has ended; `Failed` where Locust died."""
+        """What it came to and how it ended, once it has."""
         ...
 
     async def close(self) -> None:

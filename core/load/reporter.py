@@ -1,13 +1,15 @@
 """Hangs on Locust's own events, and tells the engine once a second what came of the load. Lives in Locust's process."""
 
 import math
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
 import gevent
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
+from core.domain.model import LoadOutcome
 from core.load.steering import Steering
 from core.load.tally import Tally
 from core.load.wire import LOOK_S, Wire
@@ -27,6 +29,9 @@ class Reporter:
         self._starts: OneStart | None = None
         self._steering: Steering
         self._why = ""
+        self._how = LoadOutcome.EXITED
+        self._cut_short: tuple[LoadOutcome, str] | None = None
+        self._workers = 0
         self._began: float | None = None
         self._last = 0.0
 
@@ -45,6 +50,9 @@ class Reporter:
             self._in_worker()
             events.report_to_master.add_listener(self._on_report_to_master)
             return
+        gevent.signal_handler(signal.SIGTERM, self._on_signal, signal.SIGTERM)
+        if callable(interrupted := signal.getsignal(signal.SIGINT)):
+            signal.signal(signal.SIGINT, self._before(interrupted))
         shape, options = environment.shape_class, environment.parsed_options
         duration_s = self._settings["duration_s"]
         if not shape:
@@ -58,7 +66,10 @@ class Reporter:
             () if shape else self._settings["stages"],
             type(shape).__name__ if shape else "",
         )
+        if shape:
+            shape.tick = self._watched(shape.tick, type(shape).__name__)
         events.test_start.add_listener(self._on_start)
+        events.test_stop.add_listener(self._on_stop)
         events.reset_stats.add_listener(self._on_reset)
         events.spawning_complete.add_listener(self._on_spawned)
         events.quit.add_listener(self._on_quit)
@@ -81,6 +92,7 @@ class Reporter:
             self._on_reset()
             return
         self._began = self._last = time.monotonic()
+        self._workers = self._environment.runner.worker_count if self._starts else 0
         shape = self._environment.shape_class
         self._wire.say("started", shape=type(shape).__name__ if shape else "")
         gevent.spawn(self._tick_on)
@@ -94,13 +106,48 @@ class Reporter:
         if self._environment.reset_stats:
             self._on_reset()
 
+    def _on_signal(self, number: signal.Signals) -> None:
+        """Locust ends as if all were well when it is told to; that it was told is part of how it ended."""
+        self._cut_short = self._cut_short or (LoadOutcome.KILLED, f"it was sent {number.name}")
+
+    def _before(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*of: Any) -> Any:
+            self._on_signal(signal.SIGINT)
+            return handler(*of)
+
+        return noted
+
+    def _on_stop(self, **_: Any) -> None:
+        """Users stop. Where nobody else asked for it, it was a hand on Locust's own page."""
+        if self._environment.web_ui and not self._why and not self._cut_short:
+            self._cut_short = (LoadOutcome.STOPPED, "it was stopped on Locust's own page")
+
+    def _watched(self, tick: Callable[[], Any], name: str) -> Callable[[], Any]:
+        """The shape's own tick, which then tells when it has come to its end, or broke."""
+
+        def watched() -> Any:
+            try:
+                wanted = tick()
+            except Exception as error:
+                why = f"the shape {name} broke: {type(error).__name__}: {error}"
+                gevent.spawn(self._end, why, LoadOutcome.EXITED)
+                raise
+            if wanted is None and not self._cut_short:
+                self._cut_short = (LoadOutcome.SHAPE_ENDED, f"the shape {name} came to its end")
+                if self._environment.web_ui:  # with its page open Locust would stay
+                    gevent.spawn(self._end, *reversed(self._cut_short))
+            return wanted
+
+        return watched
+
     def _on_quit(self, **_: Any) -> None:
         """Locust has stopped every user: whatever is counted now is the rest."""
         if self._began is not None and not self._tally.empty:
             self._tick()
-        shape = self._environment.shape_class
-        own = f"the shape {type(shape).__name__} came to its end" if shape else "the locustfile ended it"
-        self._wire.say("ended", why=self._why or own)
+        how, why = self._how, self._why
+        if not why or how is LoadOutcome.FINISHED:
+            how, why = self._cut_short or (how, why or "the locustfile ended it")
+        self._wire.say("ended", why=why, how=how)
         self._wire.flush()
 
     def _tick_on(self) -> None:
@@ -113,7 +160,10 @@ class Reporter:
     def _tick(self) -> None:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
-        users = self._environment.runner.user_count
+        runner = self._environment.runner
+        users = runner.user_count
+        if self._starts and runner.state in (STATE_RUNNING, STATE_SPAWNING) and runner.worker_count < self._workers:
+            gevent.spawn(self._end, "a worker of Locust's died or hung", LoadOutcome.KILLED)
         self._wire.say("tick", at=time.time(), seconds=seconds, users=users, **self._tally.take())
 
     def _conduct(self) -> None:
@@ -126,13 +176,13 @@ class Reporter:
             elapsed_s += 0.0 if self._steering.paused else now - seen
             seen = now
             self._steering.at(elapsed_s)
-        self._end(f"it ran its {duration_s:g} s")
+        self._end(f"it ran its {duration_s:g} s", LoadOutcome.FINISHED)
 
     def _listen(self) -> None:
         for command in self._wire.commands():
             refused = None
             if command["do"] == "stop":
-                gevent.spawn(self._end, "it was stopped")
+                gevent.spawn(self._end, "it was stopped", LoadOutcome.STOPPED)
             elif command["do"] == "reset":
                 self._environment.events.reset_stats.fire()
                 self._environment.runner.stats.reset_all()
@@ -140,12 +190,13 @@ class Reporter:
             else:
                 refused = self._steering.obey(command)
             self._wire.say("answer", id=command["id"], refused=refused)
-        self._end("the engine is gone")
+        self._end("the engine is gone", LoadOutcome.GONE)
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, how: LoadOutcome) -> None:
         if self._why:
             return
-        self._why = why
+        self._why, self._how = why, how
+        self._wire.say("ending")
         runner = self._environment.runner
         if self._starts:
             self._starts.cancel()

@@ -14,7 +14,7 @@ LONGEST_KIND = 90
 class Tally:
     """Counts requests as they end; `take` hands the figures over and starts anew."""
 
-    __slots__ = ("_counts", "_failed", "_high", "_known", "_low", "_mix", "_ok", "_sum_ms")
+    __slots__ = ("_counts", "_errors", "_failed", "_high", "_known", "_low", "_mix", "_ok", "_sum_ms")
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -23,6 +23,7 @@ class Tally:
     def _clear(self) -> None:
         self._ok = 0
         self._failed: dict[str, int] = {}
+        self._errors: dict[str, int] = {}
         self._mix: dict[str, int] = {}
         self._counts: dict[int, int] = {}
         self._sum_ms = 0.0
@@ -52,7 +53,7 @@ class Tally:
 
     def error(self, exception: BaseException) -> None:
         """An exception in the code of a user. It is no request, so it counts beside them."""
-        self._add(self._mix, "exception:", short(f"{type(exception).__name__}: {exception}"), 1)
+        self._add(self._errors, "", short(f"{type(exception).__name__}: {exception}"), 1)
 
     def _add(self, counts: dict[str, int], prefix: str, name: object, by: int) -> None:
         key = clean_line(f"{prefix}{name}")
@@ -68,6 +69,8 @@ class Tally:
         self._ok += figures["ok"]
         for kind, count in figures["failed"].items():
             self._add(self._failed, "", kind, count)
+        for kind, count in figures["errors"].items():
+            self._add(self._errors, "", kind, count)
         for key, count in figures["mix"].items():
             prefix, _, name = key.partition(":")
             self._add(self._mix, f"{prefix}:", name, count)
@@ -81,13 +84,14 @@ class Tally:
     @property
     def empty(self) -> bool:
         """Nothing has ended since the last `take`."""
-        return not (self._ok or self._failed or self._mix)
+        return not (self._ok or self._failed or self._errors or self._mix)
 
     def take(self) -> dict[str, Any]:
         """The figures since the last time, ready for JSON; the tally starts anew."""
         figures = {
             "ok": self._ok,
             "failed": self._failed,
+            "errors": self._errors,
             "mix": self._mix,
             "counts": self._counts,
             "sum_ms": self._sum_ms,

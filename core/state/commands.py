@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from core.domain.errors import Refused
+from core.domain.gates import Gate
 from core.domain.model import LoadProfile, LoadSource, Series, Version
 from core.domain.plan import Hold, Plan
 from core.state import events as ev
 from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot, Status
+from core.system.processes import whoami
 
 UNDO_S = 60.0
 """For so long a rollback can be taken back."""
@@ -80,11 +82,17 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class StartLoad:
-    """Send load by hand; users can be changed while it runs."""
+    """Send load by hand; users can be changed while it runs. It ends with the process that asked, unless it `stay`s.
+
+    `limits` are what it is judged by; `by` is the asker.
+    """
 
     endpoint: str
     profile: LoadProfile
     source: LoadSource = field(default_factory=LoadSource)
+    limits: tuple[Gate, ...] = ()
+    stay: bool = False
+    by: str = field(default_factory=whoami, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +140,13 @@ def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, .
             return _rollback(endpoint, rollback_of(snapshot, command.endpoint), asked_at)
         case Undo(asked_at=asked_at):
             return _undo(endpoint, release, now, asked_at)
-        case StartLoad(profile=profile, source=source):
+        case StartLoad(profile=profile, source=source, limits=limits):
             if endpoint is None or not endpoint.slots:
                 raise Refused(f"{command.endpoint}: nothing is served yet; run a release first")
             if endpoint.load is not None and endpoint.load.running:
                 raise Refused(f"{command.endpoint}: {endpoint.load.kind} load is running; change its users")
-            return (ev.LoadStarted(command.endpoint, "manual", profile, source.attach, source=source),)
+            asked = (source.attach, "", source, limits, command.by, command.stay)
+            return (ev.LoadStarted(command.endpoint, "manual", profile, *asked),)
         case SetLoad():
             return _set_load(command, endpoint, snapshot.series.get((command.endpoint, None), Series()))
         case Tail(source=source, seconds=seconds):

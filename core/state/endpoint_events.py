@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.domain.model import LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot
+from core.domain.gates import Gate, Verdict
+from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,11 @@ class Tailed:
 
 @dataclass(frozen=True, slots=True)
 class LoadStarted:
-    """Load began. `kind` is `background`, `test` or `manual`; `label` says what sends it."""
+    """Load began. `kind` is `background`, `test` or `manual`; `label` says what sends it.
+
+    `by` is the process that asked for it (`core.system.processes.whoami`), and it ends with that unless it is to
+    `stay`; `limits` are what it is judged by.
+    """
 
     endpoint: str
     kind: str
@@ -140,6 +145,9 @@ class LoadStarted:
     label: str = ""
     web_url: str = ""
     source: LoadSource = field(default_factory=LoadSource)
+    limits: tuple[Gate, ...] = ()
+    by: str = ""
+    stay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +164,19 @@ class LoadWanted:
 
 @dataclass(frozen=True, slots=True)
 class LoadEnded:
-    """Load is over."""
+    """Load is over: written once for each that began.
+
+    `how` and `why` say how it ended, `ran_s` how long it ran by our clock and `wanted_s` how long it should have;
+    `given`: it failed at what it was given, such as a locustfile that is not there. `total` is all that was measured.
+    """
 
     endpoint: str
     kind: str
     why: str = ""
     artifacts: tuple[str, ...] = ()
+    how: LoadOutcome = LoadOutcome.GONE
+    ran_s: float = 0.0
+    wanted_s: float | None = None
+    given: bool = False
+    verdicts: tuple[Verdict, ...] = ()
+    total: Sample | None = None

@@ -104,7 +104,8 @@ def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
     match body:
         case ev.LoadStarted(kind=kind, profile=it, label=label, web_url=web_url, source=source):
             state = LoadState(kind, it, label, at, it.users, it.spawn_rate, web_url=web_url, source=source)
-            return replace(endpoint, load=state)
+            asked = replace(state, limits=body.limits, by=body.by, stay=body.stay)
+            return replace(endpoint, load=asked)
         case ev.LoadWanted() if load is not None:
             users = load.users if body.users is None else body.users
             wanted = replace(
@@ -115,10 +116,12 @@ def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
                 wanted_seq=event.seq,
                 reset_seq=event.seq if body.reset else load.reset_seq,
                 stop=load.stop or body.stop,
+                stopped_by=event.who if body.stop and not load.stop else load.stopped_by,
             )
             changed = replace(endpoint, load=wanted)
             return _mark(changed, at, MarkKind.USERS, f"{users} users", None) if users != load.users else changed
-        case ev.LoadEnded(why=why, artifacts=artifacts) if load is not None:
-            return replace(endpoint, load=replace(load, running=False, why=why, artifacts=artifacts))
+        case ev.LoadEnded() if load is not None and load.running and load.kind == body.kind:
+            ended = replace(load, running=False, why=body.why, artifacts=body.artifacts)
+            return replace(endpoint, load=replace(ended, how=body.how, verdicts=body.verdicts))
         case _:
             return endpoint

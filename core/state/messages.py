@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.domain.gates import GateResult, Verdict
-from core.domain.model import Level
+from core.domain.model import Level, LoadOutcome, Sample
 from core.domain.plan import title
 from core.state import events as ev
+
+ENDS_WELL = {LoadOutcome.FINISHED, LoadOutcome.SHAPE_ENDED, LoadOutcome.STOPPED, LoadOutcome.LET_GO}
+MOST_KINDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ def judged(verdicts: tuple[Verdict, ...]) -> str:
         if found:
             return f"{word}: " + "; ".join(f"{v.gate.name} {v.why}" for v in found[:3])
     return f"{sum(v.outcome is GateResult.PASS for v in verdicts)} gates hold"
+
+
+def kinds(total: Sample) -> tuple[str, ...]:
+    """What failed in a load and what its own code raised, each with its most frequent kinds."""
+    found = (("failed", total.failed), ("exceptions", total.errors))
+    return tuple(f"{sum(counts.values()):,} {word}: {_top(counts)}" for word, counts in found if counts)
+
+
+def _top(counts: Mapping[str, int]) -> str:
+    ranked = sorted(counts.items(), key=lambda kind: -kind[1])
+    more = len(ranked) - MOST_KINDS
+    said = [f"{kind} ({count:,})" for kind, count in ranked[:MOST_KINDS]]
+    return ", ".join(said) + (f" and {more} more" if more > 0 else "")
 
 
 def message_of(event: ev.Event, titles: tuple[str, ...] = ()) -> Message | None:
@@ -127,8 +143,10 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:
             return Message("load", f"{kind}: {profile.users} users{stretch}{' · ' + label if label else ''}")
         case ev.LoadWanted():
             return Message("load", f"{who}: {_wanted(body)}")
-        case ev.LoadEnded(kind=kind, why=why):
-            return Message("load", f"{kind} load ended{': ' + why if why else ''}")
+        case ev.LoadEnded(kind=kind, why=why, how=how, total=total):
+            said = [f"{kind} load ended{': ' + why if why else ''}", *(kinds(total) if total is not None else ())]
+            bad = how not in ENDS_WELL or any(v.outcome is GateResult.FAIL for v in body.verdicts)
+            return Message("load", " · ".join(said), "warning" if bad else "info")
         case _:
             return None
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from core.domain.gates import Verdict
-from core.domain.model import LoadProfile, LoadSource, Observation, Scaled, Series, Slot, Version
+from core.domain.gates import Gate, Verdict
+from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Series, Slot, Version
 from core.domain.plan import Plan, Shift, Step, Work
 from core.state import events as ev
 from core.state.measured import Measured
@@ -194,6 +194,12 @@ class LoadState:
     stop: bool = False
     source: LoadSource = field(default_factory=LoadSource)
     artifacts: tuple[str, ...] = ()
+    limits: tuple[Gate, ...] = ()
+    by: str = ""
+    stay: bool = False
+    stopped_by: str = ""
+    how: LoadOutcome | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

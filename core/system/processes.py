@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import site
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -82,6 +83,22 @@ def running_s() -> float:
     if sys.platform == "linux" and me is not None:
         return max(0.0, boottime_s() - me.started / os.sysconf("SC_CLK_TCK"))
     return max(0.0, time.time() - psutil.Process().create_time())
+
+
+def whoami() -> str:
+    """This process as one word that other processes can read: machine, boot, number, start."""
+    me = process_id()
+    return "" if me is None else f"{socket.gethostname()}/{me.boot}/{me.pid}/{me.started}"
+
+
+def has_gone(who: str) -> bool:
+    """Whether the process that `whoami` named has ended. Of another machine's nobody here knows: False."""
+    try:
+        machine, boot_id, pid, started = who.split("/")
+        named = ProcessId(int(pid), int(started), boot_id)
+    except ValueError:
+        return True
+    return machine == socket.gethostname() and not named.alive
 
 
 def send(process: ProcessId, number: signal.Signals) -> bool:

@@ -23,6 +23,7 @@ from tests.environments import (
     V2,
     V3,
     Bridge,
+    FakeLoad,
     at,
     begin,
     bodies,
@@ -176,7 +177,7 @@ async def test_r_cuts_a_load_test_short_and_does_not_wait_for_its_end(store: Bri
     assert release.outcome is ev.Outcome.ROLLED_BACK
     load = (await becomes(engine, lambda s: not s.endpoints["late"].load.running)).endpoints["late"].load  # type: ignore[union-attr]
     assert load is not None
-    assert load.why == "stopped"
+    assert (load.how, load.why) == ("stopped", "the release turned")
     assert "restore" in [name for name, _ in store.sites[0].worked + store.sites[-1].worked]
     assert not release.promoted
 
@@ -456,6 +457,14 @@ async def test_background_load_runs_while_gates_watch(tmp_path: Path) -> None:
     journal.close()
 
 
+async def load_of(store: Bridge) -> FakeLoad:
+    """The load of the test that has begun."""
+    async with asyncio.timeout(5):
+        while not (found := [load for site in store.sites for load in site.loads]):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    return found[-1]
+
+
 async def test_load_by_hand_is_steered(store: Bridge, engine: Engine) -> None:
     await serve(engine)
     await engine.do(c.StartLoad("late", STEADY))
@@ -474,15 +483,13 @@ async def test_load_by_hand_is_steered(store: Bridge, engine: Engine) -> None:
     await engine.do(c.SetLoad("late", stop=True))
     ended_load = await becomes(engine, lambda s: not s.endpoints["late"].load.running)  # type: ignore[union-attr]
     assert ("users", 10, 5.0) in site.loads[0].asked
-    assert ended_load.endpoints["late"].load.why == "its time was up"  # type: ignore[union-attr]
+    assert ended_load.endpoints["late"].load.why == "stopped by ada"  # type: ignore[union-attr]
 
 
 async def test_a_load_test_over_its_limits_fails_the_release(store: Bridge, engine: Engine) -> None:
     await serve(engine)
     await engine.do(begin(V2, canary_plan(load=TEST)))
-    await becomes(engine, lambda s: s.endpoints["late"].load)
-    site = store.sites[-1]
-    load = site.loads[0]
+    load = await load_of(store)
     load.push(sample(None, 50, 50))
     load.end()
     release = await ended(engine, "r2")
@@ -493,9 +500,9 @@ async def test_a_load_test_over_its_limits_fails_the_release(store: Bridge, engi
 
 async def test_a_load_test_within_its_limits_passes(store: Bridge, engine: Engine) -> None:
     await engine.do(begin(V1, all_at_once((), rollout(load=TEST))))
-    await becomes(engine, lambda s: s.endpoints["late"].load)
-    store.sites[-1].loads[0].push(sample(None))
-    store.sites[-1].loads[0].end()
+    load = await load_of(store)
+    load.push(sample(None))
+    load.end()
     release = await ended(engine, "r1")
     assert release.outcome is ev.Outcome.DONE
     assert next(s for s in release.steps if s.figure == "100 rps").result["requests"] == 100
@@ -585,8 +592,7 @@ async def test_an_engine_that_is_closed_under_a_release_leaves_it_to_the_next(st
 async def test_an_engine_that_is_closed_during_a_load_test_judges_nothing(store: Bridge, journal: Journal) -> None:
     async with store.engine(journal) as engine:
         await engine.do(begin(V1, all_at_once((), rollout(load=TEST))))
-        await becomes(engine, lambda s: s.endpoints["late"].load)
-        store.sites[0].loads[0].push(sample(None, 1, 99))
+        (await load_of(store)).push(sample(None, 1, 99))
     assert bodies(journal, ev.StepFailed) == []
     async with store.engine(journal) as engine:
         release = engine.snapshot.releases["r1"]

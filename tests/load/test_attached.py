@@ -98,7 +98,7 @@ async def test_its_figures_come_and_it_can_be_steered(locusts: Locusts) -> None:
             failures = (await client.get(f"{url}/stats/failures/csv")).text
     page = page_of({"current_response_time_percentiles": {}, "user_count": 0, "state": "stopped"}, stats, failures)
     assert result.total.requests == page.requests
-    assert result.why == "it was stopped"
+    assert (result.how, result.why) == ("finished", "it was stopped")
     assert locusts.running[0].poll() is None, "its Locust stays"
 
 
@@ -111,13 +111,14 @@ async def test_a_shape_decides_there_too_and_one_that_goes_is_noticed(
         samples = load.samples()
         await anext(samples)
     assert [sample async for sample in samples] == [], "letting go ends them"
-    assert (await load.wait()).why == "it was let go"
+    assert (await load.wait()).how == "let go"
     async with Attached(url) as load:
         await until(load.samples(), lambda sample: sample.users == 3)
         with pytest.raises(Refused, match="using shape class 'Flat'"):
             await load.users(9)
         locusts.running[0].kill()
         result = await asyncio.wait_for(load.wait(), 20)
+    assert result.how == "gone"
     assert result.why.startswith(f"{url}: Locust's page does not answer (")
 
 
@@ -158,6 +159,9 @@ def test_the_histogram_has_the_median_and_the_95th_percentile_of_the_page() -> N
     latency = between(page(0), page(101), 1.0).latency
     assert latency.percentile_ms(50) == pytest.approx(10, rel=0.02)
     assert latency.percentile_ms(95) == pytest.approx(40, rel=0.02)
-    assert between(page(0), page(5, p95_ms=None), 1.0).latency.percentile_ms(99) == pytest.approx(10, rel=0.02)
+    assert latency.percentile_ms(99) is None, "the page has none, and the 95th is another figure"
+    assert (latency + latency).percentile_ms(99) is None
+    assert latency.mean_ms is None
+    assert between(page(0), page(5, p95_ms=None), 1.0).latency.percentile_ms(95) is None
     assert between(page(0), page(5, p50_ms=None), 1.0).latency.count == 0
     assert isinstance(between(page(0), page(5), 1.0), Sample)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Level, LoadProfile, Noted, Scaled
+from core.domain.model import Level, LoadOutcome, LoadProfile, Noted, Sample, Scaled
 from core.domain.plan import all_at_once
 from core.state import events as ev
 from core.state.messages import judged, message_of, share
@@ -61,7 +61,8 @@ def verdict(outcome: GateResult, dry_run: bool = False) -> Verdict:
         (ev.LoadStarted("late", "test", PROFILE, "rows"), "load", "test: 50 users for 60 s · rows", "info"),
         (ev.LoadWanted("late", 9, 2.0, True, True, True), "load",
          "ada: 9 users, 2 a second, paused, figures reset, stop", "info"),
-        (ev.LoadEnded("late", "test", "stopped"), "load", "test load ended: stopped", "info"),
+        (ev.LoadEnded("late", "test", "stopped", how=LoadOutcome.STOPPED), "load", "test load ended: stopped", "info"),
+        (ev.LoadEnded("late", "test", "its driver is gone"), "load", "test load ended: its driver is gone", "warning"),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "__dataclass_fields__") else "",
 )  # fmt: skip
@@ -102,3 +103,15 @@ def test_the_verdicts_that_matter_most_are_named() -> None:
 
 def test_a_share_of_nothing_is_said() -> None:
     assert share({}) == "no slot"
+
+
+def test_what_failed_in_a_load_is_said_with_its_most_frequent_kinds() -> None:
+    raised = {"B": 1, "C": 1, "D": 1, "E": 1, "KeyError: 'a'": 8458, "F": 1, "G": 1}
+    total = Sample(None, 1.0, 1, {"HTTP 500": 2}, errors=raised)
+    ended = ev.LoadEnded("late", "manual", "it ran its 20 s", how=LoadOutcome.FINISHED, total=total)
+    said = message_of(ev.Event(1, 1.0, "ada", ended))
+    assert said is not None
+    assert said.text == (
+        "manual load ended: it ran its 20 s · 2 failed: HTTP 500 (2) · "
+        "8,464 exceptions: KeyError: 'a' (8,458), B (1), C (1), D (1), E (1) and 2 more"
+    )

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core.system.processes import ProcessId, child_environment, process_id, python, send
+from core.system.processes import ProcessId, child_environment, has_gone, process_id, python, send, whoami
 
 
 def sleeper() -> subprocess.Popen[bytes]:
@@ -50,3 +50,14 @@ def test_a_child_never_takes_a_module_of_its_folder(tmp_path: object) -> None:
     assert python("core.x", "a")[1:] == ["-P", "-m", "core.x", "a"]
     paths = child_environment()["PYTHONPATH"].split(os.pathsep)
     assert all(Path(path).is_absolute() for path in paths)
+
+
+def test_a_process_named_by_a_word_is_known_to_have_gone() -> None:
+    me = whoami()
+    machine, boot_id, pid, started = me.split("/")
+    assert not has_gone(me)
+    assert has_gone(f"{machine}/{boot_id}/{pid}/{int(started) - 1}"), "its number is somebody else's now"
+    assert has_gone(f"{machine}/another-boot/{pid}/{started}")
+    assert not has_gone(f"elsewhere/{boot_id}/{pid}/1"), "of another machine nobody here knows"
+    assert has_gone("")
+    assert has_gone("a/b/c/d")

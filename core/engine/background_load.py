@@ -1,15 +1,17 @@
-"""The load that runs beside a release: in the background while traffic moves, or by hand when somebody asked for it."""
+"""Which load is wanted now: in the background while traffic moves, or by hand for as long as its asker is there."""
 
 from core.domain.plan import Hold, Shift
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.engine.observer import Store
 from core.state.snapshot import LoadState, Release, ReleaseState
+from core.system.processes import has_gone
 
 IDLE_S = 1.0
+CLOSED = "its terminal was closed"
 
 
-async def supply(store: Store, environment: Environment, loads: LoadControl) -> None:
+async def keep_load(store: Store, environment: Environment, loads: LoadControl) -> None:
     """Until cancelled. Starting and ending Locust takes seconds, and nothing waits for it."""
     while True:
         await _look(store, environment, loads)
@@ -17,28 +19,36 @@ async def supply(store: Store, environment: Environment, loads: LoadControl) -> 
 
 
 async def _look(store: Store, environment: Environment, loads: LoadControl) -> None:
-    release, endpoint = store.snapshot.live_release(environment.endpoint), store.snapshot.endpoint(environment.endpoint)
-    kind, load = loads.kind, endpoint.load
-    profile = environment.background
+    endpoint = store.snapshot.endpoint(environment.endpoint)
+    load = endpoint.load
+    if load is not None and load.running and load.kind == "manual":
+        serving = endpoint.slots.get(endpoint.serving or "")
+        if load.stop and not loads.kind:
+            await loads.bury(load, f"stopped by {load.stopped_by}")
+        elif not load.stay and has_gone(load.by):
+            await (loads.stop(CLOSED) if loads.kind == "manual" else loads.bury(load, CLOSED))
+        elif not loads.kind:
+            loads.take_up(load, serving.version if serving else None)
+    else:
+        await _background(store.snapshot.live_release(environment.endpoint), load, environment, loads)
+    await loads.steer(store.snapshot.endpoint(environment.endpoint).load)
+
+
+async def _background(
+    release: Release | None, load: LoadState | None, environment: Environment, loads: LoadControl
+) -> None:
+    profile, kind = environment.background, loads.kind
     wanted = release is not None and profile is not None and _moves(release)
-    free = not kind and not _running(load) and not loads.rests
+    free = not kind and not (load is not None and load.running) and not loads.rests
     if release is not None and profile is not None and _judged(release) and free and not _stopped(release, load):
         loads.start(profile, "background", release.version)
     elif kind == "background" and not wanted:
-        await loads.stop()
-    elif load is not None and load.running and load.kind == "manual" and not kind:
-        serving = endpoint.slots.get(endpoint.serving or "")
-        loads.start(load.profile, "manual", serving.version if serving else None, load.source)
-    await loads.steer(endpoint.load)
+        await loads.stop("traffic moves no more")
 
 
 def _stopped(release: Release, load: LoadState | None) -> bool:
     """Whether an operator ended the background load of this release."""
     return load is not None and load.kind == "background" and load.stop and load.started_at >= release.began_at
-
-
-def _running(load: LoadState | None) -> bool:
-    return load is not None and load.running
 
 
 def _judged(release: Release) -> bool:
