@@ -1,9 +1,13 @@
 """From quarterdeck.yaml, variables and flags to the settings of one environment. Errors are one line."""
 
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -181,6 +185,21 @@ def tracking_uri(settings: Settings, environ: Mapping[str, str] | None = None) -
     # Never a part of the settings: the variable may hold a password, and settings are written down.
     given = (os.environ if environ is None else environ).get("MLFLOW_TRACKING_URI")
     return given or settings.registry.tracking_uri or f"sqlite:///{state_folder(settings)}/mlflow.db"
+
+
+def mlflow_ui_line(settings: Settings, environ: Mapping[str, str] | None = None) -> str:
+    """What to type, or to open, to see the project's registry in MLflow's own pages; shows no password."""
+    uri = tracking_uri(settings, environ)
+    parts = urlsplit(uri)
+    if parts.scheme in {"http", "https"}:
+        return uri if parts.username is None else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    command = Path(sys.executable).with_name("mlflow")
+    known = shutil.which("mlflow")
+    called = "mlflow" if known and Path(known).resolve() == command.resolve() else shlex.quote(str(command))
+    return f"{called} ui --backend-store-uri {shlex.quote(uri) if parts.username is None else _GIVEN}"
+
+
+_GIVEN = '"$MLFLOW_TRACKING_URI"'
 
 
 def artifact_folder(settings: Settings) -> Path:

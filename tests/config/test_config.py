@@ -12,6 +12,7 @@ from core.config.config import (
     data_path,
     endpoint_name,
     load,
+    mlflow_ui_line,
     previous_alias,
     runs_folder,
     state_folder,
@@ -398,3 +399,23 @@ def test_it_loads_without_the_heavy_libraries() -> None:
     code = f"import sys, core.config.config, core.config.scaffold; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("", "ui --backend-store-uri 'sqlite:///{folder}/.quarterdeck/mlflow.db'"),
+        ("sqlite:////srv/mlflow.db", "ui --backend-store-uri sqlite:////srv/mlflow.db"),
+        ("http://user:secret@models.lan:5000/x", "http://models.lan:5000/x"),
+        ("https://models.lan", "https://models.lan"),
+        ("postgresql://user:secret@db/mlflow", 'ui --backend-store-uri "$MLFLOW_TRACKING_URI"'),
+    ],
+)
+def test_the_line_that_opens_the_registry_can_be_pasted_and_holds_no_password(
+    tmp_path: Path, address: str, line: str
+) -> None:
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    said = mlflow_ui_line(settings(folder), {"MLFLOW_TRACKING_URI": address} if address else {})
+    assert said.endswith(line.format(folder=folder))
+    assert "secret" not in said

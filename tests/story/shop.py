@@ -18,6 +18,8 @@ from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 
 HOME = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("quarterdeck")
+"""As it is installed: `python -m` would look for modules in the project's folder first."""
 DEADLINE_S = 120.0
 KEY_VARIABLE = "STORY_KEY"
 FORMS = ("data", "inputs", "dataframe_split", "dataframe_records")
@@ -49,7 +51,7 @@ def quarterdeck(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
     """Run the command to its end."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "QUARTERDECK_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "tui.cli", *arguments],
+        [str(COMMAND), *arguments],
         check=False,
         cwd=cwd,
         env={**kept, "PYTHONPATH": str(HOME), "COLUMNS": "200", **(env or {})},

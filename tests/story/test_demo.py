@@ -2,10 +2,11 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.story.shop import COMMAND
 
 DEADLINE_S = 175
 
@@ -14,7 +15,7 @@ DEADLINE_S = 175
 @pytest.mark.timeout(DEADLINE_S + 5)
 def test_the_demo_trains_serves_releases_scales_and_comes_back(tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "tui.cli", "demo"],
+        [str(COMMAND), "demo"],
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
         stdin=subprocess.DEVNULL,
