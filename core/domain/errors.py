@@ -15,6 +15,7 @@ class QuarterdeckError(Exception):
     │   └── Killed     the system ended the process that did it; it may be begun again
     ├── Unreachable    nobody answered; it may still have happened; try again
     └── JournalError   the journal can't be written or read; nothing was changed
+        └── Busy       another process writes at this moment; try again at once
     """
 
     exit_code = 1
@@ -58,3 +59,7 @@ class Unreachable(QuarterdeckError):
 
 class JournalError(QuarterdeckError):
     """The journal can't be written or read."""
+
+
+class Busy(JournalError):
+    """Another process writes to the journal at this moment."""

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import types
 import typing
+import zlib
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
@@ -14,9 +15,9 @@ import msgspec
 
 from core.domain import gates, histogram, model, plan
 from core.domain.errors import JournalError
-from core.state import commands, endpoint_events, events, snapshot
+from core.state import commands, endpoint_events, events, measured, snapshot
 
-_MODULES = (model, histogram, gates, plan, endpoint_events, events, commands, snapshot)
+_MODULES = (model, histogram, gates, plan, endpoint_events, events, commands, measured, snapshot)
 MAPPING = "mapping"
 _HEAD = '{"is":"'
 _encode = msgspec.json.Encoder().encode
@@ -53,6 +54,13 @@ def _typed(hint: Any) -> bool:
 @cache
 def _reader(cls: type) -> Callable[[str | bytes], Any]:
     return msgspec.json.Decoder(cls).decode
+
+
+@cache
+def shape() -> str:
+    """Which nouns there are and what they hold, as a number: what was kept in another shape is made anew."""
+    described = sorted(f"{name}{cls.__match_args__}" for name, cls in _classes().items())  # type: ignore[attr-defined]
+    return f"{zlib.crc32(repr(described).encode()):08x}"
 
 
 def plain(value: object) -> Any:

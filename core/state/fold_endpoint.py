@@ -35,8 +35,8 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             ended = replace(load, running=False, why="its driver is gone") if load and orphan else load
             return replace(endpoint, driver=driver, load=ended)
         case ev.ReplicasSeen(observation=seen, gone=gone):
-            merged = _merged(endpoint.slots.get(seen.slot), seen, gone)
-            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, merged))
+            whole = merged(endpoint.slots.get(seen.slot), seen, gone)
+            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, whole))
         case ev.UsageSeen(slot=slot) if slot in endpoint.slots:
             return replace(endpoint, slots=with_(endpoint.slots, slot, _used(endpoint.slots[slot], body)))
         case ev.Observed(observation=seen):
@@ -69,7 +69,7 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             return _of_load(endpoint, event)
 
 
-def _merged(known: Observation | None, seen: Observation, gone: tuple[str, ...]) -> Observation:
+def merged(known: Observation | None, seen: Observation, gone: tuple[str, ...]) -> Observation:
     """A slot of which only some replicas were told."""
     replicas = {replica.name: replica for replica in known.replicas} if known is not None else {}
     replicas.update((replica.name, replica) for replica in seen.replicas)

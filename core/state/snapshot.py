@@ -273,3 +273,14 @@ class Snapshot:
         """The endpoint's release that is still going somewhere."""
         release = self.release_of(endpoint)
         return release if release is not None and release.live else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A snapshot as it is kept: without its series, and without its releases, which are kept one by one."""
+
+    seq: int
+    at: float
+    endpoints: Mapping[str, Endpoint]
+    log: tuple[LogLine, ...]
+    measured: Mapping[str, Measured]

@@ -17,7 +17,7 @@ import pytest
 
 from core.domain.errors import JournalError, Lost, Refused
 from core.domain.model import Observation
-from core.journal import journal as j, reserve
+from core.journal import journal as j, reserve, schema
 from core.journal.journal import Journal
 from core.state import events as ev
 from tests.disks import small_disk
@@ -126,7 +126,7 @@ def test_a_journal_that_can_not_be_opened_is_one_line(path: Path, write: object,
 
 def test_a_journal_of_a_newer_version_is_left_alone(path: Path) -> None:
     db = sqlite3.connect(path)
-    db.execute(f"pragma user_version={j.VERSION + 1}")
+    db.execute(f"pragma user_version={schema.VERSION + 1}")
     db.close()
     with pytest.raises(JournalError, match="written by a newer Quarterdeck"):
         Journal(path)
@@ -212,7 +212,7 @@ def test_the_dead_hold_nothing(journal: Journal, path: Path, stranger: subproces
 def test_a_number_that_was_used_again_is_not_the_driver(journal: Journal, path: Path) -> None:
     lease = journal.take("late", "ada")
     db = sqlite3.connect(path)
-    db.execute("update drivers set born = born - 1000")
+    db.execute("update leases set started = started - 1")
     db.commit()
     db.close()
     assert journal.take("late", "ada").token > lease.token
@@ -224,7 +224,7 @@ def test_a_driver_on_another_machine_is_known_by_its_beat(
 ) -> None:
     journal.take("late", "ada")
     db = sqlite3.connect(path)
-    db.execute("update drivers set machine = 'elsewhere', beat = ?", (time.time() - silent_s,))
+    db.execute("update leases set machine = 'elsewhere', beat = ?", (journal.clock.now() - silent_s,))
     db.commit()
     db.close()
     holder = journal.holder("late")

@@ -1,0 +1,68 @@
+"""What happened long ago, folded once: a journal opens from there instead of from its beginning.
+
+Made anew from the facts whenever it is missing, or was kept by a version whose nouns have another shape.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+from core.domain.errors import JournalError
+from core.state import codec, events as ev
+from core.state.snapshot import Checkpoint, Release, Snapshot
+
+KEEP_RELEASES = 50
+"""So many of the newest releases are at hand when a journal is opened; `release` finds the others."""
+_AT_HAND = """
+select body from releases where state <> 'ended'
+  or number > (select coalesce(max(number), 0) from releases) - ?
+  or number in (select max(number) from releases group by endpoint)
+  or number in (select max(number) from releases where outcome = 'done' group by endpoint)
+order by number
+"""
+
+
+def load(db: sqlite3.Connection) -> Snapshot:
+    """The newest one; an empty snapshot where there is none."""
+    row = db.execute("select shape, body from checkpoints order by seq desc limit 1").fetchone()
+    if row is None or row[0] != codec.shape():
+        return Snapshot()
+    try:
+        kept: Checkpoint = codec.loads(row[1])
+        found: Iterable[Release] = (codec.loads(one) for (one,) in db.execute(_AT_HAND, (KEEP_RELEASES,)).fetchall())
+        releases = {release.id: release for release in found}
+    except JournalError:
+        return Snapshot()
+    return Snapshot(kept.seq, kept.at, releases, kept.endpoints, {}, kept.log, kept.measured)
+
+
+def save(db: sqlite3.Connection, before: Snapshot, now: Snapshot) -> None:
+    """Within a transaction: keep a snapshot, and of its releases those that changed since the last one."""
+    if before.seq == 0:
+        db.execute("delete from releases")
+    for release in now.releases.values():
+        if before.releases.get(release.id) is not release:
+            outcome = release.outcome.value if release.outcome is not None else ""
+            values = (release.id, release.endpoint, release.state.value, outcome, codec.dumps(release))
+            db.execute(
+                "insert into releases (id, endpoint, state, outcome, body) values (?,?,?,?,?) on conflict (id) "
+                "do update set state = excluded.state, outcome = excluded.outcome, body = excluded.body",
+                values,
+            )
+    kept = Checkpoint(now.seq, now.at, now.endpoints, now.log, now.measured)
+    db.execute("delete from checkpoints")
+    db.execute("insert into checkpoints values (?,?,?)", (now.seq, codec.shape(), codec.dumps(kept)))
+
+
+def release(db: sqlite3.Connection, name: str) -> Release | None:
+    """A release that was kept, however long ago; None for one that is not known, or still too new."""
+    row = db.execute("select body from releases where id = ?", (name,)).fetchone()
+    try:
+        found: Release | None = codec.loads(row[0]) if row else None
+    except JournalError:
+        return None
+    return found
+
+
+def carried(snapshot: Snapshot) -> list[ev.Event]:
+    """A snapshot as the event that begins with it; nothing where there is nothing in it."""
+    return [ev.Event(snapshot.seq, snapshot.at, "", ev.Carried(snapshot))] if snapshot.seq else []

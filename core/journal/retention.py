@@ -1,0 +1,85 @@
+"""Upkeep of a journal in small transactions: what is old is folded, made coarser and, if telemetry, removed."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from core.journal.journal import RECENT_S, Journal
+from core.journal.thinning import thinned
+from core.state.codec import dumps
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Telemetry older than `age_s` keeps one word in `step_s`; it is looked at in stretches of `stretch_s`."""
+
+    age_s: float
+    step_s: float
+    stretch_s: float
+
+
+STEPS = (Step(RECENT_S, 10.0, 60.0), Step(DAY_S, 60.0, 600.0))
+MOST_ROWS = 2000
+"""So many rows leave in one transaction: nobody else can write meanwhile."""
+PAGES = 500
+
+
+def maintain(journal: Journal, now: float, telemetry_days: float, budget_s: float = 1.0) -> bool:
+    """Do what is due, and stop when the budget is spent; False when something is left to do.
+
+    To be called each minute, with a journal of its own in a thread of its own.
+    """
+    end_s = time.monotonic() + budget_s
+    journal.fold_until(now - RECENT_S)
+    for _ in _work(journal, now, telemetry_days):
+        if time.monotonic() > end_s:
+            return False
+    journal.vacuum(PAGES)
+    return True
+
+
+def _work(journal: Journal, now: float, telemetry_days: float) -> Iterator[None]:
+    """Piece by piece; what was folded into the checkpoint alone may go."""
+    folded = journal.folded()
+    oldest = now - telemetry_days * DAY_S
+    while journal.maintain(partial(_remove, oldest, folded)):
+        yield
+    # What is old enough for the coarser step is not looked at twice.
+    for step, since in zip(STEPS, (now - DAY_S, oldest), strict=True):
+        while journal.maintain(partial(_coarsen, journal, step, since, now, folded)):
+            yield
+
+
+def _coarsen(journal: Journal, step: Step, since: float, now: float, folded: int, db: sqlite3.Connection) -> bool:
+    """One stretch; False when there is none that is old enough."""
+    key = f"coarse to {step.step_s:g} s until"
+    done = db.execute("select value from meta where key = ?", (key,)).fetchone()
+    since = max(since, float(done[0]) if done else since)
+    first = db.execute("select min(at) from events where telemetry = 1 and at >= ?", (since,)).fetchone()[0]
+    if first is None:
+        return False
+    begin = first // step.stretch_s * step.stretch_s
+    end = begin + step.stretch_s
+    newer = "select 1 from events where telemetry = 1 and at >= ? and at < ? and seq > ? limit 1"
+    if end > now - step.age_s or db.execute(newer, (begin, end, folded)).fetchone():
+        return False
+    made, gone = thinned(journal.telemetry(begin, end), step.step_s)
+    db.executemany("delete from events where seq = ?", [(seq,) for seq in gone])
+    rows = [(event.seq, event.at, event.who, dumps(event.body)) for event in made]
+    db.executemany("insert into events (seq, at, who, telemetry, body) values (?,?,?,1,?)", rows)
+    db.execute("insert or replace into meta values (?,?)", (key, repr(end)))
+    return True
+
+
+def _remove(before: float, folded: int, db: sqlite3.Connection) -> bool:
+    """Remove telemetry that nobody asks for any more, but for the last word on everything."""
+    removed = db.execute(
+        "delete from events where seq in (select seq from events where telemetry = 1 and at <= ? and seq <= ? "
+        "and seq not in (select seq from latest) limit ?)",
+        (before, folded, MOST_ROWS),
+    )
+    return removed.rowcount > 0
