@@ -65,7 +65,8 @@ def message_of(event: ev.Event, titles: tuple[str, ...] = ()) -> Message | None:
 
 def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # noqa: C901, PLR0912
     who, body = event.who, event.body
-    step = titles[index] if 0 <= (index := getattr(body, "index", -1)) < len(titles) else "step"
+    index = getattr(body, "index", None)
+    step = titles[index] if index is not None and 0 <= index < len(titles) else "step"
     match body:
         case ev.Began(plan=plan, endpoint=endpoint):
             steps = len({title(step) for step in plan.steps})
