@@ -70,6 +70,13 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Synced:
+    """A watch has told everything that is true: these slots and no others. Kubernetes calls it HasSynced."""
+
+    slots: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One second of answers. `slot` is None where a load generator measured, over all slots.
 

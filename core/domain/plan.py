@@ -82,10 +82,11 @@ MODEL_WORK = ("data", "preprocess", "train", "evaluate", "gate", "register", "ch
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a release does, in order."""
+    """What a release does, in order. `tolerance` is by how many percent points a target may miss a share."""
 
     strategy: str
     steps: tuple[Step, ...]
+    tolerance: float = 0.01
 
 
 def title(step: Step) -> str:

@@ -1,4 +1,4 @@
-"""One endpoint at the wheel: what the target's watch sees is written down, and what `decide` says is done."""
+"""One endpoint driven: what the target's watch sees is written down, and what `decide` says is done."""
 
 import asyncio
 import contextlib
@@ -6,27 +6,39 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from core.domain.errors import Lost, QuarterdeckError, Unreachable
+from core.domain.errors import Failed, Lost, QuarterdeckError, Unreachable
 from core.domain.plan import Retire
 from core.engine.background_load import keep_load
 from core.engine.environment import Environment
-from core.engine.housekeeping import CALL_S, KEEP_S, REMOVE_AGAIN_S, Housekeeping
+from core.engine.housekeeping import CALL_S, KEEP_S, Housekeeping
 from core.engine.load_control import LoadControl
 from core.engine.observer import AGAIN_S, Observer, Store
+from core.engine.pending import PendingWork
 from core.engine.step_runner import StepRunner, purpose
 from core.journal.journal import Lease
 from core.rollout import actions as d
 from core.rollout.decide import decide
+from core.rollout.rollback import WHAT_TO_DO
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Release, ReleaseState
+from core.state.reversal import TAKEN_BACK
+from core.state.snapshot import Endpoint, Release, ReleaseState, Status
 from core.targets.protocol import Target
 
 IDLE_S = 1.0
+SYNC_S = {ReleaseState.BACK: 1.0}
+"""The way back waits so long for its watch's first full report; anything else `SYNC_LATE_S`."""
+SYNC_LATE_S = 30.0
+LOOK_S = 0.2
+TAKEN_UP_S = 2.0
+"""A command is written down by whoever asks, and taken up within this time by whoever drives."""
+MOST_S = {ReleaseState.BACK: 1.0}
+"""So long a call that nobody answered rests at the most on the way back; any other `REST_S`."""
+REST_S = 5.0
 log = logging.getLogger("quarterdeck")
 
 
 class Driver:
-    """Drives one endpoint until it is closed or another terminal takes over (Lost); without `acts` it only watches."""
+    """Drives one endpoint until it is closed or another process takes over (Lost); without `acts` it only watches."""
 
     def __init__(
         self, store: Store, environment: Environment, lease: Lease, acts: bool = True, options: ev.Result | None = None
@@ -38,12 +50,16 @@ class Driver:
         self._store = store
         self._target: Target = environment.target(lease.token)
         self._observer = Observer(store, environment, self._target, self._emit)
-        self._housekeeping = Housekeeping(store, lease, environment, self._target, self._emit, acts)
         self._load_control = LoadControl(environment, self._emit, self._target.address)
         self._step_runner = StepRunner(store, environment, self._emit, self._target, self._load_control)
-        self._reporting: set[asyncio.Task[None]] = set()
+        self._pending = PendingWork(store, environment, self._target, self._emit, self._step_runner)
+        pending = self._pending if acts else None
+        self._housekeeping = Housekeeping(store, lease, environment, self._target, self._emit, pending)
         self._closed = False
         self._began_at = time.time()
+        self._began_s = time.monotonic()
+        self._said_late = False
+        self._failing = ("", 0)
 
     async def run(self) -> None:
         """Everything at once, until cancelled; raises Lost or JournalError alone."""
@@ -51,7 +67,7 @@ class Driver:
             await self._clear_up()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._observer.run(), name="watch")
-                group.create_task(self._housekeeping.run(), name="chores")
+                group.create_task(self._housekeeping.run(), name="housekeeping")
                 if self.acts:
                     group.create_task(self._steer(), name="steer")
                     group.create_task(keep_load(self._store, self.environment, self._load_control), name="load")
@@ -64,22 +80,17 @@ class Driver:
         """End the load and the report in good order before the driver is closed."""
         await self._step_runner.close()
         await self._load_control.leave()
-        if self._reporting:
-            await asyncio.wait(self._reporting)
+        await self._pending.settle()
 
     async def close(self) -> None:
-        """End every task and child, and let go of the target and the site; a second time does nothing."""
+        """End every task and child, and let go of the target and its surroundings; a second time does nothing."""
         if self._closed:
             return
         self._closed = True
-        reports = set(self._reporting)
-        for task in reports:
-            task.cancel()
         await self._step_runner.close()
         await self._load_control.close()
         await self._housekeeping.close()
-        if reports:
-            await asyncio.wait(reports, timeout=CALL_S)
+        await self._pending.close()
         for letting_go in (self._target.close(), self.environment.close()):
             with contextlib.suppress(QuarterdeckError, TimeoutError):
                 async with asyncio.timeout(CALL_S):
@@ -113,13 +124,47 @@ class Driver:
             if release is None:
                 await self._store.change(IDLE_S)
                 continue
+            if not await self._knows(release):
+                continue
             await self._observer.verify()
-            action = decide(release, self._store.snapshot, time.time())
+            action = self._decided(release)
             if isinstance(action, d.Wait):
                 left = IDLE_S if action.until is None else min(IDLE_S, max(0.01, action.until - time.time()))
                 await self._store.change(left)
             else:
                 await self._act(release, action)
+
+    async def _knows(self, release: Release) -> bool:
+        """Whether enough is known to act: all that is true was told, or that takes too long and what is heard must do.
+
+        The way back waits for it no longer than a moment: traffic may be on a version that fails.
+        """
+        if self._observer.synced.is_set():
+            return True
+        patience_s = SYNC_S.get(release.state, SYNC_LATE_S)
+        left_s = self._began_s + patience_s - time.monotonic()
+        if left_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, LOOK_S)):
+                    await self._observer.synced.wait()
+            return False
+        if not self._said_late:
+            self._said_late = True
+            why = f"the watch has not told all that is true within {patience_s:g} s; acting on what answers now"
+            await self._emit(ev.Logged(self.environment.endpoint, "target", why))
+        return True
+
+    def _decided(self, release: Release) -> d.Action:
+        """What to do next. A fault in a rule fails the step, or ends the way, and is said; it is never silence."""
+        try:
+            return decide(release, self._observer.known(), time.time())
+        except Exception as error:
+            log.exception("what %s does next", release.id)
+            why = f"{type(error).__name__}: {error} (a fault in Quarterdeck's own rules; its log has more)"
+            step = release.current
+            if release.state is ReleaseState.RUNNING and step is not None and step.status is not Status.FAILED:
+                return d.Record((ev.StepFailed(release.id, release.index, why),))
+            return d.Finish(ev.Outcome.STUCK, f"{why}; {WHAT_TO_DO}")
 
     async def _act(self, release: Release, action: d.Action) -> None:
         match action:
@@ -130,6 +175,8 @@ class Driver:
                 self._step_runner.step(release, index)
             case d.ChooseSlot(slot=slot, old=old, old_version=version, old_replicas=replicas):
                 await self._emit(ev.Placed(release.id, slot, old, version, replicas))
+            case d.Apply(replicas=replicas, waits=False):
+                await self._bring_back(release, replicas)
             case d.Apply(slot=slot, version=version, replicas=replicas, index=index):
                 asked = ev.Applied(release.id, slot) if index is None else ev.StepAsked(release.id, index)
                 await self._ask(release, self._target.apply(slot, version, replicas), asked)
@@ -141,7 +188,8 @@ class Driver:
                 self._step_runner.realias(release, back)
                 await self._store.change(IDLE_S)
             case d.RemoveSlot(slot=slot):
-                await self._drop(release, slot)
+                self._pending.remove(slot, release.id)
+                await self._store.change(IDLE_S)
             case d.Finish(outcome=outcome, why=why):
                 await self._finish(release, outcome, why)
             case d.Wait():
@@ -150,7 +198,7 @@ class Driver:
     async def _ask(self, release: Release, call: Awaitable[None], *accepted: ev.Body) -> bool:
         """One call to the target, written down once it is accepted; False when it was not.
 
-        Nobody answered: it is asked again at the next turn, until the step's deadline. A refusal fails the step.
+        Nobody answered: it is asked again after a rest, until the step's deadline. A refusal fails the step.
         Where the release turns meanwhile, the answer is not waited for; the call may still land, before the next one.
         """
         try:
@@ -158,17 +206,40 @@ class Driver:
                 if not await self._answered(call, purpose(release)):
                     return False
         except (Unreachable, TimeoutError) as error:
-            why = str(error) or f"the target did not answer within {CALL_S:g} s"
-            await self._emit(ev.Logged(self.environment.endpoint, "target", f"{why}; asked again"))
-            await self._store.change(AGAIN_S)
+            await self._rest(release, str(error) or f"the target did not answer within {CALL_S:g} s")
             return False
         except Lost:
             raise
         except QuarterdeckError as error:
             await self._refused(release, error)
             return False
+        except Exception as error:
+            log.exception("a call to the target of %s", self.environment.endpoint)
+            await self._refused(release, Failed(f"{type(error).__name__}: {error}"))
+            return False
+        self._failing = ("", 0)
         await self._emit(*accepted)
         return True
+
+    async def _rest(self, release: Release, why: str) -> None:
+        """Wait before the same is asked again, longer each time. The same words are counted, not repeated."""
+        words, count = self._failing
+        count = count + 1 if words == why else 1
+        self._failing = (why, count)
+        if count & (count - 1) == 0:
+            index = release.index if release.state is ReleaseState.RUNNING else None
+            await self._emit(ev.AskFailed(release.id, why, count, index))
+        until_s = time.monotonic() + min(AGAIN_S * 2 ** min(count - 1, 8), MOST_S.get(release.state, REST_S))
+        while (left_s := until_s - time.monotonic()) > 0 and self._goes(purpose(release)):
+            await self._store.change(left_s)
+
+    async def _bring_back(self, release: Release, replicas: int) -> None:
+        """As many replicas as before for what takes the traffic again, asked for first and not waited for."""
+        until = time.time() + CALL_S
+        kind = ev.PendingKind.REPLICAS
+        name, slot = self.environment.endpoint, release.old
+        await self._emit(ev.Pended(name, kind, "", until, slot, replicas, release=release.id))
+        self._pending.bring_back(release, replicas)
 
     async def _answered(self, call: Awaitable[None], for_: tuple[object, ...]) -> bool:
         """Whether the target accepted before the release turned round; raises what the target says."""
@@ -198,34 +269,20 @@ class Driver:
             return
         if release.state is ReleaseState.RUNNING:
             await self._emit(ev.StepFailed(release.id, release.index, str(error)))
+        elif release.state is ReleaseState.FORWARD:
+            await self._emit(ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, f"no way forward: {error}"))
         else:
-            await self._finish(release, ev.Outcome.STUCK, f"{error}: call a person")
-
-    async def _drop(self, release: Release, slot: str) -> None:
-        """The slot of a release that went back; traffic is back already, so a refusal is no reason for alarm."""
-        try:
-            async with asyncio.timeout(CALL_S):
-                await self._target.remove(slot)
-        except Lost:
-            raise
-        except (QuarterdeckError, TimeoutError) as error:
-            why = str(error) or f"the target did not answer within {CALL_S:g} s"
-            await self._emit(
-                ev.Logged(self.environment.endpoint, "target", f"{why}; tried again later"),
-                ev.Removed(self.environment.endpoint, slot, release.id),
-                ev.RetireDue(self.environment.endpoint, slot, time.time() + REMOVE_AGAIN_S),
-            )
-        else:
-            await self._emit(ev.Removed(self.environment.endpoint, slot, release.id))
+            why = release.way.why if release.way is not None else "back"
+            await self._finish(release, ev.Outcome.STUCK, f"{why}; {error}; {WHAT_TO_DO}")
 
     async def _route(self, release: Release, action: d.Route) -> None:
         weights = dict(action.weights)
         way = release.way if action.index is None else None
-        # A way that another driver began is timed from here: the time that nobody drove says nothing of the route.
-        mine = way is not None and way.began_at >= self._began_at
-        since = (way.asked_at or way.began_at) if way is not None and mine else time.time()
+        # A way that long nobody drove is timed from here: that time says nothing of the route.
+        mine = way is not None and way.began_at >= self._began_at - TAKEN_UP_S
+        before_s = max(0.0, time.time() - (way.asked_at or way.began_at)) if way is not None and mine else 0.0
         what = "key" if way is not None and mine and way.asked_at is not None else "route"
-        self._observer.expect(weights, since, what, release.id)
+        self._observer.expect(weights, before_s, what, release.id)
         routed: list[ev.Body] = [ev.Routed(self.environment.endpoint, weights, release.id)]
         if action.index is not None:
             routed.append(ev.StepAsked(release.id, action.index))
@@ -239,24 +296,12 @@ class Driver:
         if idle is not None and idle in self._endpoint.slots and idle not in self._endpoint.retire:
             facts.insert(0, ev.RetireDue(self.environment.endpoint, idle, time.time() + after_s))
         await self._emit(*facts)
-        report = asyncio.create_task(self._report(release.id), name=f"report of {release.id}")
-        self._reporting.add(report)
-        report.add_done_callback(self._reported)
-
-    async def _report(self, release: str) -> None:
-        folder = await self._step_runner.report(release)
-        if folder:
-            await self._emit(ev.Reported(release, folder))
-
-    def _reported(self, task: asyncio.Task[None]) -> None:
-        self._reporting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: %s", task.get_name(), error)
+        self._pending.report(release.id)
 
 
 def _idle(release: Release, outcome: ev.Outcome) -> tuple[str | None, float]:
     """The slot that is left without traffic and with its replicas, and how long it is kept."""
-    if outcome is ev.Outcome.ROLLED_BACK and release.old is not None:
+    if outcome in TAKEN_BACK:
         return release.slot, KEEP_S
     if outcome is ev.Outcome.DONE and release.way is not None:
         # A rollback was taken back: what it had brought to life again waits for its end as it did before.

@@ -1,19 +1,18 @@
 """What a target's watch sees, written down; and the proof that traffic moved, with how long it took."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
-from core.domain.model import Noted, Observation, Sample, Scaled, Slot
+from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Synced
 from core.engine.environment import Environment
 from core.engine.slot_facts import SlotFacts
 from core.journal.journal import Lease
-from core.rollout.rollback import proved
+from core.rollout.rollback import answers, proved
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Snapshot
+from core.state.snapshot import Endpoint, ReleaseState, Snapshot, Status
 from core.system.clock import boottime_s
 from core.system.text import clean_line
 from core.targets.protocol import Report, Target
@@ -43,42 +42,91 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Weights that were asked for, and what their proof is timed from.
+
+    `before_s` is what had passed when they were asked for, `asked_s` that moment on a clock which nobody sets.
+    """
+
+    weights: dict[Slot, float]
+    before_s: float
+    asked_s: float
+    what: str
+    release: str
+
+
 class Observer:
-    """One endpoint's watch, for as long as its driver lives."""
+    """One endpoint's watch, for as long as its driver lives. `synced` is set once it has told all that is true."""
 
     def __init__(self, store: Store, environment: Environment, target: Target, emit: Emit) -> None:
+        self.synced = asyncio.Event()
         self._store = store
         self._environment = environment
         self._target = target
         self._emit = emit
-        self._pending: tuple[dict[Slot, float], float, str, str | None] | None = None
+        self._expected: Expected | None = None
         self._opened = False
         self._slots = SlotFacts(environment.endpoint)
+        self._heard: set[Slot] = set()
+        self._trouble = ""
 
     @property
     def _endpoint(self) -> Endpoint:
         return self._store.snapshot.endpoint(self._environment.endpoint)
 
-    def expect(self, weights: dict[Slot, float], since: float, what: str, release: str) -> None:
-        """These weights are asked for; `since` is when the `key` went down or the `route` was asked."""
-        self._pending = (weights, since, what, release)
+    def expect(self, weights: dict[Slot, float], before_s: float, what: str, release: str) -> None:
+        """These weights are asked for now; `before_s` ago the `key` went down, or none for a `route`."""
+        self._expected = Expected(weights, before_s, boottime_s(), what, release)
+
+    def known(self) -> Snapshot:
+        """The state as far as this watch vouches for it: what it has not told of yet is ready for nothing."""
+        snapshot, endpoint = self._store.snapshot, self._endpoint
+        unheard = endpoint.slots.keys() - self._heard
+        if self.synced.is_set() or not unheard:
+            return snapshot
+        why = self._trouble or "nothing was heard of it yet"
+        slots = {
+            slot: replace(seen, ready=0, replicas=(), proved_by=0, why=why) if slot in unheard else seen
+            for slot, seen in endpoint.slots.items()
+        }
+        return replace(snapshot, endpoints={**snapshot.endpoints, endpoint.name: replace(endpoint, slots=slots)})
 
     async def run(self) -> None:
         """Until cancelled; raises Lost and JournalError alone."""
-        silent = False
         while True:
             try:
                 async for report in self._target.watch():
-                    silent = False
+                    self._trouble = ""
                     await self._saw(_cleaned(report))
             except (Lost, JournalError):
                 raise
             except QuarterdeckError as error:
                 # Whatever is wrong with it: without a watch nothing is known, and a deadline says so.
-                if not silent:
-                    await self._emit(ev.Logged(self._environment.endpoint, "target", str(error)))
-                silent = True
+                if str(error) != self._trouble or self._untold():
+                    self._trouble = str(error)
+                    await self._say(self._trouble)
             await asyncio.sleep(AGAIN_S)
+
+    def _untold(self) -> bool:
+        """Whether the step at hand, or the way back, does not know yet why nothing is heard."""
+        release = self._store.snapshot.live_release(self._environment.endpoint)
+        if release is None:
+            return False
+        if release.way is not None:
+            return not release.way.refusal
+        return (step := release.current) is not None and step.status is Status.RUNNING and not step.refusal
+
+    async def _say(self, why: str) -> None:
+        """What is wrong with the watch: the reason, if the step at hand or the way back comes to nothing."""
+        release = self._store.snapshot.live_release(self._environment.endpoint)
+        step = release.current if release is not None else None
+        if release is None or (release.state is ReleaseState.RUNNING and step is None):
+            await self._emit(ev.Logged(self._environment.endpoint, "target", why))
+        elif release.state is ReleaseState.RUNNING and step is not None and step.status is Status.RUNNING:
+            await self._emit(ev.AskFailed(release.id, why, 1, release.index))
+        else:
+            await self._emit(ev.AskFailed(release.id, why))
 
     async def _open(self) -> None:
         """Write down where the endpoint answers, once there is a place, and again when that may have changed."""
@@ -98,11 +146,17 @@ class Observer:
         name = self._environment.endpoint
         match report:
             case Observation():
+                self._heard.add(report.slot)
                 if facts := self._slots.of(self._endpoint.slots.get(report.slot), report, boottime_s()):
                     await self._emit(*facts)
                 await self.verify()
                 if not self._opened:
                     await self._open()
+            case Synced(slots=slots):
+                # What the journal knows and the place does not is gone, whoever took it away.
+                for slot in self._endpoint.slots.keys() - set(slots):
+                    await self._emit(ev.Observed(name, Observation(slot, None, 0, 0, 0.0)))
+                self.synced.set()
             case Sample():
                 await self._emit(ev.Sampled(name, report))
             case Scaled():
@@ -113,16 +167,16 @@ class Observer:
 
     async def verify(self) -> None:
         """Once the watch shows what was asked for, say so, and how long it took."""
-        if self._pending is None:
+        if self._expected is None:
             return
-        weights, since, what, release = self._pending
-        endpoint = self._endpoint
-        if endpoint.weights != weights or not proved(endpoint, weights):
+        asked, endpoint = self._expected, self.known().endpoint(self._environment.endpoint)
+        release = self._store.snapshot.releases.get(asked.release)
+        if release is None or endpoint.weights != asked.weights or not proved(release, endpoint, asked.weights):
             return
-        self._pending = None
-        answers = sum(seen.proved_by for seen in endpoint.slots.values())
-        took_ms = max(0.0, (time.time() - since) * 1000)
-        await self._emit(ev.Verified(self._environment.endpoint, weights, took_ms, answers, what, release))
+        self._expected = None
+        took_ms = 1000 * (asked.before_s + boottime_s() - asked.asked_s)
+        count = answers(endpoint, asked.weights)
+        await self._emit(ev.Verified(endpoint.name, asked.weights, took_ms, count, asked.what, release.id))
 
 
 def _cleaned(report: Report) -> Report:

@@ -1,6 +1,7 @@
 """The step that computes right now: one task, which writes down how it goes and what came of it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -14,14 +15,19 @@ from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.state import events as ev
 from core.state.snapshot import Release, ReleaseState, Snapshot
+from core.system.tasks import TaskGuard
 from core.system.text import clean_line
 from core.targets.protocol import Target
 from core.work.job import Done, OutputLine, Progress
 
 REALIAS_S = 60.0
+ALIASES_AGAIN_S = (1.0, 5.0, 15.0, 60.0, 300.0)
+"""So long aliases rest after they could not be moved once, twice, and so on."""
 ENDING_S = 30.0
 REPORT_S = 60.0
 MOVES_A_SECOND = 4.0
+LEFT = ("aliases that were left",)
+"""What aliases that are tried again are under way for: they give way to any step."""
 log = logging.getLogger("quarterdeck")
 
 
@@ -50,6 +56,7 @@ class StepRunner:
         self._emit = emit
         self._target = target
         self._load_control = loads
+        self._guard = TaskGuard(f"steps of {environment.endpoint}")
         self._task: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._purpose: tuple[object, ...] = ()
@@ -58,27 +65,42 @@ class StepRunner:
         """Begin a step that computes."""
         self._start(purpose(release), self._run(release.id, index))
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, nor just ending."""
+        return all(task is None or task.done() for task in (self._task, self._ending))
+
     def realias(self, release: Release, back: bool) -> None:
         """Let the registry's aliases follow the traffic, unless they are just doing so."""
-        if self._task is None or self._task.done():
+        if self._task is None or self._task.done() or self._purpose == LEFT:
             self._start(purpose(release), self._aliases(release, back))
 
+    def realias_again(self, release: Release, back: bool) -> None:
+        """Try once more what failed before, as long as no step needs the child."""
+        if self.idle:
+            self._start(LEFT, self._aliases(release, back))
+
     def _start(self, for_: tuple[object, ...], work: Coroutine[None, None, None]) -> None:
+        self._end_task()
         self._purpose = for_
-        self._task = asyncio.create_task(_after(self._ending, work), name=f"work for {for_[0]}")
-        # Lost and JournalError end the driver by its own next word; here they are only taken note of.
-        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._task = self._guard.start(self._quietly(_after(self._ending, work)), f"work for {for_[0]}")
+
+    @staticmethod
+    async def _quietly(work: Coroutine[None, None, None]) -> None:
+        """Lost and JournalError end the driver by its own next word; here nothing follows from them."""
+        with contextlib.suppress(Lost, JournalError):
+            await work
 
     def keep(self, for_: tuple[object, ...]) -> None:
         """End what is under way for anything else, without waiting: traffic moves meanwhile."""
-        task = self._task
-        if task is None or self._purpose == for_:
-            return
-        self._task = None
-        if not task.done():
+        if self._purpose not in (for_, LEFT):
+            self._end_task()
+
+    def _end_task(self) -> None:
+        task, self._task = self._task, None
+        if task is not None and not task.done():
             task.cancel()
-            self._ending = asyncio.create_task(self._end(task, self._ending), name="end the work")
-            self._ending.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._ending = self._guard.start(self._end(task, self._ending), "end the work")
 
     async def _end(self, task: asyncio.Task[None], before: asyncio.Task[None] | None) -> None:
         await self._environment.cancel_work()
@@ -86,7 +108,7 @@ class StepRunner:
 
     async def close(self) -> None:
         """End what is under way and wait until it has."""
-        self.keep(())
+        self._end_task()
         if self._ending is not None:
             await asyncio.wait({self._ending}, timeout=ENDING_S)
 
@@ -143,12 +165,22 @@ class StepRunner:
         raise Failed(f"{name} ended without a result")
 
     def _options(self, release: Release, name: str) -> Mapping[str, object]:
+        if name == "evaluate" and (serving := self._serving(release)) is not None:
+            options = release.options.get(name, {})
+            given = options if isinstance(options, Mapping) else {}
+            return {**given, "serving": f"models:/{serving.model}/{serving.number}"}
         if name == "promote" and release.version is not None:
             aliases = self._environment.aliases
             number = release.version.number
             return {"number": number, "alias": aliases.current, "previous_alias": aliases.previous}
         options = release.options.get(name, {})
         return options if isinstance(options, Mapping) else {}
+
+    def _serving(self, release: Release) -> Version | None:
+        """The version that takes the traffic now: what gates compare with, wherever an alias points."""
+        endpoint = self._store.snapshot.endpoint(release.endpoint)
+        seen = endpoint.slots.get(endpoint.serving or "")
+        return seen.version if seen is not None else None
 
     def _came_of(
         self, release: Release, index: int, name: str, result: Mapping[str, object], figure: str
@@ -157,6 +189,8 @@ class StepRunner:
         version = result.get("version")
         if isinstance(version, Mapping):
             facts.append(ev.Chose(release.id, Version(**{str(k): str(v) for k, v in version.items()})))
+        if name == "promote" and (moved := _moved_before(release, result)):
+            facts.append(ev.Aliased(release.id, False, moved))
         if name == "gate":
             verdicts = tuple(verdict(v) for v in _rows(result.get("verdicts")))
             facts.append(ev.Judged(release.id, index, verdicts))
@@ -176,29 +210,43 @@ class StepRunner:
         return (judged, ev.StepDone(release.id, index, f"{came.total.rps:.0f} rps", result))
 
     async def _aliases(self, release: Release, back: bool) -> None:
-        """Move them, and say what went wrong: that ends no release, for traffic comes first."""
+        """Move them, and say what went wrong: that ends no release, for traffic comes first; it stays pending."""
         serving, names = release.old_version if back else release.version, self._environment.aliases
         number = serving.number if serving else ""
-        options = {"number": number, "alias": names.current, "previous_alias": names.previous}
-        why = ""
+        options: dict[str, object] = {"number": number, "alias": names.current, "previous_alias": names.previous}
+        if back and release.version is not None:
+            options["moved_to"] = release.version.number
+        result: Mapping[str, object] = {}
         try:
             async with asyncio.timeout(REALIAS_S):
-                async for _ in self._environment.work(release, "restore" if back else "promote", options):
-                    pass
-        except (QuarterdeckError, TimeoutError) as error:
-            why = f"aliases could not be moved: {str(error) or f'no answer within {REALIAS_S:g} s'}"
-        await self._emit(ev.Aliased(release.id, back, why))
+                async for said in self._environment.work(release, "restore" if back else "promote", options):
+                    if isinstance(said, Done):
+                        result = said.result
+        except (Lost, JournalError):
+            raise
+        except Exception as error:
+            if not isinstance(error, QuarterdeckError | TimeoutError):
+                log.exception("aliases of %s", release.id)
+            why = str(error) or f"no answer within {REALIAS_S:g} s"
+            tries = self._tries()
+            again_at = time.time() + ALIASES_AGAIN_S[min(tries, len(ALIASES_AGAIN_S) - 1)]
+            pended = ev.Pended(release.endpoint, ev.PendingKind.ALIASES, why, again_at, back=back, release=release.id)
+            await self._emit(pended)
+        else:
+            moved = str(result.get("moved_by_others") or "") if back else _moved_before(release, result)
+            await self._emit(ev.Aliased(release.id, back, moved))
 
-    async def report(self, release: str) -> str:
-        """Write the run folder; empty when that failed, and the log says why."""
+    def _tries(self) -> int:
+        """How often aliases were tried in vain so far."""
+        pending = self._store.snapshot.endpoint(self._environment.endpoint).pending
+        return next((one.tries for one in pending if one.kind is ev.PendingKind.ALIASES), 0)
+
+    async def report(self, release: str) -> ev.Body:
+        """Write the run folder; raises Failed and TimeoutError."""
         snapshot = self._store.snapshot
-        try:
-            async with asyncio.timeout(REPORT_S):
-                return str(await self._environment.report(snapshot, snapshot.releases[release]))
-        except (QuarterdeckError, TimeoutError) as error:
-            endpoint = snapshot.releases[release].endpoint
-            await self._emit(ev.Logged(endpoint, "summary", f"no report: {str(error) or 'it took too long'}"))
-            return ""
+        async with asyncio.timeout(REPORT_S):
+            folder = await self._environment.report(snapshot, snapshot.releases[release])
+        return ev.Reported(release, str(folder))
 
 
 def purpose(release: Release) -> tuple[object, ...]:
@@ -232,6 +280,16 @@ def verdict(row: Mapping[str, object]) -> Verdict:
     )
     measured = float(value) if isinstance(value, int | float) else None
     return Verdict(gate, GateResult(str(row["outcome"])), measured, str(row.get("why", "")))
+
+
+def _moved_before(release: Release, result: Mapping[str, object]) -> str:
+    """Where somebody else had moved the alias before this release did; empty when nobody had."""
+    found, alias = result.get("alias_was"), result.get("alias")
+    serves = release.old_version.number if release.old_version is not None else None
+    if "alias_was" not in result or serves is None or str(found) in (serves, result.get("number")):
+        return ""
+    where = f"at v{found}" if found is not None else "gone"
+    return f"@{alias} was {where}, though v{serves} served: somebody else had moved it"
 
 
 def _rows(value: object) -> list[Mapping[str, object]]:

@@ -34,12 +34,16 @@ class ChooseSlot:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Ask the target for replicas. `index` None: on the way back or forward."""
+    """Ask the target for replicas. `index` None: on the way back or forward.
+
+    `waits` False: whatever comes next does not wait until the target has accepted it.
+    """
 
     slot: Slot
     version: Version
     replicas: int
     index: int | None = None
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

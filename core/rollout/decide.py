@@ -28,7 +28,7 @@ def decide(release: Release, snapshot: Snapshot, now: float) -> Action:
             return _on(release, endpoint, snapshot, now)
 
 
-def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) -> Action:
+def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) -> Action:  # noqa: C901
     step = release.current
     if step is None:
         return Finish(ev.Outcome.DONE, "")
@@ -36,6 +36,8 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
         name = title(step.step)
         why = step.why if step.why.startswith(name) else f"{name}: {step.why}"
         return Record((ev.TurnedBack(release.id, ev.Outcome.FAILED, why),))
+    if (grown := _grown(release, endpoint)) is not None:
+        return grown
     if release.paused:
         return paused(release, step, snapshot, now)
     if step.status is Status.WAITING and release.step_by_step and not step.waved:
@@ -62,7 +64,7 @@ def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoin
         return Record((ev.StepFailed(release.id, release.index, "there is no version to deploy"),))
     if release.slot is None:
         return _place(endpoint)
-    replicas = max(deploy.replicas, release.old_replicas)
+    replicas = max(deploy.replicas, release.placed_replicas)
     seen = endpoint.slots.get(release.slot)
     ready_now = seen is not None and seen.version == release.version and seen.ready >= replicas
     if seen is not None and step.asked and ready_now:
@@ -71,25 +73,35 @@ def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoin
     if now < until and not step.asked:
         return Apply(release.slot, release.version, replicas, release.index)
     if now >= until:
-        return Record((ev.StepFailed(release.id, release.index, _not_ready(release.slot, seen, deploy)),))
+        return Record((ev.StepFailed(release.id, release.index, _not_ready(release.slot, seen, step, deploy)),))
     ready = seen.ready if seen is not None else 0
     return Wait(f"{release.slot} to be ready, {ready} of {replicas}", until)
 
 
 def _place(endpoint: Endpoint) -> ChooseSlot:
     """The slot that takes no traffic, beside the one that takes most."""
-    old = endpoint.serving
+    # A router that came back a moment ago has proved nothing yet; what it was last told still holds.
+    told = max(endpoint.weights, key=lambda slot: endpoint.weights[slot], default=None)
+    old = endpoint.serving or (told if told in endpoint.slots else None)
     free = [slot for slot in SLOTS if slot != old]
     slot = next((name for name in free if name not in endpoint.slots), free[0])
     seen = endpoint.slots.get(old) if old else None
     return ChooseSlot(slot, old, seen.version if seen else None, seen.wanted if seen else 0)
 
 
-def _not_ready(slot: Slot, seen: Observation | None, deploy: Deploy) -> str:
+def _grown(release: Release, endpoint: Endpoint) -> Record | None:
+    """More replicas of what serves are taken note of: a way back must bring as many."""
+    seen = endpoint.slots.get(release.old or "")
+    if seen is None or seen.version != release.old_version or seen.weight == 0 or seen.wanted <= release.old_replicas:
+        return None
+    return Record((ev.Grew(release.id, seen.wanted),))
+
+
+def _not_ready(slot: Slot, seen: Observation | None, step: StepState, deploy: Deploy) -> str:
     ready = seen.ready if seen else 0
     wanted = seen.wanted if seen else deploy.replicas
     whys = [replica.why for replica in seen.replicas if replica.why] if seen else []
-    why = (seen.why if seen else "") or (whys[0] if whys else "nothing was heard of it")
+    why = (seen.why if seen else "") or next(iter(whys), "") or step.refusal or "nothing was heard of it"
     return f"{slot} has {ready} of {wanted} ready after {deploy.deadline_s:g} s: {why}"
 
 

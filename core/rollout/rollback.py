@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.domain.model import Slot, Version
+from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.domain.plan import Shift
 from core.rollout.actions import Action, Apply, Finish, MoveAliases, Record, RemoveSlot, Route, Wait
 from core.state import events as ev
@@ -10,6 +10,10 @@ from core.state.snapshot import Endpoint, Release, StepState, Way
 
 BACK_DEADLINE_S = 120.0
 """For so long the way back waits for what served before to be ready again, and for the proof."""
+STARTS = 3
+AGAIN_S = 10.0
+"""A slot whose every replica died so often, and does so still a while after it was asked for, is not waited for."""
+WHAT_TO_DO = "mend that and call 'quarterdeck rollback' again, or release a version that works"
 
 
 def split(release: Release, percent: float) -> Mapping[Slot, float]:
@@ -21,28 +25,49 @@ def split(release: Release, percent: float) -> Mapping[Slot, float]:
     return {release.slot: percent, release.old: 100.0 - percent}
 
 
-def proved(endpoint: Endpoint, weights: Mapping[Slot, float]) -> bool:
-    """Whether the watch shows these weights in force, on every slot that there is."""
-    names = set(weights) | set(endpoint.slots)
-    for name in names:
-        seen = endpoint.slots.get(name)
-        if abs((seen.weight if seen else 0.0) - weights.get(name, 0.0)) > 0.01:
+def versions(release: Release) -> Mapping[Slot, Version | None]:
+    """What each slot of a release must hold for its share of the traffic to count."""
+    held = {release.old: release.old_version, release.slot: release.version}
+    return {slot: version for slot, version in held.items() if slot is not None}
+
+
+def proved(release: Release, endpoint: Endpoint, weights: Mapping[Slot, float]) -> bool:
+    """Whether answers showed exactly these weights in force, from ready slots of the versions that are meant."""
+    held = versions(release)
+    for name in set(weights) | set(endpoint.slots):
+        seen, wanted = endpoint.slots.get(name), weights.get(name, 0.0)
+        if abs((seen.weight if seen else 0.0) - wanted) > release.plan.tolerance:
             return False
-    return bool(weights)
+        if wanted > 0 and not _serves(seen, held.get(name)):
+            return False
+    return answers(endpoint, weights) > 0
+
+
+def answers(endpoint: Endpoint, weights: Mapping[Slot, float]) -> int:
+    """How many answers showed these weights."""
+    return sum(seen.proved_by for slot, seen in endpoint.slots.items() if weights.get(slot, 0.0) > 0)
+
+
+def _serves(seen: Observation | None, version: Version | None) -> bool:
+    """Whether a slot can answer as this version at this moment."""
+    return seen is not None and version is not None and seen.version == version and seen.ready > 0
 
 
 def shift(release: Release, state: StepState, step: Shift, endpoint: Endpoint, now: float) -> Action:
     """The new slot's share, until it is proved or its time is up."""
     weights = split(release, step.percent)
-    if state.asked and proved(endpoint, weights):
+    if state.asked and proved(release, endpoint, weights):
         return Record((ev.StepDone(release.id, release.index, f"{step.percent:g} %"),))
     until = (state.started_at or now) + step.deadline_s
-    if now < until and not state.asked:
-        return Route(weights, release.index)
+    seen = endpoint.slots.get(release.slot or "")
+    able = _serves(seen, release.version)
     if now >= until:
-        how = "proved" if state.asked else "accepted"
+        how = "proved" if state.asked else "accepted" if able else f"begun, for {release.slot} was not ready,"
         why = f"{step.percent:g} % was asked for and not {how} within {step.deadline_s:g} s"
-        return Record((ev.StepFailed(release.id, release.index, why),))
+        because = state.refusal or _why(seen)
+        return Record((ev.StepFailed(release.id, release.index, f"{why}{': ' + because if because else ''}"),))
+    if not state.asked:
+        return Route(weights, release.index) if able else Wait(f"{release.slot} to be ready", until)
     return Wait(f"answers that prove {step.percent:g} %", until)
 
 
@@ -55,39 +80,75 @@ def back(release: Release, endpoint: Endpoint, now: float) -> Action:
         return _clear(release, way, endpoint, now)
     asked_for = (endpoint.weights, _weights(endpoint))
     if release.touched or any(weights.get(release.slot) for weights in asked_for):
-        action = _return(way, release.old, release.old_version, max(1, release.old_replicas), endpoint, now)
+        action = _return(release, way, release.old, release.old_version, endpoint, now)
         if action is not None:
             return action
     if (release.promoted or release.promotes) and not way.aliased:
         return MoveAliases(back=True)
-    if way.outcome is not ev.Outcome.ROLLED_BACK and not way.dropped and release.slot in endpoint.slots:
+    if way.outcome is ev.Outcome.FAILED and not way.dropped and release.slot in endpoint.slots:
         return RemoveSlot(release.slot)
+    for one in endpoint.pending:
+        if (one.kind, one.slot, one.why) == (ev.PendingKind.REPLICAS, release.old, "") and now < one.again_at:
+            return Wait(f"{one.what} to be accepted", one.again_at)
     return Finish(way.outcome, way.why)
 
 
-def _return(way: Way, old: Slot, version: Version, replicas: int, endpoint: Endpoint, now: float) -> Action | None:
-    """All traffic to what served before, which must be able to take it; None once that is proved."""
+def _return(release: Release, way: Way, old: Slot, version: Version, endpoint: Endpoint, now: float) -> Action | None:
+    """All traffic to what served before; None once that is proved.
+
+    A slot with a ready replica takes it at once and gets its other replicas meanwhile. One without is brought up first,
+    while traffic stays where answers come from.
+    """
     until = way.driven_at + BACK_DEADLINE_S
     weights = {old: 100.0}
-    if way.routed and proved(endpoint, weights):
+    if way.routed and proved(release, endpoint, weights):
         return None
+    replicas = max(1, release.old_replicas)
     seen = endpoint.slots.get(old)
-    able = seen is not None and seen.ready > 0 and seen.version == version
-    if now >= until:
-        if way.routed:
-            said = "no answer proved that traffic is back"
-        elif able:
-            said = "the target did not accept the way back"
-        else:
-            said = f"{old} did not get ready again within {BACK_DEADLINE_S:g} s"
-        return Finish(ev.Outcome.STUCK, f"{way.why}; {said}: call a person")
-    if way.routed:
-        return Wait("answers that prove the way back", until)
-    if able:
-        return Route(weights)
-    if way.applied_at is None:
+    able = _serves(seen, version)
+    tried = way.applied_at + AGAIN_S if way.applied_at is not None and _hopeless(seen, version) else until
+    if now >= until or (not able and now >= tried):
+        return Finish(ev.Outcome.STUCK, _stuck(way, old, able, seen, endpoint))
+    small = seen is None or min(seen.wanted, seen.ready) < replicas
+    if not able and way.applied_at is None:
         return Apply(old, version, replicas)
-    return Wait(f"{old} to be ready again", until)
+    if able and not way.routed:
+        if small and way.applied_at is None and not way.resized:
+            return Apply(old, version, replicas, waits=False)
+        return Route(weights)
+    if able:
+        return Wait("answers that prove the way back", until)
+    why = _why(seen)
+    return Wait(f"{old} to be ready again{': ' + why if why else ''}", min(until, tried))
+
+
+def _stuck(way: Way, old: Slot, able: bool, seen: Observation | None, endpoint: Endpoint) -> str:
+    """Why the way back ends here, where traffic is, and what a person can do."""
+    because = _why(seen) or way.refusal
+    if not able:
+        said = f"{old} does not get ready again"
+    elif way.routed:
+        said = "no answer proved that traffic is back"
+    else:
+        said, because = "the target did not accept the way back", way.refusal
+    where = ", ".join(f"{slot} {weight:g} %" for slot, weight in sorted(_weights(endpoint).items()) if weight > 0)
+    traffic = f"traffic is at {where}" if where else "nothing is known to take traffic"
+    return f"{way.why}; {said}{': ' + because if because else ''}; {traffic}; {WHAT_TO_DO}"
+
+
+def _hopeless(seen: Observation | None, version: Version) -> bool:
+    """Whether every replica of the version died again and again: waiting longer helps nobody."""
+    if seen is None or seen.version != version or not seen.replicas:
+        return False
+    dying = (ReplicaState.BACKOFF, ReplicaState.DEAD)
+    return all(one.state in dying and one.restarts >= STARTS for one in seen.replicas)
+
+
+def _why(seen: Observation | None) -> str:
+    """What is wrong with a slot, as its target says it."""
+    if seen is None:
+        return ""
+    return seen.why or next((one.why for one in seen.replicas if one.why), "")
 
 
 def _weights(endpoint: Endpoint) -> Mapping[Slot, float]:
@@ -95,16 +156,18 @@ def _weights(endpoint: Endpoint) -> Mapping[Slot, float]:
 
 
 def _clear(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action:
-    """Nothing served before: traffic ends and the slot goes."""
+    """Nothing served before: traffic ends, and where the release failed its slot goes."""
     until = way.driven_at + BACK_DEADLINE_S
     if release.touched and not way.routed and not way.dropped and now < until:
         return Route({})
     flows = any(_weights(endpoint).values())
     if flows and now >= until:
-        return Finish(ev.Outcome.STUCK, f"{way.why}; traffic does not end: call a person")
+        because = f": {way.refusal}" if way.refusal else ""
+        return Finish(ev.Outcome.STUCK, f"{way.why}; traffic does not end{because}; {WHAT_TO_DO}")
     if flows:
         return Wait("traffic to end", until)
-    if release.slot is not None and not way.dropped and release.slot in endpoint.slots:
+    failed = way.outcome is ev.Outcome.FAILED
+    if failed and release.slot is not None and not way.dropped and release.slot in endpoint.slots:
         return RemoveSlot(release.slot)
     if (release.promoted or release.promotes) and not way.aliased:
         return MoveAliases(back=True)
@@ -117,10 +180,15 @@ def forward(release: Release, endpoint: Endpoint, now: float) -> Action:
     if way is None or release.slot is None:
         return Finish(ev.Outcome.FAILED, "there is no way forward")
     weights, until = split(release, way.reached), way.driven_at + BACK_DEADLINE_S
-    if not (way.routed and proved(endpoint, weights)):
+    if not (way.routed and proved(release, endpoint, weights)):
         if now >= until:
-            return Record((ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "the way forward was not proved"),))
-        return Wait("answers that prove the way forward", until) if way.routed else Route(weights)
+            because = f": {way.refusal}" if way.refusal else ""
+            why = f"the way forward was not proved{because}"
+            return Record((ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, why),))
+        if way.routed:
+            return Wait("answers that prove the way forward", until)
+        able = _serves(endpoint.slots.get(release.slot), release.version)
+        return Route(weights) if able else Wait(f"{release.slot} to be ready", until)
     if release.promotes and not release.promoted and not way.aliased:
         return MoveAliases(back=False)
     if way.after_end:

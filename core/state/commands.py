@@ -1,4 +1,7 @@
-"""What an operator may ask, and what comes of it: facts, or a refusal. Pure: `accept` moves nothing."""
+"""What an operator may ask, and what comes of it: facts, or a refusal. Pure: `accept` moves nothing.
+
+`confirmation` says what must be asked of a person first. What can be taken back, and why not, is had from here too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +10,17 @@ from typing import TypeAlias
 from core.domain.errors import Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, LoadSource, Series, Version
-from core.domain.plan import Hold, Plan
+from core.domain.plan import Hold, Plan, Shift
 from core.state import events as ev
+from core.state.consequences import Confirmation as Confirmation, begins, down, figures, next_share, share_now
+from core.state.reversal import (
+    UNDO_S as UNDO_S,
+    refused_rollback as refused_rollback,
+    refused_undo as refused_undo,
+    rollback_of as rollback_of,
+)
 from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot, Status
 from core.system.processes import whoami
-
-UNDO_S = 60.0
-"""For so long a rollback can be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Give the release up: traffic returns and the new slot goes."""
+    """Give the release up: traffic returns, as by a rollback, and it can be taken back as one."""
 
     endpoint: str
     asked_at: float | None = None
@@ -74,7 +81,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Take the last rollback back."""
+    """Take the last rollback or abort back."""
 
     endpoint: str
     asked_at: float | None = None
@@ -120,25 +127,37 @@ class Tail:
 Command: TypeAlias = Begin | Next | Answer | Pause | Abort | Rollback | Undo | StartLoad | SetLoad | Tail
 
 
-def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, ...]:  # noqa: C901
-    """What comes of a command, as facts; raises Refused with who or what stands in the way."""
+def accept(  # noqa: C901, PLR0912
+    command: Command, snapshot: Snapshot, now: float, driven: bool = True
+) -> tuple[ev.Body, ...]:
+    """What comes of a command, as facts; raises Refused with who or what stands in the way.
+
+    `driven` False: no living process drives the endpoint. A release that is on its way then goes on for whoever asks
+    for that way; no fact means: drive it.
+    """
     endpoint = snapshot.endpoints.get(command.endpoint)
     release = snapshot.release_of(command.endpoint)
     match command:
         case Begin():
             return _begin(command, snapshot, release)
         case Next():
-            return _next(_known(release, command.endpoint))
+            return _next(_known(release, command.endpoint), driven)
         case Answer(yes=yes):
             return _answer(_known(release, command.endpoint), yes)
         case Pause(step_by_step=step_by_step):
             return _pause(_going(release, command.endpoint), step_by_step)
         case Abort(asked_at=asked_at):
+            if _on_its_way(release, ReleaseState.BACK, driven):
+                return ()
             going = _going(release, command.endpoint)
             return (ev.TurnedBack(going.id, ev.Outcome.ABORTED, "aborted", asked_at),)
         case Rollback(asked_at=asked_at):
+            if _on_its_way(release, ReleaseState.BACK, driven):
+                return ()
             return _rollback(endpoint, rollback_of(snapshot, command.endpoint), asked_at)
         case Undo(asked_at=asked_at):
+            if _on_its_way(release, ReleaseState.FORWARD, driven):
+                return ()
             return _undo(endpoint, release, now, asked_at)
         case StartLoad(profile=profile, source=source, limits=limits):
             if endpoint is None or not endpoint.slots:
@@ -151,6 +170,11 @@ def accept(command: Command, snapshot: Snapshot, now: float) -> tuple[ev.Body, .
             return _set_load(command, endpoint, snapshot.series.get((command.endpoint, None), Series()))
         case Tail(source=source, seconds=seconds):
             return (ev.Tailed(command.endpoint, source, now + seconds if seconds > 0 else None),)
+
+
+def _on_its_way(release: Release | None, state: ReleaseState, driven: bool) -> bool:
+    """Whether what is asked for is under way already, and nobody drives it."""
+    return not driven and release is not None and release.state is state
 
 
 def _known(release: Release | None, endpoint: str) -> Release:
@@ -191,13 +215,15 @@ def _begin(command: Begin, snapshot: Snapshot, release: Release | None) -> tuple
     return (began,) if command.version is None else (began, ev.Chose(command.release, command.version))
 
 
-def _next(release: Release) -> tuple[ev.Body, ...]:
+def _next(release: Release, driven: bool) -> tuple[ev.Body, ...]:
     if release.state is ReleaseState.ENDED:
         if release.outcome in (ev.Outcome.FAILED, ev.Outcome.STUCK, ev.Outcome.ABORTED):
             return (ev.Retried(release.id),)
         raise Refused(f"{release.id} has ended; nothing comes next")
     if release.state is not ReleaseState.RUNNING:
-        raise Refused(f"{release.id} is on its way back; wait for it")
+        if not driven:
+            return ()
+        raise Refused(f"{release.id} is on its way {release.state.value}; wait for it")
     step = release.current
     if step is None:
         raise Refused(f"{release.id} is at its end")
@@ -225,57 +251,11 @@ def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
     return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
 
 
-def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
-    """The release that a rollback would take back.
-
-    The one under way or the last one; after one that failed by itself, the one that serves since before it.
-    After a rollback there is no second step back: a key pressed twice must not go twice as far.
-    """
-    release = snapshot.release_of(endpoint)
-    ends_here = (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK, ev.Outcome.STUCK)
-    if release is None or release.live or release.outcome in ends_here:
-        return release
-    done = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.outcome is ev.Outcome.DONE]
-    serving = snapshot.endpoints[endpoint].serving if endpoint in snapshot.endpoints else None
-    last = max(done, key=lambda r: r.ended_at or 0.0, default=None)
-    return last if last is not None and last.slot == serving else release
-
-
-def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str | None:
-    """Why there is no way back now, in words; None when there is."""
-    if endpoint is None or release is None:
-        return "nothing was released here; there is no way back"
-    if release.state is ReleaseState.BACK:
-        return f"{release.id} is on its way back already"
-    if release.slot is None:
-        return None if release.live else f"{release.id} never got a slot; nothing to take back"
-    if release.old is None or release.old_version is None:
-        return None if release.live else f"nothing served before {release.id}; there is no way back"
-    if release.state is ReleaseState.ENDED and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
-        return f"{release.id} was taken back already ({release.outcome.value if release.outcome else 'over'})"
-    return None
-
-
 def _rollback(endpoint: Endpoint | None, release: Release | None, asked_at: float | None) -> tuple[ev.Body, ...]:
     why_not = refused_rollback(endpoint, release)
     if why_not is not None or release is None:
         raise Refused(why_not or "no release")
     return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at),)
-
-
-def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float) -> str | None:
-    """Why the last rollback can't be taken back now, in words; None when it can."""
-    if endpoint is None or release is None or release.way is None:
-        return "there is no rollback to take back"
-    if release.state is ReleaseState.BACK:
-        return "the rollback is still under way; wait until it is verified"
-    if release.outcome is not ev.Outcome.ROLLED_BACK or release.ended_at is None:
-        return "the last thing that happened was no rollback"
-    if now - release.ended_at > UNDO_S:
-        return f"the rollback is more than {UNDO_S:.0f} s old; begin a release instead"
-    if release.slot is None or release.slot not in endpoint.slots or release.way.reached == 0:
-        return f"{release.slot or 'the slot'} is gone; begin a release instead"
-    return None
 
 
 def _undo(
@@ -300,3 +280,43 @@ def _set_load(command: SetLoad, endpoint: Endpoint | None, series: Series) -> tu
     if users is not None and users < 0:
         raise Refused(f"{users} users: there can't be fewer than 0")
     return (ev.LoadWanted(command.endpoint, users, command.spawn_rate, command.paused, command.reset, command.stop),)
+
+
+def confirmation(command: Command, snapshot: Snapshot, now: float) -> Confirmation | None:
+    """What to ask before a command that `accept` would take; None when it needs no question."""
+    release = snapshot.release_of(command.endpoint)
+    match command:
+        case Begin(environment=environment, production=True, plan=plan):
+            return Confirmation(environment, begins(plan), True)
+        case Rollback() | Abort():
+            return down(release, command.endpoint, snapshot)
+        case Next() | Answer(yes=True) | Pause() | Undo() if release is not None and release.production:
+            share = _share_after(command, release)
+            if share is None or share <= share_now(release, snapshot):
+                return None
+            return Confirmation(release.environment, figures(release, share, snapshot, now), True)
+        case _:
+            return None
+
+
+def _share_after(command: Command, release: Release) -> float | None:
+    """The share that the new version gets before anybody is asked again; None when a command lets nothing move."""
+    step, by_step = release.current, release.step_by_step
+    match command:
+        case Undo():
+            return release.way.reached if release.way is not None else None
+        case Pause(step_by_step=asked) if not release.paused and (asked is not False or not by_step):
+            return None
+        case Pause(step_by_step=bool() as asked):
+            by_step = asked
+        case Next() if release.state is ReleaseState.ENDED:
+            return next_share(release, 0)
+        case _:
+            pass
+    if step is None:
+        return None
+    if not by_step:
+        return next_share(release, release.index)
+    # Step by step only the step at hand goes on: a shift that has begun, or one that this very command begins.
+    goes_on = step.status is not Status.WAITING or (isinstance(command, Next) and not release.paused)
+    return step.step.percent if isinstance(step.step, Shift) and goes_on and not step.asked else None

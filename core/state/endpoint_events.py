@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
 from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot
@@ -9,7 +10,7 @@ from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Noted, Obser
 
 @dataclass(frozen=True, slots=True)
 class Drove:
-    """A process took the wheel of an endpoint; what another one had under way is interrupted."""
+    """A process drives an endpoint from now on; what another one had under way is interrupted."""
 
     endpoint: str
     driver: str
@@ -51,6 +52,32 @@ class Removed:
 
     endpoint: str
     slot: Slot
+    release: str | None = None
+
+
+class PendingKind(StrEnum):
+    """What can be left to be done: aliases, a run folder, a slot to remove, replicas to bring back."""
+
+    ALIASES = "aliases"
+    REPORT = "report"
+    REMOVAL = "removal"
+    REPLICAS = "replicas"
+
+
+@dataclass(frozen=True, slots=True)
+class Pended:
+    """Something that was promised is not done yet; at `again_at` it is tried again. `why` empty: it is being tried.
+
+    `back` is for aliases, `replicas` for a slot that is to get so many.
+    """
+
+    endpoint: str
+    kind: PendingKind
+    why: str
+    again_at: float
+    slot: Slot | None = None
+    replicas: int = 0
+    back: bool = False
     release: str | None = None
 
 

@@ -20,6 +20,8 @@ from core.state.endpoint_events import (
     Looked as Looked,
     Observed as Observed,
     Opened as Opened,
+    Pended as Pended,
+    PendingKind as PendingKind,
     Remarked as Remarked,
     Removed as Removed,
     ReplicasSeen as ReplicasSeen,
@@ -78,6 +80,19 @@ class StepAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class AskFailed:
+    """The target did not take what a release asks of it, and why; it is asked again.
+
+    `times` counts the tries that ended in these words. `index` None: on the way back or forward.
+    """
+
+    release: str
+    why: str
+    times: int = 1
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepMoved:
     """A step came further. `fraction` of 1, None when unknown; `figures` are worth showing."""
 
@@ -125,6 +140,14 @@ class Placed:
     old: Slot | None
     old_version: Version | None
     old_replicas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grew:
+    """What serves beside the release has more replicas than before; a way back brings as many."""
+
+    release: str
+    replicas: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +236,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Aliased:
-    """The registry's aliases follow the traffic: forward after a promotion, back after a rollback."""
+    """The registry's aliases follow the traffic: forward after a promotion, back after a rollback.
+
+    `why` says where somebody else had moved them meanwhile.
+    """
 
     release: str
     back: bool = False
@@ -250,11 +276,13 @@ Body: TypeAlias = (
     | Drove
     | StepStarted
     | StepAsked
+    | AskFailed
     | StepMoved
     | StepDone
     | StepFailed
     | Chose
     | Placed
+    | Grew
     | Judged
     | Asked
     | Answered
@@ -272,6 +300,7 @@ Body: TypeAlias = (
     | Reported
     | RetireDue
     | Removed
+    | Pended
     | Opened
     | Observed
     | ReplicasSeen

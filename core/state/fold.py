@@ -8,6 +8,7 @@ from core.domain.model import Series
 from core.domain.plan import Hold, title
 from core.state import events as ev
 from core.state.fold_endpoint import of_endpoint, with_, without
+from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
 from core.state.messages import message_of
@@ -28,10 +29,14 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
         releases = releases if changed is release else with_(releases, release.id, changed)
     elif isinstance(body, ev.Drove):
         releases = _interrupted(releases, body.endpoint, event.at)
-    name = getattr(body, "endpoint", None)
+    of = releases.get(getattr(body, "release", None) or "")
+    name = getattr(body, "endpoint", None) or (of.endpoint if of is not None else None)
     if name is not None and not isinstance(body, ev.Began):
         endpoint = endpoints.get(name) or Endpoint(name)
         changed_endpoint = of_endpoint(endpoint, event)
+        pending = of_pending(endpoint.pending, event, of)
+        if pending is not endpoint.pending:
+            changed_endpoint = replace(changed_endpoint, pending=pending)
         if changed_endpoint is not endpoints.get(name):
             endpoints = with_(endpoints, name, changed_endpoint)
     if isinstance(body, ev.Sampled):
@@ -59,6 +64,7 @@ def _began(event: ev.Event, body: ev.Began) -> Release:
         steps=tuple(StepState(step) for step in body.plan.steps),
         by=event.who,
         began_at=event.at,
+        began_seq=event.seq,
         production=body.production,
         auto_approve=body.auto_approve,
         step_by_step=body.step_by_step,
@@ -74,13 +80,13 @@ def _met(endpoints: Mapping[str, Endpoint], body: ev.Began) -> Mapping[str, Endp
 
 
 def _interrupted(releases: Mapping[str, Release], endpoint: str, at: float) -> Mapping[str, Release]:
-    """What a dead driver had under way starts again; what was asked of the target is asked again."""
+    """What a driver that is gone had under way starts again; what was asked of the target is asked again."""
     changed = dict(releases)
     for release in releases.values():
         if release.endpoint != endpoint or not release.live:
             continue
         steps = stopped(release.steps)
-        way = replace(release.way, applied_at=None, routed=False, driven_at=at) if release.way else None
+        way = replace(release.way, applied_at=None, routed=False, resized=False, driven_at=at) if release.way else None
         changed[release.id] = replace(release, steps=steps, way=way)
     return changed
 
@@ -109,11 +115,23 @@ def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
 def _log(snapshot: Snapshot, releases: Mapping[str, Release], event: ev.Event) -> tuple[LogLine, ...]:
     release = releases.get(getattr(event.body, "release", None) or "")
     said = message_of(event, tuple(title(s.step) for s in release.steps) if release else ())
-    if said is None or (isinstance(event.body, ev.Judged) and _same_verdicts(snapshot, event.body)):
+    if said is None or _said_before(snapshot, event.body):
         return snapshot.log
     endpoint = release.endpoint if release else getattr(event.body, "endpoint", "")
     line = LogLine(event.seq, event.at, event.who, endpoint, said.source, said.text, said.level)
     return (*snapshot.log[-KEEP_LINES + 1 :], line)
+
+
+def _said_before(snapshot: Snapshot, body: ev.Body) -> bool:
+    """Whether a line would only say again what the last one of its kind said."""
+    match body:
+        case ev.Judged():
+            return _same_verdicts(snapshot, body)
+        case ev.Pended(endpoint=endpoint, why=why):
+            pending = snapshot.endpoint(endpoint).pending
+            return not why or any(key_of(one) == key_of(body) and one.why == why for one in pending)
+        case _:
+            return False
 
 
 def _same_verdicts(snapshot: Snapshot, body: ev.Judged) -> bool:

@@ -46,6 +46,8 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return replace(release, steps=(*release.steps[:i], replace(fresh, waved=False), *release.steps[i + 1 :]))
         case ev.StepAsked(index=i):
             return _step(release, i, asked=True)
+        case ev.AskFailed(index=int() as i, why=why):
+            return _step(release, i, refusal=why)
         case ev.StepMoved(index=i, text=text, fraction=fraction, figures=figures):
             merged = {**release.steps[i].figures, **figures}
             return _step(release, i, text=text, fraction=fraction, figures=merged)
@@ -58,7 +60,10 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
         case ev.Chose(version=version):
             return replace(release, version=version)
         case ev.Placed(slot=slot, old=old, old_version=old_version, old_replicas=replicas):
-            return replace(release, slot=slot, old=old, old_version=old_version, old_replicas=replicas)
+            placed = replace(release, slot=slot, old=old, old_version=old_version)
+            return replace(placed, old_replicas=replicas, placed_replicas=replicas)
+        case ev.Grew(replicas=replicas):
+            return replace(release, old_replicas=max(release.old_replicas, replicas))
         case ev.Judged(index=i, verdicts=verdicts):
             return _step(release, i, verdicts=verdicts, looked_at=at, fails=_fails(release.steps[i], body))
         case ev.Asked(index=i):
@@ -87,9 +92,14 @@ def _of_way(release: Release, event: ev.Event) -> Release:
                 release, state=ReleaseState.BACK, way=way, steps=steps, paused=False, outcome=None, ended_at=None
             )
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
-            asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at)
-            way = replace(asked, applied_at=None, routed=False, aliased=False, dropped=False)
-            return replace(release, state=ReleaseState.FORWARD, way=way, outcome=None, ended_at=None)
+            asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at, refusal="")
+            way = replace(asked, applied_at=None, routed=False, resized=False, aliased=False, dropped=False)
+            steps = tuple(replace(s, question=None, answer=None) if s.answer is False else s for s in release.steps)
+            return replace(release, state=ReleaseState.FORWARD, way=way, steps=steps, outcome=None, ended_at=None)
+        case ev.AskFailed(why=why) if release.way is not None:
+            return replace(release, way=replace(release.way, refusal=why))
+        case ev.Pended() if release.way is not None and release.live:
+            return replace(release, way=_left(release.way, body))
         case ev.Applied():
             return replace(release, way=replace(release.way, applied_at=at) if release.way else None)
         case ev.Removed() if release.way is not None:
@@ -108,12 +118,26 @@ def _of_way(release: Release, event: ev.Event) -> Release:
                 outcome=outcome,
                 why=why,
                 ended_at=at,
+                ended_seq=event.seq,
                 folder=folder or release.folder,
             )
         case ev.Reported(folder=folder):
             return replace(release, folder=folder)
         case _:
             return release
+
+
+def _left(way: Way, body: ev.Pended) -> Way:
+    """The way goes on without what stays pending."""
+    match body.kind:
+        case ev.PendingKind.ALIASES:
+            return replace(way, aliased=True)
+        case ev.PendingKind.REMOVAL:
+            return replace(way, dropped=True)
+        case ev.PendingKind.REPLICAS:
+            return replace(way, resized=True)
+        case ev.PendingKind.REPORT:
+            return way
 
 
 def _fails(step: StepState, body: ev.Judged) -> Mapping[str, int]:

@@ -65,7 +65,8 @@ def message_of(event: ev.Event, titles: tuple[str, ...] = ()) -> Message | None:
 
 def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # noqa: C901, PLR0912
     who, body = event.who, event.body
-    step = titles[index] if 0 <= (index := getattr(body, "index", -1)) < len(titles) else "step"
+    index = getattr(body, "index", None)
+    step = titles[index] if index is not None and 0 <= index < len(titles) else "step"
     match body:
         case ev.Began(plan=plan, endpoint=endpoint):
             steps = len({title(step) for step in plan.steps})
@@ -76,11 +77,19 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
             return Message(step, f"done{': ' + figure if figure else ''}")
         case ev.StepFailed(why=why):
             return Message(step, why, "error")
+        case ev.AskFailed(why=why, times=times, index=None):
+            return Message("target", f"{why}; asked again{_tries(times)}", "warning")
+        case ev.AskFailed(why=why, times=times):
+            return Message(step, f"{why}; asked again{_tries(times)}", "warning")
+        case ev.Grew(replicas=replicas):
+            return Message("endpoint", f"a way back brings {replicas} replicas, as many as serve now")
         case ev.Chose(version=version):
             return Message("release", f"of {version.model} {version.label}")
         case ev.Placed(slot=slot, old=old, old_version=old_version):
             beside = f" beside {old} {old_version.label}" if old and old_version else ""
             return Message("endpoint", f"goes to {slot}{beside}")
+        case ev.Applied(slot=slot):
+            return Message("endpoint", f"{slot} gets its replicas back")
         case ev.Asked(question=question):
             return Message("asks", question, "warning")
         case ev.Answered(yes=yes):
@@ -111,13 +120,13 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.Judged(verdicts=verdicts):
             bad = any(v.outcome is GateResult.FAIL and not v.gate.dry_run for v in verdicts)
             return Message("gates", judged(verdicts), "error" if bad else "info")
-        case ev.Routed() | ev.Verified() | ev.Removed():
+        case ev.Routed() | ev.Verified() | ev.Removed() | ev.Pended():
             return _of_endpoint(body, who)
         case _:
             return None
 
 
-def _of_endpoint(body: ev.Body, who: str) -> Message | None:
+def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0912
     match body:
         case ev.Verified(weights=weights, took_ms=took, answers=answers, since=since):
             text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
@@ -126,6 +135,8 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:
             return Message("retire", f"{slot} goes {_moment(due)}")
         case ev.Removed(slot=slot):
             return Message("retire", f"{slot} drains and goes")
+        case ev.Pended(why=why) if why:
+            return Message(*_left(body))
         case ev.Opened(url=url):
             return Message("endpoint", f"answers at {url}")
         case ev.Looked(scaled=scaled) if scaled.before != scaled.after:
@@ -149,6 +160,25 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:
             return Message("load", " · ".join(said), "warning" if bad else "info")
         case _:
             return None
+
+
+def _left(body: ev.Pended) -> tuple[str, str, str]:
+    """Whose it is, what is still to be done and why, and how loud."""
+    match body.kind:
+        case ev.PendingKind.ALIASES:
+            text = f"aliases are not moved {'back' if body.back else 'forward'} yet: {body.why}"
+            return "registry", f"{text}; tried again until they are", "warning"
+        case ev.PendingKind.REPORT:
+            return "summary", f"no report: {body.why}; tried again", "warning"
+        case ev.PendingKind.REMOVAL:
+            return "retire", f"{body.slot} stays: {body.why}; tried again later", "warning"
+        case ev.PendingKind.REPLICAS:
+            text = f"{body.slot} has not got its {body.replicas} replicas back yet: {body.why}"
+            return "endpoint", f"{text}; tried again", "warning"
+
+
+def _tries(times: int) -> str:
+    return f", {times} times so far" if times > 1 else ""
 
 
 def _wanted(body: ev.LoadWanted) -> str:

@@ -59,13 +59,16 @@ class StepState:
     question: ev.Asked | None = None
     answer: bool | None = None
     waved: bool = False
+    refusal: str = ""
+    """What the target last said when it did not take what the step asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """The way back or forward: what was asked of the target so far, and for what outcome.
 
-    `driven_at` is when the one who drives it now began to: deadlines count from there.
+    `driven_at` is when the present driver began with it: deadlines count from there. `resized`: as many replicas as
+    before were asked for beside the route. `refusal` is what the target last said when it did not take something.
     """
 
     outcome: ev.Outcome
@@ -79,11 +82,17 @@ class Way:
     dropped: bool = False
     after_end: bool = False
     reached: float = 0.0
+    resized: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Release:
-    """One release: its plan, how far each step is, and where it is going."""
+    """One release: its plan, how far each step is, and where it is going.
+
+    `old_replicas` is the most that `old` had while it served, `placed_replicas` what it had when the slot was chosen.
+    `began_seq` and `ended_seq` are places in the journal: what came later is decided by them, never by a clock.
+    """
 
     id: str
     endpoint: str
@@ -112,6 +121,9 @@ class Release:
     why: str = ""
     ended_at: float | None = None
     folder: str = ""
+    placed_replicas: int = 0
+    began_seq: int = 0
+    ended_seq: int = 0
 
     @property
     def index(self) -> int:
@@ -202,6 +214,37 @@ class LoadState:
     verdicts: tuple[Verdict, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something promised that has not come true yet. It is tried again at `again_at`, until it has.
+
+    `why` is how the last try ended; empty while the first one is under way.
+    """
+
+    kind: ev.PendingKind
+    why: str
+    since: float
+    tries: int
+    again_at: float
+    slot: Slot | None = None
+    replicas: int = 0
+    back: bool = False
+    release: str | None = None
+
+    @property
+    def what(self) -> str:
+        """In words, to stand before `: why`."""
+        match self.kind:
+            case ev.PendingKind.ALIASES:
+                return f"aliases {'back' if self.back else 'forward'}"
+            case ev.PendingKind.REPORT:
+                return f"report of {self.release}"
+            case ev.PendingKind.REMOVAL:
+                return f"removal of {self.slot}"
+            case ev.PendingKind.REPLICAS:
+                return f"{self.replicas} replicas of {self.slot}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """What serves: slots by name, the weights that were asked for, and what happened to it."""
@@ -221,6 +264,7 @@ class Endpoint:
     marks: tuple[Mark, ...] = ()
     retire: Mapping[Slot, float] = field(default_factory=dict)
     tails: Mapping[str, float] = field(default_factory=dict)
+    pending: tuple[Pending, ...] = ()
 
     @property
     def serving(self) -> Slot | None:
@@ -265,9 +309,9 @@ class Snapshot:
         return self.endpoints.get(name) or Endpoint(name)
 
     def release_of(self, endpoint: str) -> Release | None:
-        """The endpoint's release that is going somewhere or, when none is, the one that ended last."""
+        """The endpoint's release that is going somewhere or, when none is, the one that ended last in the journal."""
         mine = [release for release in self.releases.values() if release.endpoint == endpoint]
-        return max(mine, key=lambda release: (release.live, release.ended_at or release.began_at), default=None)
+        return max(mine, key=lambda release: (release.live, release.ended_seq, release.began_seq), default=None)
 
     def live_release(self, endpoint: str) -> Release | None:
         """The endpoint's release that is still going somewhere."""

@@ -1,4 +1,8 @@
-"""The place that a `FakeTarget` changes: an endpoint in memory, where a test writes what goes wrong."""
+"""The place that a `FakeTarget` changes: an endpoint in memory, where a test writes what goes wrong.
+
+A change lands in parts, as a real one does: the old version is still ready for a while, replicas come one by one,
+and weights move slot by slot, a few points off before they are right.
+"""
 
 import asyncio
 import threading
@@ -8,7 +12,7 @@ from time import sleep
 from typing import Literal, TypeAlias
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
-from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Slot, Version
+from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Slot, Synced, Version
 from core.targets.checks import check_apply, check_remove, check_weights
 from core.targets.protocol import Report
 
@@ -17,9 +21,13 @@ Verb: TypeAlias = Literal["apply", "route", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long it takes, in seconds, until a call is accepted and until what was asked for is true."""
+    """How long it takes, in seconds, until a call is accepted and until what was asked for is true.
+
+    `part_s` lies between the parts of one change.
+    """
 
     accept_s: float = 0.0
+    part_s: float = 0.0
     ready_s: float = 0.0
     route_s: float = 0.0
     remove_s: float = 0.0
@@ -61,6 +69,8 @@ class FakePlace:
         self.asked: list[Call] = []
         self.slots: dict[Slot, Observation] = {}
         self.mirror: Slot | None = None
+        self.misses_by = 0.0
+        self.silent = False
         self.lines: dict[Slot, list[tuple[str, str]]] = {}
         self._errors: dict[Verb, list[tuple[QuarterdeckError, bool]]] = {}
         self._stalled: set[Verb] = set()
@@ -88,6 +98,14 @@ class FakePlace:
         """Accept a verb and never land it, until it is switched off."""
         (self._stalled.add if on else self._stalled.discard)(verb)
 
+    def miss(self, points: float) -> None:
+        """From now on a share of the traffic that is asked for ends so many points off."""
+        self.misses_by = points
+
+    def keep_silent(self, *, on: bool = True) -> None:
+        """A watch that begins from now on tells nothing, not even that it has told all."""
+        self.silent = on
+
     def never_ready(self, slot: Slot, why: str = "not ready after 30 s") -> None:
         """Replicas of a slot die before they are ready."""
         self._broken[slot] = why
@@ -107,8 +125,8 @@ class FakePlace:
         with self._lock:
             seen = self.slots[slot]
             self.push(Noted(f"{slot}: a replica died ({why})", Level.WARNING, slot, "fake"))
-            self.push(_with(seen, max(0, seen.ready - 1), why))
-        _later(self.delays.heal_s, lambda: self._ready(slot))
+            self.push(with_ready(seen, max(0, seen.ready - 1), why))
+        later(self.delays.heal_s, lambda: self._ready(slot))
 
     def say(self, slot: Slot, replica: str, line: str) -> None:
         """A replica writes a line to its log."""
@@ -151,20 +169,34 @@ class FakePlace:
     def _start(self, asked: Call) -> None:
         slot = asked.slot or ""
         if asked.verb == "apply" and asked.version is not None:
-            seen = self.slots.get(slot) or Observation(slot, asked.version, 0, 0, 0.0)
-            same = seen.version == asked.version
-            wanted = asked.replicas or 0
-            started = replace(seen, version=asked.version, wanted=wanted, why="")
-            changed = _with(started, min(seen.ready, wanted) if same else 0)
-            if changed != seen or slot not in self.slots:
-                self.push(changed)
-            _later(self.delays.ready_s, lambda: self._ready(slot))
+            self._take(slot, asked.version, asked.replicas or 0)
         elif asked.verb == "route":
-            _later(self.delays.route_s, lambda: self._move(asked.weights, asked.mirror))
+            later(self.delays.route_s, lambda: self._shift(asked.weights, asked.mirror))
         elif slot in self.slots:
-            _later(self.delays.remove_s, lambda: self._gone(slot))
+            later(self.delays.remove_s, lambda: self._gone(slot))
+
+    def _take(self, slot: Slot, version: Version, wanted: int) -> None:
+        """A wish for replicas: what was there stays ready until the new version has begun."""
+        seen = self.slots.get(slot)
+        if seen is None:
+            self.push(with_ready(Observation(slot, version, wanted, 0, 0.0), 0))
+        elif seen.version == version:
+            changed = with_ready(replace(seen, wanted=wanted, why=""), min(seen.ready, wanted))
+            if changed != seen:
+                self.push(changed)
+        else:
+            self.push(with_ready(replace(seen, wanted=wanted, why=""), seen.ready))
+            later(self.delays.part_s, lambda: self._turn(slot, version, wanted))
+        later(self.delays.ready_s + self.delays.part_s, lambda: self._ready(slot))
+
+    def _turn(self, slot: Slot, version: Version, wanted: int) -> None:
+        """The old version's replicas are gone; the new one has none ready yet."""
+        with self._lock:
+            if slot in self.slots:
+                self.push(with_ready(replace(self.slots[slot], version=version, wanted=wanted), 0))
 
     def _ready(self, slot: Slot) -> None:
+        """One replica more is ready, until all are."""
         with self._lock:
             seen = self.slots.get(slot)
             if seen is None or seen.version is None:
@@ -172,17 +204,30 @@ class FakePlace:
             why = self._broken.get(slot, "")
             if why and seen.ready < seen.wanted:
                 self.push(Noted(f"{slot}: {why}", Level.ERROR, slot, "fake"))
-                self.push(_with(seen, seen.ready, why, ReplicaState.DEAD))
+                self.push(with_ready(seen, seen.ready, why, ReplicaState.DEAD))
+            elif not why and seen.ready < seen.wanted:
+                self.push(with_ready(replace(seen, why=""), seen.ready + 1))
+                later(self.delays.part_s, lambda: self._ready(slot))
             elif not why and (seen.ready != seen.wanted or seen.why):
-                self.push(_with(replace(seen, why=""), seen.wanted))
+                self.push(with_ready(replace(seen, why=""), seen.wanted))
 
-    def _move(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
+    def _shift(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
+        """A route in force: first some points off, then as it was asked for, or as near as this place comes."""
         with self._lock:
             self.mirror = mirror
+        self._move(weights, 5.0)
+        later(self.delays.part_s, lambda: self._move(weights, self.misses_by))
+
+    def _move(self, weights: Mapping[Slot, float], off: float) -> None:
+        shares = {slot: float(weight) for slot, weight in weights.items() if weight > 0}
+        if off and len(shares) > 1:
+            first, *_, last = sorted(shares, key=lambda slot: shares[slot])
+            shares[first], shares[last] = shares[first] + off, shares[last] - off
+        with self._lock:
             for slot, seen in list(self.slots.items()):
-                weight = float(weights.get(slot, 0.0))
+                weight = shares.get(slot, 0.0)
                 if seen.version is not None and (weight != seen.weight or weight > 0):
-                    self.push(replace(seen, weight=weight, proved_by=20))
+                    self.push(replace(seen, weight=weight, proved_by=20 if weight else 0))
 
     def _gone(self, slot: Slot) -> None:
         with self._lock:
@@ -196,8 +241,10 @@ class FakePlace:
         """A watch that starts with all that is true."""
         with self._lock:
             follower = Subscription(asyncio.get_running_loop(), asyncio.Queue())
-            for seen in self.slots.values():
+            for seen in () if self.silent else self.slots.values():
                 follower.queue.put_nowait(seen)
+            if not self.silent:
+                follower.queue.put_nowait(Synced(tuple(self.slots)))
             self._watchers.append(follower)
             return follower
 
@@ -218,7 +265,9 @@ class FakePlace:
             self._readers = [one for one in self._readers if one[2] is not follower]
 
 
-def _with(seen: Observation, ready: int, why: str = "", state: ReplicaState = ReplicaState.STARTING) -> Observation:
+def with_ready(
+    seen: Observation, ready: int, why: str = "", state: ReplicaState = ReplicaState.STARTING
+) -> Observation:
     """An observation with `ready` ready replicas, the others in `state` for a reason."""
     replicas = tuple(
         Replica(f"{seen.slot}-{n}", ReplicaState.READY) if n <= ready else Replica(f"{seen.slot}-{n}", state, why=why)
@@ -227,7 +276,7 @@ def _with(seen: Observation, ready: int, why: str = "", state: ReplicaState = Re
     return replace(seen, ready=ready, replicas=replicas, why=why)
 
 
-def _later(seconds: float, act: Callable[[], None]) -> None:
+def later(seconds: float, act: Callable[[], None]) -> None:
     """Do it in a thread after a while; at once, in this one, without a delay."""
     if seconds <= 0:
         act()

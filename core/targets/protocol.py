@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Version
+from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Synced, Version
 
-Report: TypeAlias = Observation | Sample | Scaled | Noted
+Report: TypeAlias = Observation | Sample | Scaled | Noted | Synced
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,10 @@ class Target(Protocol):
         ...
 
     def watch(self) -> AsyncIterator[Report]:
-        """Everything that is true, first all of it, then each change; ends only when closed."""
+        """Everything that is true, then `Synced`, then each change; ends only when closed.
+
+        Whenever it begins anew, all of it comes again, and again `Synced` with the names of all slots there are.
+        """
         ...
 
     def logs(self, slot: Slot, replica: str = "", lines: int = 50) -> AsyncIterator[str]:

@@ -16,7 +16,7 @@ from core.domain.errors import Failed
 from core.work import flavour, preprocess
 from core.work.figures import mcnemar, measure, short
 from core.work.job import Done, Job, Report, kept, needed
-from core.work.registry import Registry, answering, connect, noun, said
+from core.work.registry import Registry, answering, connect, noun, resolve, said
 
 UNKNOWN = -1
 """Stands for a label that the target does not have."""
@@ -40,7 +40,10 @@ class Answers:
 
 
 def run(job: Job, say: Report) -> Done:
-    """Measure each and compare the candidate with the others."""
+    """Measure each and compare the candidate with the others.
+
+    Option `serving`: the address of the version that takes the traffic, where one does; else the alias says which.
+    """
     rows = held_out(job.folder)
     say.progress(0.1, "candidate")
     answers = {"candidate": of_folder(_candidate(job), rows)}
@@ -50,7 +53,7 @@ def run(job: Job, say: Report) -> Done:
         if baseline := _baseline(job, rows, say):
             answers["baseline"] = baseline
         say.progress(0.5, f"the version behind {alias(job.settings)}")
-        live, absent = _live(registry, rows, say)
+        live, absent = _live(registry, rows, say, str(job.options.get("serving") or ""))
         if live:
             answers["production"] = live.answers
         figures = {
@@ -139,10 +142,20 @@ class Live:
     answers: Answers
 
 
-def _live(registry: Registry, rows: Rows, say: Report) -> tuple[Live | None, str]:
-    """The version behind the environment's alias on the held-out rows; else None and why it can't be compared."""
+def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Live | None, str]:
+    """The version that serves, or is behind the alias, on the held-out rows; else None and why it can't be compared."""
     name = alias(registry.settings)
     found = registry.at(name)
+    if serving:
+        pointed = found
+        try:
+            found = resolve(registry, serving)
+        except Failed as error:
+            say(f"production: {error}")
+            return None, str(error)
+        if pointed is None or pointed.version != found.version:
+            where = "points nowhere" if pointed is None else f"points to v{pointed.version}"
+            say(f"production: @{name} {where}, but v{found.version} serves; compared with v{found.version}")
     if found is None:
         absent = f"no version of {registry.settings.model} has the alias {name} yet"
         say(f"production: {absent}")

@@ -11,7 +11,7 @@ from core.domain.errors import BadInput, Failed, JournalError, Refused
 from core.domain.gates import Gate
 from core.domain.model import Observation
 from core.domain.plan import Ask, Plan, Summarise, Work, all_at_once, blue_green
-from core.engine import engine as module
+from core.engine import engine as module, pending, step_runner
 from core.engine.engine import Engine
 from core.journal.journal import Journal, Lease
 from core.state import commands as c, events as ev
@@ -37,6 +37,12 @@ from tests.environments import (
 )
 
 LONG = 600.0
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again without a rest."""
+    monkeypatch.setattr(pending, "AGAIN_S", (0.0,))
 
 
 @pytest.fixture
@@ -259,14 +265,27 @@ async def test_u_after_the_end_moves_traffic_and_aliases_again(store: Bridge, en
     assert moved == [("promote", "1"), ("promote", "2"), ("restore", "1"), ("promote", "2")]
 
 
-async def test_aliases_that_can_not_be_moved_end_no_rollback(store: Bridge, engine: Engine) -> None:
-    store.write_site = lambda site: site.faults.update(restore=[Failed("the registry is down")])
+@pytest.mark.parametrize("fault", [Failed("the registry is down"), ValueError("the registry is down")])
+async def test_aliases_that_can_not_be_moved_end_no_rollback_and_stay_pending_until_they_are(
+    store: Bridge, engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(step_runner, "ALIASES_AGAIN_S", (0.0,))
     await serve(engine)
+    store.sites[0].faults["restore"] = [fault, fault, fault]
     await engine.do(begin(V2, canary_plan()))
     await ended(engine, "r2")
     await engine.do(c.Rollback("late"))
+    pended = await becomes(engine, lambda s: s.endpoints["late"].pending)
+    assert [(one.what, one.why, one.release) for one in pended.endpoints["late"].pending] == [
+        ("aliases back", "the registry is down", "r2")
+    ]
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
-    assert "aliases could not be moved: the registry is down" in [line.text for line in engine.snapshot.log]
+    await becomes(engine, lambda s: not s.endpoints["late"].pending and not s.releases["r2"].promoted)
+    tries = [name for site in store.sites for name, _ in site.worked if name == "restore"]
+    assert len(tries) == 4
+    said = [line.text for line in engine.snapshot.log if line.source == "registry"]
+    failed = "aliases are not moved back yet: the registry is down; tried again until they are"
+    assert said == [failed, "aliases restored"]
 
 
 async def test_a_rollback_does_not_wait_for_a_report_that_is_being_written(store: Bridge, engine: Engine) -> None:
@@ -290,15 +309,32 @@ async def test_an_abort_takes_traffic_back_and_the_slot_away(store: Bridge, engi
     await at(engine, "r2", 10)
     await engine.do(c.Abort("late"))
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ABORTED
-    assert weights(store.place) == {"blue": 100.0}
+    assert weights(store.place) == {"blue": 100.0, "green": 0.0}
+    assert "green" in engine.snapshot.endpoints["late"].retire
 
 
-async def test_a_first_release_that_is_taken_back_leaves_nothing(store: Bridge, engine: Engine) -> None:
+async def test_an_abort_can_be_undone_as_a_rollback_can(store: Bridge, engine: Engine) -> None:
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await at(engine, "r2", 10)
+    await engine.do(c.Abort("late"))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.ABORTED
+    await engine.do(c.Undo("late"))
+    await at(engine, "r2", 10)
+    assert weights(store.place) == {"blue": 90.0, "green": 10.0}
+
+
+async def test_a_first_release_that_is_taken_back_takes_no_traffic_and_can_be_undone(
+    store: Bridge, engine: Engine
+) -> None:
     await engine.do(begin(V1, all_at_once((), rollout(load=TEST))))
     await becomes(engine, lambda s: s.endpoints["late"].load)
     await engine.do(c.Abort("late"))
     assert (await ended(engine, "r1")).outcome is ev.Outcome.ABORTED
-    assert store.place.slots == {}
+    assert weights(store.place) == {"blue": 0.0}
+    assert "blue" in engine.snapshot.endpoints["late"].retire
+    await engine.do(c.Undo("late"))
+    await becomes(engine, lambda s: s.endpoints["late"].slots["blue"].weight == 100.0)
 
 
 async def test_a_slot_that_will_not_go_is_tried_again_later_and_alarms_nobody(store: Bridge, engine: Engine) -> None:
@@ -306,9 +342,14 @@ async def test_a_slot_that_will_not_go_is_tried_again_later_and_alarms_nobody(st
     await engine.do(begin(V2, canary_plan(LONG)))
     await at(engine, "r2", 10)
     store.place.refuse("remove", "busy")
-    await engine.do(c.Abort("late"))
-    assert (await ended(engine, "r2")).outcome is ev.Outcome.ABORTED
-    assert "green" in engine.snapshot.endpoints["late"].retire
+    store.place.refuse("route", "the router says no")
+    await engine.do(c.Next("late"))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.FAILED
+    left = [(one.what, one.why) for one in engine.snapshot.endpoints["late"].pending]
+    assert left == [("removal of green", "busy")]
+    assert ("retire", "green stays: busy; tried again later") in [(x.source, x.text) for x in engine.snapshot.log]
+    await becomes(engine, lambda s: not s.endpoints["late"].pending)
+    assert weights(store.place) == {"blue": 100.0}
 
 
 async def test_a_way_back_that_the_target_refuses_calls_a_person_and_can_be_tried_again(
@@ -320,7 +361,8 @@ async def test_a_way_back_that_the_target_refuses_calls_a_person_and_can_be_trie
     store.place.refuse("route", "the router is gone")
     await engine.do(c.Rollback("late"))
     stuck = await ended(engine, "r2")
-    assert (stuck.outcome, stuck.why) == (ev.Outcome.STUCK, "the router is gone: call a person")
+    assert stuck.outcome is ev.Outcome.STUCK
+    assert stuck.why.startswith("rolled back; the router is gone; mend that and call 'quarterdeck rollback' again")
     await engine.do(c.Rollback("late"))
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
     assert weights(store.place) == {"blue": 100.0, "green": 0.0}
@@ -433,7 +475,6 @@ async def test_a_slot_that_is_due_goes(store: Bridge, engine: Engine) -> None:
     await engine.do(begin(V2, blue_green((), replace(rollout(), retire_after_s=0.0))))
     await ended(engine, "r2")
     await becomes(engine, lambda s: any("not yet; tried again later" in line.text for line in s.log))
-    await engine.emit(ev.RetireDue("late", "blue", time.time()))
     await becomes(engine, lambda s: "blue" not in s.endpoints["late"].slots)
     assert weights(store.place) == {"green": 100.0}
 

@@ -17,6 +17,8 @@ GATE = Gate("p95_ms", "<", 100.0)
 CLOCK = time.strftime("%d %b %H:%M:%S", time.localtime(1.0))
 PROFILE = LoadProfile("steady", 50, 5.0, 60.0)
 
+PENDING = ev.PendingKind
+
 
 def verdict(outcome: GateResult, dry_run: bool = False) -> Verdict:
     return Verdict(Gate("p95_ms", "<", 100.0, dry_run=dry_run), outcome, None, "why")
@@ -30,6 +32,16 @@ def verdict(outcome: GateResult, dry_run: bool = False) -> Verdict:
         (ev.StepDone("r", 0, "f1 .8"), "train", "done: f1 .8", "info"),
         (ev.StepDone("r", 0), "train", "done", "info"),
         (ev.StepFailed("r", 9, "no rows"), "step", "no rows", "error"),
+        (ev.AskFailed("r", "no answer", 1, 0), "train", "no answer; asked again", "warning"),
+        (ev.AskFailed("r", "no answer", 8), "target", "no answer; asked again, 8 times so far", "warning"),
+        (ev.Grew("r", 6), "endpoint", "a way back brings 6 replicas, as many as serve now", "info"),
+        (ev.Applied("r", "blue"), "endpoint", "blue gets its replicas back", "info"),
+        (ev.Pended("late", PENDING.ALIASES, "no registry", 1.0, back=True, release="r"), "registry",
+         "aliases are not moved back yet: no registry; tried again", "warning"),
+        (ev.Pended("late", PENDING.REPORT, "full", 1.0, release="r"), "summary", "no report: full", "warning"),
+        (ev.Pended("late", PENDING.REMOVAL, "busy", 1.0, "blue"), "retire", "blue stays: busy; tried", "warning"),
+        (ev.Pended("late", PENDING.REPLICAS, "busy", 1.0, "blue", 4), "endpoint",
+         "blue has not got its 4 replicas back yet: busy; tried again", "warning"),
         (ev.Chose("r", V1), "release", "of late v1", "info"),
         (ev.Placed("r", "green", "blue", V1), "endpoint", "goes to green beside blue v1", "info"),
         (ev.Placed("r", "blue", None, None), "endpoint", "goes to blue", "info"),
@@ -80,7 +92,6 @@ def test_a_fact_in_words(body: ev.Body, source: str, text: str, level: str) -> N
         ev.Looked("late", Scaled("blue", 1.0, 2, 2, "tolerance")),
         ev.Drove("late", "ada"),
         ev.Routed("late", {"blue": 100.0}, "r"),
-        ev.Applied("r", "blue"),
     ],
 )
 def test_what_a_pane_shows_better_has_no_words(body: ev.Body) -> None:

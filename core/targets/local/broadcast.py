@@ -2,7 +2,7 @@
 
 import asyncio
 
-from core.domain.model import Observation, Scaled, Slot
+from core.domain.model import Observation, Scaled, Slot, Synced
 from core.targets.protocol import Report
 
 MOST = 10_000
@@ -40,7 +40,7 @@ class Broadcast:
     def read(self) -> "asyncio.Queue[Report | None]":
         """A queue that starts with all that is true."""
         queue: asyncio.Queue[Report | None] = asyncio.Queue()
-        true: tuple[Report, ...] = (*self.slots.values(), *self._scaled.values())
+        true: tuple[Report, ...] = (*self.slots.values(), *self._scaled.values(), Synced(tuple(self.slots)))
         for report in true:
             queue.put_nowait(report)
         self._readers.add(queue)

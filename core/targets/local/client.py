@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
-from core.domain.model import Level, Noted, Slot, Version
+from core.domain.model import Level, Noted, Slot, Synced, Version
 from core.state.codec import noun, plain
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
@@ -59,16 +59,20 @@ class LocalTarget:
 
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; a host that dies is said and started again."""
-        short_lives = 0
+        short_lives, told_empty = 0, False
         while not self._closed.is_set():
             begun_s = time.monotonic()
             try:
                 async with aclosing(self._follow()) as reports:
                     async for report in reports:
+                        told_empty = False
                         yield report
             except OSError:
                 pass  # No host answers: what follows finds out why.
             if self._closed.is_set() or not _should_run(self.spec.folder):
+                if not told_empty:
+                    told_empty = True
+                    yield Synced()
                 await self._pause(POLL_S)
                 continue
             short_lives = 0 if time.monotonic() - begun_s > max(BACKOFF_S) else short_lives + 1

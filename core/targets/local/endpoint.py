@@ -52,6 +52,8 @@ class LocalEndpoint:
         # A router without replicas would answer 503 in their name, and a gate would take that for the version's fault.
         await self._manned()
         await self.traffic.start()
+        # A watch names all slots that there are, also one whose replicas have not stirred yet.
+        self._observe_all()
         self._spawn(self._control_loop.run())
 
     async def _manned(self) -> None:
@@ -96,6 +98,10 @@ class LocalEndpoint:
         held = self.state.slots.get(slot)
         if held is None or (held.version, held.model, held.asked) != (version, model, replicas):
             held = Held(version, model, replicas, replicas)
+            self.state = self.state.holding(slot, held)
+        elif held.wanted < replicas:
+            # Whoever asks again for more than the autoscaler left wants them back: traffic is about to return.
+            held = replace(held, wanted=replicas)
             self.state = self.state.holding(slot, held)
         self._open(slot, held)
         await self._save()

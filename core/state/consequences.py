@@ -1,0 +1,81 @@
+"""What a command would bring about, in figures, for whoever must confirm it first. Pure.
+
+The effect decides, not the key: whatever brings more traffic, or other traffic, to a new version in production needs
+the environment's name; taking down what nothing served before asks once; nothing else does.
+"""
+
+from dataclasses import dataclass
+
+from core.domain.gates import GateResult, Verdict
+from core.domain.model import Series
+from core.domain.plan import Hold, Plan, Shift
+from core.state.snapshot import Release, ReleaseState, Snapshot
+
+ERRORS_S = 10.0
+"""The errors of now are those of so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A question before a command. `typed`: the name of `environment` must be typed; else a yes is enough."""
+
+    environment: str
+    text: str
+    typed: bool
+
+
+def down(release: Release | None, endpoint: str, snapshot: Snapshot) -> Confirmation | None:
+    """A way back that leaves nothing which answers."""
+    if release is None or not release.live or release.state is ReleaseState.BACK or release.slot is None:
+        return None
+    if release.old is not None or share_now(release, snapshot) == 0:
+        return None
+    return Confirmation(release.environment, f"takes {endpoint} DOWN: nothing served before it", False)
+
+
+def share_now(release: Release, snapshot: Snapshot) -> float:
+    """The share of the traffic that the new version has or was asked to have, in percent."""
+    if release.state is not ReleaseState.RUNNING:
+        return 0.0
+    seen = snapshot.endpoint(release.endpoint).slots.get(release.slot or "")
+    return max(release.reached, seen.weight if seen is not None else 0.0)
+
+
+def next_share(release: Release, index: int) -> float | None:
+    """The first share that is still to come, from a step on."""
+    ahead = (s.step.percent for s in release.steps[index:] if isinstance(s.step, Shift) and not s.asked)
+    return next(ahead, None)
+
+
+def begins(plan: Plan) -> str:
+    """What a release would do with traffic: `canary 0 → 10 → 50 → 100 %, 4 gates`."""
+    shares = " → ".join(["0", *(f"{step.percent:g}" for step in plan.steps if isinstance(step, Shift))])
+    gates = next((len(step.gates) for step in plan.steps if isinstance(step, Hold)), 0)
+    if shares == "0":
+        return f"{plan.strategy}, no traffic moves"
+    return f"{plan.strategy} {shares} %, {_gates(gates)}"
+
+
+def figures(release: Release, share: float, snapshot: Snapshot, now: float) -> str:
+    """What it means, in figures: `10 → 50 %, 4 gates ✔3 ?1, errors now 0.2 %`."""
+    has = share_now(release, snapshot)
+    slot = release.slot or ""
+    series = snapshot.series.get((release.endpoint, slot), Series())
+    total = series.since(now - ERRORS_S)
+    percent = total.failed_percent if total is not None else None
+    errors = "no answers now" if percent is None else f"errors now {percent:.1f} %"
+    return f"{has:g} → {share:g} %, {_judged(release.verdicts)}, {errors}"
+
+
+def _judged(verdicts: tuple[Verdict, ...]) -> str:
+    real = [v for v in verdicts if not v.gate.dry_run]
+    if not real:
+        return "no gate has judged"
+    failed = sum(v.outcome in (GateResult.FAIL, GateResult.ERROR) for v in real)
+    passed = sum(v.outcome is GateResult.PASS for v in real)
+    counts = (("✖", failed), ("✔", passed), ("?", len(real) - failed - passed))
+    return f"{_gates(len(real))} " + " ".join(f"{glyph}{count}" for glyph, count in counts if count)
+
+
+def _gates(count: int) -> str:
+    return f"{count} gate" if count == 1 else f"{count} gates"

@@ -1,0 +1,57 @@
+"""Which release a rollback or an undo would take back, and why there may be no way. Pure."""
+
+from core.state import events as ev
+from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot
+
+UNDO_S = 60.0
+"""For so long a rollback or an abort can be taken back."""
+TAKEN_BACK = (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
+
+
+def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
+    """The release that a rollback would take back.
+
+    The one under way or the last one; after one that failed by itself, the one that serves since before it.
+    After a rollback there is no second step back: a key pressed twice must not go twice as far.
+    """
+    release = snapshot.release_of(endpoint)
+    ends_here = (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK, ev.Outcome.STUCK)
+    if release is None or release.live or release.outcome in ends_here:
+        return release
+    done = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.outcome is ev.Outcome.DONE]
+    serving = snapshot.endpoints[endpoint].serving if endpoint in snapshot.endpoints else None
+    last = max(done, key=lambda r: r.ended_seq, default=None)
+    return last if last is not None and last.slot == serving else release
+
+
+def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str | None:
+    """Why there is no way back now, in words; None when there is."""
+    if endpoint is None or release is None:
+        return "nothing was released here; there is no way back"
+    if release.state is ReleaseState.BACK:
+        return f"{release.id} is on its way back already"
+    if release.slot is None:
+        return None if release.live else f"{release.id} never got a slot; nothing to take back"
+    if release.old is None or release.old_version is None:
+        return None if release.live else f"nothing served before {release.id}; there is no way back"
+    if release.state is ReleaseState.ENDED and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
+        return f"{release.id} was taken back already ({release.outcome.value if release.outcome else 'over'})"
+    return None
+
+
+def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float) -> str | None:
+    """Why the last rollback or abort can't be taken back now, in words; None when it can."""
+    if endpoint is None or release is None or release.way is None:
+        return "there is no rollback to take back"
+    if release.state is ReleaseState.BACK:
+        return "the rollback is still under way; wait until it is verified"
+    if release.outcome not in TAKEN_BACK or release.ended_at is None:
+        return "the last thing that happened was no rollback"
+    if release.way.reached == 0:
+        return f"{release.id} had no traffic; there is nothing to take back"
+    if now - release.ended_at > UNDO_S:
+        return f"the rollback is more than {UNDO_S:.0f} s old; begin a release instead"
+    seen = endpoint.slots.get(release.slot or "")
+    if seen is None or seen.version != release.version:
+        return f"{release.slot or 'the slot'} is gone; begin a release instead"
+    return None
