@@ -1,7 +1,6 @@
 """The command line, and the one place where an engine is put together. Loads a screen or an SDK only when asked."""
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
@@ -12,7 +11,6 @@ from core.config.planner import SKIPS, Wishes, checked, load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.engine.project import Project
 from core.state import commands as c
-from core.system.processes import running_s
 from tui import headless, load_command, output, quick_rollback
 
 app = typer.Typer(
@@ -37,11 +35,6 @@ def out(line: str) -> None:
 def err(line: str) -> None:
     """One line about what went wrong."""
     output.say(line, sys.stderr)
-
-
-def called() -> float:
-    """When this command was typed: what is timed from the key counts the interpreter's start too."""
-    return time.time() - running_s()
 
 
 def end(code: int) -> None:
@@ -138,7 +131,7 @@ def release(
     end(headless.run(headless.release(project, wishes, out, attached), err))
 
 
-def _moving(make: Callable[[str], c.Command]) -> Callable[..., None]:
+def _moving(make: headless.Moving) -> Callable[..., None]:
     def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
         end(headless.run(headless.move(project_of(config, env, sets), make, out, quick_rollback.TAKEN_UP), err))
 
@@ -152,9 +145,9 @@ def _telling(make: Callable[[str], c.Command]) -> Callable[..., None]:
     return command
 
 
-app.command("rollback", help="All traffic back to the version before, now.")(_moving(lambda n: c.Rollback(n, called())))
-app.command("undo", help="Take the last rollback back, within a minute.")(_moving(lambda n: c.Undo(n, called())))
-app.command("abort", help="Give the release up; traffic returns.")(_moving(lambda n: c.Abort(n, called())))
+app.command("rollback", help="All traffic back to the version before, now.")(_moving(c.Rollback))
+app.command("undo", help="Take the last rollback back, within a minute.")(_moving(c.Undo))
+app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
 app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause))
 app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next))
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +125,7 @@ async def _acts(engine: Engine, stage: Narrator, folder: Path) -> None:
     await stage.tell("and back, under load: one key, all traffic on v1 again")
     await stage.press("w", "send load", c.StartLoad(name, MANUAL))
     await _until(engine, "load", lambda s: _samples(s, name, begin.release) >= SEEN_S)
-    await stage.press("R", "roll back", c.Rollback(name, asked_at=time.time()))
+    await stage.press("R", "roll back", c.Rollback(name, asked_at=engine.now()))
     await _until(engine, "the way back", lambda s: s.releases[begin.release].outcome is ev.Outcome.ROLLED_BACK)
     await _until(engine, "load after it", lambda s: _samples(s, name, begin.release) >= SEEN_S)
     await engine.do(c.SetLoad(name, stop=True))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-import time
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -18,6 +18,7 @@ from core.engine.project import Project
 from core.journal.journal import me
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, ReleaseState
+from core.system.processes import running_s
 from core.system.tasks import TaskGuard
 from core.targets.local.client import listing, stop
 from core.watch.client import WatchClient
@@ -37,7 +38,7 @@ INTERRUPTED = 130
 @contextlib.asynccontextmanager
 async def opened(project: Project, read_only: bool = False, attached: bool = False) -> AsyncIterator[Engine]:
     """An engine over the project's journal; what is asked there is driven by the watch, `attached` here."""
-    journal = project.journal()
+    journal = project.journal(wait_s=0)
     try:
         async with project.engine(journal, read_only, None if attached or read_only else watch_of(project)) as engine:
             yield engine
@@ -141,7 +142,8 @@ async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callab
     finally:
         following.cancel()
         ending.cancel()
-    return _verdict(engine.snapshot.releases[id_], given, write)
+    code = _verdict(engine.snapshot.releases[id_], given, write)
+    return code or int(_pending(engine, name, write))
 
 
 def _verdict(release: Release, given: bool, write: Callable[[str], None]) -> int:
@@ -205,20 +207,38 @@ async def _interruptible(
 
 async def _abort(engine: Engine, name: str, write: Callable[[str], None]) -> None:
     try:
-        await engine.do(c.Abort(name, time.time()))
+        await engine.do(c.Abort(name, engine.now()))
     except QuarterdeckError as error:
         write(str(error))
 
 
-async def move(
-    project: Project, make: Callable[[str], c.Command], write: Callable[[str], None], asked: Asked | None = None
-) -> int:
+Moving = Callable[[str, float], c.Command]
+"""From an endpoint's name and the moment of the key to what is asked."""
+
+
+def _agreed(engine: Engine, command: c.Command, write: Callable[[str], None]) -> bool:
+    """Whether it may be asked: what takes a service down asks once, where somebody can answer."""
+    wanted = c.confirmation(command, engine.snapshot, engine.now())
+    if wanted is None or wanted.typed or not isinstance(command, c.Rollback | c.Abort):
+        return True
+    if not sys.stdin.isatty():
+        write(f"refused: {wanted.text}; 'quarterdeck down' stops the endpoint in good order")
+        return False
+    write(f"{wanted.text}. Do it? y/n")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def move(project: Project, make: Moving, write: Callable[[str], None], asked: Asked | None = None) -> int:
     """Rollback, undo or abort: asked unless it was `asked` already, followed until traffic is proved, and said."""
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         if asked is None:
             after = engine.snapshot.seq
-            await engine.do(make(name))
+            # What is timed from the key counts the interpreter's start too.
+            command = make(name, engine.now() - running_s())
+            if not _agreed(engine, command, write):
+                return Refused.exit_code
+            await engine.do(command)
             moving = engine.snapshot.live_release(name)
             if moving is None:
                 return 0
@@ -246,7 +266,15 @@ async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callab
     if done.state is ReleaseState.RUNNING:
         write(f"{done.id} goes on; 'quarterdeck' follows it")
         return 0
-    return 1 if done.outcome is ev.Outcome.STUCK else 0
+    return 1 if done.outcome is ev.Outcome.STUCK or _pending(engine, name, write) else 0
+
+
+def _pending(engine: Engine, name: str, write: Callable[[str], None]) -> bool:
+    """Whether something that was promised has not come true yet; each is said in a line."""
+    pending = [one for one in engine.snapshot.endpoint(name).pending if one.why]
+    for one in pending:
+        write(f"pending: {one.what}: {one.why}; it is tried again until it is done, see 'quarterdeck status'")
+    return bool(pending)
 
 
 async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
@@ -287,7 +315,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
         for host in hosts:
             stopped = await stop(host.folder)
             gone = [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
-            journal.append(gone, me(), time.time())
+            journal.append(gone, me(), journal.clock.now())
             write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
         if not hosts:
             write("nothing runs here")

@@ -28,7 +28,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
             if wishes is not None:
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
-            app = DeckApp(engine, wanted, read_only)
+            app = DeckApp(engine, wanted, read_only, now=engine.now)
             await app.run_async()
         finally:
             await guard.close()

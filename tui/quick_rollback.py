@@ -38,7 +38,7 @@ def ask(arguments: Sequence[str]) -> Asked | None:
     path = given / FILE if given.is_dir() else given
     where = path.parent.resolve() / STATE / SOCKET
     message: dict[str, object] = {"do": "rollback", "config": str(path.resolve()), "env": flags.get("--env")}
-    message |= {"who": _user(), "asked_at": time.time() - _running_s()}
+    message |= {"who": _user(), "ago_s": _running_s()}
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(TAKE_UP_S)

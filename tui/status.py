@@ -30,6 +30,8 @@ async def lines_of(project: Project) -> list[str]:
             continue
         lines += [f"{name} · {own.environment}{' · production' if own.production else ''} · local", *_host(host)]
         lines += [f"  release  {_release(release)}"] if release else []
+        pending = snapshot.endpoint(name).pending
+        lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
         holder = holders[name]
         if holder is not None and holder.alive:
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}")
@@ -59,7 +61,7 @@ def _known(project: Project, names: Iterable[str]) -> tuple[Snapshot, Mapping[st
     """What the journal says is true, and who drives each endpoint."""
     journal = project.journal()
     try:
-        return fold_all(journal.recent(time.time())), {name: journal.holder(name) for name in names}
+        return fold_all(journal.recent(journal.clock.now())), {name: journal.holder(name) for name in names}
     finally:
         journal.close()
 

@@ -56,7 +56,7 @@ class Driver:
         pending = self._pending if acts else None
         self._housekeeping = Housekeeping(store, lease, environment, self._target, self._emit, pending)
         self._closed = False
-        self._began_at = time.time()
+        self._began_at = self._store.now()
         self._began_s = time.monotonic()
         self._said_late = False
         self._failing = ("", 0)
@@ -129,7 +129,7 @@ class Driver:
             await self._observer.verify()
             action = self._decided(release)
             if isinstance(action, d.Wait):
-                left = IDLE_S if action.until is None else min(IDLE_S, max(0.01, action.until - time.time()))
+                left = IDLE_S if action.until is None else min(IDLE_S, max(0.01, action.until - self._store.now()))
                 await self._store.change(left)
             else:
                 await self._act(release, action)
@@ -157,7 +157,7 @@ class Driver:
     def _decided(self, release: Release) -> d.Action:
         """What to do next. A fault in a rule fails the step, or ends the way, and is said; it is never silence."""
         try:
-            return decide(release, self._observer.known(), time.time())
+            return decide(release, self._observer.known(), self._store.now())
         except Exception as error:
             log.exception("what %s does next", release.id)
             why = f"{type(error).__name__}: {error} (a fault in Quarterdeck's own rules; its log has more)"
@@ -235,7 +235,7 @@ class Driver:
 
     async def _bring_back(self, release: Release, replicas: int) -> None:
         """As many replicas as before for what takes the traffic again, asked for first and not waited for."""
-        until = time.time() + CALL_S
+        until = self._store.now() + CALL_S
         kind = ev.PendingKind.REPLICAS
         name, slot = self.environment.endpoint, release.old
         await self._emit(ev.Pended(name, kind, "", until, slot, replicas, release=release.id))
@@ -280,7 +280,7 @@ class Driver:
         way = release.way if action.index is None else None
         # A way that long nobody drove is timed from here: that time says nothing of the route.
         mine = way is not None and way.began_at >= self._began_at - TAKEN_UP_S
-        before_s = max(0.0, time.time() - (way.asked_at or way.began_at)) if way is not None and mine else 0.0
+        before_s = max(0.0, self._store.now() - (way.asked_at or way.began_at)) if way is not None and mine else 0.0
         what = "key" if way is not None and mine and way.asked_at is not None else "route"
         self._observer.expect(weights, before_s, what, release.id)
         routed: list[ev.Body] = [ev.Routed(self.environment.endpoint, weights, release.id)]
@@ -294,7 +294,7 @@ class Driver:
         facts: list[ev.Body] = [ev.Ended(release.id, outcome, why, release.folder)]
         idle, after_s = _idle(release, outcome)
         if idle is not None and idle in self._endpoint.slots and idle not in self._endpoint.retire:
-            facts.insert(0, ev.RetireDue(self.environment.endpoint, idle, time.time() + after_s))
+            facts.insert(0, ev.RetireDue(self.environment.endpoint, idle, self._store.now() + after_s))
         await self._emit(*facts)
         self._pending.report(release.id)
 

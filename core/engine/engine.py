@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from core.domain.errors import Failed, JournalError, QuarterdeckError, Refused
 from core.engine.leadership import ATTEND_S, SETTLE_S, Environments, Leadership
 from core.engine.thinning import Thinning
-from core.journal.journal import Journal, Lease
+from core.journal.clock import DRIFT_S
+from core.journal.journal import Journal
+from core.journal.leases import Lease
+from core.journal.patience import patiently
 from core.state import commands as c, events as ev
 from core.state.fold import fold
-from core.state.snapshot import Snapshot
+from core.state.snapshot import ReleaseState, Snapshot
 from core.system.tasks import TaskGuard
 
 POLL_S = 0.05
@@ -73,7 +76,7 @@ class Engine:
 
     async def __aenter__(self) -> "Engine":
         last = self._journal.last()
-        for event in self._journal.recent(time.time()):
+        for event in self._journal.recent(self.now()):
             self.snapshot = fold(self.snapshot, event)
         self.snapshot = replace(self.snapshot, seq=max(last, self.snapshot.seq))
         self._guard.keep(self._poll, "follow the journal")
@@ -92,7 +95,7 @@ class Engine:
         """Every event after a place, then each new one, until the engine is closed."""
         if after is None:
             after = self._journal.last()
-            batch = self._journal.recent(time.time())
+            batch = self._journal.recent(self.now())
         else:
             batch = self._since(after)
         while True:
@@ -123,19 +126,20 @@ class Engine:
             raise Refused("read-only: nothing can be asked from here")
         self.catch_up()
         self._bury_load(command)
-        c.accept(command, self.snapshot, time.time())
+        lives = await self._lives(command)
+        c.accept(command, self.snapshot, self.now(), lives)
         options = command.options if isinstance(command, c.Begin) else {}
         driven = isinstance(command, MOVING) or self._abandoned(command)
         force = isinstance(command, TAKEN)
         if self._steering is None:
             if driven:
-                self.leadership.take(command.endpoint, options, force=force)
-            await self._write(command, who or self.who)
+                await patiently(partial(self.leadership.take, command.endpoint, options, force=force))
+            await self._write(command, who or self.who, lives)
             return
         if isinstance(command, c.Begin):
             # What its settings need must be there before anything is written down.
             self.leadership.check(command.endpoint, options)
-        await self._write(command, who or self.who)
+        await self._write(command, who or self.who, lives)
         if not driven:
             await self._steering.poke()
         else:
@@ -150,13 +154,23 @@ class Engine:
         """There or, where nobody steers or it hangs, here: the way back needs nobody's health."""
         if self._steering is None or not await self._steering.take_up(endpoint, force):
             with contextlib.suppress(Refused):
-                self.leadership.take(endpoint, options, force=force)
+                await patiently(partial(self.leadership.take, endpoint, options, force=force))
 
-    async def _write(self, command: c.Command, who: str) -> None:
+    async def _lives(self, command: c.Command) -> bool:
+        """Whether somebody drives the endpoint; where a way is under way already, somebody who answers."""
+        release = self.snapshot.live_release(command.endpoint)
+        turned = release is not None and release.state is not ReleaseState.RUNNING
+        if turned and isinstance(command, TAKEN) and self._steering is not None and not self.drives(command.endpoint):
+            return await self._steering.take_up(command.endpoint, force=False)
+        return self.driven(command.endpoint)
+
+    async def _write(self, command: c.Command, who: str, lives: bool) -> None:
         """Write down what comes of a command, judged by what is true at that moment."""
         for _ in range(STALE_TRIES):
-            facts = c.accept(command, self.snapshot, time.time())
-            if self._journal.append(facts, who, time.time(), after=self.snapshot.seq) is not None:
+            facts = c.accept(command, self.snapshot, self.now(), lives)
+            seq = self.snapshot.seq
+            write = partial(self._journal.append, facts, who, self.now(), after=seq)
+            if await patiently(write) is not None:
                 self.catch_up()
                 return
             self.catch_up()
@@ -170,7 +184,7 @@ class Engine:
         if not isinstance(command, c.StartLoad) or load is None or not load.running or (holder and holder.alive):
             return
         gone = ev.LoadEnded(command.endpoint, load.kind, "its driver is gone")
-        self._journal.append((gone,), self.who, time.time(), after=self.snapshot.seq)
+        self._journal.append((gone,), self.who, self.now(), after=self.snapshot.seq)
         self.catch_up()
 
     def _abandoned(self, command: c.Command) -> bool:
@@ -187,11 +201,18 @@ class Engine:
 
     async def emit(self, *bodies: ev.Body, lease: Lease | None = None) -> None:
         """Write facts down and let them be true; raises Lost, JournalError."""
-        facts = self._thinning.take(bodies, self.coarse and not self._anything_moves())
+        facts = self._thinning.take(self._timed(bodies), self.coarse and not self._anything_moves())
         if facts:
-            self._journal.append(facts, self.who, time.time(), lease)
+            await patiently(partial(self._journal.append, facts, self.who, self.now(), lease))
             self.catch_up()
         await asyncio.sleep(0)
+
+    def _timed(self, bodies: Sequence[ev.Body]) -> Sequence[ev.Body]:
+        """Facts by our clock: a host, a router and a load measure by the wall's, which somebody may have set."""
+        drift_s = self._journal.clock.drift_s
+        if abs(drift_s) < DRIFT_S:
+            return bodies
+        return [_shifted(body, drift_s) for body in bodies]
 
     def _anything_moves(self) -> bool:
         """Whether a release is under way or load runs: then every second counts."""
@@ -248,6 +269,10 @@ class Engine:
                 self.tell(error)
                 await asyncio.sleep(ATTEND_S)
 
+    def now(self) -> float:
+        """Seconds since the epoch by the clock that all processes of the project share, and nobody sets."""
+        return self._journal.clock.now()
+
     # Leadership
 
     def attend(self, endpoint: str) -> None:
@@ -261,3 +286,14 @@ class Engine:
     def drives(self, endpoint: str) -> bool:
         """Whether this process drives it."""
         return self.leadership.drives(endpoint)
+
+
+def _shifted(body: ev.Body, drift_s: float) -> ev.Body:
+    """A fact that carries a moment of the wall's clock, with the moment by ours."""
+    match body:
+        case ev.Sampled(sample=sample):
+            return replace(body, sample=replace(sample, at=sample.at - drift_s))
+        case ev.Looked(scaled=scaled):
+            return replace(body, scaled=replace(scaled, at=scaled.at - drift_s))
+        case _:
+            return body

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError
 from core.engine.environment import Environment
@@ -51,7 +50,7 @@ class Housekeeping:
         """Until cancelled; raises Lost and JournalError alone."""
         while True:
             self._store.beat(self._lease)
-            endpoint, now = self._store.snapshot.endpoint(self._environment.endpoint), time.time()
+            endpoint, now = self._store.snapshot.endpoint(self._environment.endpoint), self._store.now()
             if self._pending is not None:
                 await self._retire(endpoint, now)
                 self._pending.look(endpoint, now)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.domain.errors import Failed, JournalError, Lost, QuarterdeckError, Refused
+from core.domain.errors import Busy, Failed, JournalError, Lost, QuarterdeckError, Refused
 from core.engine.driver import Driver
 from core.engine.environment import Environment
 from core.engine.observer import Store
@@ -73,6 +73,8 @@ class Leadership:
         while True:
             try:
                 self._look_around()
+            except Busy:
+                pass  # Another process just writes: the next look comes soon.
             except JournalError as error:
                 self._store.tell(error)
             await asyncio.sleep(ATTEND_S)
@@ -143,7 +145,7 @@ class Leadership:
         environment = self._environment(endpoint, options)
         driver = Driver(store, environment, lease, acts=not store.read_only, options=options)
         if not weak:
-            self._journal.append((ev.Drove(endpoint, store.who),), store.who, time.time(), lease)
+            self._journal.append((ev.Drove(endpoint, store.who),), store.who, store.now(), lease)
             store.catch_up()
         if (before := self.drivers.pop(endpoint, None)) is not None:
             before.task.cancel()
@@ -179,8 +181,10 @@ class Leadership:
         """Say that a driver lives; raises Lost."""
         held = self.drivers.get(lease.endpoint)
         if held is not None and time.monotonic() - held.beat_at >= BEAT_S:
-            held.beat_at = time.monotonic()
-            self._journal.beat(lease)
+            # Where another process just writes, the next turn says it.
+            with contextlib.suppress(Busy):
+                self._journal.beat(lease)
+                held.beat_at = time.monotonic()
 
     def give_way(self) -> None:
         """Leave at once what another terminal has taken."""

@@ -37,6 +37,10 @@ class Store(Protocol):
         """Return when the state has changed, or after a while."""
         ...
 
+    def now(self) -> float:
+        """Seconds since the epoch, by a clock that nobody sets."""
+        ...
+
     def beat(self, lease: Lease) -> None:
         """Say that the driver lives."""
         ...

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError
@@ -118,7 +117,7 @@ class PendingWork:
             await self._told(fact)
 
     async def _left(self, asked: ev.Pended, why: str) -> None:
-        again_at = time.time() + rest_s(self._store.snapshot.endpoint(asked.endpoint).pending, asked)
+        again_at = self._store.now() + rest_s(self._store.snapshot.endpoint(asked.endpoint).pending, asked)
         await self._told(
             ev.Pended(asked.endpoint, asked.kind, why, again_at, asked.slot, asked.replicas, asked.back, asked.release)
         )

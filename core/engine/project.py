@@ -12,6 +12,7 @@ from core.engine import shell_variables
 from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
 from core.engine.project_environment import ProjectEnvironment
+from core.journal.database import WAIT_S
 from core.journal.journal import Journal, me
 from core.state.events import Result
 
@@ -74,10 +75,13 @@ class Project:
             raise Refused(f"{endpoint}: no environment of this project serves it")
         return ProjectEnvironment(settings)
 
-    def journal(self) -> Journal:
-        """The project's journal; raises JournalError. From here on what breaks inside is told to a file beside it."""
+    def journal(self, wait_s: float = WAIT_S) -> Journal:
+        """The project's journal; raises JournalError. From here on what breaks inside is told to a file beside it.
+
+        `wait_s` is how long a write waits for another process's; an engine's waits elsewhere, off its loop.
+        """
         log_to(state_folder(self.settings) / LOG)
-        return Journal(state_folder(self.settings) / JOURNAL)
+        return Journal(state_folder(self.settings) / JOURNAL, wait_s=wait_s)
 
     def engine(
         self, journal: Journal, read_only: bool = False, steering: Steering | None = None, who: str | None = None

@@ -34,6 +34,10 @@ log = logging.getLogger("quarterdeck")
 class Snapshots(Protocol):
     """The part of the engine that a step reads."""
 
+    def now(self) -> float:
+        """Seconds since the epoch, by a clock that nobody sets."""
+        ...
+
     @property
     def snapshot(self) -> Snapshot:
         """What is true now."""
@@ -229,7 +233,7 @@ class StepRunner:
                 log.exception("aliases of %s", release.id)
             why = str(error) or f"no answer within {REALIAS_S:g} s"
             tries = self._tries()
-            again_at = time.time() + ALIASES_AGAIN_S[min(tries, len(ALIASES_AGAIN_S) - 1)]
+            again_at = self._store.now() + ALIASES_AGAIN_S[min(tries, len(ALIASES_AGAIN_S) - 1)]
             pended = ev.Pended(release.endpoint, ev.PendingKind.ALIASES, why, again_at, back=back, release=release.id)
             await self._emit(pended)
         else:

@@ -11,7 +11,7 @@ from core.domain.errors import Lost, Refused
 from core.system.processes import ProcessId, process_id
 
 BEAT_S = 15.0
-"""A driver on another machine that was silent for so long is dead."""
+"""A driver that was silent for so long is dead or hangs; it beats five times in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Leases:
             return None
         who, pid, machine, weak, started, boot, beat = row
         here = machine == socket.gethostname()
-        alive = ProcessId(pid, started, boot).alive if here else self._now() - beat < BEAT_S
+        alive = self._now() - beat < BEAT_S and (not here or ProcessId(pid, started, boot).alive)
         return Holder(who, pid, machine, bool(weak), alive)
 
     def take(self, endpoint: str, who: str, weak: bool, force: bool, above: int) -> Lease:

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _run(place: WatchPlace, foreground: bool) -> None:
     project = Project(place.config)
-    journal = project.journal()
+    journal = project.journal(wait_s=0)
     try:
         async with project.engine(journal, who="watch") as engine:
             server = WatchServer(place, engine)

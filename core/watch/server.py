@@ -13,7 +13,7 @@ from core.config.config import endpoint_name
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.project import Project
-from core.state.commands import Rollback
+from core.state.commands import Rollback, confirmation
 from core.watch.place import WatchPlace, package_version
 
 LINE_BYTES = 1 << 16
@@ -101,7 +101,10 @@ class WatchServer:
         try:
             settings = Project(Path(message["config"]), message["env"]).settings
             name, after = endpoint_name(settings), self._engine.snapshot.seq
-            await self._engine.do(Rollback(name, float(message["asked_at"])), str(message["who"]))
+            command = Rollback(name, self._engine.now() - float(message["ago_s"]))
+            if confirmation(command, self._engine.snapshot, self._engine.now()) is not None:
+                return {"error": f"{name}: this asks a question first"}
+            await self._engine.do(command, str(message["who"]))
         except QuarterdeckError as error:
             return {"error": str(error)}
         release = self._engine.snapshot.live_release(name)
