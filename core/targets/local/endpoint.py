@@ -184,14 +184,34 @@ class LocalEndpoint:
             for pool in self.pools.get(slot, []):
                 pool.outdated = True
             self._open(slot, held)
+        if why := await self._all_changed():
+            for slot in list(self.pools):
+                self._stay(slot)
+            raise Failed(f"the new replicas do not get ready, the old ones stay: {why}")
+        await self.traffic.renew()
+
+    async def _all_changed(self) -> str:
+        """Wait until no old replica is left; gives why that does not come."""
         try:
             async with asyncio.timeout(RENEW_S):
                 while any(pool.outdated for pools in self.pools.values() for pool in pools):
+                    if why := next((pools[-1].fails for pools in self.pools.values() if pools[-1].fails), ""):
+                        return why
                     await self._turn()
-        except TimeoutError as error:
-            whys = {one.why for pools in self.pools.values() for pool in pools for one in pool.replicas() if one.why}
-            raise Failed(f"new replicas did not get ready: {'; '.join(sorted(whys)) or 'see host.log'}") from error
-        await self.traffic.renew()
+        except TimeoutError:
+            return f"it took longer than {RENEW_S:g} s"
+        return ""
+
+    def _stay(self, slot: Slot) -> None:
+        """Have the old pool again for one that was to follow it."""
+        pools = self.pools[slot]
+        old = next((pool for pool in pools if pool.outdated and not pool.closing and not pool.lost), None)
+        if old is not None:
+            old.outdated = False
+            pools.remove(old)
+            self._close_all(slot)
+            pools.append(old)
+            self._changed(slot)
 
     async def stop(self) -> None:
         """Drain and end everything, and forget what was held."""

@@ -96,6 +96,12 @@ class Pool:
         members = self.members.values()
         return tuple(Replica(member.name, member.state, restarts=member.restarts, why=member.why) for member in members)
 
+    @property
+    def fails(self) -> str:
+        """Why its replicas don't get ready, once one has been tried again for nothing; else empty."""
+        members = self.members.values()
+        return next((one.why for one in members if one.restarts > 1 and one.state is not ReplicaState.READY), "")
+
     def resting(self, member: Member) -> bool:
         """Whether one is stopped because it has used up its CPU for the moment."""
         return member.name in self._parent.resting or member.name in self._limits.resting
