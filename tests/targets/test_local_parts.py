@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import BadInput
-from core.domain.model import Noted, Observation, Reading, Scaled
+from core.domain.model import Noted, Observation, Reading, Scaled, Synced
 from core.state.codec import plain
 from core.targets.local import broadcast, logs, ports, spec
 from core.targets.local.hpa import Behavior
@@ -144,12 +144,12 @@ def test_a_port_that_needs_rights_or_an_address_that_is_not_ours_is_said(monkeyp
 
 
 async def test_a_reader_far_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MOST", 2)
+    monkeypatch.setattr(broadcast, "MOST", 3)
     news = broadcast.Broadcast()
     reader = news.read()
     for number in range(3):
         news.tell(Noted(str(number)))
-    assert [reader.get_nowait() for _ in range(3)] == [Noted("0"), Noted("1"), None]
+    assert [reader.get_nowait() for _ in range(4)] == [Synced(()), Noted("0"), Noted("1"), None]
     news.tell(Noted("4"))
     assert reader.empty()
 
@@ -161,8 +161,8 @@ async def test_the_last_look_of_the_autoscaler_is_true_too() -> None:
     news.tell(scaled)
     news.tell(seen)
     reader = news.read()
-    assert [reader.get_nowait(), reader.get_nowait(), reader.empty()] == [seen, scaled, True]
+    assert [reader.get_nowait() for _ in range(3)] == [seen, scaled, Synced(("blue",))]
     news.tell(Observation("blue", None, 0, 0, 0.0))
     news.tell(Observation("green", None, 0, 0, 0.0))
     news.leave(reader)
-    assert news.read().empty()
+    assert news.read().get_nowait() == Synced(())
