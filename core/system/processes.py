@@ -1,5 +1,6 @@
 """Processes of this machine: who one is, whether it still runs, and children that die with their parent."""
 
+import asyncio
 import contextlib
 import ctypes
 import os
@@ -17,6 +18,7 @@ import psutil
 
 from core.system.clock import boottime_s
 
+LOOK_S = 0.05
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _STAT_START = 19
@@ -114,10 +116,35 @@ def send(process: ProcessId, number: signal.Signals) -> bool:
     return True
 
 
+async def ended(process: ProcessId) -> None:
+    """Wait until a process has ended, whoever's child it is."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        # No such call here, or nobody with this number any more.
+        while process.alive:  # noqa: ASYNC110  (nobody tells us)
+            await asyncio.sleep(LOOK_S)
+        return
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        if process.alive:
+            loop.add_reader(descriptor, gone.set)
+            await gone.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies; where it can't, the parent's next run does it."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wake_when_parent_dies() -> None:
+    """Ask the kernel to continue this process when its parent dies: what the parent had stopped must not stay so."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 def how_it_ended(status: int) -> str:

@@ -1,44 +1,41 @@
 """Endpoints on this machine for tests; whatever a test does to them, they are ended after it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core.domain.errors import Unreachable
 from core.domain.model import Version
-from core.targets.local import wire
-from core.targets.local.client import LocalTarget
+from core.targets.local.client import LocalTarget, stop
 from tests.targets.helpers import model_folder, spec_in
 
 END_S = 20.0
 
 
-def hosts_under(folder: Path) -> list[psutil.Process]:
-    """The host processes of endpoints somewhere in a folder."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if command[1:3] == ["-m", "core.targets.local.host"] and Path(command[-1]).is_relative_to(folder):
-            found.append(process)
-    return found
+def left_under(folder: Path) -> list[psutil.Process]:
+    """Hosts, parents, replicas and routers of endpoints somewhere in a folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        for word in (process.info["cmdline"] or [])[2:5]
+        if Path(word).is_relative_to(folder)
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def all_ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """At the end no host of these tests is left; other tests may have projects that still serve."""
+    """At the end nothing of these tests is left; other tests may have projects that still serve."""
     yield
     mine = [
         path
         for path in tmp_path_factory.getbasetemp().resolve().iterdir()
         if path.name.startswith(("test_", "contract"))
     ]
-    hosts = [host for path in mine for host in hosts_under(path)]
-    _, late = psutil.wait_procs(hosts, timeout=END_S)
-    for host in late:
-        host.kill()
+    _, late = psutil.wait_procs([process for path in mine for process in left_under(path)], timeout=END_S)
+    for process in late:
+        process.kill()
     assert not late
 
 
@@ -65,16 +62,11 @@ class Endpoints:
         return self.made[-1]
 
     async def end(self) -> None:
-        """Close all and tell their hosts to stop; they drain while the next test runs."""
+        """Close all and stop their hosts."""
         for target in self.made:
             await target.close()
-        for folder in {target.spec.folder for target in self.made}:
-            with suppress(OSError, Unreachable):
-                _, writer = await wire.connect(folder)
-                writer.write(wire.line({"do": "stop"}))
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
+        folders = {target.spec.folder for target in self.made if target.spec.folder.exists()}
+        await asyncio.gather(*(stop(folder) for folder in folders))
 
 
 @pytest.fixture

@@ -9,12 +9,15 @@ import pytest
 
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.domain.model import Observation
+from core.system.processes import ended
 from core.targets.local import wire
 from core.targets.local.client import LocalTarget, listing, status, stop
 from core.targets.local.http import Connection
+from core.targets.local.launch import recorded
 from core.targets.local.spec import read_key
+from core.targets.local.state import load, save
 from tests.targets.conftest import Endpoints
-from tests.targets.helpers import ONE, ask, loading, two_slots, watching, where
+from tests.targets.helpers import ONE, TWO, ask, loading, two_slots, watching, where
 
 
 async def test_logs_give_the_last_lines_and_follow(endpoints: Endpoints) -> None:
@@ -110,19 +113,65 @@ async def test_a_state_that_is_none_is_bad_input(endpoints: Endpoints) -> None:
         await target.apply("blue", ONE, 1)
 
 
-async def test_another_key_takes_new_replicas(endpoints: Endpoints) -> None:
+async def test_another_key_takes_new_replicas_in_the_slot_that_gets_it_alone(endpoints: Endpoints) -> None:
     target = endpoints.target(key="one")
     async with watching(target) as watcher:
         await two_slots(target, watcher, replicas=1)
         pids = {slot: await pid(target, slot) for slot in ("blue", "green")}
         async with loading(await target.address()) as load:
-            await endpoints.target(key="two").apply("blue", ONE, 1)
-            await watcher.until(lambda: {one.name for one in watcher.slots["blue"].replicas} == {"blue-2"})
+            await endpoints.target(key="two").apply("green", TWO, 1)
             await watcher.until(lambda: {one.name for one in watcher.slots["green"].replicas} == {"green-2"})
             await load.more(20)
         assert not load.failed
-        assert pids["blue"] != await pid(target, "blue")
+        assert pids["blue"] == await pid(target, "blue")
         assert pids["green"] != await pid(target, "green")
+        keys = [(await target.address(slot)).key for slot in (None, "blue", "green")]
+        assert keys == ["one", "one", "two"]
+
+
+async def test_the_way_back_brings_no_settings_of_the_release_that_failed(endpoints: Endpoints) -> None:
+    target = endpoints.target(key="one", cpu_m=500)
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        failing = endpoints.target(key="two", cpu_m=900)
+        await failing.apply("green", TWO, 1)
+        await failing.route({"green": 100})
+        await watcher.weight("green", 100)
+        before = await pid(target, "blue")
+        await failing.apply("blue", ONE, 2)
+        await failing.route({"blue": 100})
+        await watcher.weight("blue", 100)
+        await watcher.ready("blue", 2)
+        assert before == await pid(target, "blue") or len(watcher.slots["blue"].replicas) == 2
+    state = load(target.spec.folder)
+    assert state is not None
+    assert (state.slots["blue"].spec.key, state.slots["blue"].spec.cpu_m) == ("one", 500)
+    assert (await target.address()).key == read_key(target.spec.folder) == "one"
+
+
+async def test_an_old_slot_gets_its_size_back_and_what_the_autoscaler_added_stays(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 2)
+        await watcher.ready("blue", 2)
+    await stop_host(target)
+    state = load(target.spec.folder)
+    assert state is not None
+    for wanted, after in ((1, 2), (3, 3)):
+        save(target.spec.folder, state.holding("blue", replace(state.slots["blue"], wanted=wanted)))
+        async with watching(target) as watcher:
+            await watcher.ready("blue", wanted)
+            await target.apply("blue", ONE, 2)
+            await watcher.ready("blue", after)
+        await stop_host(target)
+
+
+async def stop_host(target: LocalTarget) -> None:
+    """End the host alone, as another version of it would."""
+    host = recorded(target.spec.folder)
+    assert host is not None
+    await wire.ask(target.spec.folder, {"do": "leave"})
+    await ended(host)
 
 
 async def pid(target: LocalTarget, slot: str) -> int:

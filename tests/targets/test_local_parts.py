@@ -2,23 +2,19 @@
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-import psutil
 import pytest
 
 from core.domain.errors import BadInput
-from core.domain.model import Noted, Observation, Reading, Scaled
+from core.domain.model import Noted, Observation, Reading, Scaled, Synced
+from core.state.codec import plain
 from core.targets.local import broadcast, logs, ports, spec
-from core.targets.local.children import end, end_orphan, how_it_ended, remember
 from core.targets.local.hpa import Behavior
 from core.targets.local.spec import Autoscaling, EndpointSpec
-from core.targets.local.state import Held, HostState, load, save
+from core.targets.local.state import Held, HostState, load, save, slot_folder
 from tests.targets.helpers import ONE
 
 # Logs
@@ -86,30 +82,47 @@ def test_a_key_that_is_no_longer_set_is_removed(tmp_path: Path) -> None:
     assert spec.read_key(tmp_path) == ""
 
 
-def test_a_folder_for_sockets_that_others_may_enter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory() as short:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
-        (Path(short) / f"quarterdeck-{os.getuid()}").mkdir(mode=0o755)
-        with pytest.raises(BadInput, match="chmod 700"):
-            spec.socket_path(Path("/", "x" * 120), "host.sock")
+def test_a_folder_for_sockets_that_others_may_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spec, "SHARED", tmp_path)
+    (tmp_path / f"quarterdeck-{os.getuid()}").mkdir(mode=0o755)
+    with pytest.raises(BadInput, match="chmod 700"):
+        spec.socket_path(Path("/", "x" * 120), "host.sock")
 
 
-def test_a_runtime_folder_that_is_too_long_itself_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("y" * 100)))
-    path = spec.socket_path(tmp_path / ("x" * 120), "host.sock")
-    assert len(str(path)) < spec.SOCKET_BYTES
+def test_a_socket_lies_where_every_shell_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ("x" * 120)
+    before = spec.socket_path(folder, "host.sock")
+    for name in ("XDG_RUNTIME_DIR", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    tempfile.tempdir = None
+    assert spec.socket_path(folder, "host.sock") == before
+    assert len(str(before)) < spec.SOCKET_BYTES
 
 
 # State
 
 
 def test_state_survives_its_file(tmp_path: Path) -> None:
-    held = Held(ONE, tmp_path, 2, 3)
-    state = HostState({"endpoint": "late"}, 80, 3, 4, {"blue": 100.0}, "green", {"blue": held})
+    settings = EndpointSpec("late", tmp_path, cpu_m=300, key="k")
+    state = HostState(
+        settings.to_json(), 80, 3, 4, {"blue": 100.0}, "green", {"blue": Held(ONE, tmp_path, 2, 3, settings)}
+    )
     save(tmp_path, state)
+    spec.write_key(slot_folder(tmp_path, "blue"), "k")
     assert load(tmp_path) == state
     assert state.observations() == (Observation("blue", ONE, 3, 0, 100.0),)
     assert state.holding("blue", None).slots == {}
+
+
+def test_a_state_of_the_first_format_gives_each_slot_the_endpoints_settings(tmp_path: Path) -> None:
+    settings = EndpointSpec("late", tmp_path, cpu_m=300, key="k")
+    spec.write_key(tmp_path, "k")
+    held = {"version": plain(ONE), "model": "/m", "asked": 1, "wanted": 2}
+    content = {"format": 1, "spec": settings.to_json(), "port": 1, "token": 0, "generation": 0, "weights": {}}
+    (tmp_path / "state.json").write_text(json.dumps({**content, "mirror": None, "slots": {"blue": held}}))
+    state = load(tmp_path)
+    assert state is not None
+    assert state.slots == {"blue": Held(ONE, Path("/m"), 1, 2, settings)}
 
 
 # Ports
@@ -127,16 +140,16 @@ def test_a_port_that_needs_rights_or_an_address_that_is_not_ours_is_said(monkeyp
     assert "above 1023" in ports.who_holds("127.0.0.1", 80)
 
 
-# The board
+# The broadcast
 
 
 async def test_a_reader_far_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MOST", 2)
+    monkeypatch.setattr(broadcast, "MOST", 3)
     news = broadcast.Broadcast()
     reader = news.read()
     for number in range(3):
         news.tell(Noted(str(number)))
-    assert [reader.get_nowait() for _ in range(3)] == [Noted("0"), Noted("1"), None]
+    assert [reader.get_nowait() for _ in range(4)] == [Synced(()), Noted("0"), Noted("1"), None]
     news.tell(Noted("4"))
     assert reader.empty()
 
@@ -148,33 +161,8 @@ async def test_the_last_look_of_the_autoscaler_is_true_too() -> None:
     news.tell(scaled)
     news.tell(seen)
     reader = news.read()
-    assert [reader.get_nowait(), reader.get_nowait(), reader.empty()] == [seen, scaled, True]
+    assert [reader.get_nowait() for _ in range(3)] == [seen, scaled, Synced(("blue",))]
     news.tell(Observation("blue", None, 0, 0, 0.0))
     news.tell(Observation("green", None, 0, 0, 0.0))
     news.leave(reader)
-    assert news.read().empty()
-
-
-# Children
-
-
-def test_an_orphan_is_found_again_and_a_stranger_is_spared(tmp_path: Path) -> None:
-    noted = tmp_path / "pid.json"
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        remember(noted, child.pid)
-        stranger = json.loads(noted.read_text())
-        noted.write_text(json.dumps({**stranger, "started": stranger["started"] - 100}))
-        assert not end_orphan(noted)
-        assert child.poll() is None
-        remember(noted, child.pid)
-        assert end_orphan(noted)
-        assert not psutil.pid_exists(child.pid)
-    finally:
-        child.kill()
-        child.communicate()
-    assert not end_orphan(noted)
-    noted.write_text("{")
-    assert not end_orphan(noted)
-    end(child.pid, signal.SIGTERM)
-    assert [how_it_ended(code) for code in (3, -9, -99)] == ["exit code 3", "killed by SIGKILL", "killed by signal 99"]
+    assert news.read().get_nowait() == Synced(())

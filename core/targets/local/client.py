@@ -11,17 +11,19 @@ from typing import Any
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Level, Noted, Slot, Synced, Version
 from core.state.codec import noun, plain
+from core.system.processes import ProcessId
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
-from core.targets.local.launch import prepare, start
+from core.targets.local.launch import end_hung, patiently, prepare, recorded, start
 from core.targets.local.routes import pin
 from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import load
-from core.targets.local.wire import HostStatus
+from core.targets.local.upkeep import listing, restart, status, stop
 from core.targets.protocol import Address, Report
 
-STOP_S = 120.0
+__all__ = ["LocalTarget", "listing", "restart", "status", "stop"]
+
 POLL_S = 0.2
 BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 
@@ -61,12 +63,14 @@ class LocalTarget:
         """Everything that is true, then each change; a host that dies is said and started again."""
         short_lives, told_empty = 0, False
         while not self._closed.is_set():
-            begun_s = time.monotonic()
+            begun_s, how = time.monotonic(), "died"
             try:
                 async with aclosing(self._follow()) as reports:
                     async for report in reports:
                         told_empty = False
                         yield report
+            except wire.SilentError as error:
+                how = f"hung ({error}) and was ended"
             except OSError:
                 pass  # No host answers: what follows finds out why.
             if self._closed.is_set() or not _should_run(self.spec.folder):
@@ -76,7 +80,7 @@ class LocalTarget:
                 await self._pause(POLL_S)
                 continue
             short_lives = 0 if time.monotonic() - begun_s > max(BACKOFF_S) else short_lives + 1
-            yield Noted(f"the host of {self.spec.endpoint} died; starting it again", Level.ERROR, source="host")
+            yield Noted(f"the host of {self.spec.endpoint} {how}; starting it again", Level.ERROR, source="host")
             await self._pause(BACKOFF_S[min(short_lives, len(BACKOFF_S)) - 1] if short_lives else 0.0)
             yield await self._revive()
 
@@ -98,44 +102,68 @@ class LocalTarget:
         if state is None or not state.port:
             raise Refused(f"{self.spec.endpoint} has no address yet; deploy a model first")
         url = f"http://{self.spec.host}:{state.port}"
-        return Address(url, pin(slot, router_secret(self.spec.folder)) if slot else {}, self.spec.key)
+        weights = state.weights
+        most = slot or max(weights, key=lambda name: weights[name], default=next(iter(state.slots), ""))
+        # A slot has the key that it was deployed with, which may not be that of the present settings.
+        key = state.slots[most].spec.key if most in state.slots else self.spec.key
+        return Address(url, pin(slot, router_secret(self.spec.folder)) if slot else {}, key)
 
     async def close(self) -> None:
         """Let go: watches and logs end, the host goes on."""
         self._closed.set()
 
     async def _ask(self, do: str, **more: Any) -> dict[str, Any]:
-        message = {"do": do, "token": self.token, **more}
+        """Ask the host; where none runs or it hangs another one is started, and asked once."""
+        folder, message = self.spec.folder, {"do": do, "token": self.token, **more}
+        host = recorded(folder)
         try:
-            return await wire.ask(self.spec.folder, message)
+            return await patiently(folder, message)
+        except wire.SilentError:
+            await end_hung(host)
         except OSError:
-            if do == "apply":
-                prepare(self.spec)
-            await start(self.spec.folder)
+            pass
+        if do == "apply":
+            prepare(self.spec)
+        await start(folder)
         try:
-            return await wire.ask(self.spec.folder, message)
+            return await patiently(folder, message)
         except OSError as error:
             raise Unreachable(f"{do}: the host of {self.spec.endpoint} does not answer ({error})") from error
 
     async def _follow(self) -> AsyncGenerator[Report, None]:
-        """One connection's reports; raises OSError without a host."""
+        """One connection's reports; raises OSError without a host, SilentError when it hangs."""
+        host = recorded(self.spec.folder)
         reader, writer = await wire.connect(self.spec.folder)
         closed = asyncio.create_task(self._closed.wait())
+        greeted, patience_s = False, wire.HANGS_S
         try:
-            writer.write(wire.line({"do": "watch"}))
+            writer.write(wire.line({"do": "watch", "protocol": wire.PROTOCOL, "by": wire.version()}))
             while not closed.done():
                 reading = asyncio.create_task(reader.readline())
                 try:
-                    await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({reading, closed}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                    if not reading.done() and not closed.done():
+                        await self._hangs(host)
                     text = reading.result() if reading.done() else b""
                 finally:
                     reading.cancel()
                 if not text:
                     return
-                yield noun(json.loads(text))
+                said = json.loads(text)
+                if not greeted:
+                    greeted, patience_s = True, wire.HANGS_S if "greeting" in said else 86_400.0
+                    if why := wire.unlike(said.get("greeting", {})):
+                        yield Noted(f"{self.spec.endpoint}: {why}", Level.WARNING, source="host")
+                if "greeting" not in said and "beat" not in said:
+                    yield noun(said)
         finally:
             closed.cancel()
             writer.close()
+
+    async def _hangs(self, host: ProcessId | None) -> None:
+        """It gave no sign of life: end it."""
+        await end_hung(host)
+        raise wire.SilentError(f"no sign of life for {wire.HANGS_S:g} s")
 
     async def _revive(self) -> Noted:
         begun_s = time.monotonic()
@@ -161,44 +189,3 @@ def _should_run(folder: Path) -> bool:
     """Did a host end that had something to carry?"""
     state = load(folder)
     return state is not None and bool(state.slots)
-
-
-async def status(folder: Path) -> HostStatus | None:
-    """What an endpoint's host says, or what its folder says without one; None when nothing was ever there."""
-    try:
-        return HostStatus.from_json(await wire.ask(folder, {"do": "status"}, timeout_s=3))
-    except (OSError, Unreachable) as error:
-        state = load(folder)
-        if state is None:
-            return None
-        why = str(error) if isinstance(error, Unreachable) else "its host is not running" if state.slots else "stopped"
-        spec = EndpointSpec.from_json(state.spec, folder)
-        url = f"http://{spec.host}:{state.port}"
-        return HostStatus(spec.endpoint, folder, False, None, url, state.observations(), None, why)
-
-
-async def stop(folder: Path) -> bool:
-    """Drain and stop everything of an endpoint; False when no host runs."""
-    try:
-        reader, writer = await wire.connect(folder)
-    except OSError:
-        return False
-    try:
-        async with asyncio.timeout(STOP_S):
-            writer.write(wire.line({"do": "stop"}))
-            # The host hangs up as the last thing it does.
-            await reader.read()
-    except TimeoutError as error:
-        raise Unreachable(f"{folder.name} was still draining after {STOP_S:g} s; see host.log") from error
-    except ConnectionResetError:
-        return True
-    finally:
-        writer.close()
-    return True
-
-
-async def listing(root: Path) -> list[HostStatus]:
-    """Every endpoint of the project in `root`."""
-    folders = sorted(path for path in (root / ".quarterdeck" / "endpoints").glob("*") if path.is_dir())
-    found = await asyncio.gather(*(status(folder) for folder in folders))
-    return [one for one in found if one is not None]

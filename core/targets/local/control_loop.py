@@ -3,21 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from core.domain.errors import Unreachable
 from core.domain.model import Level, Noted, Scaled, Slot
 from core.targets.local import logs, stats
 from core.targets.local.autoscaler import Autoscaler, interval_s
+from core.targets.local.broadcast import Broadcast
 from core.targets.local.bucket import cpu_seconds
 from core.targets.local.http import ask
-from core.targets.local.pool import Member, Pool
+from core.targets.local.member import Member
+from core.targets.local.pool import Pool
 from core.targets.local.spec import EndpointSpec
-from core.targets.local.state import Held
+from core.targets.local.state import Held, HostState
+from core.targets.local.traffic import Traffic
 from core.targets.local.usage import UsageMeters
-
-if TYPE_CHECKING:
-    from core.targets.local.endpoint import LocalEndpoint
 
 ROUND_S = 1.0
 HANGS_S = 3.0
@@ -25,16 +25,34 @@ HANGS_CPU_S = 0.002
 """A replica that uses less than this while it owes an answer is not busy: it hangs."""
 
 
+class Endpoint(Protocol):
+    """As much of an endpoint as is looked at each second."""
+
+    spec: EndpointSpec
+    state: HostState
+    broadcast: Broadcast
+    pools: dict[Slot, list[Pool]]
+    traffic: Traffic
+
+    def note(self, noted: Noted) -> None:
+        """Say something to everybody."""
+
+    def observe(self, slot: Slot) -> None:
+        """Tell what is true of a slot."""
+
+
 class ControlLoop:
     """The clock of one endpoint, and what it remembers from round to round."""
 
-    def __init__(self, endpoint: "LocalEndpoint", scale: Callable[[Slot, Held, Scaled], Awaitable[None]]) -> None:
+    def __init__(self, endpoint: Endpoint, scale: Callable[[Slot, Held, Scaled], Awaitable[None]]) -> None:
         self._endpoint = endpoint
         self._scale = scale
         self._meters = UsageMeters()
         self._samples = stats.TrafficMeter(time.time())
         self._autoscaler = Autoscaler()
         self._checked: dict[str, asyncio.Task[None]] = {}
+        # A router of an earlier host has counted before: its first figures are where this host begins.
+        self._counting = False
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -42,24 +60,30 @@ class ControlLoop:
         while True:
             due_s = max(due_s + ROUND_S, time.monotonic())
             await asyncio.sleep(due_s - time.monotonic())
-            try:
-                await self.once()
-            except OSError as error:
-                # A full disk must not end the rounds: the next one may find it better.
-                self._endpoint.note(Noted(f"a round of the host failed: {error}", Level.ERROR, source="host"))
+            await self.once()
 
     async def once(self) -> None:
-        """One round."""
-        endpoint = self._endpoint
-        pools = [pool for of_slot in endpoint.pools.values() for pool in of_slot]
-        self._meters.look({member.name: member.pid for member in _seats(pools) if member.pid is not None})
-        self._hold_memory(endpoint.spec, pools)
+        """One round. A part of it that fails (an odd answer, a full disk) is said, and keeps no other from its turn."""
+        for part in (self._measure, self._sample, self._look, self._tell, self._bound_logs):
+            try:
+                await part()
+            except Exception as error:
+                what = part.__name__.strip("_").replace("_", " ")
+                why = f"a round of the host failed ({what}): {type(error).__name__}: {error}"
+                self._endpoint.note(Noted(why, Level.ERROR, source="host"))
+
+    async def _measure(self) -> None:
+        pools = [pool for of_slot in self._endpoint.pools.values() for pool in of_slot]
+        self._meters.look({member.name: member.pid for member in _members(pools) if member.pid is not None})
+        self._hold_memory(pools)
         self._check(pools)
-        await self._sample()
-        await self._look()
-        for slot in list(endpoint.pools):
-            endpoint.observe(slot)
-        for folder in (endpoint.spec.folder, endpoint.spec.folder / "logs"):
+
+    async def _tell(self) -> None:
+        for slot in list(self._endpoint.pools):
+            self._endpoint.observe(slot)
+
+    async def _bound_logs(self) -> None:
+        for folder in (self._endpoint.spec.folder, self._endpoint.spec.folder / "logs"):
             await asyncio.to_thread(logs.bound, folder)
 
     def figures(self) -> Mapping[str, tuple[float, float]]:
@@ -88,7 +112,7 @@ class ControlLoop:
             after_s = cpu_seconds(pid)
             if before_s is None or after_s is None or member.pid != pid or member not in pool.ready:
                 return  # It has ended or is ending, and its pool says so.
-            if after_s - before_s < HANGS_CPU_S:
+            if after_s - before_s < HANGS_CPU_S and not pool.resting(member):
                 pool.kill(member, f"it hangs: no answer to /health within {HANGS_S:g} s, and no CPU used")
 
     async def _sample(self) -> None:
@@ -98,8 +122,11 @@ class ControlLoop:
         except Unreachable:
             return  # The router is being started again, and says so itself.
         labels = {slot: f"version:{held.version.number}" for slot, held in endpoint.state.slots.items()}
-        for sample in self._samples.samples(start, totals, labels, time.time()):
-            endpoint.broadcast.tell(sample)
+        samples = self._samples.samples(start, totals, labels, time.time())
+        if self._counting or not endpoint.traffic.adopted:
+            for sample in samples:
+                endpoint.broadcast.tell(sample)
+        self._counting = True
 
     async def _look(self) -> None:
         endpoint = self._endpoint
@@ -108,21 +135,20 @@ class ControlLoop:
             if not endpoint.state.weights.get(slot) or not pools:
                 # A standby keeps its size, so that it can take over.
                 self._autoscaler.forget(slot)
-            elif self._autoscaler.due(endpoint.spec, slot):
-                usage = self._meters.figures(interval_s(endpoint.spec))
-                members = pools[-1].members.values()
-                await self._scale(slot, held, self._autoscaler.look(endpoint.spec, slot, held.wanted, members, usage))
+            elif self._autoscaler.due(held.spec, slot):
+                usage = self._meters.figures(interval_s(held.spec))
+                members = [member for pool in pools for member in pool.members.values()]
+                await self._scale(slot, held, self._autoscaler.look(held.spec, slot, held.wanted, members, usage))
 
-    def _hold_memory(self, spec: EndpointSpec, pools: Iterable[Pool]) -> None:
-        if spec.memory_mb is None:
-            return
+    def _hold_memory(self, pools: Iterable[Pool]) -> None:
         figures = self.figures()
         for pool in pools:
+            most_mb = pool.spec.memory_mb
             for member in pool.ready:
                 _, memory_mb = figures.get(member.name, (0.0, 0.0))
-                if memory_mb > spec.memory_mb:
-                    pool.kill(member, f"out of memory: {memory_mb:.0f} MB of {spec.memory_mb} MB")
+                if most_mb is not None and memory_mb > most_mb:
+                    pool.kill(member, f"out of memory: {memory_mb:.0f} MB of {most_mb} MB")
 
 
-def _seats(pools: Iterable[Pool]) -> list[Member]:
+def _members(pools: Iterable[Pool]) -> list[Member]:
     return [member for pool in pools for member in pool.members.values()]

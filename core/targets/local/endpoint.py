@@ -1,6 +1,7 @@
 """One endpoint as its host runs it: takes changes, keeps router and replicas to them, tells what is true."""
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
@@ -8,37 +9,49 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import Refused
+from core.domain.errors import Failed, Refused
 from core.domain.model import Level, Noted, Observation, Scaled, Slot, Version
+from core.system.tasks import TaskGuard
 from core.targets.checks import check_apply, check_remove, check_weights
+from core.targets.local import records
 from core.targets.local.broadcast import Broadcast
 from core.targets.local.control_loop import ControlLoop
-from core.targets.local.pool import Pool, with_figures
+from core.targets.local.member import with_figures
+from core.targets.local.pool import BACKOFF_S, STEADY_S, Pool, pools_left
+from core.targets.local.repeats import Repeats
 from core.targets.local.routes import Table
-from core.targets.local.spec import EndpointSpec
-from core.targets.local.state import Held, HostState, save
+from core.targets.local.spec import EndpointSpec, write_key
+from core.targets.local.state import Held, HostState, StateWriter, slot_folder
 from core.targets.local.traffic import Traffic
+from core.targets.local.wire import RENEW_S
 
 MANNED_S = 3.0
 """A host that comes back waits so long for replicas before its router takes requests."""
+SURGE = 0.25
+"""As Kubernetes' Deployment: so many more of the new replicas than are needed may run beside the old ones."""
 
 
 class LocalEndpoint:
-    """The one place that changes an endpoint's state, so it has more methods than others: six are its verbs."""
+    """The one place that changes an endpoint's state, so it has more methods than others: seven are its verbs."""
 
     def __init__(self, spec: EndpointSpec, state: HostState) -> None:
         self.spec = spec
         self.state = state
         self.broadcast = Broadcast()
         self.pools: dict[Slot, list[Pool]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = TaskGuard(f"the host of {spec.endpoint}", self._fell)
         self._turned = asyncio.Event()
+        self._begun = False
+        self._key = spec.key
+        self._writer = StateWriter(spec.folder, lambda: self.state)
+        self._repeats = Repeats(self._say)
+        self._losses: dict[Slot, int] = {}
         self.traffic = Traffic(
             spec,
             state.port,
             Table(state.generation, state.weights, state.mirror),
             pools=self.pools,
-            key=lambda: self.spec.key,
+            key=lambda: self._key,
             note=self.note,
             proved=self._observe_all,
             spawn=self._spawn,
@@ -46,26 +59,51 @@ class LocalEndpoint:
         self._control_loop = ControlLoop(self, self._scaled)
 
     async def start(self) -> None:
-        """Come back to what was accepted before."""
+        """Come back to what was accepted before, and to what of it still runs."""
+        strays = await asyncio.to_thread(records.end_strays, self.spec.folder)
+        if strays:
+            self.note(Noted(f"{strays} processes that nothing was known of were ended", Level.WARNING, source="host"))
+        for place, slot, held in await asyncio.to_thread(pools_left, self.spec.folder):
+            pool = self._pool(slot, held, place)
+            await pool.find()
+            if pool.lost and not pool.members:
+                await pool.stop()  # Of another boot, or killed to the last.
+            else:
+                self.pools.setdefault(slot, []).append(pool)
         for slot, held in self.state.slots.items():
             self._open(slot, held)
         # A router without replicas would answer 503 in their name, and a gate would take that for the version's fault.
         await self._manned()
+        self._begun = True
+        self._serve("the first table")
         await self.traffic.start()
+        for slot in list(self.pools):
+            if slot not in self.state.slots:
+                self._close_all(slot)
+            self._changed(slot)
         # A watch names all slots that there are, also one whose replicas have not stirred yet.
         self._observe_all()
-        self._spawn(self._control_loop.run())
+        self._tasks.keep(self._control_loop.run, "rounds")
+        self._tasks.keep(self._repeats.run, "repeats")
 
     async def _manned(self) -> None:
         """Wait until every slot that gets traffic has a replica, or for a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(MANNED_S):
                 while not all(any(pool.ready for pool in self.pools.get(slot, [])) for slot in self.state.weights):
-                    self._turned.clear()
-                    await self._turned.wait()
+                    await self._turn()
+
+    async def _turn(self) -> None:
+        """Wait for the next change of a replica."""
+        self._turned.clear()
+        await self._turned.wait()
 
     def note(self, noted: Noted) -> None:
-        """Say something to everybody, and keep it in the host's own log."""
+        """Say something to everybody; what repeats is counted instead."""
+        self._repeats.note(noted)
+
+    def _say(self, noted: Noted) -> None:
+        """To everybody, and to the host's own log."""
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {noted.level.value}: {noted.text}", flush=True)  # noqa: T201
         self.broadcast.tell(noted)
 
@@ -77,43 +115,56 @@ class LocalEndpoint:
             raise Refused(f"driver {token} of {self.spec.endpoint} was followed by driver {self.state.token}")
         self.state = replace(self.state, token=token)
 
-    def adopt(self, spec: EndpointSpec) -> None:
-        """Take new limits on; raises Refused for what only a new host can change."""
+    async def apply(self, slot: Slot, version: Version, model: Path, replicas: int, spec: EndpointSpec) -> None:
+        """Hold `replicas` of a version in a slot, with these settings.
+
+        A slot that has had all traffic keeps the settings of its deployment: the way back to it must not bring
+        those of the release that failed. More replicas than asked for, made by the autoscaler, stay.
+        """
+        check_apply(slot, replicas)
         if spec.port not in {0, self.state.port} or spec.host != self.spec.host:
             raise Refused(
                 f"{spec.endpoint} listens on {self.spec.host}:{self.state.port}, not on {spec.host}:{spec.port};"
                 " to move it, stop it first: quarterdeck down"
             )
-        self.spec = spec
-        self.state = replace(self.state, spec=spec.to_json())
-        for pool in [pool for pools in self.pools.values() for pool in pools]:
-            pool.adopt(spec)
-        for slot, held in self.state.slots.items():
-            if self.pools[slot][-1].key != spec.key:
-                self._open(slot, held)
-
-    async def apply(self, slot: Slot, version: Version, model: Path, replicas: int) -> None:
-        """Hold `replicas` of a version in a slot; what the autoscaler made of the same wish before stays."""
-        check_apply(slot, replicas)
         held = self.state.slots.get(slot)
-        if held is None or (held.version, held.model, held.asked) != (version, model, replicas):
-            held = Held(version, model, replicas, replicas)
-            self.state = self.state.holding(slot, held)
-        elif held.wanted < replicas:
-            # Whoever asks again for more than the autoscaler left wants them back: traffic is about to return.
-            held = replace(held, wanted=replicas)
-            self.state = self.state.holding(slot, held)
+        if held is None or (held.version, held.model) != (version, model):
+            held = Held(version, model, replicas, replicas, spec)
+        else:
+            wanted = max(held.wanted, replicas) if held.asked == replicas else replicas
+            kept = held.spec if held.served else spec
+            if kept != spec:
+                text = f"{slot} keeps the settings that it was deployed with; remove it first to change them"
+                self.note(Noted(text, Level.WARNING, slot, "host"))
+            held = replace(held, asked=replicas, wanted=wanted, spec=kept)
+        write_key(slot_folder(self.spec.folder, slot), held.spec.key)
+        self.state = self.state.holding(slot, held)
+        self._keep_key(slot)
         self._open(slot, held)
-        await self._save()
+        await self._writer.saved()
+
+    def _keep_key(self, slot: Slot) -> None:
+        """The endpoint's key is that of the slot which serves most, else of the one that was applied."""
+        weights = self.state.weights
+        held = self.state.slots.get(max(weights, key=lambda name: weights[name]) if weights else slot)
+        if held is not None and held.spec.key != self._key:
+            write_key(self.spec.folder, held.spec.key)
+            self._key = held.spec.key
 
     async def route(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
         """Move traffic; it is told as true once answers show it."""
         check_weights(weights, mirror, self.state.slots)
         kept = {slot: float(weight) for slot, weight in weights.items() if weight > 0}
+        slots = {
+            slot: replace(held, served=True) if kept.get(slot) == 100 else held
+            for slot, held in self.state.slots.items()
+        }
         generation = self.state.generation + 1
-        self.state = replace(self.state, weights=kept, mirror=mirror, generation=generation)
+        self.state = replace(self.state, weights=kept, mirror=mirror, generation=generation, slots=slots)
         self.traffic.move(generation, kept, mirror)
-        await self._save()
+        if kept:
+            self._keep_key("")
+        await self._writer.saved()
 
     async def remove(self, slot: Slot) -> None:
         """Let a slot drain and go."""
@@ -122,72 +173,157 @@ class LocalEndpoint:
             raise Refused(f"{slot}: it gets a copy of the traffic; stop mirroring first")
         if slot in self.state.slots:
             self.state = self.state.holding(slot, None)
-            await self._save()
+            await self._writer.saved()
+            write_key(slot_folder(self.spec.folder, slot), "")
             self._control_loop.forget(slot)
-            for pool in self.pools.get(slot, []):
-                self._spawn(self._close(slot, pool))
+            self._close_all(slot)
 
-    async def stop(self, *, forget: bool) -> None:
-        """Drain and end everything; `forget` what was held, or keep it for the next host."""
+    async def renew(self) -> None:
+        """Change every replica and the router for new processes, without a failed request; raises Failed."""
+        for slot, held in list(self.state.slots.items()):
+            for pool in self.pools.get(slot, []):
+                pool.outdated = True
+            self._open(slot, held)
+        if why := await self._all_changed():
+            for slot in list(self.pools):
+                self._stay(slot)
+            raise Failed(f"the new replicas do not get ready, the old ones stay: {why}")
+        await self.traffic.renew()
+
+    async def _all_changed(self) -> str:
+        """Wait until no old replica is left; gives why that does not come."""
+        try:
+            async with asyncio.timeout(RENEW_S):
+                while any(pool.outdated for pools in self.pools.values() for pool in pools):
+                    if why := next((pools[-1].fails for pools in self.pools.values() if pools[-1].fails), ""):
+                        return why
+                    await self._turn()
+        except TimeoutError:
+            return f"it took longer than {RENEW_S:g} s"
+        return ""
+
+    def _stay(self, slot: Slot) -> None:
+        """Have the old pool again for one that was to follow it."""
+        pools = self.pools[slot]
+        old = next((pool for pool in pools if pool.outdated and not pool.closing and not pool.lost), None)
+        if old is not None:
+            old.outdated = False
+            pools.remove(old)
+            self._close_all(slot)
+            pools.append(old)
+            self._changed(slot)
+
+    async def stop(self) -> None:
+        """Drain and end everything, and forget what was held."""
         pools = dict(self.pools)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if forget:
-            self.state = replace(self.state, weights={}, mirror=None, slots={})
-            await self._save()
+        await self._tasks.close()
+        self.state = replace(self.state, weights={}, mirror=None, slots={})
+        if self.spec.folder.exists():
+            await self._writer.saved()
         await self.traffic.stop(self.spec.drain_s)
         self.pools.clear()
         await asyncio.gather(*(pool.stop() for of_slot in pools.values() for pool in of_slot))
         for slot in pools:
             self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
 
+    async def leave(self) -> None:
+        """Let go of everything: it goes on, and the next host finds it again."""
+        await self._tasks.close()
+        await self.traffic.leave()
+        await asyncio.gather(*(pool.leave() for of_slot in self.pools.values() for pool in of_slot))
+
     # Slots
 
     def _open(self, slot: Slot, held: Held) -> None:
-        """Have a pool for what a slot is to hold; an older one goes when this one can carry the slot."""
+        """Have a pool for what a slot is to hold; an older one goes as this one comes."""
         pools = self.pools.setdefault(slot, [])
-        known = pools[-1] if pools and not pools[-1].closing else None
-        if known is None or (known.version, known.model, known.key) != (held.version, held.model, self.spec.key):
-            pools.append(
-                Pool(
-                    self.spec,
-                    slot,
-                    held.version,
-                    model=held.model,
-                    changed=lambda: self._changed(slot),
-                    note=self.note,
-                    taken=lambda: {name for pool in self.pools.get(slot, []) for name in pool.members},
-                )
-            )
-        pools[-1].resize(held.wanted)
+        now = pools[-1] if pools else None
+        if now is None or now.closing or now.outdated or now.lost or now.held.replicas_of != held.replicas_of:
+            now = self._pool(slot, held)
+            pools.append(now)
+        now.adopt(held)
+        self._changed(slot)
+
+    def _pool(self, slot: Slot, held: Held, place: Path | None = None) -> Pool:
+        return Pool(
+            slot,
+            held,
+            changed=lambda: self._changed(slot),
+            note=self.note,
+            taken=lambda: {name for pool in self.pools.get(slot, []) for name in pool.members},
+            place=place,
+        )
 
     def _changed(self, slot: Slot) -> None:
-        """A replica changed: tell the router, then everybody."""
+        """A replica changed: go on with the change of pools, tell the router, then everybody."""
         self._turned.set()
-        pools = self.pools.get(slot, [])
-        if pools and len(pools[-1].ready) >= pools[-1].wanted:
-            for old in [pool for pool in pools[:-1] if pool.wanted]:
-                self._spawn(self._close(slot, old))
+        self._roll(slot)
+        if not self._begun:
+            return
         was_empty = not self.traffic.table.ports.get(slot)
-        try:
-            self.traffic.serve(
-                {
-                    name: tuple(member.port for pool in some for member in pool.ready)
-                    for name, some in self.pools.items()
-                }
-            )
-        except OSError as error:
-            self.note(Noted(f"the router can't be told of {slot}: {error}", Level.ERROR, slot, "router"))
+        self._serve(slot)
         if was_empty and self.traffic.table.ports.get(slot):
             self._spawn(self._reach(slot))
         else:
             self.observe(slot)
 
+    def _serve(self, what: str) -> None:
+        """Tell the router who serves."""
+        ready = {
+            name: tuple(member.port for pool in pools for member in pool.ready) for name, pools in self.pools.items()
+        }
+        try:
+            self.traffic.serve(ready)
+        except OSError as error:
+            self.note(Noted(f"the router can't be told of {what}: {error}", Level.ERROR, source="router"))
+
+    def _roll(self, slot: Slot) -> None:
+        """Let the newest pool grow as the older ones shrink, so that never less than what is wanted serves."""
+        held, pools = self.state.slots.get(slot), self.pools.get(slot, [])
+        if held is None or not pools or pools[-1].closing:
+            return
+        *older, now = pools
+        older = [pool for pool in older if not pool.closing]
+        if now.lost:
+            self._reopen(slot, now)
+        elif not older or not any(pool.ready for pool in older) or len(now.ready) >= held.wanted:
+            for pool in older:
+                pool.closing = True
+                self._spawn(self._close(slot, pool))
+            now.resize(held.wanted)
+        else:
+            now.resize(min(held.wanted, len(now.ready) + math.ceil(held.wanted * SURGE)))
+            spare = sum(len(pool.staying) for pool in older) - (held.wanted - len(now.ready))
+            for pool in older:
+                gone = max(0, min(spare, len(pool.staying)))
+                spare -= gone
+                pool.resize(len(pool.staying) - gone)
+
+    def _reopen(self, slot: Slot, lost: Pool) -> None:
+        """Another pool for one whose parent has gone; at once, unless that goes on and on."""
+        if lost.outdated:
+            return
+        lost.outdated = True
+        steady = time.monotonic() - lost.began_s > STEADY_S
+        self._losses[slot] = 0 if steady else self._losses.get(slot, 0) + 1
+        self._spawn(self._again(slot, BACKOFF_S[min(self._losses[slot], len(BACKOFF_S) - 1)]))
+
+    async def _again(self, slot: Slot, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        held = self.state.slots.get(slot)
+        if held is not None:
+            self._open(slot, held)
+
     async def _reach(self, slot: Slot) -> None:
         """A slot's first replica counts as ready once the router finds it: a smoke test may come at once."""
         await self.traffic.reaches(slot)
         self.observe(slot)
+
+    def _close_all(self, slot: Slot) -> None:
+        for pool in self.pools.get(slot, []):
+            if not pool.closing:
+                pool.closing = True
+                self._spawn(self._close(slot, pool))
 
     async def _close(self, slot: Slot, pool: Pool) -> None:
         await pool.stop()
@@ -196,13 +332,14 @@ class LocalEndpoint:
             pools.remove(pool)
         if not pools and self.pools.pop(slot, None) is not None:
             self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
+        self._turned.set()
 
     async def _scaled(self, slot: Slot, held: Held, scaled: Scaled) -> None:
         """Follow a look of the autoscaler, unless somebody asked for something else meanwhile."""
         if scaled.after != scaled.before and self.state.slots.get(slot) == held:
             self.state = self.state.holding(slot, replace(held, wanted=scaled.after))
             self._open(slot, self.state.slots[slot])
-            await self._save()
+            await self._writer.saved()
         self.broadcast.tell(scaled)
 
     # What is told
@@ -212,26 +349,22 @@ class LocalEndpoint:
         pools = self.pools.get(slot)
         if not pools:
             return
-        now = pools[-1]
+        now, held = pools[-1], self.state.slots.get(slot)
+        wanted = held.wanted if held else 0
         replicas = with_figures([one for pool in pools for one in pool.replicas()], self._control_loop.figures())
         weight, proved_by = self.traffic.weight(slot)
         why = next((one.why for one in now.replicas() if one.why), "")
-        seen = Observation(slot, now.version, now.wanted, len(now.ready), weight, replicas, proved_by, why)
-        self.broadcast.tell(seen)
+        # While replicas are changed for others of the same kind, both kinds serve.
+        alike = [pool for pool in pools if pool.held.replicas_of == now.held.replicas_of]
+        ready = min(wanted, sum(len(pool.ready) for pool in alike))
+        self.broadcast.tell(Observation(slot, now.held.version, wanted, ready, weight, replicas, proved_by, why))
 
     def _observe_all(self) -> None:
         for slot in self.pools:
             self.observe(slot)
 
-    async def _save(self) -> None:
-        await asyncio.to_thread(save, self.spec.folder, self.state)
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+        self._tasks.start(work, getattr(work, "__qualname__", "a task"))
 
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.note(Noted(f"the host went wrong: {type(error).__name__}: {error}", Level.ERROR, source="host"))
+    def _fell(self, name: str, error: BaseException) -> None:
+        self.note(Noted(f"{name} went wrong: {type(error).__name__}: {error}", Level.ERROR, source="host"))

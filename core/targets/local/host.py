@@ -1,6 +1,7 @@
 """The detached process that carries one endpoint: `python -m core.targets.local.host FOLDER`.
 
 It says one line of JSON to whoever starts it, then lets go of them and lives until it is stopped or its folder goes.
+Router, parents and replicas outlive it, however it ends: the next host adopts them. Only `stop` ends them all.
 """
 
 import asyncio
@@ -16,8 +17,10 @@ from typing import Any
 
 from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.model import Level, Noted
+from core.system.ports import free_port
+from core.targets.local import records, wire
 from core.targets.local.endpoint import LocalEndpoint
-from core.targets.local.ports import check_port, free_port, who_holds
+from core.targets.local.ports import check_port, who_holds
 from core.targets.local.server import Server
 from core.targets.local.spec import EndpointSpec, read_key
 from core.targets.local.state import HostState, load, save, state_path
@@ -71,16 +74,25 @@ def _settle(folder: Path) -> tuple[EndpointSpec, HostState, str]:
         spec = EndpointSpec.from_json(state.spec, folder, read_key(folder))
     else:
         raise BadInput(f"{folder}: nothing here says what to serve; deploy a model first")
-    port, note = spec.port or state.port or free_port(spec.host), ""
-    if spec.port:
-        check_port(spec.host, port)
-    elif taken := who_holds(spec.host, port):
-        port = free_port(spec.host)
-        note = f"{taken}, so {spec.endpoint} listens on port {port} now"
+    port, note = _port(spec, state)
     state = replace(state, port=port)
     save(folder, state)
     first.unlink(missing_ok=True)
     return spec, state, note
+
+
+def _port(spec: EndpointSpec, state: HostState) -> tuple[int, str]:
+    """Where to listen, and what is to be said about it."""
+    if state.port and records.router_processes(spec.folder):
+        # Our own router is there already: it is adopted as it is.
+        return state.port, ""
+    port = spec.port or state.port or free_port(spec.host)
+    if spec.port:
+        check_port(spec.host, port)
+    elif taken := who_holds(spec.host, port):
+        port = free_port(spec.host)
+        return port, f"{taken}, so {spec.endpoint} listens on port {port} now"
+    return port, ""
 
 
 async def _run(spec: EndpointSpec, state: HostState, note: str) -> None:
@@ -90,12 +102,13 @@ async def _run(spec: EndpointSpec, state: HostState, note: str) -> None:
         await endpoint.start()
         await server.start()
     except (QuarterdeckError, OSError) as error:
-        await endpoint.stop(forget=False)
+        await endpoint.leave()
         _say(failure(error if isinstance(error, QuarterdeckError) else BadInput(str(error))))
         return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stopping.set)
+    records.write(records.host_record(spec.folder), wire.greeting())
     _say({"pid": os.getpid(), "port": state.port})
     _let_go(spec.folder)
     endpoint.note(
@@ -108,10 +121,13 @@ async def _run(spec: EndpointSpec, state: HostState, note: str) -> None:
             async with asyncio.timeout(LOOK_S):
                 await server.stopping.wait()
         if not state_path(spec.folder).exists():
+            await endpoint.stop()
             break
-    if not server.stopped:
-        # Ended by a signal, as at a shutdown of the machine: the next call brings everything back.
-        await endpoint.stop(forget=False)
+    else:
+        if not server.stopped:
+            # Ended by a signal, or to make room for another version: what it looks after goes on without it.
+            await endpoint.leave()
+    records.host_record(spec.folder).unlink(missing_ok=True)
     await server.close()
 
 

@@ -1,17 +1,21 @@
-"""Starting the host of an endpoint, once, whoever asks at the same time."""
+"""Starting the host of an endpoint, once, whoever asks at the same time; and ending one that hangs."""
 
 import asyncio
 import json
-import sys
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from core.domain.errors import BadInput, Refused, Unreachable
-from core.targets.local import wire
-from core.targets.local.children import environment
-from core.targets.local.spec import EndpointSpec, write_key
+from core.system.processes import ProcessId, child_environment, ended, python, send
+from core.targets.local import records, wire
+from core.targets.local.spec import EndpointSpec
 
-START_S = 20.0
+START_S = 30.0
+SIGN_S = 2.0
+"""Whoever has waited so long for an answer asks whether the host lives at all."""
+END_S = 5.0
 
 
 def prepare(spec: EndpointSpec) -> None:
@@ -19,28 +23,49 @@ def prepare(spec: EndpointSpec) -> None:
     try:
         spec.folder.mkdir(parents=True, exist_ok=True)
         (spec.folder / "logs").mkdir(exist_ok=True)
-        write_key(spec.folder, spec.key)
-        beside = spec.folder / ".spec.json"
-        beside.write_text(json.dumps(spec.to_json(), indent=1))
-        beside.rename(spec.folder / "spec.json")
+        records.write(spec.folder / "spec.json", spec.to_json())
     except OSError as error:
         raise BadInput(f"{spec.folder}: {error.strerror or error}; the endpoint keeps its state there") from error
 
 
-def _exists(folder: Path) -> bool:
-    return folder.is_dir()
+def recorded(folder: Path) -> ProcessId | None:
+    """The process of the host that was the last to listen, if it runs."""
+    return records.process_in(records.read(records.host_record(folder)))
+
+
+async def end_hung(host: ProcessId | None) -> None:
+    """Kill a host that gives no sign of life: this one, and no other that may have followed it meanwhile."""
+    if host is not None and send(host, signal.SIGKILL):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await ended(host)
+
+
+async def patiently(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    """Ask a host; raises SilentError as soon as it turns out that it hangs. What it was asked is given up then."""
+    asking = asyncio.create_task(wire.ask(folder, message), name=f"ask {message['do']}")
+    try:
+        while not (await asyncio.wait({asking}, timeout=SIGN_S))[0]:
+            await wire.ask(folder, {"do": "status"}, timeout_s=wire.HANGS_S - SIGN_S)
+        return asking.result()
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 async def start(folder: Path) -> None:
     """Start the host of a folder unless one runs; raises what it says against it."""
-    if not _exists(folder):
+    if not await asyncio.to_thread(folder.is_dir):
         raise Refused(f"{folder.name} has never been deployed here; deploy a model first")
     try:
         async with asyncio.timeout(START_S):
-            # Another host may be just starting, or just ending: one of the two rounds finds out.
+            # Another host may be just starting, or just ending: one of the next rounds finds out.
             while (await _spawn(folder)).get("running"):
+                host = recorded(folder)
                 try:
-                    await wire.ask(folder, {"do": "status"})
+                    await wire.ask(folder, {"do": "status"}, timeout_s=wire.HANGS_S)
+                except wire.SilentError:
+                    await end_hung(host)
                 except (OSError, Unreachable):
                     await asyncio.sleep(0.02)
                 else:
@@ -52,11 +77,11 @@ async def start(folder: Path) -> None:
 async def _spawn(folder: Path) -> dict[str, Any]:
     """Run a host; gives the line it says to its starter, or raises the error in it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "core.targets.local.host", str(folder)),
+        *python("core.targets.local.host", str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env=environment(),
+        env=child_environment(),
         start_new_session=True,
     )
     # It closes its end once it runs. A broken host says a traceback, whose last line is what is wrong.

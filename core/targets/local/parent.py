@@ -1,34 +1,68 @@
-"""The host's hand on a zygote: starts it, tells it what to fork, hears what became of its children."""
+"""The host's hand on a warmed parent: starts it or finds it again, tells it what to fork, hears what became of it.
+
+They talk over a unix socket. A parent that dies, or gives no sign of life, is `lost`; its replicas go on, and are
+watched from here by their process ids until they have been replaced.
+"""
 
 import asyncio
 import json
-import sys
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Failed
-from core.domain.model import Slot, Version
-from core.targets.local.children import die_with_parent, environment, how_it_ended
+from core.system.processes import ProcessId, child_environment, ended, how_it_ended, python, send
+from core.targets.local import records
+from core.targets.local.detached import Detached
 from core.targets.local.logs import last_line
-from core.targets.local.spec import EndpointSpec
+from core.targets.local.spec import EndpointSpec, socket_path
 
 LOAD_S = 60.0
 END_S = 5.0
+PING_S = 1.0
+HANGS_S = 3.0
+"""It does nothing that takes long once the model is loaded: without an answer for so long it hangs."""
+LIMIT_BYTES = 8 << 20
+ASK_AGAIN_S = 0.5
+
+
+def _future() -> "asyncio.Future[Any]":
+    return asyncio.get_running_loop().create_future()
+
+
+class NotAgain(Failed):
+    """Another replica was refused for this a moment ago, and it has been said."""
 
 
 @dataclass(slots=True)
 class Child:
-    """One forked replica: `live` gives its process id once it serves, `ended` says how it ended."""
+    """One forked replica: `live` comes true once it serves, `ended` says how it ended."""
 
     name: str
-    live: "asyncio.Future[int]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    ended: "asyncio.Future[str]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    port: int
+    restarts: int = 0
+    process: ProcessId | None = None
+    live: "asyncio.Future[bool]" = field(default_factory=_future)
+    ended: "asyncio.Future[str]" = field(default_factory=_future)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "Child":
+        """As a parent or a record tells of it."""
+        child = cls(plain["name"], plain["port"], plain["restarts"])
+        with suppress(KeyError, TypeError, ValueError):
+            child.process = ProcessId.from_json(plain["process"])
+        if plain.get("live"):
+            child.live.set_result(True)
+        return child
 
     async def begun(self) -> None:
         """Wait until it serves or has ended."""
-        either: set[asyncio.Future[int] | asyncio.Future[str]] = {self.live, self.ended}
+        either: set[asyncio.Future[bool] | asyncio.Future[str]] = {self.live, self.ended}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
     def end(self, why: str) -> None:
@@ -36,106 +70,190 @@ class Child:
         if not self.ended.done():
             self.ended.set_result(why)
 
+    def kill(self) -> None:
+        """End it at once, whether or not its parent lives."""
+        if self.process is not None:
+            send(self.process, signal.SIGKILL)
+
+    async def follow(self) -> None:
+        """Wait for its end without the help of a parent."""
+        if self.process is not None:
+            await ended(self.process)
+        self.end("it ended after its parent had")
+
 
 class Parent:
-    """The zygote of one version in one slot; started when a replica is first asked for, and again when it died."""
+    """The warmed parent of one pool, kept in the pool's folder. `lost` is told why once it is no more."""
 
-    def __init__(self, spec: EndpointSpec, slot: Slot, version: Version, model: Path) -> None:
-        self.log = spec.folder / "logs" / f"{slot}-parent.log"
-        self._spec = spec
-        self._version = version
-        self._model = model
+    def __init__(self, folder: Path, pool: Path, log: Path, lost: Callable[[str], None]) -> None:
+        self.log = log
+        self.resting: frozenset[str] = frozenset()
+        self.children: dict[str, Child] = {}
+        self._folder = folder
+        self._pool = pool
+        self._socket = socket_path(folder, f"{pool.name}.sock")
+        self._lost = lost
         self._lock = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._loaded: asyncio.Future[str] | None = None
-        self._children: dict[str, Child] = {}
+        self._detached = Detached(None)
+        self._stopping = False
+        self._refusal = (-ASK_AGAIN_S, "")
 
-    async def fork(self, name: str, port: int, spec: EndpointSpec) -> Child:
+    @property
+    def connected(self) -> bool:
+        """Whether it hears what it is told."""
+        return self._writer is not None
+
+    async def fork(self, name: str, port: int, restarts: int, spec: EndpointSpec) -> Child:
         """A new replica that will listen on a port; raises Failed when the model can't be loaded."""
         async with self._lock:
-            if self._reader is None or self._reader.done():
+            if not self.connected:
+                refused_s, why = self._refusal
+                if time.monotonic() < refused_s + ASK_AGAIN_S:
+                    raise NotAgain(why)
                 await self._start()
-            child = Child(name)
-            self._children[name] = child
+            child = self.children[name] = Child(name, port, restarts)
             settings = {"host": "127.0.0.1", "port": port, "key": spec.key, "drain_s": spec.drain_s}
-            self.tell("fork", name, log=str(spec.folder / "logs" / f"{name}.log"), settings=settings)
+            log = str(self._folder / "logs" / f"{name}.log")
+            self.tell("fork", name, port=port, restarts=restarts, log=log, settings=settings)
             return child
 
-    def tell(self, do: str, name: str, **more: Any) -> None:
+    def tell(self, do: str, name: str = "", **more: Any) -> None:
         """Send a command; one whose child has gone is not heard."""
-        process = self._process
-        if process is not None and process.stdin is not None and not process.stdin.is_closing():
-            process.stdin.write((json.dumps({"do": do, "name": name, **more}) + "\n").encode())
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write((json.dumps({"do": do, "name": name, **more}) + "\n").encode())
+
+    async def adopt(self) -> bool:
+        """Find a parent again that an earlier host has started; False where none answers."""
+        record = records.read(self._pool / "parent.json")
+        self._detached = Detached(records.process_in(record))
+        if not self._detached.alive:
+            return False
+        try:
+            await self._connect(HANGS_S if record.get("loaded") else LOAD_S)
+        except (OSError, Failed):
+            await self._detached.kill()
+            return False
+        return True
 
     async def stop(self) -> None:
-        """End the zygote, and with it any replica that is left."""
-        process, reader = self._process, self._reader
-        if process is None or reader is None:
-            return
-        if process.stdin is not None:
-            process.stdin.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(END_S):
-                await process.wait()
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-        await asyncio.gather(reader, return_exceptions=True)
+        """End the parent, and with it any replica that is left."""
+        self._stopping = True
+        self.tell("stop")
+        if self._reader is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_S):
+                    await asyncio.shield(self._reader)
+        await self._detached.kill()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Let go: parent and replicas go on without this host."""
+        self._stopping = True
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     async def _start(self) -> None:
+        """Run a new parent; raises Failed with what it says against the model."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        version = self._version
-        identity = {"model": version.model, "version": version.number, "run_id": version.run_id, "uri": version.uri}
-        first = {"service": self._spec.service, "folder": str(self._model), "identity": identity}
-        with self.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "core.targets.local.zygote"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env=environment(),
-                preexec_fn=die_with_parent,
-            )
-        self._process = process
-        self._loaded = asyncio.get_running_loop().create_future()
-        self._reader = asyncio.create_task(self._read(process, self._loaded), name=f"parent of {version.label}")
-        assert process.stdin is not None  # noqa: S101  (asked for above)
-        process.stdin.write((json.dumps(first) + "\n").encode())
-        why = f"it took longer than {LOAD_S:g} s"
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOAD_S):
-                why = await asyncio.shield(self._loaded)
-        if why:
-            with suppress(ProcessLookupError):
-                process.kill()
-            raise Failed(f"model {version.model} {version.label} does not load: {why}")
-
-    async def _read(self, process: asyncio.subprocess.Process, loaded: "asyncio.Future[str]") -> None:
-        """Hear reports until the zygote ends."""
-        assert process.stdout is not None  # noqa: S101  (asked for in _start)
-        why = "its parent ended"
+        with socket.socket(socket.AF_UNIX) as listener:
+            self._socket.unlink(missing_ok=True)
+            listener.bind(str(self._socket))
+            self._socket.chmod(0o600)
+            listener.listen(4)
+            number = listener.fileno()
+            command = python("core.targets.local.zygote", str(self._folder), str(self._pool), str(number))
+            self._detached = await Detached.run(command, self.log, environment=child_environment(), fds=(number,))
         try:
-            while line := await process.stdout.readline():
-                self._hear(json.loads(line), loaded)
-            code = await process.wait()
-            why = f"its parent process ended: {how_it_ended(code)}"
-        finally:
-            if not loaded.done():
-                loaded.set_result(last_line(self.log) or why)
-            for child in self._children.values():
-                child.end(why)
-            self._children.clear()
+            await self._connect(LOAD_S)
+        except (OSError, Failed) as error:
+            await self._detached.kill()
+            why = (
+                str(error)
+                if isinstance(error, Failed)
+                else last_line(self.log) or await self._detached.ends() or "it ended"
+            )
+            self._refusal = (time.monotonic(), why)
+            raise Failed(why) from error
 
-    def _hear(self, report: dict[str, Any], loaded: "asyncio.Future[str]") -> None:
+    async def _connect(self, within_s: float) -> None:
+        """Connect and hear what there is; raises Failed with what it says, OSError where it does not answer."""
+        writer = None
+        try:
+            async with asyncio.timeout(within_s):
+                reader, writer = await asyncio.open_unix_connection(str(self._socket), limit=LIMIT_BYTES)
+                line = await reader.readline()
+        except TimeoutError as error:
+            if writer is not None:
+                writer.close()
+            raise Failed(f"it took longer than {within_s:g} s") from error
+        if not line:
+            writer.close()
+            raise ConnectionResetError("it ended")
+        hello = json.loads(line)
+        if hello["failed"]:
+            writer.close()
+            raise Failed(hello["failed"])
+        self._writer = writer
+        self.children = {one["name"]: Child.from_json(one) for one in hello["replicas"]}
+        self._reader = asyncio.create_task(self._read(reader), name=f"parent of {self._pool.name}")
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Hear reports until it ends or hangs; asked each second for a sign of life."""
+        pinging = asyncio.create_task(self._ping(), name=f"ping {self._pool.name}")
+        why = ""
+        try:
+            while True:
+                async with asyncio.timeout(HANGS_S):
+                    line = await reader.readline()
+                if not line:
+                    break
+                self._hear(json.loads(line))
+        except TimeoutError:
+            why = f"it hangs: no sign of life for {HANGS_S:g} s"
+        except (OSError, ValueError, KeyError) as error:
+            why = f"it can't be understood ({type(error).__name__}: {error})"
+        finally:
+            pinging.cancel()
+        self._hang_up()
+        await self._detached.kill()
+        why = why or await self._detached.ends() or "it ended"
+        if not self._stopping:
+            self._orphan(why)
+
+    async def _ping(self) -> None:
+        while True:
+            self.tell("ping")
+            await asyncio.sleep(PING_S)
+
+    def _orphan(self, why: str) -> None:
+        """Its replicas go on; what was only about to serve does not."""
+        self.resting = frozenset()
+        for child in list(self.children.values()):
+            if not child.live.done():
+                record = records.read(records.replica_record(self._pool, child.name))
+                child.process = child.process or records.process_in(record)
+                child.kill()
+                child.end(f"its parent ended: {why}")
+                del self.children[child.name]
+        self._lost(why)
+
+    def _hear(self, report: dict[str, Any]) -> None:
         match report:
-            case {"loaded": True} if not loaded.done():
-                loaded.set_result("")
-            case {"failed": str(why)} if not loaded.done():
-                loaded.set_result(why)
-            case {"live": str(name), "pid": int(pid)} if name in self._children:
-                live = self._children[name].live
-                if not live.done():
-                    live.set_result(pid)
-            case {"ended": str(name), "code": int(code)} if name in self._children:
-                self._children.pop(name).end(how_it_ended(code))
+            case {"pong": True, "resting": list(names)}:
+                self.resting = frozenset(names)
+            case {"forked": str(name), "process": dict(process)} if name in self.children:
+                self.children[name].process = ProcessId.from_json(process)
+            case {"live": str(name)} if name in self.children and not self.children[name].live.done():
+                self.children[name].live.set_result(True)
+            case {"ended": {"name": str(name), "code": int(code)}} if name in self.children:
+                records.replica_record(self._pool, name).unlink(missing_ok=True)
+                self.children.pop(name).end(how_it_ended(code))

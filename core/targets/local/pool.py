@@ -1,104 +1,159 @@
 """The replicas of one version in one slot: started, watched, replaced when they die, drained when they are too many."""
 
 import asyncio
+import json
+import shutil
+import signal
 import time
-from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Container, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.domain.errors import Failed, Unreachable
 from core.domain.model import Level, Noted, Replica, ReplicaState, Slot, Version
+from core.state.codec import noun, plain
+from core.system.clock import boottime_s
+from core.system.ports import free_port
+from core.system.processes import send
+from core.targets.local import records
 from core.targets.local.http import ask
+from core.targets.local.limits import CpuLimits
 from core.targets.local.logs import last_line
-from core.targets.local.parent import Child, Parent
-from core.targets.local.ports import free_port
-from core.targets.local.spec import EndpointSpec
+from core.targets.local.member import Member
+from core.targets.local.parent import Child, NotAgain, Parent
+from core.targets.local.spec import EndpointSpec, read_key, write_key
+from core.targets.local.state import Held
 
 SETTLE_S = 0.3
 """From leaving the router's list until it is told to end: a request on its way still finds it there."""
 STEADY_S = 10.0
 BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-
-
-@dataclass(slots=True)
-class Member:
-    """A place for one replica, whichever process fills it. Times are the host's own clock, in seconds."""
-
-    name: str
-    state: ReplicaState = ReplicaState.STARTING
-    port: int = 0
-    pid: int | None = None
-    restarts: int = 0
-    why: str = ""
-    started_s: float = 0.0
-    turned_s: float = 0.0
-    leaving: bool = False
-    child: Child | None = None
-    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
-
-    def turn(self, state: ReplicaState, why: str = "") -> None:
-        """Go over to another state."""
-        self.state, self.why, self.turned_s = state, why, time.monotonic()
+THROTTLE_S = 0.1
 
 
 class Pool:
-    """Keeps `wanted` replicas. `changed` is called after each change, `note` when there is something to say."""
+    """Keeps `wanted` replicas. `changed` is called after each change, `note` when there is something to say.
+
+    `lost` says why its parent is no more: its replicas go on, but it starts none, and another pool takes over.
+    `outdated` asks for the same without a loss.
+    """
 
     def __init__(
         self,
-        spec: EndpointSpec,
         slot: Slot,
-        version: Version,
+        held: Held,
         *,
-        model: Path,
         changed: Callable[[], None],
         note: Callable[[Noted], None],
         taken: Callable[[], Container[str]],
+        place: Path | None = None,
     ) -> None:
-        self.spec = spec
-        self.key = spec.key
         self.slot = slot
-        self.version = version
-        self.model = model
+        self.held = held
         self.wanted = 0
         self.closing = False
+        self.outdated = False
+        self.lost = ""
+        self.began_s = time.monotonic()
         self.members: dict[str, Member] = {}
-        self._parent = Parent(spec, slot, version, model)
+        folder = held.spec.folder
+        self.place = place or records.run_folder(folder) / f"{slot}-{round(boottime_s() * 1000):012x}"
+        self._parent = Parent(folder, self.place, folder / "logs" / f"{slot}-parent.log", self._bereft)
+        self._limits = CpuLimits[str](self._signal)
+        self._work: set[asyncio.Task[None]] = set()
+        self._written: Held | None = held if place else None
         self._changed = changed
         self._note = note
         self._taken = taken
+
+    @property
+    def spec(self) -> EndpointSpec:
+        """The settings that it was asked for with."""
+        return self.held.spec
+
+    @property
+    def version(self) -> Version:
+        """What its replicas serve."""
+        return self.held.version
+
+    @property
+    def key(self) -> str:
+        """What its replicas are asked with."""
+        return self.spec.key
 
     @property
     def ready(self) -> list[Member]:
         """The members that may get requests."""
         return [member for member in self.members.values() if member.state is ReplicaState.READY]
 
+    @property
+    def staying(self) -> list[Member]:
+        """Those that were not let go."""
+        return [member for member in self.members.values() if not member.leaving]
+
     def replicas(self) -> tuple[Replica, ...]:
         """What each is doing."""
         members = self.members.values()
         return tuple(Replica(member.name, member.state, restarts=member.restarts, why=member.why) for member in members)
 
-    def adopt(self, spec: EndpointSpec) -> None:
-        """Hold new limits from now on. The key stays: another one takes a pool of its own."""
-        self.spec = replace(spec, key=self.key)
-        for member in self.ready:
-            self._parent.tell("limit", member.name, cpu_m=spec.cpu_m)
+    @property
+    def fails(self) -> str:
+        """Why its replicas don't get ready, once one has been tried again for nothing; else empty."""
+        members = self.members.values()
+        return next((one.why for one in members if one.restarts > 1 and one.state is not ReplicaState.READY), "")
+
+    def resting(self, member: Member) -> bool:
+        """Whether one is stopped because it has used up its CPU for the moment."""
+        return member.name in self._parent.resting or member.name in self._limits.resting
+
+    async def find(self) -> None:
+        """Take over the parent and the replicas that an earlier host has left in this place."""
+        if await self._parent.adopt():
+            children = list(self._parent.children.values())
+        else:
+            self.lost = "it ended while no host ran"
+            children = [self._orphan(path) for path in sorted(self.place.glob("replica-*.json"))]
+        for child in children:
+            if child.process is None or not child.process.alive:
+                records.replica_record(self.place, child.name).unlink(missing_ok=True)
+                continue
+            member = self.members[child.name] = Member.found(child)
+            self._task(member, self._fill(member, child))
+        self.wanted = len(self.members)
+        if self.lost:
+            self._keep_orphans()
+
+    def _orphan(self, path: Path) -> Child:
+        child = Child.from_json({"name": path.stem, "port": 0, "restarts": 0, "process": None, **records.read(path)})
+        if not child.live.done():
+            child.kill()
+            child.process = None
+        return child
+
+    def adopt(self, held: Held) -> None:
+        """Hold new limits from now on. What would take other replicas takes a pool of its own."""
+        changed = held.spec.cpu_m != self.spec.cpu_m
+        self.held = held
+        if changed and not self.lost:
+            self._write()
+            for member in self.ready:
+                self._parent.tell("limit", member.name, cpu_m=held.spec.cpu_m)
 
     def resize(self, wanted: int) -> None:
         """Be so many: start what is missing; let go first of those that don't serve, then of the youngest."""
-        self.wanted = wanted
-        staying = [member for member in self.members.values() if not member.leaving]
-        staying.sort(key=lambda member: member.state is not ReplicaState.READY)
-        for member in staying[wanted:]:
+        staying = sorted(self.staying, key=lambda member: member.state is not ReplicaState.READY)
+        self.wanted = min(wanted, len(staying)) if self.lost else wanted
+        missing = range(self.wanted - len(staying))
+        for member in staying[self.wanted :]:
             self._release(member)
-        for _ in range(wanted - len(staying)):
+        for _ in missing:
             taken = self._taken()
             number = next(n for n in range(1, 100_000) if f"{self.slot}-{n}" not in taken)
             member = Member(f"{self.slot}-{number}")
             self.members[member.name] = member
-            self._task(member, self._fill(member))
-        self._changed()
+            self._task(member, self._fill(member, None))
+        if missing or staying[self.wanted :]:
+            self._changed()
 
     async def stop(self) -> None:
         """Drain all, then end the parent. It takes no replicas any more."""
@@ -106,12 +161,76 @@ class Pool:
         self.resize(0)
         while tasks := [task for member in self.members.values() for task in member.tasks]:
             await asyncio.wait(tasks, timeout=self.spec.drain_s + SETTLE_S + 5)
+        await self._end_work()
         await self._parent.stop()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    async def leave(self) -> None:
+        """Let go: parent and replicas go on without this host."""
+        tasks = [task for member in self.members.values() for task in member.tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end_work()
+        await self._parent.leave()
 
     def kill(self, member: Member, why: str) -> None:
         """End one at once; it is replaced."""
         member.why = why
-        self._parent.tell("kill", member.name)
+        if member.child is not None:
+            member.child.kill()
+
+    async def _end_work(self) -> None:
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def _write(self) -> None:
+        """Write down what this pool is, for its parent and for the next host."""
+        if self._written == self.held:
+            return
+        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        version, spec = self.held.version, self.spec
+        identity = {"model": version.model, "version": version.number, "run_id": version.run_id, "uri": version.uri}
+        what = {"slot": self.slot, "version": plain(version), "model": str(self.held.model), "spec": spec.to_json()}
+        write_key(self.place, spec.key)
+        records.write(self.place / "pool.json", {**what, "identity": identity})
+        self._written = self.held
+
+    def _bereft(self, why: str) -> None:
+        """The parent is no more."""
+        self.lost = why
+        count = len(self.ready)
+        self._note(
+            Noted(
+                f"the parent of {self.slot}'s replicas ended: {why};"
+                + (f" {count} of them go on and are replaced one after the other" if count else " it is started again"),
+                Level.ERROR,
+                self.slot,
+                "host",
+            )
+        )
+        self._keep_orphans()
+        self._changed()
+
+    def _keep_orphans(self) -> None:
+        """Watch replicas without a parent, and hold their limits in its place."""
+        for member in self.members.values():
+            if member.child is not None and member.child.process is not None:
+                send(member.child.process, signal.SIGCONT)
+                self._limits.hold(member.name, member.child.process.pid, self.spec.cpu_m)
+                self._work.add(asyncio.create_task(member.child.follow(), name=f"follow {member.name}"))
+        self._work.add(asyncio.create_task(self._hold_limits(), name=f"limits of {self.place.name}"))
+
+    async def _hold_limits(self) -> None:
+        while self.members:
+            wait_s = self._limits.throttle()
+            await asyncio.sleep(THROTTLE_S if wait_s is None else min(THROTTLE_S, wait_s))
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        member = self.members.get(name)
+        if member is not None and member.child is not None and member.child.process is not None:
+            send(member.child.process, number)
 
     def _task(self, member: Member, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name=member.name)
@@ -124,12 +243,13 @@ class Pool:
             member.turn(ReplicaState.DEAD, f"{type(error).__name__}: {error}")
             self._note(Noted(f"{member.name} was given up: {member.why}", Level.ERROR, self.slot, member.name))
 
-    async def _fill(self, member: Member) -> None:
-        """Fill a member again and again until it is let go."""
+    async def _fill(self, member: Member, child: Child | None) -> None:
+        """Fill a member again and again until it is let go, or its parent is no more."""
         short_lives = 0
         while not member.leaving:
             begun_s = time.monotonic()
-            was_ready, why = await self._once(member)
+            was_ready, why = await self._once(member, child)
+            child = None
             if member.leaving:
                 return
             member.restarts += 1
@@ -138,50 +258,61 @@ class Pool:
             late = member.state is ReplicaState.DEAD
             if not late:
                 member.turn(ReplicaState.BACKOFF if delay_s else ReplicaState.STARTING, why)
-            self._changed()
+            if self.lost:
+                del self.members[member.name]
+                self._limits.forget(member.name)
+                delay_s = 0.0
             again = f"next try in {delay_s:g} s" if delay_s else "replacing it now"
-            self._note(
-                Noted(
-                    f"{member.name} {'is dead' if late else 'died'}: {why}; {again}",
-                    Level.ERROR,
-                    self.slot,
-                    member.name,
-                )
-            )
+            if why:
+                text = f"{member.name} {'is dead' if late else 'died'}: {why}; {again}"
+                self._note(Noted(text, Level.ERROR, self.slot, member.name))
+            self._changed()
+            if self.lost:
+                return
             await asyncio.sleep(delay_s)
 
-    async def _once(self, member: Member) -> tuple[bool, str]:
-        """Fill a member once, until its process ends; was it ready, and how did it end?"""
+    async def _once(self, member: Member, found: Child | None) -> tuple[bool, str]:
+        """Fill a member once, until its process ends; was it ready, and how did it end? Empty: that has been said."""
         log = self.spec.folder / "logs" / f"{member.name}.log"
+        child = found or await self._fork(member)
+        if isinstance(child, str):
+            return False, child
+        deadline_s = self.spec.ready_deadline_s
+        if found is None or not child.live.done():
+            try:
+                async with asyncio.timeout(deadline_s):
+                    await child.begun()
+                    if child.live.done():
+                        await self._healthy(member, child)
+            except TimeoutError:
+                said = last_line(log)
+                member.turn(ReplicaState.DEAD, f"not ready after {deadline_s:g} s{f': {said}' if said else ''}")
+                child.kill()
+                await child.ended
+                return False, member.why
+            if child.ended.done():
+                return False, _how(child.ended.result(), log)
+            if self.spec.cpu_m is not None:
+                self._parent.tell("limit", member.name, cpu_m=self.spec.cpu_m)
+            if not member.leaving:
+                member.turn(ReplicaState.READY)
+                self._changed()
+        how = await child.ended
+        return True, member.why or _how(how, log)
+
+    async def _fork(self, member: Member) -> Child | str:
+        """A new process for a member, or why there is none."""
         member.port, member.started_s = free_port(), time.monotonic()
         member.turn(ReplicaState.STARTING, member.why)
-        deadline_s = self.spec.ready_deadline_s
         try:
-            child = member.child = await self._parent.fork(member.name, member.port, self.spec)
-        except Failed as error:
-            return False, str(error)
-        try:
-            async with asyncio.timeout(deadline_s):
-                await child.begun()
-                if child.live.done():
-                    member.pid = child.live.result()
-                    await self._healthy(member, child)
-        except TimeoutError:
-            said = last_line(log)
-            member.turn(ReplicaState.DEAD, f"not ready after {deadline_s:g} s{f': {said}' if said else ''}")
-            self._parent.tell("kill", member.name)
-            await child.ended
-            return False, member.why
-        if child.ended.done():
-            return False, _how(child.ended.result(), log)
-        if self.spec.cpu_m is not None:
-            self._parent.tell("limit", member.name, cpu_m=self.spec.cpu_m)
-        if not member.leaving:
-            member.turn(ReplicaState.READY)
-            self._changed()
-        how = await child.ended
-        member.pid = None
-        return True, member.why or _how(how, log)
+            self._write()
+            member.child = await self._parent.fork(member.name, member.port, member.restarts, self.spec)
+        except NotAgain:
+            return ""
+        except (Failed, OSError) as error:
+            version = self.held.version
+            return f"model {version.model} {version.label} does not load: {error}"
+        return member.child
 
     async def _healthy(self, member: Member, child: Child) -> None:
         """Ask it until it answers that it is ready."""
@@ -205,31 +336,49 @@ class Pool:
             await asyncio.sleep(SETTLE_S)
         child = member.child
         if child is not None and not child.ended.done():
-            self._parent.tell("end" if was_ready else "kill", member.name)
+            self._end(member, child, gently=was_ready)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.spec.drain_s + 1):
                     await asyncio.shield(child.ended)
             if not child.ended.done():
                 self._note(Noted(f"{member.name} did not end within {self.spec.drain_s:g} s", Level.WARNING, self.slot))
-                self._parent.tell("kill", member.name)
+                child.kill()
         for task in filling:
             task.cancel()
         await asyncio.gather(*filling, return_exceptions=True)
-        del self.members[member.name]
+        self._limits.forget(member.name)
+        self.members.pop(member.name, None)
         self._changed()
+
+    def _end(self, member: Member, child: Child, *, gently: bool) -> None:
+        """Tell one to end. Its limit goes first: a resting process hears nothing."""
+        if not gently:
+            child.kill()
+        elif self._parent.connected:
+            self._parent.tell("end", member.name)
+        else:
+            self._limits.free(member.name)
+            if child.process is not None:
+                send(child.process, signal.SIGTERM)
+
+
+def pools_left(folder: Path) -> list[tuple[Path, Slot, Held]]:
+    """The pools that an earlier host has left, oldest first: where, for which slot, and what they hold."""
+    found = []
+    for place in sorted(records.run_folder(folder).glob("*/")):
+        try:
+            what = json.loads((place / "pool.json").read_text())
+            spec = EndpointSpec.from_json(what["spec"], folder, read_key(place))
+            found.append((place, what["slot"], Held(noun(what["version"]), Path(what["model"]), 0, 0, spec)))
+        except (OSError, ValueError, KeyError, TypeError):
+            # Nobody can say what it was, so nothing of it may go on.
+            for process in records.in_pool(place):
+                send(process, signal.SIGKILL)
+            shutil.rmtree(place, ignore_errors=True)
+    return found
 
 
 def _how(ended: str, log: Path) -> str:
     """How a process ended, with the last thing it said."""
     said = last_line(log)
     return f"{ended} ({said})" if said else ended
-
-
-def with_figures(replicas: Iterable[Replica], figures: Mapping[str, tuple[float, float]]) -> tuple[Replica, ...]:
-    """Replicas with their last cpu (thousandths of a core) and memory (MB)."""
-    return tuple(
-        replace(one, cpu_m=round(figures[one.name][0], 1), memory_mb=round(figures[one.name][1], 1))
-        if one.name in figures and one.state in {ReplicaState.READY, ReplicaState.DRAINING}
-        else one
-        for one in replicas
-    )

@@ -41,10 +41,3 @@ def check_port(host: str, port: int) -> None:
     taken = who_holds(host, port)
     if taken:
         raise BadInput(f"{taken}; stop that, or set another `port` (0 chooses a free one)")
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

@@ -1,18 +1,32 @@
-"""The host's ear: takes messages from its socket, hands them to the endpoint, answers."""
+"""The host's ear: takes a message from its socket, hands it to the endpoint, answers.
+
+A connection carries one message. One that was hung up, or whose time is over, before its change was begun is dropped:
+what somebody has given up must not be done later.
+"""
 
 import asyncio
 import json
 import os
+import select
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import QuarterdeckError, Unreachable
+from core.domain.errors import QuarterdeckError, Refused, Unreachable
+from core.domain.model import Level, Noted
 from core.state.codec import noun, plain
+from core.system.clock import boottime_s
 from core.targets.local import wire
 from core.targets.local.endpoint import LocalEndpoint
-from core.targets.local.spec import EndpointSpec, write_key
+from core.targets.local.spec import EndpointSpec
+
+_HUNG_UP = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
+
+
+class GivenUpError(Exception):
+    """Nobody waits for this any more."""
 
 
 class Server:
@@ -52,28 +66,37 @@ class Server:
             self._talks.add(talk)
             talk.add_done_callback(self._talks.discard)
         try:
-            while text := await reader.readline():
+            if text := await reader.readline():
                 message = json.loads(text)
                 if message["do"] == "watch":
-                    await self._watch(reader, writer)
-                    return
-                writer.write(wire.line(await self._answer(message)))
-                await writer.drain()
-        except (ConnectionError, ValueError) as error:
+                    await self._watch(message, reader, writer)
+                elif (answer := await self._answer(message, reader, writer)) is not None:
+                    writer.write(wire.line(answer))
+                    await writer.drain()
+        except (ConnectionError, ValueError, KeyError, TypeError) as error:
             writer.write(wire.line(wire.failure(Unreachable(f"not understood: {error}"))))
         except asyncio.CancelledError:
             return  # The host is ending.
         finally:
             writer.close()
 
-    async def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(
+        self, message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> dict[str, Any] | None:
+        """What is said to a message, None when nobody waits for it any more."""
         try:
-            if message["do"] == "status":
-                return self._status().to_json()
-            if message["do"] == "stop":
-                return await self._stop()
-            async with self._lock:
-                await self._change(message)
+            match message["do"]:
+                case "status":
+                    return self._status().to_json()
+                case "stop" | "renew" as do:
+                    return await self._long(self._stop() if do == "stop" else self._renew(), message, reader, writer)
+                case "leave":
+                    self.stopping.set()
+                case _:
+                    await self._alone(self._change(message), message, reader, writer)
+        except GivenUpError:
+            self.endpoint.note(Noted(f"{message['do']}: given up before it was begun", Level.WARNING, source="host"))
+            return None
         except QuarterdeckError as error:
             return wire.failure(error)
         except OSError as error:
@@ -83,30 +106,70 @@ class Server:
             return wire.failure(Unreachable(f"{message['do']}: {why}"))
         return {}
 
+    async def _alone(
+        self, work: Awaitable[None], message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Do one change after the other; one that was given up meanwhile is not begun."""
+        begun = False
+        try:
+            gone = asyncio.create_task(reader.read(1), name="hung up?")
+            turn = asyncio.create_task(self._lock.acquire(), name="turn")
+            try:
+                await asyncio.wait({gone, turn}, return_when=asyncio.FIRST_COMPLETED)
+                if not turn.done() or gone.done() or _hung_up(writer) or boottime_s() > message.get("until_s", 1e18):
+                    raise GivenUpError
+                begun = True
+                await work
+            finally:
+                gone.cancel()
+                if turn.done() and not turn.cancelled():
+                    self._lock.release()
+                turn.cancel()
+        finally:
+            if not begun and asyncio.iscoroutine(work):
+                work.close()
+
+    async def _long(
+        self, work: Awaitable[None], message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> dict[str, Any]:
+        """Something that takes its time: meanwhile it is said that this host lives."""
+        beating = asyncio.create_task(_beat(writer), name="beat")
+        try:
+            await self._alone(work, message, reader, writer)
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+        return {}
+
     async def _change(self, message: dict[str, Any]) -> None:
         endpoint = self.endpoint
+        if message["do"] not in {"apply", "route", "remove"}:
+            asker = message.get("by") or "an older version"
+            raise Unreachable(
+                f"{message['do']}: the host of {endpoint.spec.endpoint} runs {wire.version()} and does not know this,"
+                f" which {asker} asks for; 'quarterdeck restart' changes it"
+            )
+        if self.stopped:
+            raise Refused(f"{endpoint.spec.endpoint} is being stopped")
         endpoint.fence(message["token"])
         match message["do"]:
             case "apply":
-                folder, key = endpoint.spec.folder, message["key"]
-                endpoint.adopt(EndpointSpec.from_json(message["spec"], folder, key))
-                write_key(folder, key)
-                version = noun(message["version"])
-                await endpoint.apply(message["slot"], version, Path(message["model"]), message["replicas"])
+                spec = EndpointSpec.from_json(message["spec"], endpoint.spec.folder, message["key"])
+                version, model = noun(message["version"]), Path(message["model"])
+                await endpoint.apply(message["slot"], version, model, message["replicas"], spec)
             case "route":
                 await endpoint.route(message["weights"], message["mirror"])
             case "remove":
                 await endpoint.remove(message["slot"])
-            case other:
-                raise Unreachable(f"{other}: the host of {endpoint.spec.endpoint} does not know this; restart it")
 
-    async def _stop(self) -> dict[str, Any]:
-        async with self._lock:
-            if not self.stopped:
-                self.stopped = True
-                await self.endpoint.stop(forget=True)
-                self.stopping.set()
-        return {}
+    async def _stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            await self.endpoint.stop()
+            self.stopping.set()
+
+    async def _renew(self) -> None:
+        await self.endpoint.renew()
 
     def _status(self) -> wire.HostStatus:
         endpoint = self.endpoint
@@ -118,18 +181,25 @@ class Server:
             url=f"http://{endpoint.spec.host}:{endpoint.state.port}",
             slots=tuple(endpoint.broadcast.slots.values()),
             started_at=self._started_at,
+            version=wire.version(),
+            protocol=wire.PROTOCOL,
         )
 
-    async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _watch(self, message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Tell everything until the other side hangs up."""
         queue = self.endpoint.broadcast.read()
-        telling = asyncio.create_task(self._tell(queue, writer))
+        works = [self._tell(queue, writer)]
+        if message.get("protocol") == wire.PROTOCOL:
+            writer.write(wire.line({"greeting": wire.greeting()}))
+            works.append(_beat(writer))
+        telling = [asyncio.create_task(work, name="tell a watch") for work in works]
         try:
             # Nothing more is said to a watch, so whatever comes means that it is over.
             await reader.read(1)
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            for task in telling:
+                task.cancel()
+            await asyncio.gather(*telling, return_exceptions=True)
             self.endpoint.broadcast.leave(queue)
 
     async def _tell(self, queue: "asyncio.Queue[Any]", writer: asyncio.StreamWriter) -> None:
@@ -138,3 +208,22 @@ class Server:
                 writer.write(wire.line(plain(report)))
                 await writer.drain()
         writer.close()
+
+
+async def _beat(writer: asyncio.StreamWriter) -> None:
+    """Say each second that this host lives."""
+    with suppress(ConnectionError):
+        while True:
+            writer.write(wire.line({"beat": True}))
+            await writer.drain()
+            await asyncio.sleep(wire.BEAT_S)
+
+
+def _hung_up(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other side has gone, though what it said is still being read."""
+    descriptor = writer.get_extra_info("socket").fileno()
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, _HUNG_UP)
+    return bool(poll.poll(0))

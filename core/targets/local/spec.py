@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from core.targets.local.hpa import Behavior
 
 SOCKET_BYTES = 100
 """Longest path of a unix socket that we use; Linux allows 107 bytes, macOS 103."""
+
+SHARED = Path("/tmp")  # noqa: S108  (what we use of it is checked to be ours alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,8 @@ def socket_path(folder: Path, name: str) -> Path:
 
 
 def _runtime_folder() -> Path:
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    folder = Path(base) / f"quarterdeck-{os.getuid()}"
-    if len(os.fsencode(folder)) > SOCKET_BYTES - 32:
-        folder = Path("/tmp") / folder.name  # noqa: S108  (checked below to be ours alone)
+    """One place that every process of this user finds, whatever its environment says."""
+    folder = SHARED / f"quarterdeck-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     seen = folder.lstat()
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
@@ -114,6 +113,7 @@ def write_key(folder: Path, key: str) -> None:
     if not key:
         path.unlink(missing_ok=True)
         return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

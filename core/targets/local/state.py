@@ -1,7 +1,9 @@
-"""What a host must know again after it was killed: written beside, forced to disk, renamed."""
+"""What a host must know again after it was killed: written beside, forced to disk, renamed. It has one writer."""
 
+import asyncio
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +11,41 @@ from typing import Any
 from core.domain.errors import BadInput
 from core.domain.model import Observation, Slot, Version
 from core.state.codec import noun, plain
+from core.targets.local.spec import EndpointSpec, read_key
+
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one slot is to hold. `asked` is what was asked for, `wanted` what the autoscaler made of it since."""
+    """What one slot is to hold. `asked` is what was asked for, `wanted` what the autoscaler made of it since.
+
+    The settings are those of its deployment: what another slot gets later is no business of this one. `served`: it
+    has had all traffic.
+    """
 
     version: Version
     model: Path
     asked: int
     wanted: int
+    spec: EndpointSpec
+    served: bool = False
+
+    @property
+    def replicas_of(self) -> tuple[Version, Path, str, str]:
+        """What a replica is; with another of these it must be another replica."""
+        return self.version, self.model, self.spec.key, self.spec.service
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the key."""
+        numbers = {name: getattr(self, name) for name in ("asked", "wanted", "served")}
+        return {**numbers, "version": plain(self.version), "model": str(self.model), "spec": self.spec.to_json()}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], spec: EndpointSpec) -> "Held":
+        """Back from `to_json`, with the settings that belong to it."""
+        version, model = noun(content["version"]), Path(content["model"])
+        return cls(version, model, content["asked"], content["wanted"], spec, content.get("served", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +78,51 @@ def state_path(folder: Path) -> Path:
     return folder / "state.json"
 
 
+def slot_folder(folder: Path, slot: Slot) -> Path:
+    """Where the key of one slot lies."""
+    return folder / "slots" / slot
+
+
 def save(folder: Path, state: HostState) -> None:
-    """Write it so that a crash at any moment leaves the old or the new one whole."""
-    slots = {
-        slot: {"version": plain(held.version), "model": str(held.model), "asked": held.asked, "wanted": held.wanted}
-        for slot, held in state.slots.items()
-    }
-    content = {"format": 1, **{name: getattr(state, name) for name in HostState.__slots__}, "slots": slots}
+    """Write it so that a crash at any moment, of the machine too, leaves the old or the new one whole."""
+    slots = {slot: held.to_json() for slot, held in state.slots.items()}
+    content = {"format": FORMAT, **{name: getattr(state, name) for name in HostState.__slots__}, "slots": slots}
     beside = folder / ".state.json"
     with beside.open("w") as file:
         json.dump(content, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     beside.rename(state_path(folder))
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # The rename itself is on disk only with its folder.
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class StateWriter:
+    """The one writer of an endpoint's state: always the newest, one at a time."""
+
+    def __init__(self, folder: Path, newest: Callable[[], HostState]) -> None:
+        self._folder = folder
+        self._newest = newest
+        self._asked = 0
+        self._written = 0
+        self._lock = asyncio.Lock()
+
+    async def saved(self) -> None:
+        """Return once a state at least as new as the present one is on disk; raises OSError."""
+        self._asked += 1
+        # The thread can't be called back: it keeps its turn even where nobody waits for it any more.
+        await asyncio.shield(asyncio.create_task(self._write(self._asked), name="save the state"))
+
+    async def _write(self, turn: int) -> None:
+        async with self._lock:
+            if self._written < turn:
+                newest = self._asked
+                await asyncio.to_thread(save, self._folder, self._newest())
+                self._written = newest
 
 
 def load(folder: Path) -> HostState | None:
@@ -71,12 +130,16 @@ def load(folder: Path) -> HostState | None:
     path = state_path(folder)
     try:
         content = json.loads(path.read_text())
-        slots = {
-            slot: Held(noun(held["version"]), Path(held["model"]), held["asked"], held["wanted"])
-            for slot, held in content["slots"].items()
-        }
+        slots = {slot: _held(folder, slot, held, content) for slot, held in content["slots"].items()}
         return HostState(**{name: content[name] for name in HostState.__slots__ if name != "slots"}, slots=slots)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: not the state of an endpoint ({error}); remove it and release again") from error
+
+
+def _held(folder: Path, slot: Slot, held: dict[str, Any], content: dict[str, Any]) -> Held:
+    """One slot. In format 1 the settings and the key were the endpoint's."""
+    first = "spec" not in held
+    key = read_key(folder if first else slot_folder(folder, slot))
+    return Held.from_json(held, EndpointSpec.from_json(content["spec"] if first else held["spec"], folder, key))

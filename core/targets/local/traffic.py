@@ -97,6 +97,20 @@ class Traffic:
         """Does the router find a replica of a slot's version by now?"""
         return await proof.reaches(self._address, slot, self.table.secret, self._version(slot))
 
+    @property
+    def adopted(self) -> bool:
+        """Whether the router has counted for an earlier host too."""
+        return self._router.adopted
+
+    async def renew(self) -> None:
+        """Change the router's process without a failed request; raises Failed."""
+        await self._router.renew()
+
+    async def leave(self) -> None:
+        """Let go: the router goes on without this host."""
+        await self._page.stop()
+        await self._router.leave()
+
     async def totals(self) -> tuple[int, dict[Slot, stats.Totals]]:
         """Which start of the router this is, and what it has counted since; raises Unreachable."""
         answer = await ask(self._router.admin, stats.QUERY)

@@ -1,9 +1,15 @@
-"""What goes over the host's socket: a line of JSON each way, or many lines back for a watch."""
+"""What goes over the host's socket: a line of JSON each way, or many lines back for a watch.
+
+A message says until when it is meant (`until_s`, by the clock that nobody sets): what is taken up later is refused.
+Whoever gives a message up hangs up, and what was not begun by then is not done.
+"""
 
 import asyncio
+import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +17,46 @@ from core.domain import errors
 from core.domain.errors import QuarterdeckError, Unreachable
 from core.domain.model import Observation
 from core.state.codec import noun, plain
+from core.system.clock import boottime_s
+from core.targets.local.records import me
 from core.targets.local.spec import socket_path
 
 LIMIT_BYTES = 8 << 20
 ANSWER_S = 10.0
+BEAT_S = 1.0
+"""A host says to a watch, and to whoever waits for something long, that it lives: as often as this."""
+HANGS_S = 5.0
+"""A host that was asked for a sign of life and gave none for so long hangs. It does nothing that takes that long."""
+RENEW_S = 300.0
+"""For so long every replica may take to be changed for another, one after the other."""
+PROTOCOL = 2
+"""Rises with every change of what goes over this socket."""
+
+
+class SilentError(Unreachable):
+    """The host took the message, or its connection, and gave no answer in time."""
+
+
+@cache
+def version() -> str:
+    """Of this package."""
+    try:
+        return importlib.metadata.version("quarterdeck")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def greeting() -> dict[str, Any]:
+    """Who a host is, as it says first to whoever watches it, and writes down for those it can't answer."""
+    return {"version": version(), "protocol": PROTOCOL, "process": me()}
+
+
+def unlike(greeting: Mapping[str, Any]) -> str:
+    """What is to be said to an operator whose package is not the host's; empty where they are alike."""
+    theirs = str(greeting.get("version") or "an older version")
+    if greeting.get("protocol") == PROTOCOL and theirs == version():
+        return ""
+    return f"the host runs {theirs}, this is {version()}; 'quarterdeck restart' changes it"
 
 
 def host_socket(folder: Path) -> Path:
@@ -51,6 +93,8 @@ class HostStatus:
     slots: tuple[Observation, ...]
     started_at: float | None = None
     why: str = ""
+    version: str = ""
+    protocol: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As it goes over the socket."""
@@ -60,7 +104,9 @@ class HostStatus:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "HostStatus":
         """Back from `to_json`."""
-        return cls(**{**content, "folder": Path(content["folder"]), "slots": noun(content["slots"])})
+        # Another version's host may say more than is known here.
+        known = {field.name: content[field.name] for field in fields(cls) if field.name in content}
+        return cls(**{**known, "folder": Path(content["folder"]), "slots": noun(content["slots"])})
 
 
 async def connect(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -74,14 +120,14 @@ async def ask(folder: Path, message: Mapping[str, Any], timeout_s: float = ANSWE
         async with asyncio.timeout(timeout_s):
             reader, writer = await connect(folder)
             try:
-                writer.write(line(message))
+                writer.write(line({**message, "until_s": boottime_s() + timeout_s, "by": version()}))
                 await writer.drain()
                 text = await reader.readline()
             finally:
                 writer.close()
     except TimeoutError as error:
-        raise Unreachable(f"{message['do']}: the host of {folder.name} gave no answer in {timeout_s:g} s") from error
-    except ConnectionResetError as error:
+        raise SilentError(f"{message['do']}: the host of {folder.name} gave no answer in {timeout_s:g} s") from error
+    except (ConnectionResetError, BrokenPipeError) as error:
         raise Unreachable(f"{message['do']}: the host of {folder.name} ended meanwhile") from error
     if not text:
         raise Unreachable(f"{message['do']}: the host of {folder.name} ended meanwhile")

@@ -1,7 +1,10 @@
 """The warmed parent of a slot's replicas: loads the model once, forks when told, holds their CPU limits.
 
-Commands come in as JSON lines, reports go out as JSON lines. It never predicts: a child forked after OpenMP has run
-hangs. It ends when its commands end, and its children end with it.
+`python -m core.targets.local.zygote FOLDER POOL SOCKET`: an endpoint's folder, this pool's folder in it, and the
+number of the socket to listen on. The host connects; commands and reports are JSON lines. When the host goes, parent
+and replicas live on, and the next host connects again and is told what there is. Nobody is left behind: they end by
+themselves once the endpoint's state has gone or no host has come for ten minutes (`records.ALONE_S`).
+It never predicts: a child forked after OpenMP has run hangs.
 """
 
 import contextlib
@@ -10,177 +13,209 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
-from core.targets.local.bucket import Bucket, cpu_seconds
-from core.targets.local.children import die_with_parent, end
+from core.system.processes import ProcessId, process_id, send
+from core.targets.local import records
+from core.targets.local.limits import CpuLimits
+from core.targets.local.replica import serve
 
 Json = dict[str, Any]
+LOOK_S = 5.0
+END_S = 10.0
+
+
+def _end(pid: int, number: signal.Signals) -> None:
+    """Only its parent can be sure that this number is still this child."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+        if number == signal.SIGTERM:
+            os.kill(pid, signal.SIGCONT)
 
 
 @dataclass(slots=True)
 class Zygote:
-    """One loaded model and the replicas forked from it, by process id."""
+    """One loaded model and the replicas forked from it, by process id. `host` is who tells it what to do now."""
 
-    package: str
-    identity: Json
-    reports: int
-    model: Any
-    names: dict[int, str] = field(default_factory=dict)
-    buckets: dict[int, Bucket] = field(default_factory=dict)
-    due_s: dict[int, float] = field(default_factory=dict)
+    folder: Path
+    pool: Path
+    listener: socket.socket
+    model: Any = None
+    failed: str = ""
+    host: socket.socket | None = None
+    rest: bytes = b""
+    stopping: bool = False
+    news: tuple[int, int] = field(default_factory=os.pipe)
+    replicas: dict[int, Json] = field(default_factory=dict)
+    ended: list[Json] = field(default_factory=list)
+    limits: CpuLimits[int] = field(default_factory=lambda: CpuLimits(_end))
 
     def report(self, **what: Any) -> None:
-        """One line to the host; short enough to be whole even when several processes write."""
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self.reports, (json.dumps(what)[:4000] + "\n").encode())
+        """One line to the host. One that does not read is hung up on: it must not stop us too."""
+        if self.host is not None:
+            try:
+                self.host.sendall((json.dumps(what) + "\n").encode())
+            except OSError:
+                self.hang_up()
+
+    def accept(self) -> None:
+        """Another host has come: the last one has died. It is told all that there is."""
+        self.hang_up()
+        self.host, _ = self.listener.accept()
+        self.host.settimeout(0.2)
+        self.report(hello=True, failed=self.failed, replicas=list(self.replicas.values()), ended=self.ended)
+        if self.host is not None:
+            self.ended.clear()
+
+    def hang_up(self) -> None:
+        """No host any more, or not yet."""
+        if self.host is not None:
+            self.host.close()
+        self.host, self.rest = None, b""
+
+    def hear(self) -> None:
+        """Take the host's commands."""
+        data = b""
+        if self.host is not None:
+            with contextlib.suppress(OSError):
+                data = self.host.recv(65536)
+        if not data:
+            self.hang_up()
+            return
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.obey(json.loads(line))
 
     def obey(self, command: Json) -> None:
         """Do what the host asks."""
-        pid = next((pid for pid, name in self.names.items() if name == command["name"]), None)
+        name = command.get("name")
+        pid = next((pid for pid, replica in self.replicas.items() if replica["name"] == name), None)
         match command["do"]:
+            case "ping":
+                resting = [self.replicas[pid]["name"] for pid in self.limits.resting if pid in self.replicas]
+                self.report(pong=True, resting=resting)
             case "fork":
-                self._fork(command)
+                self.fork(command)
             case "limit" if pid is not None:
-                self._limit(pid, command["cpu_m"])
+                self.limits.hold(pid, pid, command["cpu_m"])
             case "end" if pid is not None:
-                self._limit(pid, None)
-                end(pid, signal.SIGTERM)
-            case "kill" if pid is not None:
-                end(pid, signal.SIGKILL)
+                self.limits.free(pid)
+                _end(pid, signal.SIGTERM)
+            case "stop":
+                self.stopping = True
 
-    def reap(self) -> None:
-        """Report the children that have ended."""
-        while self.names:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            self.buckets.pop(pid, None)
-            self.due_s.pop(pid, None)
-            self.report(ended=self.names.pop(pid), code=os.waitstatus_to_exitcode(status))
-
-    def throttle(self) -> float | None:
-        """Stop and continue replicas as their buckets say; gives the seconds until the next look."""
-        now = time.monotonic()
-        for pid, bucket in self.buckets.items():
-            if self.due_s[pid] > now:
-                continue
-            used = cpu_seconds(pid)
-            if used is None:
-                self.due_s[pid] = now + 1
-                continue
-            was = bucket.running
-            self.due_s[pid] = now + bucket.look(now, used)
-            if bucket.running != was:
-                # Only its parent can be sure that this number is still this child.
-                os.kill(pid, signal.SIGCONT if bucket.running else signal.SIGSTOP)
-        return max(0.0, min(self.due_s.values()) - time.monotonic()) if self.due_s else None
-
-    def _limit(self, pid: int, cpu_m: int | None) -> None:
-        old = self.buckets.pop(pid, None)
-        self.due_s.pop(pid, None)
-        used = cpu_seconds(pid)
-        if cpu_m is not None and used is not None:
-            now = time.monotonic()
-            self.buckets[pid] = Bucket.of(cpu_m, now, used)
-            self.due_s[pid] = now
-        if old is not None and not old.running:
-            os.kill(pid, signal.SIGCONT)
-
-    def _fork(self, command: Json) -> None:
+    def fork(self, command: Json) -> None:
+        """One more replica."""
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._serve(command, parent)
-        self.names[pid] = command["name"]
+            self.listener.close()
+            self.hang_up()
+            serve(self.folder, self.pool, self.model, command, parent, self.news[1])
+        process = process_id(pid)
+        known = process.to_json() if process else None
+        asked = {key: command[key] for key in ("name", "port", "restarts")}
+        self.replicas[pid] = {**asked, "process": known, "live": False}
+        self.report(forked=command["name"], process=known)
 
-    def _serve(self, command: Json, parent: int) -> NoReturn:
-        """Be a replica, until told to end. Runs in the child."""
-        code = 1
-        try:
-            die_with_parent()
-            if os.getppid() != parent:
-                os._exit(code)  # It died before we could ask to die with it.
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
-            log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            null = os.open(os.devnull, os.O_RDONLY)
-            for source, place in ((null, 0), (log, 1), (log, 2)):
-                os.dup2(source, place)
-            service = importlib.import_module(f"{self.package}.service")
-            service.serve(
-                self.model,
-                service.Identity(**self.identity),
-                service.ServingSettings(**command["settings"]),
-                ready=lambda: self.report(live=command["name"], pid=os.getpid()),
-            )
-            code = 0
-        except BaseException as error:
-            # The last frame of this process: whatever it was, say it and end.
-            sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        finally:
-            with contextlib.suppress(OSError):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(code)
+    def told(self) -> None:
+        """A replica says that it serves."""
+        for word in os.read(self.news[0], 4096).decode().split():
+            replica = self.replicas.get(int(word))
+            if replica is not None:
+                replica["live"] = True
+                self.report(live=replica["name"], process=replica["process"])
+
+    def reap(self) -> None:
+        """Report the children that have ended."""
+        while self.replicas:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self.limits.forget(pid)
+            one = {"name": self.replicas.pop(pid)["name"], "code": os.waitstatus_to_exitcode(status)}
+            if self.host is None:
+                self.ended.append(one)
+            self.report(ended=one)
+
+    def end(self) -> None:
+        """Let the replicas answer what they have in hand, then take them along."""
+        until_s = time.monotonic() + (0 if self.stopping else END_S)
+        for pid in self.replicas:
+            self.limits.free(pid)
+            _end(pid, signal.SIGTERM)
+        while self.replicas and time.monotonic() < until_s:
+            time.sleep(0.05)
+            self.reap()
+        for pid in self.replicas:
+            _end(pid, signal.SIGKILL)
 
 
 def main() -> int:
-    """Load what the first line says, then obey."""
-    die_with_parent()
+    """Load what the pool's record says, then obey."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reports = os.dup(1)
-    os.dup2(2, 1)
-    first = json.loads(_first_line())
-    zygote = Zygote(first["service"], first["identity"], reports, None)
+    folder, pool = Path(sys.argv[1]), Path(sys.argv[2])
+    zygote = Zygote(folder, pool, socket.socket(fileno=int(sys.argv[3])))
+    what = records.read(pool / "pool.json")
+    records.write(pool / "parent.json", {"process": records.me(), "loaded": False})
     try:
-        service = importlib.import_module(f"{zygote.package}.service")
-        zygote.model = importlib.import_module(f"{zygote.package}.model").load(first["folder"])
+        service = importlib.import_module(f"{what['spec']['service']}.service")
+        zygote.model = importlib.import_module(f"{what['spec']['service']}.model").load(what["model"])
         service.warm()
     except Exception as error:
         # Whatever a model's file does to its loader, the host must hear it.
-        zygote.report(failed=" ".join(str(error).split()) or type(error).__name__)
+        zygote.failed = " ".join(str(error).split()) or type(error).__name__
+        if select.select([zygote.listener], [], [], LOOK_S)[0]:
+            zygote.accept()
         return 1
-    zygote.report(loaded=True)
+    records.write(pool / "parent.json", {"process": records.me(), "loaded": True})
     run(zygote)
     return 0
 
 
-def _first_line() -> bytes:
-    """Read no byte further, so that nothing is lost between this and `select`."""
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
-        line += byte
-    return line
-
-
 def run(zygote: Zygote) -> None:
-    """Obey, reap and throttle until the commands end, then take the children along."""
+    """Obey, reap and throttle until told to stop or left alone, then take the children along."""
     woken, wake = os.pipe()
     for descriptor in (woken, wake):
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.siginterrupt(signal.SIGCHLD, False)
-    rest = b""
-    while True:
-        ready, _, _ = select.select([0, woken], [], [], zygote.throttle())
+    alone, look_s, routers = records.Alone(zygote.folder), 0.0, list[ProcessId]()
+    while not zygote.stopping:
+        sources: list[Any] = [
+            zygote.listener,
+            zygote.news[0],
+            woken,
+            *([zygote.host] if zygote.host is not None else []),
+        ]
+        wait_s = zygote.limits.throttle()
+        ready, _, _ = select.select(sources, [], [], LOOK_S if wait_s is None else min(LOOK_S, wait_s))
         if woken in ready:
             os.read(woken, 4096)
-        if 0 in ready:
-            data = os.read(0, 65536)
-            if not data:
-                break
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                zygote.obey(json.loads(line))
+        if zygote.news[0] in ready:
+            zygote.told()
+        if zygote.host in ready:
+            zygote.hear()
+        if zygote.listener in ready:
+            zygote.accept()
         zygote.reap()
-    for pid in zygote.names:
-        end(pid, signal.SIGKILL)
+        if zygote.host is not None:
+            alone.looked_after()
+        if time.monotonic() > look_s:
+            look_s = time.monotonic() + LOOK_S
+            # Remembered while it can be read: where the folder goes, the router must go too.
+            routers = records.router_processes(zygote.folder) or routers
+            if zygote.host is None and alone.over():
+                for router in routers:
+                    send(router, signal.SIGKILL)
+                break
+    zygote.end()
 
 
 if __name__ == "__main__":
