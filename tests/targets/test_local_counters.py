@@ -62,7 +62,7 @@ def test_who_left_what_is_no_slot_and_what_the_host_asked_are_not_counted(name: 
 
 def test_latencies_are_in_milliseconds() -> None:
     times = {
-        "user.took.route.split.slot.blue.code.200": [(1500.0, 100.0, 2)],
+        "user.took.route.split.slot.blue.code.200.flags.-": [(1500.0, 100.0, 2)],
         "cluster.green-mirror.upstream_rq_time": [(7.0, 1.0, 1)],
     }
     totals = stats.read(counted(took={**times, "cluster.green.upstream_rq_time": [(1.0, 1.0, 9)]}))
@@ -70,9 +70,9 @@ def test_latencies_are_in_milliseconds() -> None:
     assert dict(totals["green"].took) == {7.5: 1}
 
 
-@pytest.mark.parametrize("code", ["404", "422", "0", ""])
-def test_how_long_a_refusal_took_says_nothing_of_the_version(code: str) -> None:
-    name = f"user.took.route.split.slot.blue.code.{code}"
+@pytest.mark.parametrize("what", ["404.flags.-", "422.flags.-", "0.flags.DC", "200.flags.DC", ".flags.-"])
+def test_how_long_a_refusal_took_says_nothing_of_the_version(what: str) -> None:
+    name = f"user.took.route.split.slot.blue.code.{what}"
     assert stats.read(counted(took={name: [(5.0, 1.0, 100)]})) == {}
 
 

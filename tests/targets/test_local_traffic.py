@@ -147,6 +147,23 @@ async def test_samples_count_what_users_saw_and_no_probe(endpoints: Endpoints) -
         assert 0.02 < took.min_ms < 1000
 
 
+async def test_what_strangers_ask_for_is_counted_apart_and_judges_nobody(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        await target.route({"green": 100})
+        await watcher.weight("green", 100)
+        address = await target.address()
+        for _ in range(20):
+            await ask(address)
+            assert (await ask(address, "/wp-login.php"))[0] == 404
+        await watcher.until(lambda: _total(watcher, "green").latency.count >= 20)
+        await watcher.until(lambda: sum(_total(watcher, "green").refused.values()) >= 20)
+        green = _total(watcher, "green")
+        assert (green.ok, dict(green.failed), dict(green.refused)) == (20, {}, {"404": 20})
+        assert (green.latency.count, green.failed_percent) == (20, 0.0)
+
+
 async def test_a_mirrored_slot_gets_a_copy_and_nobody_its_answer(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:

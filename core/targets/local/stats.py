@@ -25,7 +25,7 @@ CALLERS = frozenset({
 
 _USERS = f"(?:{'|'.join(COUNTED)})"
 _ANSWERS = re.compile(rf"user\.answers\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
-_TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*).*")
+_TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
 _MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time)")
 _KINDS = {
     "UF": "connect", "URX": "connect", "UH": "no replica", "UT": "timeout", "UMSDR": "timeout", "DT": "timeout",
@@ -72,7 +72,7 @@ def _add_times(took: dict[Slot, dict[float, int]], histogram: Mapping[str, Any])
     users, mirrored = _TOOK.fullmatch(name), _MIRRORED.fullmatch(name)
     match, unit_ms = (users, 0.001) if users else (mirrored, 1.0)
     # A page that is not there is quick: its time would make a slow version look quick.
-    if match is None or (users and (users[2] in CALLERS or users[2] in {"", "0"})):
+    if match is None or (users and _kind(users[2], users[3]) in {None, *CALLERS}):
         return
     of_slot = took.setdefault(match[1], {})
     for part in histogram["totals"]:
