@@ -92,6 +92,12 @@ async def test_headers_of_ours_are_heard_only_with_the_secret_and_reach_no_repli
         # All of them were counted: nobody hides from the gates.
         await watcher.until(lambda: _total(watcher, "blue").requests >= len(ours))
         assert _total(watcher, "blue").requests == len(ours)
+    # The secret stands where only its owner reads, and nobody has said it.
+    folder, secret = target.spec.folder, router_secret(target.spec.folder).encode()
+    files = [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert {str(path.relative_to(folder)) for path in files} == {"router-token", "router/routes.json"}
+    assert (folder / "router").stat().st_mode & 0o077 == 0
+    assert secret.decode() not in repr(watcher.reports)
 
 
 async def test_replicas_that_do_not_answer_are_no_proof(endpoints: Endpoints) -> None:
