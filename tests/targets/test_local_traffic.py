@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import Refused
-from core.domain.model import Sample
+from core.domain.model import Observation, Sample
 from core.targets.local.proof import PROBES
 from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, probe
 from core.targets.local.secret import router_secret
 from tests.targets.conftest import Endpoints
-from tests.targets.helpers import ONE, Watcher, ask, loading, two_slots, watching
+from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, two_slots, watching
 
 
 def _total(watcher: Watcher, slot: str) -> Sample:
@@ -116,6 +116,22 @@ async def test_replicas_that_do_not_answer_are_no_proof(endpoints: Endpoints) ->
         await target.apply("blue", ONE, 1)
         assert (await watcher.weight("blue", 100)).proved_by > 0
         await watcher.noted("traffic blue 100 %: proved by")
+
+
+async def test_another_version_in_a_slot_with_traffic_is_proved_anew(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        await target.route({"blue": 100})
+        await watcher.weight("blue", 100)
+        seen = len(watcher.reports)
+        await target.apply("blue", TWO, 1)
+        await watcher.until(lambda: watcher.slots["blue"].version == TWO and watcher.slots["blue"].proved_by > 0)
+        told = [one for one in watcher.reports[seen:] if isinstance(one, Observation) and one.version == TWO]
+        assert told[0].proved_by == 0
+        assert {one.weight for one in told} == {100}
+        assert (await ask(await target.address()))[1] == "2"
 
 
 async def test_each_probe_counts_once(endpoints: Endpoints) -> None:

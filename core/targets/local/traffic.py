@@ -147,7 +147,7 @@ class Traffic:
                 self._proving = -1
 
     async def _prove_table(self, table: Table) -> None:
-        said = ""
+        said, begun_s = "", time.monotonic()
         what = ", ".join(f"{slot} {weight:g} %" for slot, weight in table.weights.items()) or "off"
         while table.generation == self.table.generation:
             versions = {slot: self._version(slot) for slot in table.weights}
@@ -156,9 +156,11 @@ class Traffic:
             except OSError:
                 return  # Nobody listens: it is asked again when it is up.
             except Unreachable as error:
-                if str(error) != said and table.generation == self.table.generation:
+                # What is over at once is no news: a router that died tells of itself.
+                late = time.monotonic() - begun_s >= proof.GIVE_UP_S
+                if late and str(error) != said and table.generation == self.table.generation:
                     self._note(Noted(f"traffic {what}: {error}", Level.ERROR, source="router"))
-                said = str(error)
+                    said = str(error)
                 await asyncio.sleep(AGAIN_S)
                 continue
             if table.generation == self.table.generation:
