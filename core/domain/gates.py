@@ -20,7 +20,7 @@ class GateResult(StrEnum):
 NAMES: Mapping[str, str] = {
     "failed_percent": "errors",
     "success_percent": "success",
-    "unprocessable_percent": "not understood",
+    "unprocessable_percent": "422",
     "ran_s": "complete",
     "exceptions_percent": "exceptions",
 }
@@ -52,6 +52,11 @@ class Gate:
         """As people call it: `errors`, `p95 : live`."""
         name = NAMES.get(self.metric, self.metric.removesuffix("_ms").replace("_", " "))
         return f"{name} : {self.against}" if self.against else name
+
+    @property
+    def in_points(self) -> bool:
+        """Whether value and limit are percentage points, and not a change in percent."""
+        return self.against is not None and self.metric in SHARES
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
     seen = _seen(gate, new)
     if new is None or seen < gate.at_least or (value := read(new)) is None:
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{seen} of {max(1, gate.at_least)} requests")
-    if gate.against is not None and gate.metric in SHARES:
+    if gate.in_points:
         return _in_points(gate, new, live)
     if gate.against is not None:
         base = None if live is None or live.requests < gate.at_least else read(live)

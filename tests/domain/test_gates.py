@@ -131,4 +131,4 @@ def test_an_operator_and_its_opposite_never_agree(value: float, limit: float) ->
 def test_a_gate_is_called_by_its_metric_and_what_it_is_against() -> None:
     assert Gate("failed_percent", "<", 1.0).name == "errors"
     assert Gate("p95_ms", "<", 1.0, "live").name == "p95 : live"
-    assert NOT_UNDERSTOOD.name == "not understood : live"
+    assert NOT_UNDERSTOOD.name == "422 : live"

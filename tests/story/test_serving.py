@@ -111,7 +111,7 @@ def test_the_service_says_what_it_is(iris: Shop) -> None:
             422,
             "row 0 has 3 values, the model has 4 fields: the first one missing is petal_w",
         ),
-        (b'{"sepal_lenght": 5.1}', 400, "sepal_lenght is near sepal_length"),
+        (b'{"sepal_lenght": 5.1}', 422, "sepal_lenght is near sepal_length"),
         (b'{"sepal_length": 5.1}', 422, "the field sepal_width is missing"),
         (b'{"data": [["tall",3,1,0.2]]}', 422, "sepal_length must be a number"),
         (b'{"data": [' + b",".join([b"[5.1,3.5,1.4,0.2]"] * 560_000) + b"]}", 413, "the body is larger than"),

@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from core.targets.local import stats
+from core.domain.errors import Unreachable
+from core.targets.local import stats, traffic
+from core.targets.local.http import Response
+from core.targets.local.routes import Table
 from core.targets.local.usage import UsageMeter, UsageMeters
+from tests.targets.helpers import spec_in
 
 # Counters
 
@@ -60,9 +65,50 @@ def test_who_left_what_is_no_slot_and_what_the_host_asked_are_not_counted(name: 
     assert stats.read(counted((name, 3))) == {}
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"stats": [3]}', b'{"stats": [{"histograms": 3}]}', b"{}"])
+def test_an_odd_answer_of_the_router_is_no_answer(body: bytes) -> None:
+    with pytest.raises(Unreachable, match="counters can't be read"):
+        stats.read(body)
+
+
+def test_what_an_earlier_host_told_is_left_out() -> None:
+    before = {"blue": stats.Totals({"": 5, "500": 1}, {2.0: 6})}
+    now = {"blue": stats.Totals({"": 7, "500": 1}, {2.0: 8}), "green": stats.Totals({"": 1})}
+    left = stats.minus(now, before)
+    assert (dict(left["blue"].kinds), dict(left["blue"].took)) == ({"": 2, "500": 0}, {2.0: 2})
+    assert left["green"] == now["green"]
+    assert stats.uptime_s(counted(("server.uptime", 12))) == 12
+    assert stats.uptime_s(counted()) == 0
+
+
+@pytest.mark.parametrize(("uptime_s", "told"), [(0, [10, 12]), (1, [10, 12]), (500, [0, 2])])
+async def test_a_router_that_is_older_than_its_host_begins_at_zero(
+    uptime_s: int, told: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([10, 12])
+
+    async def ask(where: Path, path: str) -> Response:
+        name = "user.answers.route.split.slot.blue.code.200.flags.-"
+        return Response(200, {}, counted((name, next(answers)), ("server.uptime", uptime_s)))
+
+    monkeypatch.setattr(traffic, "ask", ask)
+    known = traffic.Traffic(
+        spec_in(tmp_path),
+        1,
+        Table(),
+        pools={},
+        key=str,
+        note=print,
+        proved=lambda: None,
+        spawn=lambda work: work.close(),
+    )
+    assert [(await known.totals())[1]["blue"].kinds[""] for _ in range(2)] == told
+    assert (tmp_path / "router").stat().st_mode & 0o777 == 0o700
+
+
 def test_latencies_are_in_milliseconds() -> None:
     times = {
-        "user.took.route.split.slot.blue.code.200": [(1500.0, 100.0, 2)],
+        "user.took.route.split.slot.blue.code.200.flags.-": [(1500.0, 100.0, 2)],
         "cluster.green-mirror.upstream_rq_time": [(7.0, 1.0, 1)],
     }
     totals = stats.read(counted(took={**times, "cluster.green.upstream_rq_time": [(1.0, 1.0, 9)]}))
@@ -70,9 +116,9 @@ def test_latencies_are_in_milliseconds() -> None:
     assert dict(totals["green"].took) == {7.5: 1}
 
 
-@pytest.mark.parametrize("code", ["404", "422", "0", ""])
-def test_how_long_a_refusal_took_says_nothing_of_the_version(code: str) -> None:
-    name = f"user.took.route.split.slot.blue.code.{code}"
+@pytest.mark.parametrize("what", ["404.flags.-", "422.flags.-", "0.flags.DC", "200.flags.DC", ".flags.-"])
+def test_how_long_a_refusal_took_says_nothing_of_the_version(what: str) -> None:
+    name = f"user.took.route.split.slot.blue.code.{what}"
     assert stats.read(counted(took={name: [(5.0, 1.0, 100)]})) == {}
 
 

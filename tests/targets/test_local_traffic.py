@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import Refused
-from core.domain.model import Sample
+from core.domain.model import Observation, Sample
 from core.targets.local.proof import PROBES
 from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, probe
 from core.targets.local.secret import router_secret
 from tests.targets.conftest import Endpoints
-from tests.targets.helpers import ONE, Watcher, ask, loading, two_slots, watching
+from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, two_slots, watching
 
 
 def _total(watcher: Watcher, slot: str) -> Sample:
@@ -92,6 +92,12 @@ async def test_headers_of_ours_are_heard_only_with_the_secret_and_reach_no_repli
         # All of them were counted: nobody hides from the gates.
         await watcher.until(lambda: _total(watcher, "blue").requests >= len(ours))
         assert _total(watcher, "blue").requests == len(ours)
+    # The secret stands where only its owner reads, and nobody has said it.
+    folder, secret = target.spec.folder, router_secret(target.spec.folder).encode()
+    files = [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert {str(path.relative_to(folder)) for path in files} == {"router-token", "router/routes.json"}
+    assert (folder / "router").stat().st_mode & 0o077 == 0
+    assert secret.decode() not in repr(watcher.reports)
 
 
 async def test_replicas_that_do_not_answer_are_no_proof(endpoints: Endpoints) -> None:
@@ -110,6 +116,22 @@ async def test_replicas_that_do_not_answer_are_no_proof(endpoints: Endpoints) ->
         await target.apply("blue", ONE, 1)
         assert (await watcher.weight("blue", 100)).proved_by > 0
         await watcher.noted("traffic blue 100 %: proved by")
+
+
+async def test_another_version_in_a_slot_with_traffic_is_proved_anew(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        await target.route({"blue": 100})
+        await watcher.weight("blue", 100)
+        seen = len(watcher.reports)
+        await target.apply("blue", TWO, 1)
+        await watcher.until(lambda: watcher.slots["blue"].version == TWO and watcher.slots["blue"].proved_by > 0)
+        told = [one for one in watcher.reports[seen:] if isinstance(one, Observation) and one.version == TWO]
+        assert told[0].proved_by == 0
+        assert {one.weight for one in told} == {100}
+        assert (await ask(await target.address()))[1] == "2"
 
 
 async def test_each_probe_counts_once(endpoints: Endpoints) -> None:
@@ -145,6 +167,23 @@ async def test_samples_count_what_users_saw_and_no_probe(endpoints: Endpoints) -
         assert took.count == 30
         assert took.min_ms is not None
         assert 0.02 < took.min_ms < 1000
+
+
+async def test_what_strangers_ask_for_is_counted_apart_and_judges_nobody(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        await target.route({"green": 100})
+        await watcher.weight("green", 100)
+        address = await target.address()
+        for _ in range(20):
+            await ask(address)
+            assert (await ask(address, "/wp-login.php"))[0] == 404
+        await watcher.until(lambda: _total(watcher, "green").latency.count >= 20)
+        await watcher.until(lambda: sum(_total(watcher, "green").refused.values()) >= 20)
+        green = _total(watcher, "green")
+        assert (green.ok, dict(green.failed), dict(green.refused)) == (20, {}, {"404": 20})
+        assert (green.latency.count, green.failed_percent) == (20, 0.0)
 
 
 async def test_a_mirrored_slot_gets_a_copy_and_nobody_its_answer(endpoints: Endpoints) -> None:

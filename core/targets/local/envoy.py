@@ -167,7 +167,7 @@ def _counting() -> Json:
             "@type": TYPE + "extensions.access_loggers.stats.v3.Config",
             "stat_prefix": "user",
             "counters": [{"stat": {"name": "answers", "tags": tags}, "value_fixed": 1}],
-            "histograms": [{"stat": {"name": "took", "tags": tags[:3]}, "unit": "Microseconds", "value_format": whole}],
+            "histograms": [{"stat": {"name": "took", "tags": tags}, "unit": "Microseconds", "value_format": whole}],
         },
     }
 

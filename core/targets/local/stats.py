@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.domain.errors import Unreachable
 from core.domain.histogram import Histogram
 from core.domain.model import UNPROCESSABLE, Sample, Slot
 from core.targets.local.routes import COUNTED, MIRROR_SUFFIX
 
 QUERY = (
     "/stats?format=json&usedonly&histogram_buckets=detailed"
-    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time)$)"
+    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time)$|server[.]uptime$)"
 )
 QUIET_S = 3
 """Zeros are told for so many seconds, then nothing until answers come again."""
@@ -25,7 +26,7 @@ CALLERS = frozenset({
 
 _USERS = f"(?:{'|'.join(COUNTED)})"
 _ANSWERS = re.compile(rf"user\.answers\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
-_TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*).*")
+_TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
 _MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time)")
 _KINDS = {
     "UF": "connect", "URX": "connect", "UH": "no replica", "UT": "timeout", "UMSDR": "timeout", "DT": "timeout",
@@ -46,8 +47,31 @@ class Totals:
     took: Mapping[float, int] = field(default_factory=dict)
 
 
+def minus(now: Mapping[Slot, Totals], before: Mapping[Slot, Totals]) -> dict[Slot, Totals]:
+    """What was counted since; all of it where nothing was before."""
+    return {slot: _minus(total, before[slot]) if slot in before else total for slot, total in now.items()}
+
+
+def _minus(now: Totals, before: Totals) -> Totals:
+    kinds = {kind: count - before.kinds.get(kind, 0) for kind, count in now.kinds.items()}
+    return Totals(kinds, {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()})
+
+
+def uptime_s(body: bytes) -> float:
+    """For how long the router that answered `QUERY` has run, in whole seconds."""
+    found = [stat["value"] for stat in json.loads(body)["stats"] if stat.get("name") == "server.uptime"]
+    return float(found[0]) if found else 0.0
+
+
 def read(body: bytes) -> dict[Slot, Totals]:
-    """What the admin socket answered to `QUERY`."""
+    """What the admin socket answered to `QUERY`; raises Unreachable where it says anything else."""
+    try:
+        return _read(body)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreachable(f"the router's counters can't be read ({type(error).__name__}: {error})") from error
+
+
+def _read(body: bytes) -> dict[Slot, Totals]:
     kinds: dict[Slot, dict[str, int]] = {}
     took: dict[Slot, dict[float, int]] = {}
     for stat in json.loads(body)["stats"]:
@@ -72,7 +96,7 @@ def _add_times(took: dict[Slot, dict[float, int]], histogram: Mapping[str, Any])
     users, mirrored = _TOOK.fullmatch(name), _MIRRORED.fullmatch(name)
     match, unit_ms = (users, 0.001) if users else (mirrored, 1.0)
     # A page that is not there is quick: its time would make a slow version look quick.
-    if match is None or (users and (users[2] in CALLERS or users[2] in {"", "0"})):
+    if match is None or (users and _kind(users[2], users[3]) in {None, *CALLERS}):
         return
     of_slot = took.setdefault(match[1], {})
     for part in histogram["totals"]:
@@ -116,8 +140,8 @@ class TrafficMeter:
 
 
 def _difference(slot: Slot, now: Totals, before: Totals, label: str) -> Sample:
-    kinds = {kind: count - before.kinds.get(kind, 0) for kind, count in now.kinds.items()}
-    took = {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()}
+    since = _minus(now, before)
+    kinds = since.kinds
     bad = {kind: count for kind, count in kinds.items() if kind and count > 0}
     answers = sum(count for count in kinds.values() if count > 0)
     return Sample(
@@ -125,7 +149,7 @@ def _difference(slot: Slot, now: Totals, before: Totals, label: str) -> Sample:
         at=0.0,
         ok=max(0, kinds.get("", 0)),
         failed={kind: count for kind, count in bad.items() if kind not in CALLERS},
-        latency=Histogram.of_counts(took),
+        latency=Histogram.of_counts(since.took),
         mix={label: answers} if label and answers else {},
         refused={kind: count for kind, count in bad.items() if kind in CALLERS},
     )

@@ -1,6 +1,7 @@
 """The traffic of an endpoint: what the router is told, and what its answers have proved."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,8 @@ from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
 
 AGAIN_S = 0.05
+OLDER_S = 2.0
+"""A router says its age in whole seconds: one this much older than we are is not of our making."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class Traffic:
         self.table = replace(table, secret=router_secret(spec.folder), metrics=self._page.socket)
         self._proof = Proof()
         self._proving = -1
+        self._counting = -1
+        self._counted: Mapping[Slot, stats.Totals] = {}
+        self._begun_s = time.monotonic()
         self._pools = pools
         self._note = note
         self._proved = proved
@@ -112,9 +118,17 @@ class Traffic:
         await self._router.leave()
 
     async def totals(self) -> tuple[int, dict[Slot, stats.Totals]]:
-        """Which start of the router this is, and what it has counted since; raises Unreachable."""
-        answer = await ask(self._router.admin, stats.QUERY)
-        return self._router.starts, stats.read(answer.body)
+        """Which start of the router this is, and what it has counted since; raises Unreachable.
+
+        A router that an earlier host started has counted what that one told: its first figures are left out.
+        """
+        body = (await ask(self._router.admin, stats.QUERY)).body
+        start, totals = self._router.starts, stats.read(body)
+        if start != self._counting:
+            self._counting = start
+            older = stats.uptime_s(body) > time.monotonic() - self._begun_s + OLDER_S
+            self._counted = totals if older else {}
+        return start, stats.minus(totals, self._counted)
 
     async def stop(self, drain_s: float) -> None:
         """Answer what is in hand, then end the router. The replicas must still be there."""
@@ -147,7 +161,7 @@ class Traffic:
                 self._proving = -1
 
     async def _prove_table(self, table: Table) -> None:
-        said = ""
+        said, begun_s = "", time.monotonic()
         what = ", ".join(f"{slot} {weight:g} %" for slot, weight in table.weights.items()) or "off"
         while table.generation == self.table.generation:
             versions = {slot: self._version(slot) for slot in table.weights}
@@ -156,9 +170,11 @@ class Traffic:
             except OSError:
                 return  # Nobody listens: it is asked again when it is up.
             except Unreachable as error:
-                if str(error) != said and table.generation == self.table.generation:
+                # What is over at once is no news: a router that died tells of itself.
+                late = time.monotonic() - begun_s >= proof.GIVE_UP_S
+                if late and str(error) != said and table.generation == self.table.generation:
                     self._note(Noted(f"traffic {what}: {error}", Level.ERROR, source="router"))
-                said = str(error)
+                    said = str(error)
                 await asyncio.sleep(AGAIN_S)
                 continue
             if table.generation == self.table.generation:

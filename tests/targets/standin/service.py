@@ -124,6 +124,8 @@ def _metrics(settings: ServingSettings, head: str, answered: int) -> tuple[int, 
 async def _work(model: dict[str, Any], head: str) -> int:
     if " /health " in head:
         return 200
+    if ".php " in head:
+        return 404
     until_s = time.thread_time() + model.get("busy_ms", 0) / 1000
     while time.thread_time() < until_s:
         pass
