@@ -10,13 +10,30 @@ import pytest
 
 from core.domain.errors import Unreachable
 from core.domain.model import Observation
+from core.domain.plan import all_at_once, canary
 from core.engine import calls, driver as driver_module, observer as observer_module
 from core.engine.engine import Engine
 from core.journal.journal import Journal
 from core.rollout.decide import decide
 from core.state import commands as c, events as ev
 from core.state.snapshot import ReleaseState
-from tests.environments import V1, V2, V3, Bridge, at, begin, bodies, canary_plan, ended, serve, until, weights
+from core.work.job import Done
+from tests.environments import (
+    V1,
+    V2,
+    V3,
+    Bridge,
+    FakeEnvironment,
+    at,
+    begin,
+    bodies,
+    canary_plan,
+    ended,
+    rollout,
+    serve,
+    until,
+    weights,
+)
 
 LONG = 600.0
 
@@ -200,9 +217,6 @@ async def test_what_nobody_answers_is_asked_ever_less_often_and_said_in_few_line
 async def test_the_last_refusal_is_the_reason_when_nothing_was_heard(
     store: Bridge, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.domain.plan import all_at_once
-    from tests.environments import rollout
-
     def write(site: object) -> None:
         make = site.target  # type: ignore[attr-defined]
 
@@ -277,3 +291,37 @@ async def test_a_clock_that_is_set_changes_nothing_about_how_long_it_took(
     await until(engine, lambda s: s.releases["r2"].outcome)
     took = bodies(journal, ev.Verified)[-1].took_ms
     assert 0 < took < 60_000
+
+
+# Aliases and what serves
+
+
+async def test_an_alias_that_somebody_else_moved_is_said(store: Bridge, engine: Engine) -> None:
+    def write(site: FakeEnvironment) -> None:
+        site.results["promote"] = Done({"alias": "dev", "alias_was": "7", "number": "2"}, "v2")
+        site.results["restore"] = Done(
+            {"moved_by_others": "@dev was at v9, not at v2: somebody else had moved it"}, "v1"
+        )
+
+    await serve(engine)
+    write(store.sites[-1])
+    await engine.do(begin(V2, canary_plan()))
+    await ended(engine, "r2")
+    await engine.do(c.Rollback("late"))
+    await ended(engine, "r2")
+    said = [line.text for line in engine.snapshot.log if line.source == "registry"]
+    assert said == [
+        "@dev was at v7, though v1 served: somebody else had moved it",
+        "@dev was at v9, not at v2: somebody else had moved it",
+    ]
+    options = next(options for name, options in store.sites[-1].worked if name == "restore")
+    assert options == {"number": "1", "alias": "dev", "previous_alias": "dev-previous", "moved_to": "2"}
+
+
+async def test_a_gate_compares_with_what_serves(store: Bridge, engine: Engine) -> None:
+    await engine.do(begin(V1, canary(("evaluate",), rollout(), (10,))))
+    await ended(engine, "r1")
+    await engine.do(begin(V2, canary(("evaluate",), rollout(), (10,)), options={"evaluate": {"rows": 5}}))
+    await ended(engine, "r2")
+    asked = [options for site in store.sites for name, options in site.worked if name == "evaluate"]
+    assert asked == [{}, {"rows": 5, "serving": "models:/late/1"}]
