@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from core.domain.errors import Failed, Lost, QuarterdeckError, Unreachable
+from core.domain.errors import Lost, QuarterdeckError
 from core.domain.plan import Retire
 from core.engine.background_load import keep_load
+from core.engine.calls import Calls
 from core.engine.environment import Environment
 from core.engine.housekeeping import CALL_S, KEEP_S, Housekeeping
 from core.engine.load_control import LoadControl
-from core.engine.observer import AGAIN_S, Observer, Store
+from core.engine.observer import Observer, Store
 from core.engine.pending import PendingWork
 from core.engine.step_runner import StepRunner, purpose
 from core.journal.journal import Lease
@@ -31,9 +32,6 @@ SYNC_LATE_S = 30.0
 LOOK_S = 0.2
 TAKEN_UP_S = 2.0
 """A command is written down by whoever asks, and taken up within this time by whoever drives."""
-MOST_S = {ReleaseState.BACK: 1.0}
-"""So long a call that nobody answered rests at the most on the way back; any other `REST_S`."""
-REST_S = 5.0
 log = logging.getLogger("quarterdeck")
 
 
@@ -59,7 +57,7 @@ class Driver:
         self._began_at = self._store.now()
         self._began_s = time.monotonic()
         self._said_late = False
-        self._failing = ("", 0)
+        self._calls = Calls(store, self._emit, lambda: self._release)
 
     async def run(self) -> None:
         """Everything at once, until cancelled; raises Lost or JournalError alone."""
@@ -152,6 +150,8 @@ class Driver:
             self._said_late = True
             why = f"the watch has not told all that is true within {patience_s:g} s; acting on what answers now"
             await self._emit(ev.Logged(self.environment.endpoint, "target", why))
+            if release.state is ReleaseState.BACK and release.old is not None and release.old_version is not None:
+                await self._observer.ask(release.old, release.old_version)
         return True
 
     def _decided(self, release: Release) -> d.Action:
@@ -196,42 +196,17 @@ class Driver:
                 raise AssertionError("a wait is nothing to do")
 
     async def _ask(self, release: Release, call: Awaitable[None], *accepted: ev.Body) -> bool:
-        """One call to the target, written down once it is accepted; False when it was not.
-
-        Nobody answered: it is asked again after a rest, until the step's deadline. A refusal fails the step.
-        Where the release turns meanwhile, the answer is not waited for; the call may still land, before the next one.
-        """
+        """One call to the target, written down once it is accepted; False when it was not. A refusal fails the step."""
         try:
-            async with asyncio.timeout(CALL_S):
-                if not await self._answered(call, purpose(release)):
-                    return False
-        except (Unreachable, TimeoutError) as error:
-            await self._rest(release, str(error) or f"the target did not answer within {CALL_S:g} s")
-            return False
+            if not await self._calls.ask(release, call):
+                return False
         except Lost:
             raise
         except QuarterdeckError as error:
             await self._refused(release, error)
             return False
-        except Exception as error:
-            log.exception("a call to the target of %s", self.environment.endpoint)
-            await self._refused(release, Failed(f"{type(error).__name__}: {error}"))
-            return False
-        self._failing = ("", 0)
         await self._emit(*accepted)
         return True
-
-    async def _rest(self, release: Release, why: str) -> None:
-        """Wait before the same is asked again, longer each time. The same words are counted, not repeated."""
-        words, count = self._failing
-        count = count + 1 if words == why else 1
-        self._failing = (why, count)
-        if count & (count - 1) == 0:
-            index = release.index if release.state is ReleaseState.RUNNING else None
-            await self._emit(ev.AskFailed(release.id, why, count, index))
-        until_s = time.monotonic() + min(AGAIN_S * 2 ** min(count - 1, 8), MOST_S.get(release.state, REST_S))
-        while (left_s := until_s - time.monotonic()) > 0 and self._goes(purpose(release)):
-            await self._store.change(left_s)
 
     async def _bring_back(self, release: Release, replicas: int) -> None:
         """As many replicas as before for what takes the traffic again, asked for first and not waited for."""
@@ -241,31 +216,8 @@ class Driver:
         await self._emit(ev.Pended(name, kind, "", until, slot, replicas, release=release.id))
         self._pending.bring_back(release, replicas)
 
-    async def _answered(self, call: Awaitable[None], for_: tuple[object, ...]) -> bool:
-        """Whether the target accepted before the release turned round; raises what the target says."""
-        asking = asyncio.ensure_future(call)
-        try:
-            while not asking.done():
-                if not self._goes(for_):
-                    return False
-                changing = asyncio.create_task(self._store.change(IDLE_S), name="hear of a change")
-                try:
-                    await asyncio.wait({asking, changing}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    changing.cancel()
-            await asking
-            # Turned in the very moment of the answer: what was asked for is no longer what is wanted.
-            return self._goes(for_)
-        finally:
-            asking.cancel()
-
-    def _goes(self, for_: tuple[object, ...]) -> bool:
-        """Whether the release still goes where it went."""
-        release = self._release
-        return release is not None and purpose(release) == for_
-
     async def _refused(self, release: Release, error: QuarterdeckError) -> None:
-        if not self._goes(purpose(release)):
+        if not self._calls.goes(purpose(release)):
             return
         if release.state is ReleaseState.RUNNING:
             await self._emit(ev.StepFailed(release.id, release.index, str(error)))

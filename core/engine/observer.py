@@ -1,14 +1,16 @@
 """What a target's watch sees, written down; and the proof that traffic moved, with how long it took."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
-from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Synced
+from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Synced, Version
 from core.engine.environment import Environment
 from core.engine.slot_facts import SlotFacts
+from core.engine.smoke import answers_as
 from core.journal.journal import Lease
 from core.rollout.rollback import answers, proved
 from core.state import events as ev
@@ -73,6 +75,7 @@ class Observer:
         self._opened = False
         self._slots = SlotFacts(environment.endpoint)
         self._heard: set[Slot] = set()
+        self._answers: dict[Slot, Version] = {}
         self._trouble = ""
 
     @property
@@ -90,11 +93,18 @@ class Observer:
         if self.synced.is_set() or not unheard:
             return snapshot
         why = self._trouble or "nothing was heard of it yet"
-        slots = {
-            slot: replace(seen, ready=0, replicas=(), proved_by=0, why=why) if slot in unheard else seen
-            for slot, seen in endpoint.slots.items()
-        }
+        slots = dict(endpoint.slots)
+        for slot in unheard:
+            seen, answers_well = slots[slot], self._answers.get(slot) == slots[slot].version
+            ready = max(1, seen.ready) if answers_well else 0
+            slots[slot] = replace(seen, ready=ready, replicas=(), proved_by=0, why="" if answers_well else why)
         return replace(snapshot, endpoints={**snapshot.endpoints, endpoint.name: replace(endpoint, slots=slots)})
+
+    async def ask(self, slot: Slot, version: Version) -> None:
+        """Where the watch is late: let a slot answer for itself."""
+        with contextlib.suppress(QuarterdeckError):
+            if await answers_as(await self._target.address(slot), version):
+                self._answers[slot] = version
 
     async def run(self) -> None:
         """Until cancelled; raises Lost and JournalError alone."""

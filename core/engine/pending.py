@@ -7,17 +7,16 @@ from collections.abc import Awaitable, Callable
 from core.domain.errors import JournalError, Lost, QuarterdeckError
 from core.engine.environment import Environment
 from core.engine.observer import Emit, Store
+from core.engine.retries import rest_s
 from core.engine.step_runner import StepRunner
 from core.state import events as ev
 from core.state.events import PendingKind
 from core.state.fold_pending import Key, key_of
-from core.state.snapshot import Endpoint, Pending, Release, ReleaseState
+from core.state.snapshot import Endpoint, Release, ReleaseState
 from core.system.tasks import TaskGuard
 from core.targets.protocol import Target
 
 CALL_S = 30.0
-AGAIN_S = (1.0, 5.0, 15.0, 60.0, 300.0)
-"""So long it rests after the first try, the second, and so on."""
 log = logging.getLogger("quarterdeck")
 
 
@@ -127,12 +126,6 @@ class PendingWork:
             await self._emit(fact)
         except (Lost, JournalError) as error:
             log.info("%s: %s", type(fact).__name__, error)
-
-
-def rest_s(pending: tuple[Pending, ...], asked: ev.Pended) -> float:
-    """How long to rest before the next try."""
-    tries = next((one.tries for one in pending if key_of(one) == key_of(asked)), 0)
-    return AGAIN_S[min(tries, len(AGAIN_S) - 1)]
 
 
 def _idle(endpoint: Endpoint, slot: str) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -49,6 +50,21 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version, checks:
     if wrong:
         raise Failed(f"{len(wrong)} of {checks} answers were wrong; the first: {wrong[0]}")
     return f"{checks} of {checks}"
+
+
+async def answers_as(address: Address, version: Version, within_s: float = 1.0) -> bool:
+    """Whether whoever stands at an address answers well, as this version, at this moment."""
+    headers = {**address.headers, **({"authorization": f"Bearer {address.key}"} if address.key else {})}
+    try:
+        async with (
+            asyncio.timeout(within_s),
+            httpx.AsyncClient(base_url=address.url, headers=headers, timeout=within_s, trust_env=False) as client,
+        ):
+            answer = await client.get("/health")
+    except (httpx.HTTPError, TimeoutError):
+        return False
+    said = unquote(answer.headers.get("x-model-version", ""))
+    return answer.status_code == httpx.codes.OK and said == version.number
 
 
 async def _check(client: httpx.AsyncClient, row: Any, version: Version, until: float) -> str:

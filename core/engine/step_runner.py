@@ -5,14 +5,17 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from core.domain.errors import BadInput, Failed, JournalError, Killed, Lost, QuarterdeckError
-from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Sample, Version
+from core.domain.gates import GateResult
+from core.domain.model import Version
 from core.domain.plan import Load, Smoke, Summarise, Work, title
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
+from core.engine.retries import rest_s
+from core.engine.step_results import came_of, figures_of, moved_before
 from core.state import events as ev
 from core.state.snapshot import Release, ReleaseState, Snapshot
 from core.system.tasks import TaskGuard
@@ -21,8 +24,6 @@ from core.targets.protocol import Target
 from core.work.job import Done, OutputLine, Progress
 
 REALIAS_S = 60.0
-ALIASES_AGAIN_S = (1.0, 5.0, 15.0, 60.0, 300.0)
-"""So long aliases rest after they could not be moved once, twice, and so on."""
 ENDING_S = 30.0
 REPORT_S = 60.0
 MOVES_A_SECOND = 4.0
@@ -165,7 +166,10 @@ class StepRunner:
                 case OutputLine(text=text):
                     await self._emit(ev.Logged(release.endpoint, name, text))
                 case Done(result=result, figure=figure):
-                    return self._came_of(release, index, name, result, figure)
+                    facts = came_of(release, index, name, result, figure)
+                    if name == "promote" and not self._aliases_left() and (moved := moved_before(release, result)):
+                        return (ev.Aliased(release.id, False, moved), *facts)
+                    return facts
         raise Failed(f"{name} ended without a result")
 
     def _options(self, release: Release, name: str) -> Mapping[str, object]:
@@ -186,23 +190,6 @@ class StepRunner:
         seen = endpoint.slots.get(endpoint.serving or "")
         return seen.version if seen is not None else None
 
-    def _came_of(
-        self, release: Release, index: int, name: str, result: Mapping[str, object], figure: str
-    ) -> tuple[ev.Body, ...]:
-        facts: list[ev.Body] = []
-        version = result.get("version")
-        if isinstance(version, Mapping):
-            facts.append(ev.Chose(release.id, Version(**{str(k): str(v) for k, v in version.items()})))
-        if name == "promote" and (moved := _moved_before(release, result)):
-            facts.append(ev.Aliased(release.id, False, moved))
-        if name == "gate":
-            verdicts = tuple(verdict(v) for v in _rows(result.get("verdicts")))
-            facts.append(ev.Judged(release.id, index, verdicts))
-            if not result.get("passed"):
-                failed = "; ".join(v.why for v in verdicts if v.outcome is not GateResult.PASS)
-                return (*facts, ev.StepFailed(release.id, index, failed or "it did not pass"))
-        return (*facts, ev.StepDone(release.id, index, figure, result))
-
     async def _load_test(self, release: Release, index: int, step: Load) -> tuple[ev.Body, ...]:
         came, verdicts = await self._load_control.test(step, release.version)
         judged = ev.Judged(release.id, index, verdicts)
@@ -210,7 +197,7 @@ class StepRunner:
         if bad:
             text = "; ".join(f"{v.gate.name} {v.why}" for v in bad)
             return (judged, ev.StepFailed(release.id, index, text))
-        result = {**_figures(came.total), "artifacts": [str(path) for path in came.artifacts], "why": came.why}
+        result = {**figures_of(came.total), "artifacts": [str(path) for path in came.artifacts], "why": came.why}
         return (judged, ev.StepDone(release.id, index, f"{came.total.rps:.0f} rps", result))
 
     async def _aliases(self, release: Release, back: bool) -> None:
@@ -232,18 +219,17 @@ class StepRunner:
             if not isinstance(error, QuarterdeckError | TimeoutError):
                 log.exception("aliases of %s", release.id)
             why = str(error) or f"no answer within {REALIAS_S:g} s"
-            tries = self._tries()
-            again_at = self._store.now() + ALIASES_AGAIN_S[min(tries, len(ALIASES_AGAIN_S) - 1)]
-            pended = ev.Pended(release.endpoint, ev.PendingKind.ALIASES, why, again_at, back=back, release=release.id)
-            await self._emit(pended)
+            pended = ev.Pended(release.endpoint, ev.PendingKind.ALIASES, why, 0.0, back=back, release=release.id)
+            pending = self._store.snapshot.endpoint(release.endpoint).pending
+            await self._emit(replace(pended, again_at=self._store.now() + rest_s(pending, pended)))
         else:
-            moved = str(result.get("moved_by_others") or "") if back else _moved_before(release, result)
+            moved = str(result.get("moved_by_others") or "") if back else moved_before(release, result)
             await self._emit(ev.Aliased(release.id, back, moved))
 
-    def _tries(self) -> int:
-        """How often aliases were tried in vain so far."""
+    def _aliases_left(self) -> bool:
+        """Whether aliases stand where they do because they could not be moved before."""
         pending = self._store.snapshot.endpoint(self._environment.endpoint).pending
-        return next((one.tries for one in pending if one.kind is ev.PendingKind.ALIASES), 0)
+        return any(one.kind is ev.PendingKind.ALIASES for one in pending)
 
     async def report(self, release: str) -> ev.Body:
         """Write the run folder; raises Failed and TimeoutError."""
@@ -269,45 +255,3 @@ async def _after(ending: asyncio.Task[None] | None, work: Coroutine[None, None, 
         await work
     finally:
         work.close()
-
-
-def verdict(row: Mapping[str, object]) -> Verdict:
-    """A verdict on a model, as the work child writes it."""
-    limit, value = row.get("limit"), row.get("value")
-    against = row.get("against")
-    # The limit is worked out already, so it is no change in percent: the name alone says what it is against.
-    gate = Gate(
-        metric=f"{row['metric']} vs {against}" if against else str(row["metric"]),
-        op=str(row.get("op", ">=")),
-        limit=float(limit) if isinstance(limit, int | float) else 0.0,
-        at_least=0,
-    )
-    measured = float(value) if isinstance(value, int | float) else None
-    return Verdict(gate, GateResult(str(row["outcome"])), measured, str(row.get("why", "")))
-
-
-def _moved_before(release: Release, result: Mapping[str, object]) -> str:
-    """Where somebody else had moved the alias before this release did; empty when nobody had."""
-    found, alias = result.get("alias_was"), result.get("alias")
-    serves = release.old_version.number if release.old_version is not None else None
-    if "alias_was" not in result or serves is None or str(found) in (serves, result.get("number")):
-        return ""
-    where = f"at v{found}" if found is not None else "gone"
-    return f"@{alias} was {where}, though v{serves} served: somebody else had moved it"
-
-
-def _rows(value: object) -> list[Mapping[str, object]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
-
-
-def _figures(total: Sample) -> Mapping[str, object]:
-    return {
-        "requests": total.requests,
-        "failed": total.failures,
-        "exceptions": sum(total.errors.values()),
-        "rps": round(total.rps, 1),
-        "p50_ms": total.latency.percentile_ms(50),
-        "p95_ms": total.latency.percentile_ms(95),
-        "p99_ms": total.latency.percentile_ms(99),
-        "kinds": {"failed": total.failed, "exceptions": total.errors},
-    }

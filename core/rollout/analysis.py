@@ -86,7 +86,7 @@ def _news(step: StepState, said: tuple[Verdict, ...], failing: bool, due: bool) 
 
 
 def ask(release: Release, step: StepState, question: str, now: float) -> Action:
-    """Ask a person, wait, and do as she says; nobody is a no."""
+    """Ask a person, wait, and do what was answered; nobody is a no."""
     at = release.index
     if step.answer is True:
         return Record((ev.StepDone(release.id, at, "a person said yes"),))

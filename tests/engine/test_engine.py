@@ -11,7 +11,7 @@ from core.domain.errors import BadInput, Failed, JournalError, Refused
 from core.domain.gates import Gate
 from core.domain.model import Observation
 from core.domain.plan import Ask, Plan, Summarise, Work, all_at_once, blue_green
-from core.engine import engine as module, pending, step_runner
+from core.engine import engine as module, retries
 from core.engine.engine import Engine
 from core.journal.journal import Journal, Lease
 from core.state import commands as c, events as ev
@@ -42,7 +42,7 @@ LONG = 600.0
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again without a rest."""
-    monkeypatch.setattr(pending, "AGAIN_S", (0.0,))
+    monkeypatch.setattr(retries, "AGAIN_S", (0.0,))
 
 
 @pytest.fixture
@@ -269,7 +269,6 @@ async def test_u_after_the_end_moves_traffic_and_aliases_again(store: Bridge, en
 async def test_aliases_that_can_not_be_moved_end_no_rollback_and_stay_pending_until_they_are(
     store: Bridge, engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    monkeypatch.setattr(step_runner, "ALIASES_AGAIN_S", (0.0,))
     await serve(engine)
     store.sites[0].faults["restore"] = [fault, fault, fault]
     await engine.do(begin(V2, canary_plan()))

@@ -50,6 +50,22 @@ def failed_work() -> World:
     return world
 
 
+def no_traffic() -> World:
+    world = serving()
+    world.do(begin(V2, canary_plan()))
+    world.run(lambda r: r.index == 1)
+    world.do(c.Rollback("late"))
+    world.run()
+    return world
+
+
+def another_in_its_slot() -> World:
+    world = taken_back()
+    world.hold("green", version=V1)
+    world.see()
+    return world
+
+
 def undone_late() -> World:
     world = taken_back()
     world.now += 61
@@ -98,6 +114,8 @@ def attached() -> World:
         (taken_back, begin(V2, canary_plan()), "r2: there is such a release already"),
         (undone_late, c.Undo("late"), "more than 60 s old"),
         (slot_gone, c.Undo("late"), "green is gone; begin a release instead"),
+        (another_in_its_slot, c.Undo("late"), "green is gone; begin a release instead"),
+        (no_traffic, c.Undo("late"), "r2 had no traffic; there is nothing to take back"),
         (done, c.Undo("late"), "there is no rollback to take back"),
         (done, c.Next("late"), "has ended"),
         (serving, c.Rollback("late"), "nothing served before r1; there is no way back"),

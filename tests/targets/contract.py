@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from core.domain.errors import BadInput, Refused
+from core.domain.model import Observation
 from core.targets.protocol import Target
 from tests.targets.helpers import ONE, TWO, watching
 
@@ -111,10 +112,19 @@ class Contract:
             async with watching(make(0)) as second:
                 await second.weight("blue", 100)
                 await second.until(lambda: "green" in second.slots)
+                told = await second.until(second.synced)
+                assert set(told.slots) == {"blue", "green"}
+                # Everything that is true was told before that.
+                before = second.reports[: second.reports.index(told)]
+                assert {one.slot for one in before if isinstance(one, Observation)} == {"blue", "green"}
                 assert second.slots["blue"].version == ONE
                 await target.route({})
                 await second.weight("blue", 0)
             await first.weight("blue", 0)
+
+    async def test_a_place_where_nothing_is_says_so(self, make: MakeTarget) -> None:
+        async with watching(make(0)) as watcher:
+            assert (await watcher.until(watcher.synced)).slots == ()
 
     async def test_a_slot_can_be_scaled(self, make: MakeTarget) -> None:
         target = make(0)

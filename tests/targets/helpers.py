@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.domain.errors import Unreachable
-from core.domain.model import Noted, Observation, ReplicaState, Slot, Version
+from core.domain.model import Noted, Observation, ReplicaState, Slot, Synced, Version
 from core.targets.local.http import Connection
 from core.targets.local.spec import EndpointSpec
 from core.targets.protocol import Address, Report, Target
@@ -105,6 +105,10 @@ class Watcher:
         return await self.until(
             lambda: next((one for one in self.reports if isinstance(one, Noted) and part in one.text), None)
         )
+
+    def synced(self) -> Synced | None:
+        """The first word that all was told."""
+        return next((one for one in self.reports if isinstance(one, Synced)), None)
 
     def notes(self) -> list[str]:
         """Everything said so far."""

@@ -206,8 +206,20 @@ async def test_the_aliases_follow_and_come_back(child: WorkChild, iris: Project,
         assert await aliases("promote", tmp_path / "b", number="2") == moved
     (tmp_path / "b" / "promote.json").unlink()
     assert await aliases("promote", tmp_path / "b", number="2") == moved
-    for _ in range(2):
-        assert await aliases("restore", tmp_path / "b") == {"candidate": 2, "production": 1}
+    # What serves is compared with, wherever the alias points.
+    serving = await work(child, iris.job("evaluate", serving="models:/iris/1"))
+    assert serving.result["production_version"]["number"] == "1"
+    assert "production: @production points to v2, but v1 serves; compared with v1" in serving.lines
+    gone = await work(child, iris.job("evaluate", serving="models:/iris/9"))
+    assert gone.result["production"] is None
+    assert "iris has no version 9" in gone.result["production_absent"]
+    for found, others in (("2", ""), ("1", "")):
+        back = await work(child, iris.job("restore", tmp_path / "b", **PRODUCTION, moved_to="2"))
+        assert back.result["moved_by_others"] == others, found
+    assert await aliases("restore", tmp_path / "b") == {"candidate": 2, "production": 1}
+    assert await aliases("promote", tmp_path / "c", number="2") == moved
+    back = await work(child, iris.job("restore", tmp_path / "c", **PRODUCTION, moved_to="7"))
+    assert back.result["moved_by_others"] == "@production was at v2, not at v7: somebody else had moved it"
     assert await aliases("restore", tmp_path / "other", number="2") == {"candidate": 2, "production": 2}
     assert await aliases("restore", tmp_path / "nothing") == {"candidate": 2, "production": 2}
     assert await aliases("restore", tmp_path / "a") == {"candidate": 2}

@@ -1,0 +1,245 @@
+"""What must be confirmed: decided by what it would do to the traffic, never by the key."""
+
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from core.domain.errors import Refused
+from core.domain.gates import Gate
+from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work, canary
+from core.rollout import actions as d
+from core.state import commands as c
+from core.state.snapshot import Release, Status
+from tests.environments import V1, V2, begin, rollout
+from tests.world import World, serving
+
+GATES = (Gate("failed_percent", "<", 5.0, at_least=20), Gate("p95_ms", "<", 100.0, at_least=20))
+HOLD = Hold(600.0, GATES)
+CANARY = Plan("canary", (Work("train"), Deploy(2), Shift(10), HOLD, Shift(50), HOLD, Shift(100), HOLD, Summarise()))
+
+
+def held(release: Release) -> bool:
+    step = release.current
+    return step is not None and isinstance(step.step, Hold) and step.status is Status.RUNNING
+
+
+def holding(percent: float = 10, production: bool = True, **more: Any) -> World:
+    world = serving()
+    world.do(begin(V2, CANARY, production=production, **more))
+    for share in (10, 50, 100):
+        world.run(held)
+        if share == percent:
+            return world
+        world.do(c.Next("late"))
+        world.run(lambda r: not held(r))
+    raise AssertionError(percent)
+
+
+def in_dev() -> World:
+    return holding(production=False)
+
+
+def paused() -> World:
+    world = holding()
+    world.do(c.Pause("late"))
+    return world
+
+
+def full() -> World:
+    return holding(100)
+
+
+def asked() -> World:
+    world = holding()
+    world.now += 700
+    world.run(lambda r: r.current is not None and r.current.question is not None)
+    return world
+
+
+def by_step(*, at: int) -> World:
+    world = serving()
+    world.do(begin(V2, CANARY, production=True, step_by_step=True))
+    while world.release.index < at:
+        world.do(c.Next("late"))
+        world.run()
+    return world
+
+
+def before_train() -> World:
+    return by_step(at=0)
+
+
+def before_a_shift() -> World:
+    return by_step(at=2)
+
+
+def in_a_hold_by_step() -> World:
+    world = by_step(at=3)
+    world.do(c.Next("late"))
+    world.run(held)
+    return world
+
+
+def taken_back() -> World:
+    world = holding(50)
+    world.do(c.Rollback("late"))
+    world.run()
+    return world
+
+
+def failed() -> World:
+    world = serving()
+    world.fail["train"] = "no"
+    world.do(begin(V2, CANARY, production=True))
+    world.run()
+    return world
+
+
+def first(percent: float = 100) -> World:
+    world = World()
+    world.do(begin(V1, Plan("first", (Deploy(2), Shift(percent), HOLD, Summarise()))))
+    world.run(held)
+    return world
+
+
+def first_without_traffic() -> World:
+    world = World()
+    world.do(begin(V1, Plan("first", (Deploy(2), Shift(100), HOLD, Summarise()))))
+    world.run(lambda r: r.index == 1)
+    return world
+
+
+def first_going_back() -> World:
+    world = first()
+    world.do(c.Rollback("late"))
+    return world
+
+
+TYPED: list[tuple[Callable[[], World], c.Command, str]] = [
+    (serving, begin(V2, canary((), rollout(1.0, GATES), (10, 50)), production=True),
+     "canary 0 → 10 → 50 → 100 %, 2 gates"),
+    (serving, begin(V2, Plan("train only", (Work("train"),)), production=True), "train only, no traffic moves"),
+    (holding, c.Next("late"), "10 → 50 %, no gate has judged, no answers now"),
+    (paused, c.Pause("late"), "10 → 50 %"),
+    (paused, c.Next("late"), "10 → 50 %"),
+    (in_a_hold_by_step, c.Pause("late", step_by_step=False), "10 → 50 %"),
+    (asked, c.Answer("late", True), "10 → 50 %, 2 gates ?2, no answers now"),
+    (asked, c.Next("late"), "10 → 50 %"),
+    (before_a_shift, c.Next("late"), "0 → 10 %"),
+    (before_train, c.Pause("late", step_by_step=False), "0 → 10 %"),
+    (taken_back, c.Undo("late"), "0 → 50 %"),
+    (failed, c.Next("late"), "0 → 10 %"),
+]  # fmt: skip
+NOT: list[tuple[Callable[[], World], c.Command]] = [
+    (serving, begin(V2, CANARY)),
+    (in_dev, c.Next("late")),
+    (in_dev, c.Rollback("late")),
+    (holding, c.Rollback("late")),
+    (holding, c.Abort("late")),
+    (holding, c.Pause("late")),
+    (holding, c.Pause("late", step_by_step=True)),
+    (holding, c.Pause("late", step_by_step=False)),
+    (asked, c.Answer("late", False)),
+    (full, c.Next("late")),
+    (before_train, c.Next("late")),
+    (in_a_hold_by_step, c.Next("late")),
+    (paused, c.SetLoad("late", change=1)),
+    (paused, c.Pause("late", step_by_step=True)),
+    (first_without_traffic, c.Abort("late")),
+    (first_going_back, c.Rollback("late")),
+    (World, c.Rollback("late")),
+]
+
+
+@pytest.mark.parametrize(("scene", "command", "text"), TYPED, ids=lambda v: v.__name__ if callable(v) else None)
+def test_more_traffic_for_a_new_version_in_production_needs_its_name(
+    scene: Callable[[], World], command: c.Command, text: str
+) -> None:
+    world = scene()
+    found = c.confirmation(command, world.snapshot, world.now)
+    assert found is not None
+    assert (found.environment, found.typed) == ("dev", True)
+    assert found.text.startswith(text)
+
+
+@pytest.mark.parametrize(("scene", "command"), NOT, ids=lambda v: v.__name__ if callable(v) else None)
+def test_nothing_else_is_asked(scene: Callable[[], World], command: c.Command) -> None:
+    world = scene()
+    assert c.confirmation(command, world.snapshot, world.now) is None
+
+
+@pytest.mark.parametrize("command", [c.Rollback("late"), c.Abort("late")])
+def test_taking_down_what_nothing_served_before_asks_once(command: c.Command) -> None:
+    world = first()
+    asked = c.confirmation(command, world.snapshot, world.now)
+    assert asked == c.Confirmation("dev", "takes late DOWN: nothing served before it", False)
+
+
+def test_the_figures_are_those_of_now() -> None:
+    world = holding()
+    world.now += 30
+    world.measure("green", 0, 500)
+    world.now += 15
+    world.measure("green", 998, 2)
+    world.act(world.next())
+    found = c.confirmation(c.Next("late"), world.snapshot, world.now)
+    assert found is not None
+    assert found.text in (
+        "10 → 50 %, 2 gates ✖1 ?1, errors now 0.2 %",
+        "10 → 50 %, 2 gates ✖1 ✔1, errors now 0.2 %",
+    )
+
+
+def reached(world: World) -> float:
+    """The largest share that the new version is given from here on, before time passes or a person is asked."""
+    share = 0.0
+    for _ in range(60):
+        world.see()
+        if not world.release.live:
+            break
+        action = world.next()
+        if isinstance(action, d.Wait) and not world.coming:
+            break
+        if isinstance(action, d.Route):
+            share = max(share, action.weights.get("green", 0.0))
+        world.act(action)
+    return share
+
+
+@st.composite
+def in_production(draw: st.DrawFn) -> World:
+    """A release in production, somewhere on its way."""
+    world = serving()
+    world.do(begin(V2, CANARY, production=True, step_by_step=draw(st.booleans())))
+    for _ in range(draw(st.integers(0, 40))):
+        world.see()
+        if draw(st.integers(0, 6)) == 0:
+            with contextlib.suppress(Refused):
+                world.do(draw(st.sampled_from(COMMANDS)))
+        elif world.release.live:
+            world.act(world.next())
+    return world
+
+
+COMMANDS: tuple[c.Command, ...] = (
+    c.Next("late"), c.Pause("late"), c.Pause("late", True), c.Pause("late", False), c.Answer("late", True),
+    c.Answer("late", False), c.Undo("late"), c.Rollback("late"), c.Abort("late"),
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(in_production(), st.sampled_from(COMMANDS))
+def test_no_command_gives_a_new_version_more_of_production_without_its_name(world: World, command: c.Command) -> None:
+    other = copy.deepcopy(world)
+    asked = c.confirmation(command, world.snapshot, world.now)
+    try:
+        world.do(command)
+    except Refused:
+        return
+    if reached(world) > reached(other):
+        assert asked is not None
+        assert asked.typed
