@@ -136,7 +136,8 @@ class Database:
     def vacuum(self, pages: int) -> None:
         """Give so many pages that hold nothing any more back to the disk."""
         with self._errors():
-            self._db.execute(f"pragma incremental_vacuum({int(pages)})").fetchall()
+            # `execute` would give back a single one: it stops at the first step.
+            self._db.executescript(f"pragma incremental_vacuum({int(pages)})")
 
     def close(self) -> None:
         """Close the file."""
