@@ -68,6 +68,13 @@ class RegistrySettings(SettingsPart):
         return uri
 
 
+class RetentionSettings(SettingsPart):
+    """How long things are kept. Telemetry goes after so many days, what was decided never; `runs` counts folders."""
+
+    telemetry_days: Annotated[float, Field(ge=1, le=3650)] = 14.0
+    runs: Annotated[int, Field(ge=1, le=100_000)] = 50
+
+
 class Settings(SettingsPart):
     """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies."""
 
@@ -82,6 +89,7 @@ class Settings(SettingsPart):
     release: ReleaseSettings = ReleaseSettings()
     load: LoadSettings = LoadSettings()
     registry: RegistrySettings = RegistrySettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @field_validator("model")
     @classmethod

@@ -34,6 +34,8 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT_S)
+            # The file may come from a backup that somebody else made.
+            self._db.execute("pragma trusted_schema=off")
             try:
                 self._open_or_make_room(read_only)
                 self.clock = self._clock(read_only)
@@ -134,7 +136,8 @@ class Database:
     def vacuum(self, pages: int) -> None:
         """Give so many pages that hold nothing any more back to the disk."""
         with self._errors():
-            self._db.execute(f"pragma incremental_vacuum({int(pages)})").fetchall()
+            # `execute` would give back a single one: it stops at the first step.
+            self._db.executescript(f"pragma incremental_vacuum({int(pages)})")
 
     def close(self) -> None:
         """Close the file."""

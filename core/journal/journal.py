@@ -7,7 +7,7 @@ import getpass
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -118,8 +118,7 @@ class Journal(Database):
         span = (kept.seq, last)
         query = "select seq, at, who, body from events where {} and seq > ?1 and seq <= ?2 order by seq"
         facts = self._events(query.format(lasting), span)
-        holds = fold_all(facts, kept).measured.values()
-        cut = min([cut, *(measured.since for measured in holds)])
+        cut = min([cut, *_under_way(kept, facts)])
         telemetry = self._events(query.format("telemetry = 1 and at > ?3"), (*span, cut))
         words = "seq in (select seq from latest) and at <= ?3"
         old = self._events(query.format(words), (*span, cut)) if self._current else []
@@ -174,6 +173,17 @@ class Journal(Database):
         before, self._seen = self._seen, version
         return version != before
 
+    def meta(self, key: str) -> str:
+        """What was noted of the project under a name; empty where nothing was."""
+        with self._errors():
+            found = self._db.execute("select value from meta where key = ?", (key,)) if self._current else None
+            row = found.fetchone() if found is not None else None
+        return str(row[0]) if row else ""
+
+    def note(self, **values: str) -> None:
+        """Note something of the project itself, such as where it lies."""
+        self._write(lambda db: db.executemany("insert or replace into meta values (?,?)", values.items()))
+
     # Who drives
 
     def holds(self, lease: Lease) -> bool:
@@ -202,6 +212,22 @@ class Journal(Database):
         if not self._write(lambda _: self._leases.beat(lease)):
             raise Lost(f"{lease.endpoint}: another terminal took over; this one only watches now")
 
+    def free(self) -> None:
+        """Nobody drives anything any more; tokens go on from where they are."""
+        self._write(lambda db: db.execute("update leases set held = 0"))
+
     def let_go(self, lease: Lease) -> None:
         """Give the lease back, if it is still ours."""
         self._write(lambda _: self._leases.let_go(lease))
+
+
+def _under_way(kept: Snapshot, facts: Sequence[ev.Event]) -> Iterable[float]:
+    """When the steps that may still be under way began: a hold judges by all that was measured since."""
+    began = {measured.release: measured.since for measured in kept.measured.values()}
+    for event in facts:
+        match event.body:
+            case ev.StepStarted(release=release):
+                began[release] = event.at
+            case ev.TurnedBack(release=release) | ev.Ended(release=release):
+                began.pop(release, None)
+    return began.values()

@@ -23,7 +23,7 @@ class Step:
 
 
 STEPS = (Step(RECENT_S, 10.0, 60.0), Step(DAY_S, 60.0, 600.0))
-MOST_ROWS = 2000
+MOST_ROWS = 500
 """So many rows leave in one transaction: nobody else can write meanwhile."""
 PAGES = 500
 
