@@ -12,11 +12,11 @@ PERCENTS = (50, 95, 99)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is charted of a second; `latency` holds p50, p95 and p99 in milliseconds."""
+    """What is charted of a second; `latency` holds p50, p95 and p99 in milliseconds, None where not known."""
 
     rps: float
     users: int | None
-    latency: Sequence[float]
+    latency: Sequence[float | None]
 
 
 def figures_of(sample: Sample) -> Figures:
@@ -24,8 +24,11 @@ def figures_of(sample: Sample) -> Figures:
     return Figures(sample.rps, sample.users, percentiles_ms(sample.latency, PERCENTS))
 
 
-def percentiles_ms(spread: Histogram, percents: Sequence[float]) -> list[float]:
-    """Several percentiles (rising, nearest rank) in one walk over the buckets; empty when nothing was measured."""
+def percentiles_ms(spread: Histogram, percents: Sequence[float]) -> list[float | None]:
+    """Several percentiles (rising, nearest rank) in one walk over the buckets; empty when nothing was measured.
+
+    None where the load's source did not tell that percentile.
+    """
     found: list[float] = []
     ranks = [max(1, math.ceil(spread.count * percent / 100)) for percent in percents]
     seen = 0
@@ -33,7 +36,7 @@ def percentiles_ms(spread: Histogram, percents: Sequence[float]) -> list[float]:
         seen += count
         while len(found) < len(ranks) and seen >= ranks[len(found)]:
             found.append(_within(spread, middle_ms(index)))
-    return found
+    return [ms if spread.knows(percent) else None for ms, percent in zip(found, percents, strict=False)]
 
 
 def _within(spread: Histogram, ms: float) -> float:

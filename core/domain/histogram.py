@@ -80,6 +80,10 @@ class Histogram:
         """How many answers it holds."""
         return sum(self.counts.values())
 
+    def knows(self, percent: float) -> bool:
+        """Whether this percentile can be read from it."""
+        return not self.only or percent in self.only
+
     @property
     def mean_ms(self) -> float | None:
         """The average in milliseconds; None when empty, or where only percentiles are known."""
@@ -87,7 +91,7 @@ class Histogram:
 
     def percentile_ms(self, percent: float) -> float | None:
         """The latency under which `percent` of the answers lie (nearest rank); None when empty or not known."""
-        if not self.counts or (self.only and percent not in self.only):
+        if not self.counts or not self.knows(percent):
             return None
         rank = max(1, math.ceil(self.count * percent / 100))
         seen = 0

@@ -111,7 +111,9 @@ class LoadControl:
                 await self._emit(ev.Logged(endpoint, "load", f"Locust's own page: {load.web_url}"))
             async for sample in load.samples():
                 await self._emit(ev.Sampled(endpoint, sample))
-            return await load.wait()
+            result = await load.wait()
+            by_hand = sent.stopped and result.how in (LoadOutcome.STOPPED, LoadOutcome.LET_GO)
+            return replace(result, why=sent.stopped) if by_hand else result
         finally:
             sent.load = None
             with contextlib.suppress(QuarterdeckError, TimeoutError):
@@ -147,7 +149,6 @@ class LoadControl:
             raise
         finally:
             sent.over = True
-        result = replace(result, why=sent.stopped) if sent.stopped else result
         judged = verdicts(result, step.gates)
         await self._end(sent, result, judged)
         if result.how is LoadOutcome.KILLED:
@@ -157,11 +158,10 @@ class LoadControl:
     # How it ended, once
 
     async def _end(self, sent: _Sent, result: LoadResult, judged: tuple[Verdict, ...]) -> None:
-        why = sent.stopped if sent.stopped and result.how in (LoadOutcome.STOPPED, LoadOutcome.LET_GO) else result.why
         files = tuple(str(path) for path in result.artifacts)
         times = (result.ran_s, result.wanted_s)
         where = self._environment.endpoint
-        ended = ev.LoadEnded(where, sent.kind, why, files, result.how, *times, False, judged, result.total)
+        ended = ev.LoadEnded(where, sent.kind, result.why, files, result.how, *times, False, judged, result.total)
         await self._write_end(sent, ended)
 
     async def _not_begun(self, sent: _Sent, error: QuarterdeckError) -> None:

@@ -194,10 +194,10 @@ class StepRunner:
         came, verdicts = await self._load_control.test(step, release.version)
         judged = ev.Judged(release.id, index, verdicts)
         bad = [v for v in verdicts if v.outcome is not GateResult.PASS]
+        result = {**figures_of(came.total), "artifacts": [str(path) for path in came.artifacts], "why": came.why}
         if bad:
             text = "; ".join(f"{v.gate.name} {v.why}" for v in bad)
-            return (judged, ev.StepFailed(release.id, index, text))
-        result = {**figures_of(came.total), "artifacts": [str(path) for path in came.artifacts], "why": came.why}
+            return (judged, ev.StepFailed(release.id, index, text, result=result))
         return (judged, ev.StepDone(release.id, index, f"{came.total.rps:.0f} rps", result))
 
     async def _aliases(self, release: Release, back: bool) -> None:

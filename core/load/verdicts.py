@@ -34,7 +34,7 @@ def complete(result: LoadResult) -> Verdict:
         outcome = GateResult.PASS
     if outcome is GateResult.PASS and wanted_s is not None and ran_s < (1 - SPARE) * wanted_s - SPARE_S:
         outcome = GateResult.FAIL
-    why = f"{text}: {result.why}"
+    why = text if result.how is LoadOutcome.FINISHED and outcome is GateResult.PASS else f"{text}: {result.why}"
     if result.exit_code and outcome is not GateResult.FAIL:
         outcome, why = GateResult.FAIL, f"{why}; Locust ended with {how_it_ended(result.exit_code)}"
     return Verdict(gate, outcome, ran_s, why)

@@ -115,12 +115,16 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """A step failed, and why. `given`: a file, a setting or a flag must change before it is tried again."""
+    """A step failed, and why. `given`: a file, a setting or a flag must change before it is tried again.
+
+    `result` is what it came to all the same, such as the figures of a load test.
+    """
 
     release: str
     index: int
     why: str
     given: bool = False
+    result: Result = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

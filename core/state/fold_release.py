@@ -55,8 +55,8 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             done = _step(release, i, status=Status.DONE, ended_at=at, figure=figure, result=result, fraction=1.0)
             promoted = isinstance(release.steps[i].step, Work) and title(release.steps[i].step) == "promote"
             return replace(done, promoted=True) if promoted else done
-        case ev.StepFailed(index=i, why=why):
-            return _step(release, i, status=Status.FAILED, ended_at=at, why=why)
+        case ev.StepFailed(index=i, why=why, result=result):
+            return _step(release, i, status=Status.FAILED, ended_at=at, why=why, result=result)
         case ev.Chose(version=version):
             return replace(release, version=version)
         case ev.Placed(slot=slot, old=old, old_version=old_version, old_replicas=replicas):

@@ -535,6 +535,10 @@ async def test_a_load_test_over_its_limits_fails_the_release(store: Bridge, engi
     release = await ended(engine, "r2")
     assert release.outcome is ev.Outcome.FAILED
     assert "load test: errors" in release.why
+    assert next(step for step in release.steps if step.result.get("failed")).result["kinds"] == {
+        "failed": {"500": 50},
+        "exceptions": {},
+    }
     assert weights(store.place) == {"blue": 100.0}
 
 

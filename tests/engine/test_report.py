@@ -82,6 +82,19 @@ def test_the_page_is_for_a_reader(tmp_path: Path) -> None:
     assert "Endpoint: http://127.0.0.1:1" in page
 
 
+def test_a_load_test_that_failed_is_told_with_what_failed_in_it(tmp_path: Path) -> None:
+    world = serving()
+    world.do(begin(V2, Plan("short", (Load(TEST, ()),))))
+    kinds = {"failed": {"HTTP 500": 3}, "exceptions": {f"KeyError: '{n}|'": 10 - n for n in range(7)}}
+    result = {"requests": 5400, "failed": 3, "exceptions": 49, "kinds": kinds}
+    world.say(ev.StepStarted("r2", 0), ev.StepFailed("r2", 0, "exceptions", result=result))
+    page = report.page_of(world.snapshot, world.release)
+    assert "| exceptions | 49 |" in page
+    assert "| failed | HTTP 500 | 3 |" in page
+    assert "| exceptions | KeyError: '0\\|' | 10 |" in page
+    assert page.count("| exceptions | KeyError") == report.MOST_KINDS
+
+
 def test_a_release_that_is_under_way_is_reported_as_far_as_it_is(tmp_path: Path) -> None:
     world = World()
     world.do(begin(None, all_at_once(("train",), rollout())))

@@ -108,7 +108,7 @@ async def test_a_locustfile_that_is_not_content_fails_a_run_that_was_quick_and_w
     assert (result.how, result.exit_code) == ("finished", 3)
     word, why = outcome(result)
     assert word == "FAIL"
-    assert why.endswith("it ran its 1.5 s; Locust ended with exit code 3")
+    assert why.endswith("of 1.5 s; Locust ended with exit code 3")
 
 
 async def test_a_locustfile_that_ends_the_run_early_fails(serve: Serve, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What is measured once and kept gives what it would give anew."""
 
+from dataclasses import replace
+
 from hypothesis import given, strategies as st
 
 from core.domain.histogram import Histogram
@@ -29,3 +31,9 @@ def test_a_total_that_grows_is_the_sum(seconds: list[list[float]], since: int) -
 
 def test_a_second_without_an_answer_has_no_latency() -> None:
     assert figures_of(Sample(None, 1.0, users=3)).latency == []
+
+
+def test_a_percentile_that_the_source_did_not_tell_is_absent() -> None:
+    spread = replace(Histogram.of([10.0] * 50 + [40.0] * 50), only=(50.0, 95.0))
+    p50, p95, p99 = percentiles_ms(spread, PERCENTS)
+    assert (p50, p95, p99) == (spread.percentile_ms(50), spread.percentile_ms(95), None)

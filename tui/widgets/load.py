@@ -105,6 +105,8 @@ class LoadPane(Pane):
             (as_text.percent(total.failed_percent), "waits" if total.failures else "strong"),
             (" failed", "dim"),
         )
+        if total.errors:
+            line = (*line, (f"   {sum(total.errors.values()):,} exceptions", "fails"))
         for percent in (50, 95, 99):
             line = (
                 *line,
@@ -120,6 +122,7 @@ class LoadPane(Pane):
         wanted = load.users if load is not None and load.running else None
         toward = f" → {wanted}" if wanted is not None and users is not None and wanted != users else ""
         gap = "   " if width >= 80 else "  "
+        raised = sum(last.errors.values())
         return (
             (right(as_text.whole(users), 4), "strong"),
             (f"{toward} users" + gap, "users"),
@@ -127,6 +130,7 @@ class LoadPane(Pane):
             (" rps" + gap, "rps"),
             (right(as_text.percent(last.failed_percent), 6), "strong" if not last.failures else "waits"),
             (" failed" + gap, "dim"),
+            *(((f"{raised:,} exceptions" + gap, "fails"),) if raised else ()),
             (right(as_text.ms(p50), 4), "strong"),
             (" p50" + gap, "p50"),
             (right(as_text.ms(p95), 4), "strong"),
@@ -148,14 +152,14 @@ class LoadPane(Pane):
         xs = [at for at, _ in seen]
         users = [(at, float(one.users)) for at, one in seen if one.users is not None]
         timed = [(at, one.latency) for at, one in seen if one.latency]
-        quick = [at for at, _ in timed]
+        known = [[(at, ms) for at, latency in timed if (ms := latency[place]) is not None] for place in range(3)]
         return {
             "rps": [
                 Curve("users", [at for at, _ in users], [count for _, count in users], STALE_S),
                 Curve("rps", xs, [one.rps for _, one in seen], STALE_S),
             ],
             "latency": [
-                Curve(role, quick, [latency[place] for _, latency in timed], STALE_S)
+                Curve(role, [at for at, _ in known[place]], [ms for _, ms in known[place]], STALE_S)
                 for place, role in ((2, "p99"), (1, "p95"), (0, "p50"))
             ],
         }
@@ -173,7 +177,8 @@ class LoadPane(Pane):
         for name, value in figures:
             line = (*line, (as_text.ms(value), "strong"), (f" {name}   ", "dim"))
         rows = [line]
-        for kind, count in sorted(total.failed.items(), key=lambda item: -item[1])[:4]:
+        counted = [*total.failed.items(), *total.errors.items()]
+        for kind, count in sorted(counted, key=lambda item: -item[1])[:4]:
             rows.append(((right(f"{count:,}", 8), "strong"), ("  ✖ ", "fails"), (cut(kind, width - 14), "fails")))
         return rows
 
@@ -190,4 +195,6 @@ class LoadPane(Pane):
         lately = recent(view.series(None), view.end - 60)
         failed = lately.failed if lately else {}
         said += [f"{count:,} failed with {kind} in the last minute" for kind, count in failed.items()]
+        raised = lately.errors if lately else {}
+        said += [f"{count:,} times the locustfile raised {kind} in the last minute" for kind, count in raised.items()]
         return said or ["nothing failed in the last minute"]
