@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+AZURE = Path(__file__).with_name("azureml.txt")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "quarterdeck" / "bench-azureml"
 
 TRAIN = """
@@ -67,7 +68,8 @@ asyncio.run(main())
 FORK = """
 import os, sys, time
 from scoring.model import load
-from scoring.service import Identity, Settings, free_port, serve, warm
+from scoring.service import free_port, serve, warm
+from scoring.settings import Identity, ServingSettings
 model = load(sys.argv[1])
 warm()
 for _ in range(10):
@@ -75,7 +77,7 @@ for _ in range(10):
     port = free_port("127.0.0.1", 0)
     began = time.perf_counter()
     if (child := os.fork()) == 0:
-        serve(model, Identity("late", "7"), Settings(port=port), lambda: os.write(told, b"!"))
+        serve(model, Identity("late", "7"), ServingSettings(port=port), lambda: os.write(told, b"!"))
         os._exit(0)
     os.read(heard, 1)
     print((time.perf_counter() - began) * 1000)
@@ -124,11 +126,10 @@ def azure_python() -> Path | None:
     """The Python of an environment of its own with Azure ML's server, whose pins do not fit ours; made on first use."""
     python = CACHE / "bin" / "python"
     if not (CACHE / "bin" / "azmlinfsrv").is_file():
-        packages = ["azureml-inference-server-http", "xgboost-cpu", "scikit-learn"]
-        print(f"installing {', '.join(packages)} into {CACHE}", flush=True)
+        print(f"installing {AZURE.name} into {CACHE}", flush=True)
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(CACHE)],
-            [str(python), "-m", "pip", "install", "--quiet", *packages],
+            [str(python), "-m", "pip", "install", "--quiet", "--requirement", str(AZURE)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
             if done.returncode:
