@@ -10,6 +10,7 @@ from core.state import commands
 from core.state.events import Outcome
 from core.state.snapshot import ReleaseState, Status
 from tui import format as as_text
+from tui.evidence import silent_s
 from tui.summary import back_to, label
 from tui.view import View
 
@@ -34,7 +35,6 @@ class Action:
     foot: Callable[[View], str | None] | None = None
     shown: str = ""
     foot_key: str = ""
-    forward: bool = False
 
     @property
     def key(self) -> str:
@@ -115,13 +115,13 @@ def _logs(view: View) -> str | None:
 
 ACTIONS = (
     Action("next", ("n",), "next: start the stage, end the hold, say yes, or try again", "release",
-           lambda view, _: commands.Next(view.name or ""), _next, forward=True),
+           lambda view, _: commands.Next(view.name or ""), _next),
     Action("pause", ("p",), "pause the release, or resume it", "release",
            lambda view, _: commands.Pause(view.name or ""), _pause),
     Action("mode", ("M",), "step by step, or by itself", "release", _mode),
-    Action("abort", ("a",), "abort: give the release up, all traffic returns", "release",
+    Action("abort", ("A",), "abort: give the release up, all traffic returns", "release",
            lambda view, at: commands.Abort(view.name or "", at), lambda _: "abort"),
-    Action("rollback", ("R",), "roll back now, to the version before; asks nothing", "release",
+    Action("rollback", ("R",), "roll back now, to the version before; asks only where none was", "release",
            lambda view, at: commands.Rollback(view.name or "", at)),
     Action("undo", ("u",), "undo the rollback, within a minute", "release",
            lambda view, at: commands.Undo(view.name or "", at)),
@@ -181,6 +181,8 @@ def way_back(view: View) -> WayBack:
         return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
     if release is not None and release.state is ReleaseState.BACK:
         return WayBack("", f"on its way back → {back_to(release)}")
+    # After a release that failed by itself, R takes back the one that serves since before it.
+    release = commands.rollback_of(view.snapshot, view.name) if view.name else None
     why_not = commands.refused_rollback(endpoint, release)
     if why_not is not None or release is None or endpoint is None:
         back = release is not None and release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED)
@@ -190,7 +192,11 @@ def way_back(view: View) -> WayBack:
     if release.slot is None:
         return WayBack("R", "end it · no traffic has moved")
     if release.old is None:
-        return WayBack("R", "end it · nothing served before")
+        # Nothing takes over: where traffic has come that is no way back but an outage, and it is called one.
+        down = commands.confirmation(commands.Rollback(endpoint.name), view.snapshot, view.now)
+        return WayBack("R", f"takes {endpoint.name} DOWN" if down else "end it · nothing served before")
     seen = endpoint.slots.get(release.old)
-    ready = f"{seen.ready}/{seen.wanted} ready" if seen is not None else "starts again first"
-    return WayBack("R", f"roll back → {back_to(release)} · {ready}")
+    if seen is None:
+        return WayBack("R", f"roll back → {back_to(release)} · starts again first")
+    known = "ready" if silent_s(view) is None else "when last heard of"
+    return WayBack("R", f"roll back → {back_to(release)} · {seen.ready}/{seen.wanted} {known}")

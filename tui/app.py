@@ -1,6 +1,7 @@
 """The deck as an app: follows a link, folds what it says, shows it 15 times a second, and asks it for what keys say."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -10,17 +11,17 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from core.domain.errors import QuarterdeckError
-from core.domain.plan import title
 from core.state import commands
+from core.state.commands import Confirmation, confirmation
 from core.state.link import Link
 from core.state.snapshot import Release, Snapshot
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME, Action, refused
 from tui.follower import Follower
-from tui.release_stages import moves_traffic, sources
+from tui.release_stages import sources
 from tui.screens.deck import DeckScreen
 from tui.summary import label
-from tui.view import View, chosen
+from tui.view import Refusal, View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
 from tui.widgets.pane import Pane
@@ -29,10 +30,13 @@ from tui.widgets.traffic import TrafficPane
 
 FRAMES_A_SECOND = 15
 MESSAGE_S = 8.0
+REFUSALS = 5
+"""So many of the last refusals are kept for whoever asks why."""
+log = logging.getLogger("quarterdeck")
 
 
 class DeckApp(App[None]):
-    """The deck over a link. `now` is the clock, `lead` a line for whoever is shown around.
+    """The deck over a link. `now` is the clock, `caption` a line for whoever is shown around.
 
     Long only because each key that the screen itself answers has a method here, named after its action.
     """
@@ -47,7 +51,7 @@ class DeckApp(App[None]):
         link: Link,
         endpoint: str | None = None,
         read_only: bool = False,
-        lead: str = "",
+        caption: str = "",
         now: Callable[[], float] = time.time,
         look: str = theme.DEFAULT,
     ) -> None:
@@ -55,16 +59,18 @@ class DeckApp(App[None]):
         self.link = link
         self.wanted = endpoint
         self.read_only = read_only
-        self.lead = lead
+        self.caption = caption
+        self.refusals: tuple[Refusal, ...] = ()
         self.now = now
         self.follower = Follower(link)
         self.drawn = asyncio.Event()
         self.key_at = now()
+        self.failing = False
         self.palette = theme.load(look)
         for name in theme.names():
             self.register_theme(theme.textual_theme(theme.load(name)))
         self.theme = f"deck-{look}"
-        self.deck = DeckScreen(self.palette, caption=bool(lead))
+        self.deck = DeckScreen(self.palette, caption=bool(caption))
 
     def get_default_screen(self) -> Screen[None]:
         """The deck is the first screen."""
@@ -84,24 +90,36 @@ class DeckApp(App[None]):
     @property
     def view(self) -> View:
         """What there is to see now."""
-        told = self.follower
-        name = self.wanted or chosen(told.snapshot)
-        return View(told.snapshot, told.history, name, self.now(), self.read_only, told.lost, self.lead)
+        known = self.follower
+        name = self.wanted or chosen(known.snapshot)
+        rest = (self.read_only, known.lost, self.caption, self.refusals)
+        return View(known.snapshot, known.history, name, self.now(), *rest)
 
     def frame(self) -> None:
-        """Show what changed since the last frame."""
-        if self.deck.ready:
+        """Show what changed since the last frame. One frame that fails is told, and the next one comes."""
+        if not self.deck.ready:
+            return
+        try:
             self.deck.look(self.view)
-            self.drawn.set()
+            self.failing = False
+        except Exception:
+            if not self.failing:
+                log.exception("a frame could not be shown")
+            self.failing = True
+        self.drawn.set()
 
     async def _load_rest(self) -> None:
         """What the first paint does without: charts and sheets, in a thread."""
         await self.drawn.wait()
-        await asyncio.to_thread(chart.load)
+        try:
+            await asyncio.to_thread(chart.load)
+        except Exception as error:
+            log.exception("charts")
+            self.say(f"no charts: {type(error).__name__}; see quarterdeck.log")
         for name in ("tui.screens.sheet", "tui.widgets.confirm"):
             await asyncio.to_thread(import_module, name)
         for pane in self.deck.query(Pane):
-            pane.again()
+            pane.redraw()
 
     async def on_event(self, event: events.Event) -> None:
         """Remember when a key went down: before it waited for its turn."""
@@ -110,52 +128,71 @@ class DeckApp(App[None]):
         await super().on_event(event)
 
     async def action_act(self, name: str) -> None:
-        """A key of the table."""
+        """A key of the table. What fails in it is told in a line; the deck stays."""
         action = BY_NAME[name]
-        if action.asks is not None:
-            await self._ask(action, self.key_at)
-        else:
-            getattr(self, f"_{name.rstrip('0123456789').rstrip('_')}")(name)
+        try:
+            if action.asks is not None:
+                await self._ask(action, self.key_at)
+            else:
+                getattr(self, f"_{name.rstrip('0123456789').rstrip('_')}")(name)
+        except QuarterdeckError as error:
+            self.say(str(error))
+        except Exception as error:
+            log.exception("key %s", action.key)
+            self.say(f"{action.key}: {type(error).__name__}; see quarterdeck.log")
 
     async def _ask(self, action: Action, at: float) -> None:
-        """Ask the link; in production a step forward asks for the environment's name first."""
+        """Ask the link; where `commands` wants it confirmed, a person first."""
         view = self.view
-        release = view.release
         if view.read_only or view.name is None:
             self.say(refused(action, view) or "")
             return
         command = action.asks(view, at) if action.asks else None
         if command is None:
             return
-        risky = action.forward and release is not None and release.production and moves_traffic(release)
-        if risky and release is not None and refused(action, view) is None:
-            self._confirm(command, release, (action.foot(view) if action.foot else None) or action.name)
-            return
-        await self.do(command)
+        asked = confirmation(command, view.snapshot, view.now)
+        # What would be refused anyway needs no yes.
+        if asked is None or refused(action, view) is not None:
+            await self.do(command)
+        else:
+            self._confirm(command, asked)
 
-    def _confirm(self, command: commands.Command, release: Release, word: str) -> None:
+    def _confirm(self, command: commands.Command, asked: Confirmation) -> None:
         from tui.widgets.confirm import Confirm  # noqa: PLC0415
 
         def answered(yes: bool | None) -> None:
-            now = self.snapshot.releases.get(release.id)
             if not yes:
                 self.say("nothing was done")
-            # While somebody types, a hold may end: the yes was for where the release stood then.
-            elif now is None or (now.index, now.state, now.paused) != (release.index, release.state, release.paused):
-                self.say(f"{label(release)} moved on meanwhile; nothing was done, look and press again")
+            # While somebody types, a hold may end: the yes was for what it would have done then.
+            elif self._moved(release):
+                what = label(release) if release is not None else command.endpoint
+                self.say(f"{what} moved on meanwhile; nothing was done, look and press again")
             else:
-                self.run_worker(self.do(command))
+                self.run_worker(self.do(command), exit_on_error=False)
 
-        step = f" at {title(release.current.step)}" if release.current is not None else ""
-        what = f"{label(release)} moves forward in production{step}: {word}."
-        self.push_screen(Confirm(release.environment, what), answered)
+        release = self.snapshot.release_of(command.endpoint)
+        self.push_screen(Confirm(asked), answered)
+
+    def _moved(self, then: Release | None) -> bool:
+        """Whether a release stands elsewhere than it stood."""
+        now = self.snapshot.releases.get(then.id) if then is not None else None
+        if now is None or then is None:
+            return now is not then
+        return (now.index, now.state, now.paused) != (then.index, then.state, then.paused)
 
     async def do(self, command: commands.Command) -> None:
-        """Ask for something; a refusal is a line on the screen."""
+        """Ask for something; a refusal is a line on the screen, and `y` remembers it."""
         try:
             await self.link.do(command)
         except QuarterdeckError as error:
-            self.say(str(error))
+            why = str(error)
+        except Exception as error:
+            log.exception("%s", type(command).__name__)
+            why = f"{type(command).__name__.lower()}: {type(error).__name__}; see quarterdeck.log"
+        else:
+            return
+        self.refusals = (*self.refusals[-REFUSALS + 1 :], Refusal(self.now(), why))
+        self.say(why)
 
     def say(self, text: str) -> None:
         """One line in the footer, for a while."""
@@ -185,7 +222,7 @@ class DeckApp(App[None]):
         from tui.screens.sheet import Sheet  # noqa: PLC0415
 
         pane = self.deck.chosen
-        self.push_screen(Sheet(f"why · {pane.name_of(self.view)}", pane.why(self.view)))
+        self.push_screen(Sheet(f"why · {pane.name_of(self.view)}", pane.explain(self.view)))
 
     def _filter(self, _: str) -> None:
         self.deck.filter()
@@ -233,13 +270,13 @@ class DeckApp(App[None]):
         for name in sorted(self.snapshot.endpoints):
             yield SystemCommand(f"endpoint {name}", "show it", lambda n=name: setattr(self, "wanted", n))
         for name in theme.names():
-            yield SystemCommand(f"theme {name}", "other colours", lambda n=name: self.dress(n))
+            yield SystemCommand(f"theme {name}", "other colours", lambda n=name: self.set_theme(n))
 
-    def dress(self, name: str) -> None:
+    def set_theme(self, name: str) -> None:
         """Another theme."""
         self.palette = theme.load(name)
         self.theme = f"deck-{name}"
-        self.deck.dress(self.palette)
+        self.deck.set_palette(self.palette)
 
     def show_key(self, key: str, words: str) -> None:
         """Show a key that is pressed for somebody, and what for."""

@@ -38,7 +38,7 @@ async def on_screen(project: Project, acts: Callable[[Engine, Narrator], Awaitab
     """Play the story in the deck; leaving it early ends the story."""
     told = DemoFigures()
     async with headless.opened(project) as engine:
-        app = DeckApp(engine, lead="demo", now=engine.now)
+        app = DeckApp(engine, caption="demo", now=engine.now)
         stage = OnScreen(app)
 
         async def follow() -> None:

@@ -39,11 +39,19 @@ def percent(value: float | None, digits: int = 1) -> str:
     return NOTHING if value is None else f"{value:.{digits}f} %"
 
 
+def share(value: float) -> str:
+    """A share in few cells: `8.3 %`, `72 %`, `100 %`."""
+    return f"{value:.1f} %" if value < 9.95 else f"{value:.0f} %"
+
+
 def whole(value: float | None) -> str:
-    """A figure without a fraction: `412`, `12.3k` from 10,000 on."""
+    """A figure without a fraction in five cells at the most: `412`, `12.3k` from 10,000 on, `123k`, `1.2M`."""
     if value is None:
         return NOTHING
-    return f"{value:.0f}" if abs(value) < 9999.5 else f"{value / 1000:.1f}k"
+    for limit, unit, digits in ((9999.5, 1, 0), (99_950, 1e3, 1), (999_500, 1e3, 0), (99_950_000, 1e6, 1)):
+        if abs(value) < limit:
+            return f"{value / unit:.{digits}f}{ {1: '', 1e3: 'k', 1e6: 'M'}[unit] }"
+    return f"{value / 1e6:.0f}M"
 
 
 def ms(value: float | None) -> str:

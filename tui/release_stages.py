@@ -65,12 +65,6 @@ def _name(step: Step) -> str:
             return title(step)
 
 
-def moves_traffic(release: Release) -> bool:
-    """Whether a step forward would move traffic, or might: what computes and tests is no risk to anybody."""
-    step = release.current
-    return not release.live or release.paused or (step is not None and isinstance(step.step, Shift | Hold | Ask))
-
-
 def turned(release: Release) -> bool:
     """Whether the traffic went back, or goes."""
     gone = release.state is ReleaseState.ENDED and release.outcome is not Outcome.DONE

@@ -12,16 +12,19 @@ PERCENTS = (50, 95, 99)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is charted of a second; `latency` holds p50, p95 and p99 in milliseconds, None where not known."""
+    """What is charted of a sample over `seconds`; `latency` holds p50, p95 and p99 in ms, None where not known."""
 
     rps: float
     users: int | None
     latency: Sequence[float | None]
+    failed_percent: float | None
+    seconds: float
 
 
 def figures_of(sample: Sample) -> Figures:
     """A sample as the charts need it."""
-    return Figures(sample.rps, sample.users, percentiles_ms(sample.latency, PERCENTS))
+    latency = percentiles_ms(sample.latency, PERCENTS)
+    return Figures(sample.rps, sample.users, latency, sample.failed_percent, sample.seconds)
 
 
 def percentiles_ms(spread: Histogram, percents: Sequence[float]) -> list[float | None]:

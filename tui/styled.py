@@ -1,5 +1,6 @@
 """Lines of the screen: pieces of text, each with the role that gives it its colour."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -12,8 +13,11 @@ from tui.theme import Palette
 Piece: TypeAlias = tuple[str, str]
 """Text and its role."""
 Line: TypeAlias = tuple[Piece, ...]
+Part: TypeAlias = tuple[int, Line]
+"""A piece of a line that stays or leaves as a whole, and its rank: 0 never leaves, the highest leaves first."""
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
+_NUMBER = re.compile(r"[-+]?\d[\d.,:]*(?:[ \N{NO-BREAK SPACE}]?%|[ \N{NO-BREAK SPACE}]?ms\b|[kM]\b)?")
 
 
 def width(line: Iterable[Piece]) -> int:
@@ -22,10 +26,24 @@ def width(line: Iterable[Piece]) -> int:
 
 
 def cut(text: str, cells: int) -> str:
-    """Text in at most so many cells; `…` says that some is missing."""
+    """Text in at most so many cells; `…` says that some is missing.
+
+    A figure is never cut, nor does it touch the `…`: it stays or goes as a whole.
+    """
     if cell_len(text) <= cells:
         return text
-    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 1 else "…"[:cells]
+    if cells <= 1:
+        return "…"[: max(0, cells)]
+    # Padding may stand in for half of a wide character, so only what is really there counts.
+    kept = len(set_cell_size(text, cells - 1).rstrip())
+    for number in _NUMBER.finditer(text):
+        if number.start() < kept < number.end():
+            kept = number.start()
+            break
+    short = text[:kept].rstrip()
+    while short[-1:].isdigit() and cell_len(short) + 2 > cells:
+        short = short.rstrip("0123456789.,:+-").rstrip()
+    return short + (" …" if short[-1:].isdigit() else "…")
 
 
 def left(text: str, cells: int) -> str:
@@ -34,9 +52,8 @@ def left(text: str, cells: int) -> str:
 
 
 def right(text: str, cells: int) -> str:
-    """Text in exactly so many cells, to the right."""
-    short = cut(text, cells)
-    return " " * (cells - cell_len(short)) + short
+    """Text to the right of so many cells; what needs more gets more, for a figure is never cut."""
+    return " " * (cells - cell_len(text)) + text
 
 
 def fit(line: Line, cells: int) -> Line:
@@ -51,6 +68,26 @@ def fit(line: Line, cells: int) -> Line:
         kept.append((text, role))
         room -= cell_len(text)
     return tuple(kept)
+
+
+def fitting(parts: Sequence[Part], cells: int) -> Line:
+    """The parts in order, without those that have to leave for the others to be whole."""
+    kept = list(parts)
+    for rank in sorted({rank for rank, _ in parts if rank}, reverse=True):
+        if sum(width(line) for _, line in kept) <= cells:
+            break
+        kept = [part for part in kept if part[0] != rank]
+    return tuple(piece for _, line in kept for piece in line)
+
+
+def aligned(rows: Sequence[Sequence[Part]], cells: int) -> list[Line]:
+    """Rows of the same parts as columns, each to the right and as wide as its widest; whole columns leave."""
+    widths = [max(width(line) for _, line in column) for column in zip(*rows, strict=True)]
+    padded_rows = [
+        [(rank, ((" " * (room - width(line)), "text"), *line)) for (rank, line), room in zip(row, widths, strict=True)]
+        for row in rows
+    ]
+    return [fitting(row, cells) for row in padded_rows]
 
 
 def apart(one: Line, two: Line, cells: int) -> Line:
@@ -84,8 +121,16 @@ def bar(fraction: float, cells: int, role: str) -> Line:
 
 def strip(line: Line, cells: int, palette: Palette) -> Strip:
     """A line as Textual paints it."""
-    segments = [Segment(text, palette.style(role)) for text, role in fit(line, cells) if text]
+    safe = tuple((_safe(text), role) for text, role in line)
+    segments = [Segment(text, palette.style(role)) for text, role in fit(safe, cells) if text]
     return Strip(segments).adjust_cell_length(cells, palette.style("text"))
+
+
+def _safe(text: str) -> str:
+    """What would move the cursor or turn the direction of text never reaches the terminal, whoever let it in."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)
 
 
 def padded(lines: Sequence[Line], height: int) -> list[Line]:

@@ -1,25 +1,20 @@
-"""What a snapshot means in a few words: is the service well, what is on its way, who really answers."""
+"""What a snapshot means in a few words: what is on its way, who really answers, and where traffic was proved to go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.domain.model import Observation, ReplicaState, Sample, Series, Slot
+from core.domain.model import Sample, Series, Slot
 from core.domain.plan import title
 from core.state.events import Outcome
 from core.state.snapshot import Endpoint, Release, ReleaseState, Status
 from tui import format as as_text
+from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.styled import Line
+from tui.theme import slot_role
 from tui.view import View
 
 FRESH_S = 3.0
 """Over so many seconds the real weight is counted."""
-FAILING_PERCENT = 5.0
-ALL = 100.0
-
-
-def slot_role(slot: Slot, of: str = "slot") -> str:
-    """The role of a slot's own colour, for its `slot` name or its `bar`."""
-    return f"{of}.{slot}"
 
 
 def recent(series: Series, since: float) -> Sample | None:
@@ -65,34 +60,6 @@ def _by_version(endpoint: Endpoint, load: Sample | None) -> dict[Slot, int] | No
     return counts if sum(counts.values()) else None
 
 
-def health(view: View) -> Line:
-    """Whether the service is well, which is another matter than whether a release is."""
-    endpoint = view.endpoint
-    if endpoint is None or not endpoint.slots:
-        return (("◦ nothing is served", "dim"),)
-    taking = [seen for seen in endpoint.slots.values() if seen.weight > 0]
-    if not taking:
-        return (("◦ no traffic", "dim"),)
-    main = max(taking, key=lambda seen: seen.weight)
-    label = main.version.label if main.version else main.slot
-    for seen in taking:
-        if seen.ready == 0:
-            return (("✖ ", "fails"), (f"down: 0 of {seen.wanted} ready", "fails"))
-    failing = recent(view.series(main.slot), view.end - FRESH_S)
-    share = failing.failed_percent if failing else None
-    if share is not None and share > FAILING_PERCENT:
-        return (("✖ ", "fails"), (f"failing: {as_text.percent(share)} of {label}", "fails"))
-    ill = next((seen for seen in taking if _ill(seen)), None)
-    if ill is not None:
-        return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
-    return (("● ", "good"), (f"healthy {label}", slot_role(main.slot)))
-
-
-def _ill(seen: Observation) -> bool:
-    bad = (ReplicaState.DEAD, ReplicaState.BACKOFF)
-    return seen.ready < seen.wanted and (not seen.replicas or any(r.state in bad for r in seen.replicas))
-
-
 def label(release: Release) -> str:
     """What a release is of, as far as it is known: `v7`."""
     return release.version.label if release.version else "a version"
@@ -110,6 +77,10 @@ def on_its_way(view: View) -> Line:
         return (("no release yet", "dim"),)
     role = slot_role(release.slot) if release.slot else "strong"
     name = label(release)
+    if nobody_drives(view):
+        way = {ReleaseState.BACK: " on its way back", ReleaseState.FORWARD: " on its way forward"}
+        here: Line = ((way[release.state], "dim"),) if release.state in way else ((" ", "dim"), *_place(release))
+        return (("‖ ", "moves"), (f"nobody drives {name}", "moves"), *here)
     if release.state is ReleaseState.BACK:
         if _back(release, view.endpoint):
             return (("◀ ", "back"), (f"back on {back_to(release)}", "strong"), (" · tidying up", "dim"))
@@ -119,7 +90,8 @@ def on_its_way(view: View) -> Line:
     if release.state is ReleaseState.ENDED:
         return _ended(release, view)
     if release.paused:
-        return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release))
+        since = f" since {as_text.clock(view.paused_at)}" if view.paused_at is not None else ""
+        return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release), (since, "dim"))
     if waits_for_key(release) and release.current is not None:
         return (("‖ ", "moves"), (f"{name} waits for n: ", role), (title(release.current.step), "moves"))
     return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release))
@@ -176,10 +148,12 @@ def proof(view: View) -> Line:
         wanted = _spoken(endpoint, endpoint.weights)
         return (("… ", "moves"), (f"{wanted}, not verified yet", "waits")) if endpoint.weights else ()
     ago = f" · {as_text.about(view.now - at)} ago" if at else ""
+    # What was proved is past: while nobody answers it is no good sign.
+    known = silent_s(view) is None and no_answer_s(view) is None
     since = "the key" if verified.since == "key" else "the route"
     return (
-        ("✔ ", "good"),
-        (f"{_spoken(endpoint, verified.weights)} · ", "text"),
+        ("✔ ", "good" if known else "dim"),
+        (f"{_spoken(endpoint, verified.weights)} · ", "text" if known else "dim"),
         ("verified ", "dim"),
         (as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),
         (f" after {since}, {verified.answers} answers{ago}", "dim"),

@@ -28,7 +28,12 @@ class Palette:
     def style(self, role: str) -> Style:
         """What a role looks like; a slot or a bar without a colour of its own gets the other one."""
         found = self.roles.get(role)
-        return found if found is not None else self.roles[f"{role.partition('.')[0]}.other"]
+        return found if found is not None else self.roles.get(f"{role.partition('.')[0]}.other", self.roles["text"])
+
+
+def slot_role(slot: str, of: str = "slot") -> str:
+    """The role of a slot's own colour, for its `slot` name or its `bar`."""
+    return f"{of}.{slot}"
 
 
 def names() -> list[str]:

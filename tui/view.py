@@ -1,51 +1,28 @@
 """What the panels look at: one snapshot, one endpoint of it, one moment."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.domain.model import Series, Slot
-from core.state import events as ev
 from core.state.snapshot import Endpoint, LogLine, Release, Snapshot
+from tui.history import History, Point, Silence
 
-KEEP_S, STEP_S = 900.0, 5.0
+STEP_S = 5.0
+NO_POINTS: tuple[Point, ...] = ()
+NO_SILENCES: tuple[Silence, ...] = ()
+NO_SERIES = Series()
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """How many replicas a slot had ready from a moment on."""
+class Refusal:
+    """What was asked from this deck and not done, and why."""
 
     at: float
-    slot: Slot
-    ready: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class History:
-    """The replicas of each endpoint over time, which a snapshot does not keep."""
-
-    points: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
-
-    def plus(self, event: ev.Event) -> "History":
-        """With what an event says of replicas; the same history when it says nothing new."""
-        if not isinstance(event.body, ev.Observed):
-            return self
-        seen = event.body.observation
-        before = self.points.get(event.body.endpoint, ())
-        last = next((p for p in reversed(before) if p.slot == seen.slot), None)
-        if last is not None and last.ready == seen.ready:
-            return self
-        # The newest point from before the cut stays: it says what was true at the left edge.
-        kept = tuple(p for p in before if p.at > event.at - KEEP_S or p is last)
-        return History({**self.points, event.body.endpoint: (*kept, Point(event.at, seen.slot, seen.ready))})
-
-
-NO_POINTS: tuple[Point, ...] = ()
-NO_SERIES = Series()
+    why: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A snapshot as the deck shows it. `asked_at` is when the last key went down."""
+    """A snapshot as the deck shows it. `now` and the times of events count from the same epoch."""
 
     snapshot: Snapshot
     history: History
@@ -53,7 +30,8 @@ class View:
     now: float
     read_only: bool = False
     lost: str = ""
-    lead: str = ""
+    caption: str = ""
+    refusals: tuple[Refusal, ...] = field(default=())
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -71,6 +49,27 @@ class View:
         return self.history.points.get(self.name or "", NO_POINTS)
 
     @property
+    def silences(self) -> tuple[Silence, ...]:
+        """The stretches of time in which nobody watched it."""
+        return self.history.silences.get(self.name or "", NO_SILENCES)
+
+    @property
+    def heard_at(self) -> float | None:
+        """When its target last said something; None if it never did."""
+        return self.history.heard.get(self.name or "")
+
+    @property
+    def paused_at(self) -> float | None:
+        """Since when its release is paused; None when it is not, or nobody knows since when."""
+        release = self.release
+        return self.history.paused.get(release.id) if release is not None and release.paused else None
+
+    @property
+    def driven_since(self) -> float | None:
+        """Since when its driver drives it."""
+        return self.history.driven.get(self.name or "")
+
+    @property
     def log(self) -> tuple[LogLine, ...]:
         """What was said, of all endpoints."""
         return self.snapshot.log
@@ -78,6 +77,10 @@ class View:
     def series(self, slot: Slot | None) -> Series:
         """The samples of a slot; of the load for None."""
         return self.snapshot.series.get((self.name or "", slot), NO_SERIES)
+
+    def answered_at(self, slot: Slot | None) -> float:
+        """When a slot, or the load for None, last counted an answer; 0 if it never did."""
+        return self.history.answered.get((self.name or "", slot), 0.0)
 
     @property
     def end(self) -> float:

@@ -12,7 +12,7 @@ from tests.tui.replay import FakeLink
 from tui.app import DeckApp
 from tui.widgets import chart
 
-Board = Callable[..., AbstractAsyncContextManager[tuple[DeckApp, Pilot[None]]]]
+OpenDeck = Callable[..., AbstractAsyncContextManager[tuple[DeckApp, Pilot[None]]]]
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def board() -> Board:
+def open_deck() -> OpenDeck:
     """Opens a deck and waits until it shows all that its link said."""
 
     chart.load()

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from core.state.events import Event
 from core.state.fold import fold_all
 from tests.recordings.make import MOMENT
+from tui.history import History
 from tui.styled import Line
-from tui.view import History, View, chosen
+from tui.view import View, chosen
 from tui.widgets.pane import Pane
 
 

@@ -1,13 +1,17 @@
 """Moments of the recording, and what could have come next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.histogram import Histogram
+from core.domain.model import Level, LoadProfile, Noted, Observation, Replica, ReplicaState, Sample
 from core.state import events as ev
 from core.state.events import Event
-from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
+from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
 from tests.tui.replay import recorded
 
+ONE_USER = LoadProfile("manual", 1, 1.0, None)
 HOLD = 10
 """The index of the hold at 10 %."""
 
@@ -49,6 +53,72 @@ def failed() -> list[Event]:
         ev.Verified(ENDPOINT, {"blue": 100.0, "green": 0.0}, 4.0, 22, "route", RELEASE),
         ev.Ended(RELEASE, ev.Outcome.FAILED, why, "runs/2026-03-12-late-0007"),
     )
+
+
+def clients(at: float, seconds: int, ok: int, failed: Mapping[str, int] | None = None) -> list[ev.Body]:
+    """So many seconds of what the load counts, from a moment on."""
+    counted = failed or {}
+    spread = Histogram.of([40.0] * ok)
+    return [ev.Sampled(ENDPOINT, Sample(None, at + n, ok, counted, 300, spread)) for n in range(1, seconds + 1)]
+
+
+def each_second(events: Sequence[Event], bodies: Iterable[ev.Body], at: float = MOMENT) -> list[Event]:
+    """The same, and then one of these each second."""
+    told = list(events)
+    for n, body in enumerate(bodies, 1):
+        told = then(told, body, at=at + n)
+    return told
+
+
+def seen_each_second(events: Sequence[Event], seconds: int, observation: Observation | None = None) -> list[Event]:
+    """The same, and the target's watch goes on to say how a slot is, each second."""
+    last = observation or next(
+        e.body.observation
+        for e in reversed(events)
+        if isinstance(e.body, ev.Observed) and e.body.observation.slot == "blue"
+    )
+    return each_second(events, [ev.Observed(ENDPOINT, last)] * seconds)
+
+
+def router_hangs(seconds: int = 6) -> list[Event]:
+    """The router takes requests and answers none: the load waits, the watch sees replicas that are well."""
+    quiet = each_second(at_ten(), clients(MOMENT, seconds, 0))
+    return seen_each_second(quiet, seconds)
+
+
+def clients_fail(seconds: int = 6) -> list[Event]:
+    """72 of 100 requests fail at the client."""
+    return seen_each_second(each_second(at_ten(), clients(MOMENT, seconds, 112, {"503": 200, "timeout": 88})), seconds)
+
+
+def all_crash(seconds: int = 6) -> list[Event]:
+    """Every replica of what serves crashes, again and again."""
+    replicas = tuple(
+        Replica(f"blue-{n}", ReplicaState.BACKOFF, None, None, 4, "exit code 1, again in 8 s") for n in range(1, 9)
+    )
+    crashed = Observation("blue", LIVE, 8, 0, 90.0, replicas, why="8 of 8 replicas crash")
+    died = [ev.Remarked(ENDPOINT, Noted(f"blue-{n} died: exit code 1", Level.ERROR, "blue")) for n in (1, 2, 3)]
+    failing = each_second(then(at_ten(), *died), clients(MOMENT, seconds, 30, {"503": 270}))
+    return seen_each_second(failing, seconds, crashed)
+
+
+def unheard(seconds: int = 12) -> list[Event]:
+    """The load is answered, but nothing is heard of the target."""
+    return each_second(at_ten(), clients(MOMENT, seconds, 400))
+
+
+def paused(seconds: int = 30) -> list[Event]:
+    """The hold was paused; the load goes on."""
+    stopped = each_second(then(at_ten(), ev.Paused(RELEASE)), clients(MOMENT, seconds, 400))
+    return seen_each_second(stopped, seconds)
+
+
+def first() -> list[Event]:
+    """The first release there ever was holds 10 % of the traffic: nothing served before it."""
+    return [
+        replace(e, body=replace(e.body, old=None, old_version=None)) if isinstance(e.body, ev.Placed) else e
+        for e in at_ten()
+    ]
 
 
 def served() -> list[Event]:

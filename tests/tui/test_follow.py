@@ -14,7 +14,7 @@ from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, MOMENT
 from tests.tui import scenes
-from tests.tui.conftest import Board, shown, until
+from tests.tui.conftest import OpenDeck, shown, until
 from tests.tui.replay import FakeLink, recorded
 from tui import theme
 from tui.picture import picture
@@ -29,9 +29,9 @@ def sample(seq: int, at: float) -> Event:
     return Event(seq, at, "load", ev.Sampled(ENDPOINT, Sample(None, at, 400, {}, 300, Histogram.of([40.0] * 40))))
 
 
-async def test_only_panes_whose_part_is_another_one_are_drawn_again(board: Board) -> None:
+async def test_only_panes_whose_part_is_another_one_are_drawn_again(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         before = {pane.id: pane._lines for pane in app.deck.query(Pane)}
         last = link.told[-1].seq
         await link.tell(Event(last + 1, MOMENT, "target", ev.Logged(ENDPOINT, "train", "a line")))
@@ -41,9 +41,9 @@ async def test_only_panes_whose_part_is_another_one_are_drawn_again(board: Board
         assert drawn == {"log"}
 
 
-async def test_charts_are_drawn_again_when_a_sample_comes_and_not_before(board: Board) -> None:
+async def test_charts_are_drawn_again_when_a_sample_comes_and_not_before(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         load, scaling = app.deck.query_one(LoadPane), app.deck.query_one(Scaling)
 
         def drawn() -> int:
@@ -57,12 +57,12 @@ async def test_charts_are_drawn_again_when_a_sample_comes_and_not_before(board: 
         await link.tell(sample(last + 2, MOMENT + 1))
         await until(pilot, lambda: app.snapshot.seq == last + 2)
         await shown(app, pilot)
-        assert drawn() == before + 3
+        assert drawn() == before + 4
 
 
-async def test_a_burst_of_events_does_not_hold_up_a_key(board: Board) -> None:
+async def test_a_burst_of_events_does_not_hold_up_a_key(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         last = link.told[-1].seq
         burst = [Event(last + n, MOMENT, "work", ev.Logged(ENDPOINT, "train", f"line {n}")) for n in range(1, 2001)]
         await link.tell(*burst)
@@ -73,17 +73,20 @@ async def test_a_burst_of_events_does_not_hold_up_a_key(board: Board) -> None:
         await until(pilot, lambda: app.snapshot.seq == last + 2000)
 
 
-async def test_a_journal_that_stalls_is_said(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten()), at=MOMENT + 12) as (app, _):
-        assert "no news for 12 s" in app.deck.query_one(Top).plain
+async def test_a_journal_that_stalls_is_said(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten()), at=MOMENT + 12) as (app, _):
+        said = app.deck.query_one(Top).plain
+        assert "? not heard from for 13 s" in said
+        assert "nobody drives v7" in said
+        assert "healthy" not in said
 
 
 async def test_a_lost_journal_is_said_and_asked_again_from_where_it_was_lost(
-    board: Board, monkeypatch: pytest.MonkeyPatch
+    open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.follower.AGAIN_S", 0.05)
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         last = link.told[-1].seq
         await link.fail(JournalError("journal.db: disk I/O error"))
         await until(pilot, lambda: app.follower.lost != "")
@@ -95,8 +98,8 @@ async def test_a_lost_journal_is_said_and_asked_again_from_where_it_was_lost(
     assert link.afters[:2] == [None, last]
 
 
-async def test_any_size_will_do_while_it_runs(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+async def test_any_size_will_do_while_it_runs(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         for size in ((200, 60), (80, 24), (40, 10), (12, 4), (1, 1)):
             await pilot.resize_terminal(*size)
             await shown(app, pilot)
@@ -106,9 +109,9 @@ async def test_any_size_will_do_while_it_runs(board: Board) -> None:
         assert "roll back → v6" in app.deck.pane("keys").plain
 
 
-async def test_another_theme_dresses_all_of_it(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
-        app.dress("light")
+async def test_another_theme_dresses_all_of_it(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
+        app.set_theme("light")
         await shown(app, pilot)
         ground = theme.load("light").colours["ground"]
         assert app.deck.styles.background.hex.lower() == ground

@@ -7,7 +7,7 @@ import pytest
 from core.state import commands as c, events as ev
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, PROFILE, RELEASE
 from tests.tui import scenes
-from tests.tui.conftest import Board, shown, until
+from tests.tui.conftest import OpenDeck, shown, until
 from tests.tui.replay import FakeLink
 from tui.actions import MANUAL
 from tui.widgets.bars import Keys
@@ -18,9 +18,8 @@ from tui.widgets.confirm import Confirm
     ("scene", "at", "key", "command"),
     [
         (scenes.at_ten, MOMENT, "p", c.Pause(ENDPOINT)),
-        (scenes.at_ten, MOMENT, "a", c.Abort(ENDPOINT, MOMENT)),
+        (scenes.at_ten, MOMENT, "A", c.Abort(ENDPOINT, MOMENT)),
         (scenes.at_ten, MOMENT, "R", c.Rollback(ENDPOINT, MOMENT)),
-        (scenes.rolled_back, KEY + 5, "u", c.Undo(ENDPOINT, KEY + 5)),
         (scenes.at_ten, MOMENT, "w", c.SetLoad(ENDPOINT, change=1)),
         (scenes.at_ten, MOMENT, "s", c.SetLoad(ENDPOINT, change=-1)),
         (scenes.at_ten, MOMENT, "W", c.SetLoad(ENDPOINT, change=10)),
@@ -36,10 +35,10 @@ from tui.widgets.confirm import Confirm
     ],
 )
 async def test_a_key_asks_the_link_for_one_thing(
-    board: Board, scene: object, at: float, key: str, command: c.Command
+    open_deck: OpenDeck, scene: object, at: float, key: str, command: c.Command
 ) -> None:
     link = FakeLink(scene())  # type: ignore[operator]
-    async with board(link, at) as (_, pilot):
+    async with open_deck(link, at) as (_, pilot):
         await pilot.press(key)
         await until(pilot, lambda: bool(link.asked))
     (asked,) = link.asked
@@ -51,9 +50,9 @@ async def test_a_key_asks_the_link_for_one_thing(
         assert at - 1 < when <= at
 
 
-async def test_the_time_of_a_key_is_when_it_went_down_not_when_its_turn_came(board: Board) -> None:
+async def test_the_time_of_a_key_is_when_it_went_down_not_when_its_turn_came(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (_, pilot):
+    async with open_deck(link) as (_, pilot):
         pilot.app.simulate_key("R")
         time.sleep(0.05)  # noqa: ASYNC251  the loop is held up: the key waits
         await until(pilot, lambda: bool(link.asked))
@@ -63,9 +62,43 @@ async def test_the_time_of_a_key_is_when_it_went_down_not_when_its_turn_came(boa
     assert 0.045 < MOMENT - asked.asked_at < 2
 
 
-async def test_in_production_n_asks_for_the_name_of_the_environment(board: Board) -> None:
+async def test_undo_in_production_asks_for_the_name_and_then_does_it(open_deck: OpenDeck) -> None:
+    link = FakeLink(scenes.rolled_back())
+    async with open_deck(link, KEY + 5) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press(*"prod", "enter")
+        await until(pilot, lambda: bool(link.asked))
+    assert isinstance(link.asked[0], c.Undo)
+
+
+async def test_a_resume_that_moves_traffic_in_production_asks_for_the_name(open_deck: OpenDeck) -> None:
+    link = FakeLink(scenes.paused())
+    async with open_deck(link, MOMENT + 30) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+    assert link.asked == []
+
+
+@pytest.mark.parametrize(("key", "asked"), [("y", 1), ("enter", 1), ("n", 0), ("escape", 0), ("R", 0)])
+async def test_a_rollback_of_the_first_release_says_what_it_does_and_asks_once(
+    open_deck: OpenDeck, key: str, asked: int
+) -> None:
+    link = FakeLink(scenes.first())
+    async with open_deck(link) as (app, pilot):
+        assert app.deck.query_one(Keys).plain.endswith(" R  takes late DOWN")
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert isinstance(app.screen, Confirm)
+        assert app.screen.asked.text == "takes late DOWN: nothing served before it"
+        await pilot.press(key)
+        await pilot.pause()
+        await until(pilot, lambda: len(link.asked) == asked)
+
+
+async def test_in_production_n_asks_for_the_name_of_the_environment(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.asked())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press(*"staging", "enter")
@@ -75,9 +108,9 @@ async def test_in_production_n_asks_for_the_name_of_the_environment(board: Board
         await until(pilot, lambda: link.asked == [c.Next(ENDPOINT)])
 
 
-async def test_escape_leaves_all_as_it_is(board: Board) -> None:
+async def test_escape_leaves_all_as_it_is(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.asked())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("escape")
@@ -87,9 +120,9 @@ async def test_escape_leaves_all_as_it_is(board: Board) -> None:
     assert link.asked == []
 
 
-async def test_a_refusal_is_one_line_on_the_screen(board: Board) -> None:
+async def test_a_refusal_is_one_line_on_the_screen(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten(), refuses="late: late-0007 is on its way back already")
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press("R")
         await until(pilot, lambda: bool(app.deck.query_one(Keys).message))
         await shown(app, pilot)
@@ -97,13 +130,13 @@ async def test_a_refusal_is_one_line_on_the_screen(board: Board) -> None:
         assert app.is_running
 
 
-async def test_a_deck_that_only_watches_asks_for_nothing_and_says_so(board: Board) -> None:
+async def test_a_deck_that_only_watches_asks_for_nothing_and_says_so(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link, read_only=True) as (app, pilot):
+    async with open_deck(link, read_only=True) as (app, pilot):
         keys = app.deck.query_one(Keys)
         assert "pause" not in keys.plain
         assert "roll back" not in keys.plain
-        for key in ("n", "p", "a", "R", "u", "w", "s", "W", "S"):
+        for key in ("n", "p", "A", "R", "u", "w", "s", "W", "S"):
             keys.message = ""
             await pilot.press(key)
             await shown(app, pilot)
@@ -111,38 +144,38 @@ async def test_a_deck_that_only_watches_asks_for_nothing_and_says_so(board: Boar
     assert link.asked == []
 
 
-async def test_the_footer_has_only_keys_that_do_something_now(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, _):
-        assert app.deck.query_one(Keys).plain.startswith("n go on   p pause   a abort   w/s users")
+async def test_the_footer_has_only_keys_that_do_something_now(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, _):
+        assert app.deck.query_one(Keys).plain.startswith("n go on   p pause   A abort   w/s users")
         assert app.deck.query_one(Keys).plain.endswith("R  roll back → v6 · 8/8 ready")
-    async with board(FakeLink(scenes.rolled_back()), KEY + 5) as (app, _):
+    async with open_deck(FakeLink(scenes.rolled_back()), KEY + 5) as (app, _):
         assert "pause" not in app.deck.query_one(Keys).plain
         assert app.deck.query_one(Keys).plain.endswith("u  undo → v7 · 0:55 left")
-    async with board(FakeLink()) as (app, _):
+    async with open_deck(FakeLink()) as (app, _):
         assert app.deck.query_one(Keys).plain.startswith("m maximise")
 
 
-async def test_keys_that_come_all_at_once_go_where_a_person_means_them(board: Board) -> None:
+async def test_keys_that_come_all_at_once_go_where_a_person_means_them(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         for key in ("4", "down", "l"):
             app.simulate_key(key)
         await until(pilot, lambda: bool(link.asked))
         assert link.asked == [c.Tail(ENDPOINT, "blue-1")]
 
 
-async def test_the_way_back_works_over_a_sheet(board: Board) -> None:
+async def test_the_way_back_works_over_a_sheet(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press("question_mark", "R")
         await until(pilot, lambda: bool(link.asked))
         assert isinstance(link.asked[0], c.Rollback)
         assert len(app.screen_stack) == 1
 
 
-async def test_a_yes_that_comes_after_the_release_moved_on_does_nothing(board: Board) -> None:
+async def test_a_yes_that_comes_after_the_release_moved_on_does_nothing(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.asked())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         seq = link.told[-1].seq

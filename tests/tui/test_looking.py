@@ -6,7 +6,7 @@ from core.state import commands as c
 from core.state.events import Event, LoadEnded
 from tests.recordings.make import ENDPOINT, MOMENT
 from tests.tui import scenes
-from tests.tui.conftest import Board, shown, until
+from tests.tui.conftest import OpenDeck, shown, until
 from tests.tui.replay import FakeLink
 from tui.actions import ACTIONS
 from tui.screens.deck import PANES
@@ -14,8 +14,8 @@ from tui.screens.sheet import Sheet
 from tui.widgets.log import Log
 
 
-async def test_a_log_of_the_stage_under_the_cursor(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+async def test_a_log_of_the_stage_under_the_cursor(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         await pilot.press("1", *["up"] * 7, "l")
         await shown(app, pilot)
         log = app.deck.query_one(Log)
@@ -28,17 +28,17 @@ async def test_a_log_of_the_stage_under_the_cursor(board: Board) -> None:
         assert log.source == ""
 
 
-async def test_a_log_of_the_replica_under_the_cursor_is_asked_for(board: Board) -> None:
+async def test_a_log_of_the_replica_under_the_cursor_is_asked_for(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press("4", "down", "down", "l")
         await until(pilot, lambda: bool(link.asked))
         assert link.asked == [c.Tail(ENDPOINT, "blue-2")]
         assert app.deck.query_one(Log).source == "blue-2"
 
 
-async def test_a_number_goes_to_its_pane_and_again_opens_it(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+async def test_a_number_goes_to_its_pane_and_again_opens_it(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         for key, name in PANES.items():
             app.deck.set_focus(None)
             await pilot.press(key)
@@ -52,8 +52,8 @@ async def test_a_number_goes_to_its_pane_and_again_opens_it(board: Board) -> Non
             assert app.deck.open is None
 
 
-async def test_in_little_room_a_number_opens_its_pane_at_once(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten()), size=(80, 24)) as (app, pilot):
+async def test_in_little_room_a_number_opens_its_pane_at_once(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten()), size=(80, 24)) as (app, pilot):
         await pilot.press("5")
         await shown(app, pilot)
         assert app.deck.open == "gates"
@@ -65,23 +65,23 @@ async def test_in_little_room_a_number_opens_its_pane_at_once(board: Board) -> N
         assert app.deck.open is None
 
 
-async def test_m_opens_the_chosen_pane_and_closes_it(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+async def test_m_opens_the_chosen_pane_and_closes_it(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         await pilot.press("2", "m")
         assert app.deck.open == "load"
         await pilot.press("m")
         assert app.deck.open is None
 
 
-async def test_y_explains_the_chosen_pane(board: Board) -> None:
+async def test_y_explains_the_chosen_pane(open_deck: OpenDeck) -> None:
     quiet = [e for e in scenes.at_ten() if not getattr(getattr(e.body, "sample", None), "failed", None)]
     link = FakeLink([e for e in quiet if getattr(getattr(e.body, "scaled", None), "before", 8) == 8])
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         for pane, said in (
             ("1", "traffic: running"),
-            ("2", "nothing failed in the last minute"),
+            ("2", "0 of 32,271 requests failed"),
             ("3", "blue 8 → 8"),
-            ("4", "all replicas are as they should be"),
+            ("4", "blue has restarted ×1: blue-3 ×1"),
             ("5", "is < 5 over 1647 requests"),
             ("6", "nothing went wrong"),
         ):
@@ -93,8 +93,8 @@ async def test_y_explains_the_chosen_pane(board: Board) -> None:
             assert len(app.screen_stack) == 1
 
 
-async def test_slash_filters_the_log_while_it_is_typed(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+async def test_slash_filters_the_log_while_it_is_typed(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         await pilot.press("slash", *"VERIFIED")
         await shown(app, pilot)
         log = app.deck.query_one(Log)
@@ -106,8 +106,8 @@ async def test_slash_filters_the_log_while_it_is_typed(board: Board) -> None:
         assert log.words == ""
 
 
-async def test_question_mark_shows_every_key_there_is(board: Board) -> None:
-    async with board(FakeLink()) as (app, pilot):
+async def test_question_mark_shows_every_key_there_is(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink()) as (app, pilot):
         await pilot.press("question_mark")
         assert isinstance(app.screen, Sheet)
         said = "\n".join(app.screen.said)
@@ -115,9 +115,9 @@ async def test_question_mark_shows_every_key_there_is(board: Board) -> None:
 
 
 @pytest.mark.parametrize("key", ["colon", "ctrl+p"])
-async def test_the_palette_finds_a_command_by_its_name(board: Board, key: str) -> None:
+async def test_the_palette_finds_a_command_by_its_name(open_deck: OpenDeck, key: str) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link) as (app, pilot):
+    async with open_deck(link) as (app, pilot):
         await pilot.press(key)
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press(*"pause")
@@ -127,10 +127,10 @@ async def test_the_palette_finds_a_command_by_its_name(board: Board, key: str) -
         await until(pilot, lambda: link.asked == [c.Pause(ENDPOINT)])
 
 
-async def test_brackets_go_through_the_endpoints(board: Board) -> None:
+async def test_brackets_go_through_the_endpoints(open_deck: OpenDeck) -> None:
     first = scenes.at_ten()
     other = Event(first[-1].seq + 1, MOMENT, "ops", LoadEnded("late-dev", "manual"))
-    async with board(FakeLink([*first, other])) as (app, pilot):
+    async with open_deck(FakeLink([*first, other])) as (app, pilot):
         assert app.view.name == "late"
         await pilot.press("right_square_bracket")
         assert app.view.name == "late-dev"
@@ -138,8 +138,8 @@ async def test_brackets_go_through_the_endpoints(board: Board) -> None:
         assert app.view.name == "late"
 
 
-async def test_v_shows_the_other_chart_in_little_room(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten()), size=(80, 24)) as (app, pilot):
+async def test_v_shows_the_other_chart_in_little_room(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten()), size=(80, 24)) as (app, pilot):
         load = app.deck.pane("load")
         before = load.plain
         await pilot.press("v")
@@ -148,15 +148,15 @@ async def test_v_shows_the_other_chart_in_little_room(board: Board) -> None:
         assert "600" in load.plain
 
 
-async def test_q_leaves(board: Board) -> None:
-    async with board(FakeLink(scenes.at_ten())) as (app, pilot):
+async def test_q_leaves(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_a_demo_shows_each_key_that_it_presses(board: Board) -> None:
+async def test_a_demo_shows_each_key_that_it_presses(open_deck: OpenDeck) -> None:
     link = FakeLink(scenes.at_ten())
-    async with board(link, lead="The demo ships a model.") as (app, pilot):
+    async with open_deck(link, caption="The demo ships a model.") as (app, pilot):
         caption = app.deck.pane("caption")
         assert caption.plain == "The demo ships a model."
         await app.press("R", "takes it back")

@@ -3,23 +3,26 @@
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Level as Loudness, Noted, Reading, Scaled
+from core.domain.model import Level as Loudness, LoadOutcome, Noted, Reading, Sample, Scaled
 from core.state import events as ev
-from tests.recordings.make import ENDPOINT, KEY, MOMENT
+from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
+from tui.history import Point, Silence
+from tui.widgets.chart import Axis, Curve, breaks
 from tui.widgets.gates import Gates, row
 from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
-from tui.widgets.scaling import Scaling
+from tui.widgets.scaling import Scaling, stairs
 from tui.widgets.stages import Stages
+from tui.widgets.traffic import TrafficPane
 
 
 def test_the_question_is_shown_with_until_when() -> None:
     said = lines(Gates(), seen(scenes.asked()), 30, 20)
     assert said[0].startswith("? p99 has 1,647 of 4,000")
-    assert "n yes   a no, abort" in said
+    assert "n yes   A no, abort" in said
     assert any("until 14:07:03, 4:32 left" in line for line in said)
     folded = Gates()
     folded.folded = True
@@ -112,8 +115,8 @@ def test_a_full_load_pane_counts_failures_by_kind() -> None:
     pane = LoadPane()
     pane.full = True
     said = lines(pane, seen(scenes.at_ten()), 116, 32)
-    assert "requests since 13:59:21" in said[1]
-    assert said[2].endswith("✖ 503")
+    assert said[1] == "✖ 66 failed: 503 ×66"
+    assert "requests since 13:59:21" in said[2]
 
 
 def test_a_dead_replica_is_a_mark_in_the_legend() -> None:
@@ -135,12 +138,12 @@ def test_the_log_of_a_replica_stays_out_of_the_deck_until_it_is_asked_for() -> N
 
 
 def test_a_load_that_is_over_says_what_it_came_to() -> None:
-    over = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "it was stopped"))
+    over = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "by ops", how=LoadOutcome.STOPPED))
     pane, view = LoadPane(), seen(over, MOMENT + 60)
     first = lines(pane, view)[0]
-    assert first.startswith("ended 14:02:31   48,350 requests   0.1 % failed")
-    assert pane.name_of(view) == "load · background · ended"
-    assert pane.why(view)[0] == "background load ended: it was stopped"
+    assert first.startswith("stopped 14:02:31   48,350 requests   0.1 % failed")
+    assert pane.name_of(view) == "load · background · stopped"
+    assert pane.why(view)[0] == "background load stopped: by ops"
     silent = lines(pane, seen(scenes.at_ten(), MOMENT + 60))[0]
     assert silent == "no sample since 14:02:31"
 
@@ -167,7 +170,7 @@ def test_a_stage_that_failed_says_why() -> None:
     pane = Stages()
     pane.view = view
     assert lines(pane, view, 32, 14)[2].startswith("✖ train      out of mem")
-    assert pane.why(view) == ["train: out of memory", "train: 11 of 20"]
+    assert pane.why(view)[:2] == ["train: out of memory", "train: 11 of 20"]
     pane.full = True
     assert any(line.strip() == "out of memory" for line in lines(pane, view, 116, 34))
 
@@ -181,3 +184,64 @@ def test_older_lines_of_the_log_come_by_going_up() -> None:
     assert pane.note_of(view) == "5 newer"
     pane.words = "no such word"
     assert lines(pane, view, 100, 5) == ["no line has 'no such word'; escape shows all"]
+
+
+def test_how_a_load_ended_is_said_and_red_where_it_is_not_good() -> None:
+    killed = scenes.then(
+        scenes.at_ten(),
+        ev.LoadEnded(ENDPOINT, "background", "killed by SIGKILL after 4 of 20 s", how=LoadOutcome.KILLED),
+    )
+    pane, view = LoadPane(), seen(killed, MOMENT + 60)
+    assert pane.name_of(view) == "load · background · killed"
+    assert ("killed", "fails") in pane.lines(view, 80, 12)[0]
+    assert pane.why(view)[0] == "background load killed: killed by SIGKILL after 4 of 20 s"
+    stopped = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", how=LoadOutcome.STOPPED))
+    assert ("stopped", "dim") in pane.lines(seen(stopped, MOMENT + 60), 80, 12)[0]
+
+
+def test_exceptions_of_the_loads_own_code_and_the_kinds_of_failure_are_on_the_screen() -> None:
+    failed = {"503": 7, "timeout": 9, "connect": 3, "404": 1}
+    bad = Sample(None, MOMENT + 1, 80, failed, 300, errors={"ValueError: no such column": 8458})
+    said = lines(LoadPane(), seen(scenes.then(scenes.at_ten(), ev.Sampled(ENDPOINT, bad), at=MOMENT + 1)), 100, 14)
+    assert said[1] == "✖ 86 failed: 503 ×73, timeout ×9, connect ×3"
+    assert said[2] == "! 8,458 exceptions in the load's own code: ValueError: no such column ×8,458"
+
+
+def test_time_that_nobody_watched_is_a_gap_in_a_chart() -> None:
+    assert breaks([1, 2, 3, 9, 10], [1.0] * 5) == {3}
+    assert breaks([10, 20, 30, 31], [10, 10, 10, 1]) == frozenset()
+    curve = Curve("rps", [1, 2, 9, 10], [5, 5, 7, 7], breaks([1, 2, 9, 10], [1.0] * 4))
+    assert [list(xs) for xs, _ in curve.stretches()] == [[1, 2], [9, 10]]
+
+
+def test_replicas_are_drawn_only_while_somebody_watched() -> None:
+    points = [Point(0, "blue", 2), Point(50, "blue", 4), Point(200, "blue", 3)]
+    whole = stairs(points, Axis(20, 220), "blue")
+    assert list(zip(whole.xs, whole.ys, strict=True)) == [(20, 2), (50, 2), (50, 4), (200, 4), (200, 3), (220, 3)]
+    gone = stairs(points, Axis(20, 220), "blue", [Silence(60, 200)])
+    stretches = [list(zip(xs, ys, strict=True)) for xs, ys in gone.stretches()]
+    assert stretches == [[(20, 2), (50, 2), (50, 4), (60, 4)], [(200, 3), (220, 3)]]
+
+
+def test_failures_have_a_curve_of_their_own_and_only_where_there_are_any() -> None:
+    pane = LoadPane()
+    curves = pane._curves([Sample(None, float(at), 10, {"503": 10} if at == 5 else {}) for at in range(10)], Axis(0, 9))
+    (failed,) = curves["failed"]
+    assert (failed.role, list(failed.xs), list(failed.ys)) == ("failed", [4, 5, 6], [0, 50, 0])
+    said = lines(LoadPane(), seen(scenes.clients_fail(), MOMENT + 6), 100, 14)
+    assert any(line.strip().startswith("80 %") for line in said)
+
+
+def test_what_is_pending_stands_at_the_endpoint() -> None:
+    def left(again_at: float) -> ev.Pended:
+        why = "registry did not answer"
+        return ev.Pended(ENDPOINT, ev.PendingKind.ALIASES, why, again_at, back=True, release=RELEASE)
+
+    removal = ev.Pended(ENDPOINT, ev.PendingKind.REMOVAL, "host did not answer", MOMENT + 9, slot="green")
+    view = seen(scenes.then(scenes.rolled_back(), left(1.0), left(2.0), removal), KEY + 5)
+    said = lines(TrafficPane(), view, 100, 6)
+    assert said[2] == "… aliases back pending: registry did not answer, tried 2 times (and 1 more)"
+    assert said[4] == "… removal of green pending: host did not answer"
+    assert "moves" in {role for _, role in TrafficPane().lines(view, 100, 6)[2]}
+    assert "pending removal of green pending" not in "\n".join(TrafficPane().why(view))
+    assert "aliases back pending: registry did not answer, tried 2 times" in "\n".join(TrafficPane().why(view))

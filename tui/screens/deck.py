@@ -77,15 +77,15 @@ class DeckScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Give each pane the theme, and the keys to the gates."""
-        self.dress(self.palette)
+        self.set_palette(self.palette)
         self.set_focus(self.pane("gates"))
         self.ready = True
 
-    def dress(self, palette: Palette) -> None:
+    def set_palette(self, palette: Palette) -> None:
         """Another theme."""
         self.palette = palette
         for pane in self.query(Pane):
-            pane.again(palette)
+            pane.redraw(palette)
 
     def pane(self, name: str) -> Pane:
         """A pane by its name."""

@@ -2,15 +2,18 @@
 
 from tui import format as as_text
 from tui.actions import ACTIONS, refused, way_back
-from tui.styled import Line, Piece, apart, fit, width
-from tui.summary import health, on_its_way
+from tui.health import health
+from tui.styled import Line, Part, apart, fit, fitting, width as cells_of
+from tui.summary import on_its_way
 from tui.view import View
 from tui.widgets.pane import Pane
 
-QUIET_S = 5.0
-"""After so long without a fact while load runs, the top line says so."""
 RARE = ("leave", "filter", "why", "maximise", "logs", "more", "help")
 """What leaves the footer first where there is little room."""
+NO_CLOCK = 48
+"""On a narrower screen the time of day leaves the top line."""
+GOING = 28
+"""So many cells of what is on its way stand before the name of this program does."""
 
 
 class Top(Pane, can_focus=False):
@@ -21,46 +24,45 @@ class Top(Pane, can_focus=False):
     def parts(self, view: View) -> tuple[object, ...]:
         """Nearly everything bears on the service's health, and a line costs little."""
         endpoint = view.endpoint
-        return (
-            view.release,
-            endpoint and endpoint.slots,
-            view.series(endpoint.serving if endpoint else None),
-            view.lost,
-        )
+        series = [view.series(slot) for slot in (endpoint.slots if endpoint else ())]
+        return (view.release, endpoint, view.series(None), view.lost, *series)
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
-        """One line; the middle gives way first."""
-        where: list[Piece] = [("quarterdeck", "brand")]
-        endpoint = view.endpoint
-        if endpoint is not None:
-            role = "env.production" if endpoint.production else "env.other"
-            where += [("  ", "text"), (endpoint.name, "strong")]
-            where += [(" · ", "dim"), (endpoint.environment, role)] if endpoint.environment else []
-            where += [(" · ", "dim"), (endpoint.target, "dim")] if width >= 100 else []
-        clock = self._clock(view)
-        middle: Line = (*health(view), ("   ", "text"), *on_its_way(view))
-        return [_three(tuple(where), middle, clock, width)]
+        """One line. Where there is little room the health of the service stays longest."""
+        well = health(view)
+        going: Line = ((f"! {view.lost}", "fails"),) if view.lost else on_its_way(view)
+        clock: Line = ((as_text.clock(view.now), "dim"),) if width >= NO_CLOCK else ()
+        needed = cells_of(well) + 3 + min(cells_of(going), GOING) + 4
+        where = fitting(_where(view), max(0, width - needed - cells_of(clock)))
+        return [_three(where, (*well, ("   ", "text"), *going), clock, width)]
 
-    def _clock(self, view: View) -> Line:
-        load = view.endpoint.load if view.endpoint else None
-        quiet = view.now - view.snapshot.at
-        now: Piece = (as_text.clock(view.now), "dim")
-        if view.lost:
-            return ((f"! {view.lost}  ", "fails"), now)
-        if load is not None and load.running and quiet > QUIET_S:
-            return ((f"‖ no news for {as_text.about(quiet)}  ", "waits"), now)
-        return (now,)
+
+def _where(view: View) -> list[Part]:
+    """Where I am: the name of the endpoint leaves last."""
+    endpoint = view.endpoint
+    if endpoint is None:
+        return [(3, (("quarterdeck", "brand"),))]
+    role = "env.production" if endpoint.production else "env.other"
+    environment: Line = ((" · ", "dim"), (endpoint.environment, role)) if endpoint.environment else ()
+    return [
+        (3, (("quarterdeck  ", "brand"),)),
+        (1, ((endpoint.name, "strong"),)),
+        (2, environment),
+        (4, ((f" · {endpoint.target}", "dim"),)),
+    ]
 
 
 def _three(one: Line, two: Line, three: Line, cells: int) -> Line:
     """Left, middle and right in a line; the middle stands in the same place whatever its length."""
-    room = cells - width(one) - width(three) - 4
-    while width(two) > room and two and two[-1][1] == "dim":
+    between = 2 if one else 0
+    room = cells - cells_of(one) - cells_of(three) - between - (2 if three else 0)
+    while cells_of(two) > room and two and two[-1][1] == "dim":
         two = two[:-1]
     middle = fit(two, max(0, room))
-    start = max(width(one) + 2, min(cells * 44 // 100, cells - width(three) - width(middle) - 2))
-    gap = " " * (start - width(one))
-    return apart((*one, (gap, "text"), *middle), three, cells)
+    start = max(
+        cells_of(one) + between, min(cells * 44 // 100, cells - cells_of(three) - cells_of(middle) - 2 * bool(three))
+    )
+    return apart((*one, (" " * (start - cells_of(one)), "text"), *middle), three, cells)
 
 
 class Keys(Pane, can_focus=False):
@@ -89,7 +91,7 @@ class Keys(Pane, can_focus=False):
         end = self._end(view)
         if self.message:
             return [apart(((f"▸ {self.message}", "waits"),), end, width)]
-        return [apart(self._keys(view, width - _cells(end) - 2), end, width)]
+        return [apart(self._keys(view, width - cells_of(end) - 2), end, width)]
 
     def _keys(self, view: View, room: int) -> Line:
         working = [
@@ -101,9 +103,11 @@ class Keys(Pane, can_focus=False):
             (action.name, ((action.foot_key or action.key, "key"), (f" {word}   ", "dim"))) for action, word in working
         ]
         for name in RARE:
-            if sum(_cells(item) for _, item in items) <= room:
+            if sum(cells_of(item) for _, item in items) <= room:
                 break
             items = [(other, item) for other, item in items if other != name]
+        while items and sum(cells_of(item) for _, item in items) > room:
+            items.pop()
         return tuple(piece for _, item in items for piece in item)
 
     def _end(self, view: View) -> Line:
@@ -123,13 +127,9 @@ class Caption(Pane, can_focus=False):
 
     def parts(self, view: View) -> tuple[object, ...]:
         """The key and its words."""
-        return (self.key, self.words, view.lead)
+        return (self.key, self.words, view.caption)
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """The key as a key, then what it is pressed for."""
-        words = self.words or view.lead
+        words = self.words or view.caption
         return [((f" {self.key} ", "shown"), (f" {words}", "text")) if self.key else ((words, "text"),)]
-
-
-def _cells(line: Line) -> int:
-    return width(line)

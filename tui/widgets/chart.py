@@ -13,8 +13,10 @@ from typing import Any
 from core.state.snapshot import Mark, MarkKind
 from tui import format as as_text
 from tui.styled import Line, Piece, cut, right, width as width_of
-from tui.summary import slot_role
+from tui.theme import slot_role
 
+GAP_S, SPARSE = 3.0, 2.5
+"""Samples further apart than this, or than so many times what each covers, have a gap between them."""
 GUTTER = 6
 """Cells for the figures at the left of every chart, so that all charts share one time axis."""
 MARK = {MarkKind.SCALED: "┆", MarkKind.TRAFFIC: "╏", MarkKind.DIED: "╳", MarkKind.USERS: "┊"}
@@ -24,18 +26,21 @@ _STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line of a chart: times in seconds since the epoch, and values. It breaks where `gap_s` bring no value."""
+    """A line of a chart: times in seconds since the epoch, and values.
+
+    It breaks before each place of `breaks`: what nobody watched is a gap, never a line.
+    """
 
     role: str
     xs: Sequence[float]
     ys: Sequence[float]
-    gap_s: float = math.inf
+    breaks: frozenset[int] = frozenset()
 
     def stretches(self) -> Iterator[tuple[Sequence[float], Sequence[float]]]:
         """The parts without a gap."""
         start = 0
         for at in range(1, len(self.xs) + 1):
-            if at == len(self.xs) or self.xs[at] - self.xs[at - 1] > self.gap_s:
+            if at == len(self.xs) or at in self.breaks:
                 yield self.xs[start:at], self.ys[start:at]
                 start = at
 
@@ -71,6 +76,11 @@ def ceiling(value: float) -> float:
     return next(step * unit for step in _STEPS if step * unit >= value * 0.999)
 
 
+def breaks(xs: Sequence[float], seconds: Sequence[float]) -> frozenset[int]:
+    """Before which of these samples, each over so many seconds, there is time that nobody watched."""
+    return frozenset(at for at in range(1, len(xs)) if xs[at] - xs[at - 1] > max(GAP_S, SPARSE * seconds[at]))
+
+
 def mark_role(mark: Mark) -> str:
     """The role of a mark: its slot's own where traffic moved to one."""
     if mark.kind is MarkKind.TRAFFIC and mark.slot:
@@ -88,7 +98,13 @@ class Chart:
         self.drawn = 0
 
     def lines(
-        self, key: tuple[object, ...], curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], size: tuple[int, int]
+        self,
+        key: tuple[object, ...],
+        curves: Sequence[Curve],
+        over: Axis,
+        marks: Sequence[Mark],
+        size: tuple[int, int],
+        unit: str = "",
     ) -> list[Line]:
         """The chart in `size` cells, figures at the left included; `key` holds what it is made of."""
         width, height = size
@@ -97,12 +113,13 @@ class Chart:
         same = len(key) == len(self._key) and all(one is two for one, two in zip(key, self._key, strict=True))
         if not same or whole != self._size:
             self._key, self._size = key, whole
-            self._lines = _drawn(curves, over, marks, width, height)
+            self._lines = _drawn(curves, over, marks, (width, height), unit)
             self.drawn += 1
         return self._lines
 
 
-def _drawn(curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], width: int, height: int) -> list[Line]:
+def _drawn(curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], size: tuple[int, int], unit: str) -> list[Line]:
+    width, height = size
     room = width - GUTTER
     if room < 8 or height < 1:
         return [() for _ in range(max(0, height))]
@@ -113,7 +130,7 @@ def _drawn(curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], width: in
         for row in rows if column is not None else ():
             if row[column][0] == " ":  # type: ignore[index]
                 row[column] = (MARK[mark.kind], mark_role(mark))  # type: ignore[index]
-    labels = {0: as_text.whole(top) if top >= 10 else f"{top:g}"}
+    labels = {0: (as_text.whole(top) if top >= 10 else f"{top:g}") + unit}
     if height >= 5:
         labels[height // 2] = as_text.whole(top / 2) if top >= 10 else f"{top / 2:g}"
     if height >= 2:

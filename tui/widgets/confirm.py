@@ -1,39 +1,55 @@
-"""Asking for the environment's name before something moves forward in production."""
+"""Asking before something that can't be taken back by itself: a plain yes, or the environment's name typed."""
 
-from textual import on
+from typing import ClassVar
+
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from core.state.commands import Confirmation
+
 
 class Confirm(ModalScreen[bool]):
-    """True when the name was typed; False when escape was pressed."""
+    """True when it was confirmed; False when escape was pressed, or anything but a yes."""
 
-    BINDINGS = [("escape", "no", "not now")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "not now")]
 
-    def __init__(self, name: str, what: str) -> None:
+    def __init__(self, asked: Confirmation) -> None:
         super().__init__()
-        self.wanted = name
-        self.what = what
+        self.asked = asked
 
     def compose(self) -> ComposeResult:
-        """What it is about, and a line to type in."""
+        """What would happen, and how to say yes."""
+        name = self.asked.environment
+        how = f"Type {name} and enter to do it" if self.asked.typed else "y or enter does it"
         with Vertical(id="sheet") as sheet:
-            sheet.border_title = "production"
-            yield Static(
-                f"{self.what}\nType {self.wanted} and enter to do it; escape leaves all as it is.", markup=False
-            )
-            yield Input(placeholder=self.wanted, id="name")
+            sheet.border_title = Content(name)
+            yield Static(f"{self.asked.text}\n{how}; escape leaves all as it is.", markup=False)
+            if self.asked.typed:
+                yield Input(placeholder=name, id="name")
             yield Static("", id="wrong", markup=False)
 
     @on(Input.Submitted)
     def typed(self, event: Input.Submitted) -> None:
         """The right name goes on; another one says so."""
-        if event.value.strip() == self.wanted:
+        if event.value.strip() == self.asked.environment:
             self.dismiss(True)
         else:
-            self.query_one("#wrong", Static).update(f"that is not {self.wanted}")
+            self.query_one("#wrong", Static).update(f"that is not {self.asked.environment}")
+
+    def on_key(self, event: events.Key) -> None:
+        """Where nothing must be typed, one key answers."""
+        if self.asked.typed:
+            return
+        event.stop()
+        if event.key in ("y", "enter"):
+            self.dismiss(True)
+        elif event.key in ("n", "q"):
+            self.dismiss(False)
 
     def action_no(self) -> None:
         """Leave all as it is."""

@@ -7,19 +7,17 @@ from core.domain.plan import Ask, Hold, Retire, Shift, title
 from core.state.events import Outcome as Ended
 from core.state.snapshot import Release, ReleaseState, Status, StepState
 from tui import format as as_text
-from tui.styled import Line, apart, cut, left, right, wrapped
+from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to
+from tui.verdicts import SIGNS
 from tui.view import View
+from tui.why import service
 from tui.widgets.pane import Pane
 
-SIGNS = {
-    GateResult.PASS: ("✔", "good", "text"),
-    GateResult.FAIL: ("✖", "fails", "fails"),
-    GateResult.INCONCLUSIVE: ("?", "waits", "waits"),
-    GateResult.ERROR: ("!", "fails", "fails"),
-}
 ENDS = {Ended.DONE: ("✔", "good"), Ended.ROLLED_BACK: ("◀", "back"), Ended.ABORTED: ("✖", "back")}
-VALUE, LIMIT, COLUMN = 7, 8, 44
+VALUE, LIMIT, COLUMN, NAME = 8, 8, 44, 4
+OLD_S = 5.0
+"""A verdict older than this says its age, and looks it."""
 
 
 def watched(release: Release) -> StepState | None:
@@ -42,6 +40,16 @@ def place(release: Release, step: StepState) -> str:
     return f"at {shifts[-1]:g} %" if shifts else ""
 
 
+def old_s(step: StepState | None, now: float) -> float | None:
+    """How long ago the gates of a step were judged, when that is no longer now."""
+    if step is None or not step.verdicts:
+        return None
+    judged_at = step.looked_at or step.ended_at
+    if judged_at is None:
+        return None
+    return now - judged_at if now - judged_at > OLD_S else None
+
+
 class Gates(Pane):
     """The gates of the hold that runs, or of the last that did."""
 
@@ -58,14 +66,18 @@ class Gates(Pane):
         return f"gates {place(view.release, step)}" if view.release and step else "gates"
 
     def note_of(self, view: View) -> str:
-        """How long the hold has to go."""
-        step = view.release.current if view.release and view.release.state is ReleaseState.RUNNING else None
-        if step is None or not isinstance(step.step, Hold) or step.started_at is None:
+        """How long the hold has to go; paused, where it stands still."""
+        release = view.release
+        gone = _held_s(view)
+        step = release.current if release is not None else None
+        if release is None or step is None or not isinstance(step.step, Hold) or gone is None:
             return ""
-        gone = view.now - step.started_at
+        whole = as_text.span(step.step.seconds)
+        if release.paused:
+            return f"paused at {as_text.span(gone)} of {whole}"
         if gone > step.step.seconds:
-            return f"held {as_text.span(gone)} of {as_text.span(step.step.seconds)}"
-        return f"{as_text.span(step.step.seconds - gone)} of {as_text.span(step.step.seconds)} left"
+            return f"held {as_text.span(gone)} of {whole}"
+        return f"{as_text.span(step.step.seconds - gone)} of {whole} left"
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """A line a gate, then what follows from them."""
@@ -84,8 +96,11 @@ class Gates(Pane):
         gates = step.step.gates if isinstance(step.step, Hold) else tuple(known)
         roomy = self.full or height > 2 * len(gates) + 10
         beside = width >= 2 * COLUMN
+        age = old_s(step, view.now)
+        if age is not None:
+            rows.append(((f"judged {as_text.about(age)} ago", "waits" if _judges(release) else "dim"),))
         for gate in gates:
-            line = row(gate, known.get(gate), COLUMN if beside else width)
+            line = row(gate, known.get(gate), COLUMN if beside else width, age is not None)
             why = known[gate].why if gate in known and roomy else ""
             rows.append((*line, (f"   {why}", "dim")) if beside else line)
             if why and not beside:
@@ -93,25 +108,43 @@ class Gates(Pane):
         return [*rows, (), *(_then(release) if release.live else _over(release, width))]
 
     def why(self, view: View) -> list[str]:
-        """Each verdict in words."""
+        """Each verdict in words, and what is known of the service now."""
         step = watched(view.release) if view.release else None
         if step is None or not step.verdicts:
-            return ["no gate has judged yet"]
-        return [
+            return ["no gate has judged yet", "", *service(view)]
+        age = old_s(step, view.now)
+        judged = [f"judged {as_text.about(age)} ago, and not since:"] if age is not None else []
+        said = [
             f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {v.why}{' (only shown)' if v.gate.dry_run else ''}"
             for v in step.verdicts
         ]
+        return [*judged, *said, "", *service(view)]
 
 
-def row(gate: Gate, verdict: Verdict | None, width: int) -> Line:
-    """A gate: its sign, its name, what was measured, and its limit."""
-    name_room = max(4, width - 2 - VALUE - LIMIT - 1)
-    name = left(as_text.gate_name(gate), name_room)
-    limit = right(as_text.gate_limit(gate), LIMIT)
+def _judges(release: Release) -> bool:
+    """Whether gates should be judging now."""
+    step = release.current
+    holds = step is not None and step.status is Status.RUNNING and isinstance(step.step, Hold)
+    return holds and release.state is ReleaseState.RUNNING
+
+
+def _held_s(view: View) -> float | None:
+    """For how long the hold has held; it stands still while it is paused."""
+    release = view.release
+    step = release.current if release is not None and release.state is ReleaseState.RUNNING else None
+    if step is None or not isinstance(step.step, Hold) or step.started_at is None:
+        return None
+    return max(0.0, (view.now if view.paused_at is None else view.paused_at) - step.started_at)
+
+
+def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> Line:
+    """A gate: its sign, its name, what was measured, and its limit. An `old` verdict looks it."""
+    limit = right(as_text.gate_limit(gate), max(LIMIT, len(as_text.gate_limit(gate)) + 1))
     if verdict is None:
-        return (("◦ ", "dim"), (name, "dim"), (right("", VALUE + 1), "dim"), (limit, "dim"))
+        return _row("◦ ", "dim", gate, (right("", VALUE), "dim"), limit, width)
     sign, role, value_role = SIGNS[verdict.outcome]
-    if gate.dry_run and verdict.outcome is not GateResult.PASS:
+    held = verdict.outcome in (GateResult.PASS, GateResult.INCONCLUSIVE)
+    if (gate.dry_run and verdict.outcome is not GateResult.PASS) or (old and held):
         role = value_role = "dim"
     if verdict.outcome is GateResult.INCONCLUSIVE:
         seen, _, of = verdict.why.partition(" of ")
@@ -122,7 +155,16 @@ def row(gate: Gate, verdict: Verdict | None, width: int) -> Line:
             value = as_text.NOTHING
     else:
         value = as_text.gate_value(gate, verdict.value)
-    return ((f"{sign} ", role), (name, "text"), (right(value, VALUE + 1), value_role), (limit, "dim"))
+    return _row(f"{sign} ", role, gate, (right(value, max(VALUE, len(value) + 1)), value_role), limit, width)
+
+
+def _row(sign: str, role: str, gate: Gate, value: tuple[str, str], limit: str, width: int) -> Line:
+    """Sign, name, value and limit; the name gives way first, then the limit."""
+    room = width - cells_of(((sign, ""), value))
+    parts: list[Part] = [(0, ((sign, role),))]
+    name_room = max(NAME, room - len(limit)) if room - len(limit) >= NAME else max(0, room)
+    parts += [(0, ((left(as_text.gate_name(gate), name_room), "dim" if role == "dim" else "text"),)), (0, (value,))]
+    return fitting([*parts, (1, ((limit, "dim"),))], width)
 
 
 def _question(release: Release, view: View, width: int) -> list[Line]:
@@ -133,7 +175,7 @@ def _question(release: Release, view: View, width: int) -> list[Line]:
     left_s = as_text.span(until - view.now)
     return [
         *wrapped(f"? {step.question.question}", width, "moves"),
-        (("n", "key"), (" yes   ", "text"), ("a", "key"), (" no, abort", "text")),
+        (("n", "key"), (" yes   ", "text"), ("A", "key"), (" no, abort", "text")),
         ((f"until {as_text.clock(until)}, ", "dim"), (left_s, "strong"), (" left", "dim")),
         (("then it is given up", "dim"),),
     ]
@@ -188,15 +230,22 @@ def _folded(release: Release, step: StepState | None, view: View, width: int) ->
         )
     if step is None or not step.verdicts:
         return (("gates ", "dim"), ("nothing judged yet", "dim"))
+    age = old_s(step, view.now)
     line: Line = (("gates ", "dim"),)
     for outcome in (GateResult.PASS, GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE):
         found = [v for v in step.verdicts if v.outcome is outcome]
         if not found:
             continue
         sign, role, _ = SIGNS[outcome]
+        role = "dim" if age is not None and outcome in (GateResult.PASS, GateResult.INCONCLUSIVE) else role
         names = "" if outcome is GateResult.PASS else " " + ", ".join(as_text.gate_name(v.gate) for v in found)
         line = (*line, (f"{sign}{len(found)}", role), (f"{names}  ", "text"))
     end: Line = ((place(release, step), "dim"),)
-    if step.status is Status.RUNNING and isinstance(step.step, Hold) and step.started_at is not None:
-        end = ((as_text.span(max(0, step.step.seconds - (view.now - step.started_at))) + " left ", "strong"), *end)
+    gone = _held_s(view)
+    if age is not None:
+        end = ((f"judged {as_text.about(age)} ago ", "waits" if _judges(release) else "dim"), *end)
+    elif release.paused:
+        end = (("paused ", "moves"), *end)
+    elif gone is not None and step is release.current and isinstance(step.step, Hold):
+        end = ((as_text.span(max(0, step.step.seconds - gone)) + " left ", "strong"), *end)
     return apart(line, end, width)

@@ -3,21 +3,26 @@
 from collections.abc import Sequence
 
 from core.domain.model import Sample
-from core.state.snapshot import LoadState
+from core.state.messages import ENDS_WELL
+from core.state.snapshot import LoadState, Mark
 from tui import format as as_text
+from tui.evidence import lately, sends_load
+from tui.health import FAILING_PERCENT
 from tui.sample_figures import Figures, Total, figures_of
-from tui.styled import Line, cut, right
-from tui.summary import recent
+from tui.styled import Line, Part, cut, fitting, right
+from tui.verdicts import SIGNS
 from tui.view import View
-from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
+from tui.why import service, top
+from tui.widgets.chart import Axis, Chart, Curve, axis, breaks, legend, times
 from tui.widgets.pane import Pane
 
-KINDS = ("rps", "latency")
+KINDS = ("rps", "latency", "failed")
 STALE_S = 5.0
+PER_CENT = {"failed": " %"}
 
 
 class LoadPane(Pane):
-    """Users, requests, failures and latencies; in little room one of two charts (`kind`)."""
+    """Users, requests, failures and latencies; in little room one chart (`kind`), and failures where there are any."""
 
     NUMBER = "2"
     CHARTS = True
@@ -26,7 +31,7 @@ class LoadPane(Pane):
         super().__init__(**rest)
         self.kind = KINDS[0]
         self._charts = {kind: Chart() for kind in KINDS}
-        self._told: dict[float, Figures] = {}
+        self._figures_at: dict[float, Figures] = {}
         self._total = Total()
 
     def parts(self, view: View) -> tuple[object, ...]:
@@ -39,7 +44,7 @@ class LoadPane(Pane):
         load = view.endpoint.load if view.endpoint else None
         if load is None:
             return "load"
-        state = "" if load.running else " · ended"
+        state = "" if load.running else f" · {how_it_ended(load)}"
         return f"load · {load.kind}{' · paused' if load.paused and load.running else state}"
 
     def note_of(self, view: View) -> str:
@@ -48,30 +53,44 @@ class LoadPane(Pane):
         return " · ".join(text for text in (load.web_url, load.label) if text and text != load.kind) if load else ""
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
-        """The figures, then the charts."""
+        """The figures, what failed, then the charts."""
         samples = view.series(None).samples
         load = view.endpoint.load if view.endpoint else None
         if not samples:
             return self._empty(view, load)
         over = axis(view.end, samples[0].at if self.full else None)
         old = samples[-1].at < view.end - STALE_S
-        rows = [self._over(view, load) if old else self._figures(samples[-1], load, width)]
-        room = height - 1
+        rows = [self._over(view, load, width) if old else self._figures(samples[-1], load, width)]
+        rows += self._failures(view, load, width)[: max(0, height - 6)]
         if self.full and height > 24:
-            more = self._more(view, load, width)
-            rows += [*more, ()]
-            room -= len(more) + 1
+            rows += [*self._more(view, load), ()]
         marks = view.endpoint.marks if view.endpoint else ()
-        kinds = KINDS if room >= 8 and not self.narrow else (self.kind,)
+        room = height - len(rows)
         # The scaling pane has the times under its chart; folded, it leaves them to this one.
         below = [times(over, width), legend(marks, over, width)] if (self.narrow or self.full) and room >= 7 else []
-        room -= len(below)
-        first = room - room // 2 if len(kinds) == 2 else room
+        return [*rows, *self._drawn(samples, over, marks, (width, room - len(below))), *below]
+
+    def _drawn(self, samples: Sequence[Sample], over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
+        """The charts in the room there is; failures have one of their own while there are any."""
+        width, room = size
         curves = self._curves(samples, over)
-        for kind, rows_of in zip(kinds, (first, room - first), strict=False):
-            key = (samples, marks)
-            rows += self._charts[kind].lines(key, curves[kind], over, marks, (width, rows_of))
-        return [*rows, *below]
+        fails = any(value > 0 for value in curves["failed"][0].ys)
+        kinds = ["rps", "latency"] if room >= 8 and not self.narrow else [self.kind]
+        heights = [room]
+        strip = min(5, max(2, room // 4)) if fails and "failed" not in kinds and room >= 6 else 0
+        if len(kinds) == 2:
+            heights = [(room - strip) - (room - strip) // 2, (room - strip) // 2]
+        elif strip:
+            heights = [room - strip]
+        if strip:
+            kinds, heights = [*kinds, "failed"], [*heights, strip]
+        rows: list[Line] = []
+        for kind, high in zip(kinds, heights, strict=True):
+            drawn = self._charts[kind].lines(
+                (samples, marks), curves[kind], over, marks, (width, high), PER_CENT.get(kind, "")
+            )
+            rows += drawn
+        return rows
 
     def _empty(self, view: View, load: LoadState | None) -> list[Line]:
         if load is not None and load.running:
@@ -88,32 +107,24 @@ class LoadPane(Pane):
         )
         return [todo]
 
-    def _over(self, view: View, load: LoadState | None) -> Line:
+    def _over(self, view: View, load: LoadState | None, width: int) -> Line:
         """What the load came to that sends nothing any more."""
         last = view.series(None).samples[-1]
         total = self._total.of(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
         if total is None or (load is not None and load.running):
-            return ((f"no sample since {as_text.clock(last.at)}", "waits"),)
-        spread = total.latency
-        line: Line = (
-            (f"ended {as_text.clock(last.at)}   ", "dim"),
-            (f"{total.requests:,}", "strong"),
-            (" requests   ", "dim"),
-        )
-        line = (
-            *line,
-            (as_text.percent(total.failed_percent), "waits" if total.failures else "strong"),
-            (" failed", "dim"),
-        )
-        if total.errors:
-            line = (*line, (f"   {sum(total.errors.values()):,} exceptions", "fails"))
-        for percent in (50, 95, 99):
-            line = (
-                *line,
-                (f"   {as_text.ms(spread.percentile_ms(percent))}", "strong"),
-                (f" p{percent}", f"p{percent}"),
-            )
-        return (*line, (" ms", "dim"))
+            what = "paused, " if load is not None and load.paused else ""
+            role = "fails" if sends_load(view) else "waits"
+            return ((f"{what}no sample since {as_text.clock(last.at)}", role),)
+        how = how_it_ended(load) if load is not None else "ended"
+        parts: list[Part] = [
+            (0, ((how, "dim" if ends_well(load) else "fails"), (f" {as_text.clock(last.at)}", "dim"))),
+            (1, ((f"   {total.requests:,}", "strong"), (" requests", "dim"))),
+            (0, ((f"   {as_text.percent(total.failed_percent)}", _failing_role(total)), (" failed", "dim"))),
+        ]
+        for rank, percent in ((5, 50), (3, 95), (4, 99)):
+            value = as_text.ms(total.latency.percentile_ms(percent))
+            parts.append((rank, ((f"   {value}", "strong"), (f" p{percent}", f"p{percent}"))))
+        return fitting([*parts, (6, ((" ms", "dim"),))], width)
 
     def _figures(self, last: Sample, load: LoadState | None, width: int) -> Line:
         one = self._of(last)
@@ -122,49 +133,53 @@ class LoadPane(Pane):
         wanted = load.users if load is not None and load.running else None
         toward = f" → {wanted}" if wanted is not None and users is not None and wanted != users else ""
         gap = "   " if width >= 80 else "  "
-        raised = sum(last.errors.values())
-        return (
-            (right(as_text.whole(users), 4), "strong"),
-            (f"{toward} users" + gap, "users"),
-            (right(as_text.whole(last.rps), 4), "strong"),
-            (" rps" + gap, "rps"),
-            (right(as_text.percent(last.failed_percent), 6), "strong" if not last.failures else "waits"),
-            (" failed" + gap, "dim"),
-            *(((f"{raised:,} exceptions" + gap, "fails"),) if raised else ()),
-            (right(as_text.ms(p50), 4), "strong"),
-            (" p50" + gap, "p50"),
-            (right(as_text.ms(p95), 4), "strong"),
-            (" p95" + gap, "p95"),
-            (right(as_text.ms(p99), 4), "strong"),
-            (" p99", "p99"),
-            (" ms", "dim"),
-        )
+        parts: list[Part] = [
+            (2, ((right(as_text.whole(users), 4), "strong"), (f"{toward} users{gap}", "users"))),
+            (1, ((right(as_text.whole(last.rps), 5), "strong"), (f" rps{gap}", "rps"))),
+            (0, ((right(as_text.percent(last.failed_percent), 7), _failing_role(last)), (f" failed{gap}", "dim"))),
+            (5, ((right(as_text.ms(p50), 4), "strong"), (f" p50{gap}", "p50"))),
+            (3, ((right(as_text.ms(p95), 4), "strong"), (f" p95{gap}", "p95"))),
+            (4, ((right(as_text.ms(p99), 4), "strong"), (" p99", "p99"))),
+            (6, ((" ms", "dim"),)),
+        ]
+        return fitting(parts, width)
+
+    def _failures(self, view: View, load: LoadState | None, width: int) -> list[Line]:
+        """What failed since the load began, by kind, and what its own code raised."""
+        total = self._total.of(view.series(None), load.started_at if load else 0.0)
+        if total is None:
+            return []
+        rows: list[Line] = []
+        if total.failures:
+            text = f"{total.failures:,} failed: {top(total.failed)}"
+            now = lately(view.series(None), view.now)
+            role = "fails" if now is not None and now.failed_percent > FAILING_PERCENT else _failing_role(total)
+            rows.append((("✖ ", role), (cut(text, width - 2), role)))
+        if total.errors:
+            text = f"{sum(total.errors.values()):,} exceptions in the load's own code: {top(total.errors)}"
+            rows.append((("! ", "fails"), (cut(text, width - 2), "fails")))
+        return rows
 
     def _of(self, sample: Sample) -> Figures:
-        found = self._told.get(sample.at)
+        found = self._figures_at.get(sample.at)
         if found is None:
-            found = self._told[sample.at] = figures_of(sample)
+            found = self._figures_at[sample.at] = figures_of(sample)
         return found
 
     def _curves(self, samples: Sequence[Sample], over: Axis) -> dict[str, list[Curve]]:
         seen = [(sample.at, self._of(sample)) for sample in samples if sample.at >= over.start]
-        self._told = dict(seen)
-        xs = [at for at, _ in seen]
-        users = [(at, float(one.users)) for at, one in seen if one.users is not None]
-        timed = [(at, one.latency) for at, one in seen if one.latency]
-        known = [[(at, ms) for at, latency in timed if (ms := latency[place]) is not None] for place in range(3)]
-        return {
-            "rps": [
-                Curve("users", [at for at, _ in users], [count for _, count in users], STALE_S),
-                Curve("rps", xs, [one.rps for _, one in seen], STALE_S),
-            ],
-            "latency": [
-                Curve(role, [at for at, _ in known[place]], [ms for _, ms in known[place]], STALE_S)
-                for place, role in ((2, "p99"), (1, "p95"), (0, "p50"))
-            ],
-        }
+        self._figures_at = dict(seen)
+        users = [(at, float(one.users), one.seconds) for at, one in seen if one.users is not None]
+        failed = _spikes([(at, one.failed_percent or 0.0, one.seconds) for at, one in seen])
+        timed = [(at, one) for at, one in seen if one.latency]
+        latency = [
+            _curve(role, [(at, ms, one.seconds) for at, one in timed if (ms := one.latency[place]) is not None])
+            for place, role in ((2, "p99"), (1, "p95"), (0, "p50"))
+        ]
+        rps = _curve("rps", [(at, one.rps, one.seconds) for at, one in seen])
+        return {"rps": [_curve("users", users), rps], "latency": latency, "failed": [_curve("failed", failed)]}
 
-    def _more(self, view: View, load: LoadState | None, width: int) -> list[Line]:
+    def _more(self, view: View, load: LoadState | None) -> list[Line]:
         """What the whole load came to, where there is room."""
         since = load.started_at if load else 0.0
         total = self._total.of(view.series(None), since)
@@ -176,25 +191,56 @@ class LoadPane(Pane):
         line: Line = ((f"{total.requests:,} requests since {as_text.clock(since)}   ", "dim"),)
         for name, value in figures:
             line = (*line, (as_text.ms(value), "strong"), (f" {name}   ", "dim"))
-        rows = [line]
-        counted = [*total.failed.items(), *total.errors.items()]
-        for kind, count in sorted(counted, key=lambda item: -item[1])[:4]:
-            rows.append(((right(f"{count:,}", 8), "strong"), ("  ✖ ", "fails"), (cut(kind, width - 14), "fails")))
-        return rows
+        return [line]
 
     def turn(self) -> None:
-        """The other chart, where there is room for one."""
+        """The next chart, where there is room for one."""
         self.kind = KINDS[(KINDS.index(self.kind) + 1) % len(KINDS)]
         if self.view is not None:
             self.look(self.view)
 
     def why(self, view: View) -> list[str]:
-        """Why load ended, and what failed in the last minute."""
+        """Why load ended, what failed of all of it, and what is known of the service now."""
         load = view.endpoint.load if view.endpoint else None
-        said = [f"{load.kind} load ended: {load.why or 'it was over'}"] if load and not load.running else []
-        lately = recent(view.series(None), view.end - 60)
-        failed = lately.failed if lately else {}
-        said += [f"{count:,} failed with {kind} in the last minute" for kind, count in failed.items()]
-        raised = lately.errors if lately else {}
-        said += [f"{count:,} times the locustfile raised {kind} in the last minute" for kind, count in raised.items()]
-        return said or ["nothing failed in the last minute"]
+        ended = load is not None and not load.running
+        said = [f"{load.kind} load {how_it_ended(load)}: {load.why or 'it was over'}"] if load and ended else []
+        total = self._total.of(view.series(None), load.started_at if load else 0.0)
+        if total is not None:
+            kinds = f": {top(total.failed)}" if total.failures else ""
+            failed = f"{total.failures:,} of {total.requests:,} requests failed"
+            said.append(f"since {as_text.clock(load.started_at if load else total.at)} {failed}{kinds}")
+            if total.errors:
+                said.append(f"its own code raised {sum(total.errors.values()):,} exceptions: {top(total.errors)}")
+        verdicts = load.verdicts if load else ()
+        said += [f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {v.why}" for v in verdicts]
+        return [*(said or ["no load was counted yet"]), "", *service(view)]
+
+
+def how_it_ended(load: LoadState) -> str:
+    """How a load ended, in a word or two."""
+    return load.how.value if load.how is not None else "ended"
+
+
+def ends_well(load: LoadState | None) -> bool:
+    """Whether a load ended as somebody wanted."""
+    return load is None or load.how is None or load.how in ENDS_WELL
+
+
+def _failing_role(sample: Sample) -> str:
+    return "strong" if not sample.failures else "waits" if (sample.failed_percent or 0.0) < FAILING_PERCENT else "fails"
+
+
+def _spikes(points: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """The points above nothing and their neighbours: a red line along the bottom would look like failures."""
+    last = len(points) - 1
+    return [
+        point
+        for at, point in enumerate(points)
+        if any(points[near][1] > 0 for near in range(max(0, at - 1), min(last, at + 1) + 1))
+    ]
+
+
+def _curve(role: str, points: Sequence[tuple[float, float, float]]) -> Curve:
+    """A curve of moments, values, and the seconds that each covers."""
+    xs = [at for at, _, _ in points]
+    return Curve(role, xs, [value for _, value, _ in points], breaks(xs, [seconds for _, _, seconds in points]))

@@ -1,5 +1,6 @@
 """A pane: lines over a part of the snapshot, drawn again only when that part is another one."""
 
+import logging
 from typing import ClassVar
 
 from textual import events
@@ -9,9 +10,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.styled import Line, padded, strip
+from tui.styled import Line, cut, padded, strip
 from tui.theme import DEFAULT, Palette, load
 from tui.view import View
+
+log = logging.getLogger("quarterdeck")
 
 
 class Pane(Widget, can_focus=True):
@@ -36,6 +39,7 @@ class Pane(Widget, can_focus=True):
         self._tick: tuple[object, ...] = ()
         self._lines: list[Line] = []
         self._names = ("", "")
+        self.broken = ""
 
     def parts(self, view: View) -> tuple[object, ...]:
         """The parts of the snapshot that the pane shows; compared by identity."""
@@ -58,8 +62,34 @@ class Pane(Widget, can_focus=True):
         return []
 
     def look(self, view: View) -> None:
-        """Show another view; costs next to nothing when the pane's parts are the same."""
+        """Show another view; costs next to nothing when the pane's parts are the same.
+
+        A pane that can't be drawn says so in a line, and the others go on.
+        """
         self.view = view
+        try:
+            self._look(view)
+        except Exception as error:
+            self._fail(error)
+
+    def explain(self, view: View) -> list[str]:
+        """What `y` explains here, or that it can't be explained."""
+        try:
+            return self.why(view)
+        except Exception as error:
+            log.exception("pane %s: why", type(self).__name__)
+            return [f"this could not be explained: {type(error).__name__}; see quarterdeck.log"]
+
+    def _fail(self, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}"
+        # The same error comes at each frame; it is told once.
+        if said != self.broken:
+            log.error("pane %s could not be drawn", type(self).__name__, exc_info=error)
+        self.broken = said
+        text = f"! this pane could not be drawn: {type(error).__name__}; see quarterdeck.log"
+        self._draw(padded([((text, "fails"),)], self.content_size.height), self.content_size.width)
+
+    def _look(self, view: View) -> None:
         seen = self.parts(view)
         width, height = self.content_size
         moved = (int(view.now) if self.TICKS else 0, view.end if self.CHARTS else 0.0)
@@ -79,8 +109,9 @@ class Pane(Widget, can_focus=True):
         self._seen, self._tick = seen, tick
         self._entitle(view)
         self._draw(padded(self.lines(view, width, height), height), width)
+        self.broken = ""
 
-    def again(self, palette: Palette | None = None) -> None:
+    def redraw(self, palette: Palette | None = None) -> None:
         """Draw all of it again, in another theme if one is given."""
         self.palette = palette or self.palette
         self._seen, self._tick, self._lines = (), (), []
@@ -89,7 +120,9 @@ class Pane(Widget, can_focus=True):
             self.look(self.view)
 
     def _entitle(self, view: View) -> None:
-        names = (f"{self.NUMBER} {self.name_of(view)}", self.note_of(view))
+        # The border takes two cells at each end, and a blank at each side of the text.
+        room = max(1, self.outer_size.width - 6)
+        names = (cut(f"{self.NUMBER} {self.name_of(view)}", room), cut(self.note_of(view), room))
         if names != self._names:
             self._names = names
             self.border_title = Content(names[0])
@@ -117,7 +150,7 @@ class Pane(Widget, can_focus=True):
 
     def on_resize(self, _: events.Resize) -> None:
         """More or less room: draw again."""
-        self.again()
+        self.redraw()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         """A cursor shows only where the keys go."""

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from core.domain.model import Scaled
 from core.state.snapshot import Mark
 from tui import format as as_text
-from tui.styled import Line, apart
-from tui.summary import slot_role
-from tui.view import Point, View
+from tui.evidence import silent_s
+from tui.history import Point, Silence
+from tui.styled import Line, Part, apart, cut, fitting, width as cells_of
+from tui.theme import slot_role
+from tui.view import View
 from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
 from tui.widgets.pane import Pane
 
@@ -75,8 +77,14 @@ class Scaling(Pane):
     def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
         points = view.points
         slots = sorted({point.slot for point in points})
-        curves = [stairs([p for p in points if p.slot == slot], over, slot_role(slot, "bar")) for slot in slots]
-        return self._chart.lines((points, marks), [c for c in curves if c.xs], over, marks, size)
+        end = min(over.end, view.heard_at) if silent_s(view) is not None and view.heard_at is not None else over.end
+        known = Axis(over.start, max(over.start, end))
+        curves = [
+            stairs([p for p in points if p.slot == slot], known, slot_role(slot, "bar"), view.silences)
+            for slot in slots
+        ]
+        key = (points, marks, view.silences)
+        return self._chart.lines(key, [c for c in curves if c.xs], over, marks, size)
 
     def _head(self, view: View, width: int) -> Line:
         one = watched(view)
@@ -86,20 +94,26 @@ class Scaling(Pane):
             wanted = sum(seen.wanted for seen in slots.values())
             return ((f"{ready}", "strong"), (f" of {wanted} replicas ready · not scaled by itself", "dim"))
         seen = slots.get(one.slot)
-        line: Line = (
-            ("scaling " if self.folded else "", "dim"),
-            (f"{seen.wanted if seen else one.after}", slot_role(one.slot)),
-            (f" of {one.low}–{one.high}{' replicas' if width >= 100 else ''} · ", "dim"),
-            (f"{seen.ready if seen else 0} ready", "text"),
-        )
+        ago, heard = as_text.about(view.now - one.at), silent_s(view) is None
+        parts: list[Part] = [
+            (5, (("scaling " if self.folded else "", "dim"),)),
+            (0, ((f"{seen.wanted if seen else one.after}", slot_role(one.slot) if heard else "dim"),)),
+            (4, ((f" of {one.low}–{one.high}{' replicas' if width >= 100 else ''}", "dim"),)),
+            (1, ((f" · {seen.ready if seen else 0} ready", "text" if heard else "dim"),)),
+        ]
         for reading in one.readings:
             value = as_text.NOTHING if reading.value is None else f"{reading.value:.0f} %"
             role = "moves" if reading.value is not None and reading.value > reading.target * 1.1 else "strong"
-            line = (*line, (f"   {reading.name} ", "dim"), (value, role), (f" of {reading.target:g} %", "dim"))
-        ago = as_text.about(view.now - one.at)
+            said: Line = ((f"   {reading.name} ", "dim"), (value, role), (f" of {reading.target:g} %", "dim"))
+            parts.append((2, said))
         change = f"{one.before} → {one.after} " if one.before != one.after else f"keeps {one.after}: "
-        line = (*line, (f"   {change}", "moves" if one.before != one.after else "dim"))
-        return apart((*line, (_why(one), "dim")), ((f"{ago} ago", "dim"),), width)
+        parts.append((3, ((f"   {change}", "moves" if one.before != one.after else "dim"),)))
+        line = fitting(parts, width)
+        end: Line = ((f"{ago} ago", "dim"),)
+        if cells_of(line) + cells_of(end) + 1 > width:
+            return line
+        why = cut(_why(one), width - cells_of(line) - cells_of(end) - 1)
+        return apart((*line, (why, "dim")), end, width)
 
     def why(self, view: View) -> list[str]:
         """Each slot's last look."""
@@ -125,17 +139,34 @@ def _why(one: Scaled) -> str:
     return one.reason
 
 
-def stairs(points: Sequence[Point], over: Axis, role: str) -> Curve:
-    """Replicas as stairs: as many as before up to the moment of a change."""
+def stairs(points: Sequence[Point], over: Axis, role: str, silences: Sequence[Silence] = ()) -> Curve:
+    """Replicas as stairs: as many as before up to the moment of a change. Time that nobody watched is left out."""
+    steps: list[tuple[float, float | None]] = [(point.at, float(point.ready)) for point in points]
+    # A silence ends what was known; what is seen at its end begins anew.
+    steps += [(silence.start, None) for silence in silences]
+    steps += [(silence.end, _ready(points, silence.end)) for silence in silences]
+    steps.sort(key=lambda step: (step[0], step[1] is not None))
     xs: list[float] = []
     ys: list[float] = []
-    for point in points:
-        if point.at > over.end:
-            break
-        at = max(point.at, over.start)
-        if xs:
-            xs, ys = [*xs, at], [*ys, ys[-1]]
-        if point.at <= over.start:
-            xs, ys = [], []
-        xs, ys = [*xs, at], [*ys, float(point.ready)]
-    return Curve(role, [*xs, over.end], [*ys, ys[-1]]) if xs else Curve(role, [], [])
+    breaks: set[int] = set()
+    last: float | None = None
+    known = [step for step in steps if step[0] <= over.end]
+    for moment, ready in [*known, (over.end, None)]:
+        at = min(max(moment, over.start), over.end)
+        if moment <= over.start:
+            xs, ys, last = [], [], None
+        if ready is not None and ready == last:
+            continue
+        if last is not None:
+            xs, ys = [*xs, at], [*ys, last]
+        if ready is not None:
+            breaks |= {len(xs)} if last is None else set()
+            xs, ys = [*xs, at], [*ys, ready]
+        last = ready
+    return Curve(role, xs, ys, frozenset(breaks))
+
+
+def _ready(points: Sequence[Point], at: float) -> float | None:
+    """How many were ready at a moment, as far as it was seen."""
+    before = [point.ready for point in points if point.at <= at]
+    return float(before[-1]) if before else None

@@ -1,12 +1,14 @@
 """Pane 1: the stages of a release. All shifts and holds make one line, for they are one movement."""
 
 from core.domain.plan import Load, Retire
-from core.state.snapshot import Release, ReleaseState, Status
+from core.state.snapshot import Release, ReleaseState, Status, StepState
 from tui import format as as_text
+from tui.evidence import nobody_drives
 from tui.release_stages import Stage, stages, turned
 from tui.styled import Line, apart, bar, cut, left, right
 from tui.summary import label, waits_for_key
 from tui.view import View
+from tui.why import service
 from tui.widgets.pane import Pane
 
 GLYPHS = {
@@ -55,6 +57,9 @@ class Stages(Pane):
             return ""
         if release.way is not None and release.state in (ReleaseState.BACK, ReleaseState.FORWARD):
             return f"{release.state.value} · {as_text.span(view.now - release.way.began_at)} so far"
+        if release.live and release.paused:
+            since = f" since {as_text.clock(view.paused_at)}" if view.paused_at is not None else ""
+            return f"{release.plan.strategy} · paused{since}"
         if release.live:
             return f"{release.plan.strategy} · {as_text.span(view.now - release.began_at)} so far"
         over = release.ended_at or release.began_at
@@ -106,17 +111,21 @@ class Stages(Pane):
         self.look(self.view)
 
     def why(self, view: View) -> list[str]:
-        """Why the release or the stage under the cursor is where it is."""
+        """Why the release or the stage under the cursor is where it is, and what is known of the service now."""
         release, stage = view.release, self.chosen()
         if release is None or stage is None:
-            return ["no release yet"]
+            return ["no release yet", "", *service(view)]
         ended = [f"{label(release)} {release.outcome.value}: {release.why}"] if release.outcome and release.why else []
-        said = [f"{stage.name}: {text}" for step in stage.steps for text in (step.why, step.text) if text]
-        return [*ended, *said] or [f"{stage.name}: {stage.status.value}, nothing to explain"]
+        said = [
+            f"{stage.name}: {text}" for step in stage.steps for text in (step.why, *_refusal(step), step.text) if text
+        ]
+        return [*ended, *(said or [f"{stage.name}: {stage.status.value}"]), "", *service(view)]
 
     def _row(self, stage: Stage, release: Release, view: View, width: int, at: int) -> Line:
         sign, role = glyph(stage, release)
         running = stage.status is Status.RUNNING and release.live
+        if running and nobody_drives(view):
+            sign, role = "‖", "moves"
         name = _called(stage, release)
         name_role = "moves" if running else "dim" if stage.status is Status.WAITING else "text"
         room = max(0, width - 2 - NAME - 1 - TIME)
@@ -127,11 +136,17 @@ class Stages(Pane):
             now = _share(release, view)
             moved: Line = bar(now / 100, room, "bar.moves")
             if release.way is not None and now < release.reached:
-                moved = ((left(f"was {release.reached:g} %", room), "dim"),)
-            return (*head, *moved, (right(f"{now:g} %", TIME), "strong"))
-        seconds = stage.took(view.now)
+                moved = ((left(f"was {release.reached:.3g} %", room), "dim"),)
+            return (*head, *moved, (right(f"{now:.3g} %", TIME), "strong"))
+        # A release that is paused stands still, and looks so.
+        seconds = stage.took(view.now if view.paused_at is None else view.paused_at)
         time = "" if seconds is None else as_text.took(seconds)
         return (*head, (left(_figure(stage, release), room), "dim"), (right(time, TIME), "dim"))
+
+
+def _refusal(step: StepState) -> list[str]:
+    """What the target last said when it did not take what a step asks."""
+    return [f"refused so far: {step.refusal}"] if step.refusal and step.status is Status.RUNNING else []
 
 
 def _called(stage: Stage, release: Release) -> str:
@@ -181,8 +196,8 @@ def _folded(found: list[Stage], release: Release, view: View, width: int) -> Lin
     for stage in found:
         if stage.status in (Status.DONE, Status.WAITING):
             continue
-        sign, role = glyph(stage, release)
-        figure = f"{_share(release, view):g} %" if stage.name == "traffic" else _figure(stage, release)
+        sign, role = ("‖", "moves") if nobody_drives(view) else glyph(stage, release)
+        figure = f"{_share(release, view):.3g} %" if stage.name == "traffic" else _figure(stage, release)
         line = (*line, (f"{sign} ", role), (stage.name, role), (f" {cut(figure, 24)}  ", "strong"))
     end: Line = ((release.plan.strategy, "dim"),)
     return apart((*line, (f"◦{waiting}", "dim")), end, width)

@@ -1,12 +1,18 @@
 """Pane 4: the endpoint. A line a slot, with the share of the answers it really gives beside the share it should."""
 
+from collections.abc import Mapping
 from itertools import zip_longest
 
 from core.domain.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
-from tui.styled import Line, bar, cut, left, right, width as width_of
-from tui.summary import Reality, proof, reality, slot_role
+from tui.evidence import nobody_drives, silent_s
+from tui.health import FAILING_PERCENT
+from tui.pending import pending
+from tui.styled import Line, Part, aligned, bar, cut, fitting, left, right, width as width_of
+from tui.summary import Reality, proof, reality
+from tui.theme import slot_role
 from tui.view import View
+from tui.why import service
 from tui.widgets.pane import Pane
 
 SLOTS = 2
@@ -20,8 +26,7 @@ STATES = {
 }
 COLUMN = 74
 """Where there is room, the replicas of two slots stand side by side."""
-NUMBERS = 57
-"""Cells that the figures of a slot take; the bar has the rest."""
+LEAST_BAR = 4
 
 
 class TrafficPane(Pane):
@@ -36,15 +41,24 @@ class TrafficPane(Pane):
         if endpoint is None:
             return (None,)
         series = [view.series(slot) for slot in endpoint.slots]
-        return (endpoint.slots, endpoint.weights, endpoint.verified, endpoint.retire, view.series(None), *series)
+        return (endpoint, view.release, view.series(None), *series)
 
     def name_of(self, view: View) -> str:
-        """The endpoint's own name."""
-        return f"endpoint {view.name}" if view.name else "endpoint"
+        """The endpoint's own name, and who drives it since when."""
+        endpoint = view.endpoint
+        name = f"endpoint {view.name}" if view.name else "endpoint"
+        if endpoint is None or not endpoint.driver:
+            return name
+        since = f" since {as_text.clock(view.driven_since)}" if view.driven_since is not None else ""
+        return f"{name} · driven by {endpoint.driver}{since}"
 
     def note_of(self, view: View) -> str:
-        """Where it answers."""
-        return view.endpoint.url.removeprefix("http://") if view.endpoint else ""
+        """Where it answers, and how old it is what stands here when that is not now."""
+        if view.endpoint is None:
+            return ""
+        unheard = silent_s(view)
+        old = f"as of {as_text.about(unheard)} ago · " if unheard is not None else ""
+        return old + view.endpoint.url.removeprefix("http://")
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """The slots, then where the traffic goes and how that was proved, then the replicas if there is room."""
@@ -54,42 +68,54 @@ class TrafficPane(Pane):
                 (("nothing is served yet", "dim"),),
                 (("quarterdeck release", "strong"), (" trains and serves a model", "dim")),
             ]
-        real = reality(view)
         shown = sorted(endpoint.slots.values(), key=lambda seen: seen.slot)
-        rows = [self._slot(seen, real[seen.slot], endpoint.weights, width) for seen in shown]
+        rows = self._slots(shown, view, width)
         while len(rows) < SLOTS:
             rows.append(())
-        rows.append(proof(view))
+        rows += [self._below(view), *self._more(view)] if height > len(rows) + 1 else [self._below(view)]
         if height > len(rows) + 1:
-            rows += [(), *self._replicas(shown, width)]
-            rows = self._around(rows, height, SLOTS + 3)
+            head = len(rows) + 2
+            rows += [(), *self._replicas(shown, width, silent_s(view) is None)]
+            rows = self._around(rows, height, head)
         return rows
 
-    def _slot(self, seen: Observation, real: Reality, weights: dict[Slot, float] | object, width: int) -> Line:
-        wanted = weights.get(seen.slot, seen.weight) if isinstance(weights, dict) else seen.weight
-        share = real.share if real.share is not None else seen.weight
-        ready_role = "good" if seen.ready >= seen.wanted else "waits" if seen.ready else "fails"
-        label = seen.version.label if seen.version else as_text.NOTHING
-        room = max(4, width - 11 - NUMBERS)
-        sample = real.sample
-        p95 = sample.latency.percentile_ms(95) if sample else None
-        return (
-            (left(seen.slot, 6), slot_role(seen.slot)),
-            (left(label, 5), "text"),
-            *bar(share / 100, room, slot_role(seen.slot, "bar")),
-            (right(as_text.percent(real.share), 8), "strong"),
-            (right(f" of {wanted:g}", 7), "dim"),
-            (right(as_text.whole(sample.rps if sample else 0.0), 6), "text"),
-            (" rps", "dim"),
-            (" p95", "p95"),
-            (right(as_text.ms(p95), 5), "text"),
-            (right(as_text.percent(sample.failed_percent if sample else None), 7), "text"),
-            (" err", "dim"),
-            (right(f"{seen.ready}/{seen.wanted}", 6), ready_role),
-            (" ready", "dim"),
+    def _slots(self, shown: list[Observation], view: View, width: int) -> list[Line]:
+        """A line a slot, in columns; the bar has the room that the figures leave, and columns leave as a whole."""
+        real, heard = reality(view), silent_s(view) is None
+        weights = view.endpoint.weights if view.endpoint else {}
+        figures = aligned(
+            [_figures(seen, real[seen.slot], weights, heard, heard and _quiet(view, seen.slot)) for seen in shown],
+            max(0, width - 11 - LEAST_BAR),
         )
+        room = max(LEAST_BAR, width - 11 - max((width_of(line) for line in figures), default=0))
+        rows: list[Line] = []
+        for seen, line in zip(shown, figures, strict=True):
+            share = real[seen.slot].share
+            label = seen.version.label if seen.version else as_text.NOTHING
+            name: Line = ((left(seen.slot, 6), slot_role(seen.slot)), (left(label, 5), "text"))
+            full = bar((share if share is not None else seen.weight) / 100, room, slot_role(seen.slot, "bar"))
+            rows.append((*name, *full, *line))
+        return rows
 
-    def _replicas(self, shown: list[Observation], width: int) -> list[Line]:
+    def _below(self, view: View) -> Line:
+        """What matters most beside the slots: what is still to be done, else where traffic was proved to go."""
+        waiting = pending(view)
+        if nobody_drives(view):
+            return (("‖ ", "moves"), ("nobody drives this release; 'quarterdeck release' goes on with it", "moves"))
+        if waiting:
+            more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
+            return (("… ", "moves"), (f"{waiting[0]}{more}", "moves"))
+        return proof(view)
+
+    def _more(self, view: View) -> list[Line]:
+        """With room, the rest of what is still to be done, and the proof that it took the place of."""
+        waiting = pending(view)
+        if not waiting and not nobody_drives(view):
+            return []
+        begun = 0 if nobody_drives(view) else 1
+        return [proof(view), *((("… ", "moves"), (said, "moves")) for said in waiting[begun:])]
+
+    def _replicas(self, shown: list[Observation], width: int, heard: bool) -> list[Line]:
         head: Line = (("  replica      state         cpu     memory  restarts", "dim"),)
         columns: list[list[Line]] = []
         at = 0
@@ -97,7 +123,8 @@ class TrafficPane(Pane):
         for seen in shown:
             rows: list[Line] = []
             for replica in seen.replicas:
-                rows.append(_replica(replica, seen, COLUMN if beside else width, self.cursor == at and self.has_focus))
+                here = self.cursor == at and self.has_focus
+                rows.append(_replica(replica, seen, COLUMN if beside else width, here, heard))
                 at += 1
             columns.append(rows)
         if not beside:
@@ -138,26 +165,49 @@ class TrafficPane(Pane):
             self.look(self.view)
 
     def why(self, view: View) -> list[str]:
-        """What is wrong with a slot or a replica."""
-        slots = view.endpoint.slots.values() if view.endpoint else ()
-        said = [f"{seen.slot}: {seen.why}" for seen in slots if seen.why]
-        said += [f"{r.name} {r.state.value}: {r.why}" for seen in slots for r in seen.replicas if r.why]
+        """What is known of the service now, and what happened to it."""
         retire = view.endpoint.retire if view.endpoint else {}
-        said += [f"{slot} stays for the way back until {as_text.clock(at)}" for slot, at in retire.items()]
-        return said or ["all replicas are as they should be"]
+        stays = [f"{slot} stays for the way back until {as_text.clock(at)}" for slot, at in retire.items()]
+        return [*service(view), *stays]
 
 
-def _replica(replica: Replica, seen: Observation, width: int, here: bool) -> Line:
+def _quiet(view: View, slot: Slot) -> bool:
+    """Whether the router stopped counting because there was nothing to count: zeros come first, then nothing."""
+    last = view.series(slot).last
+    return last is None or last.requests == 0
+
+
+def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], heard: bool, quiet: bool) -> list[Part]:
+    """The figures of a slot; what answers, what should, and what is ready stay longest. `quiet`: 0 was counted."""
+    wanted = weights.get(seen.slot, seen.weight)
+    ready_role = "good" if seen.ready >= seen.wanted else "waits" if seen.ready else "fails"
+    sample = real.sample
+    p95 = sample.latency.percentile_ms(95) if sample else None
+    failed = sample.failed_percent if sample else None
+    failed_role = "fails" if (failed or 0.0) > FAILING_PERCENT else "text"
+    rps = sample.rps if sample else 0.0 if quiet else None
+    return [
+        (0, ((right(as_text.percent(real.share), 8), "strong"),)),
+        (3, ((right(f" of {wanted:.3g}", 7), "dim"),)),
+        (2, ((right(as_text.whole(rps), 6), "text"), (" rps", "dim"))),
+        (4, ((" p95", "p95"), (right(as_text.ms(p95), 5), "text"))),
+        (1, ((right(as_text.percent(failed), 8), failed_role), (" err", "dim"))),
+        (0, ((right(f"{seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
+        (5, ((" ready", "dim"),)),
+    ]
+
+
+def _replica(replica: Replica, seen: Observation, width: int, here: bool, heard: bool) -> Line:
     sign, role = STATES[replica.state]
+    role = role if heard else "dim"
     cpu = as_text.NOTHING if replica.cpu_m is None else f"{replica.cpu_m:.0f}m"
     memory = as_text.NOTHING if replica.memory_mb is None else f"{replica.memory_mb:.0f} MB"
-    return (
-        ("▸ " if here else "  ", "key"),
-        (left(replica.name, 13), slot_role(seen.slot)),
-        (f"{sign} ", role),
-        (left(replica.state.value, 9), "text"),
-        (right(cpu, 6), "text"),
-        (right(memory, 11), "text"),
-        (right(str(replica.restarts), 10), "waits" if replica.restarts else "dim"),
-        (f"  {cut(replica.why, max(0, width - 55))}", "waits"),
-    )
+    parts: list[Part] = [
+        (0, (("▸ " if here else "  ", "key"), (left(replica.name, 13), slot_role(seen.slot)), (f"{sign} ", role))),
+        (0, ((left(replica.state.value, 9), "text" if heard else "dim"),)),
+        (2, ((right(cpu, 6), "text"),)),
+        (3, ((right(memory, 11), "text"),)),
+        (1, ((right(str(replica.restarts), 10), "waits" if replica.restarts else "dim"),)),
+    ]
+    line = fitting(parts, width)
+    return (*line, (f"  {cut(replica.why, max(0, width - width_of(line) - 2))}", "waits")) if replica.why else line

@@ -1,0 +1,206 @@
+"""What the top line says of the service: it is green only while something answers, and old news say their age."""
+
+from collections.abc import Callable
+
+import pytest
+
+from core.domain.model import Observation, Sample, Version
+from core.state import events as ev
+from core.state.events import Event
+from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
+from tests.tui import scenes
+from tests.tui.looking import lines, seen, text
+from tui.health import health
+from tui.history import UNWATCHED_S, History, Silence
+from tui.summary import on_its_way, proof
+from tui.view import Refusal, View
+from tui.widgets.bars import Top
+from tui.widgets.gates import Gates
+from tui.widgets.stages import Stages
+from tui.widgets.traffic import TrafficPane
+
+Scene = Callable[[], list[Event]]
+
+
+def idle() -> list[Event]:
+    """v6 is served, its watch tells each second, and nobody asks it anything."""
+    quiet = [Sample("blue", MOMENT - 150 + n, 0) for n in range(3)]
+    return scenes.seen_each_second(
+        scenes.then(scenes.served(), *(ev.Sampled(ENDPOINT, one) for one in quiet), at=MOMENT - 150), 1
+    )
+
+
+def failing_at_the_router() -> list[Event]:
+    """83 of 100 answers of v7 fail, and no load of ours runs."""
+    events = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "it was stopped"))
+    bad = Sample("green", MOMENT + 4, 17, {"500": 83})
+    return scenes.then(scenes.seen_each_second(events, 4), ev.Sampled(ENDPOINT, bad), at=MOMENT + 4)
+
+
+def paused_load() -> list[Event]:
+    """The load is paused: nobody asks, so nobody answers."""
+    events = scenes.then(scenes.at_ten(), ev.LoadWanted(ENDPOINT, paused=True))
+    zeros = [ev.Sampled(ENDPOINT, Sample(slot, MOMENT + 1, 0)) for slot in ("blue", "green")]
+    return scenes.seen_each_second(scenes.then(events, *zeros, at=MOMENT + 1), 8)
+
+
+def outside() -> list[Event]:
+    """Others than our load ask, and are answered."""
+    events = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "it was stopped"))
+    return scenes.each_second(events, [ev.Sampled(ENDPOINT, Sample("blue", MOMENT + n, 40)) for n in range(1, 9)])
+
+
+def slow_users() -> list[Event]:
+    """One user who asks every 6 s, and was answered 5 s ago."""
+    seconds = [Sample(None, MOMENT + n, int(n % 6 == 1), users=1) for n in range(1, 37)]
+    start = [e for e in scenes.served() if not isinstance(e.body, ev.Sampled)]
+    begun = scenes.then(start, ev.LoadStarted(ENDPOINT, "manual", scenes.ONE_USER), at=MOMENT)
+    told = scenes.each_second(begun, [ev.Sampled(ENDPOINT, one) for one in seconds])
+    return scenes.seen_each_second(told, 36)
+
+
+@pytest.mark.parametrize(
+    ("scene", "at", "said"),
+    [
+        (scenes.at_ten, MOMENT, "● healthy v6"),
+        (lambda: scenes.router_hangs(2), MOMENT + 1, "● healthy v6"),
+        (lambda: scenes.router_hangs(3), MOMENT + 3, "✖ no answer for 3 s"),
+        (scenes.router_hangs, MOMENT + 6, "✖ no answer for 6 s"),
+        (scenes.clients_fail, MOMENT + 6, "✖ failing: 72 % at the client"),
+        (failing_at_the_router, MOMENT + 4, "✖ failing: 83 % of v7"),
+        (scenes.all_crash, MOMENT + 6, "✖ v6 down: 0 of 8 ready"),
+        (scenes.unheard, MOMENT + 12, "? not heard from for 13 s"),
+        (scenes.at_ten, MOMENT + 700, "? not heard from for 12 min"),
+        (idle, MOMENT + 1, "◦ ready, no traffic"),
+        (idle, MOMENT + 1 + UNWATCHED_S + 10, "? not heard from for 40 s"),
+        (paused_load, MOMENT + 8, "◦ ready, no traffic"),
+        (outside, MOMENT + 8, "● healthy v6"),
+        (slow_users, MOMENT + 36, "● healthy v6"),
+        (slow_users, MOMENT + 76, "? not heard from for 40 s"),
+        (scenes.rolled_back, KEY + 5, "● healthy v6"),
+        (list, MOMENT, "◦ nothing is served"),
+    ],
+)
+def test_health_is_what_answers_now(scene: Scene, at: float, said: str) -> None:
+    assert text(health(seen(scene(), at))) == said
+
+
+@pytest.mark.parametrize(
+    ("scene", "at"),
+    [
+        (scenes.router_hangs, MOMENT + 6),
+        (scenes.clients_fail, MOMENT + 6),
+        (scenes.all_crash, MOMENT + 6),
+        (scenes.unheard, MOMENT + 12),
+        (scenes.at_ten, MOMENT + 700),
+        (idle, MOMENT + 1),
+    ],
+)
+def test_nothing_is_called_healthy_in_green_that_is_not(scene: Scene, at: float) -> None:
+    assert "good" not in {role for _, role in health(seen(scene(), at))}
+
+
+def test_a_lost_journal_is_not_heard_from_at_once() -> None:
+    known = seen(scenes.at_ten())
+    lost = View(known.snapshot, known.history, known.name, MOMENT + 1, lost="journal.db: disk I/O error")
+    assert text(health(lost)).startswith("? not heard from for")
+
+
+def test_what_is_not_heard_of_shows_its_figures_without_colour() -> None:
+    view = seen(scenes.unheard(), MOMENT + 12)
+    rows = TrafficPane().lines(view, 80, 3)
+    assert "good" not in {role for row in rows for _, role in row}
+    assert TrafficPane().note_of(view) == "as of 13 s ago · 127.0.0.1:8080"
+
+
+def test_a_proof_is_no_good_sign_while_nobody_answers() -> None:
+    assert proof(seen(scenes.at_ten()))[0] == ("✔ ", "good")
+    assert proof(seen(scenes.router_hangs(), MOMENT + 6))[0] == ("✔ ", "dim")
+
+
+def test_verdicts_that_are_old_say_so_and_are_not_green() -> None:
+    view = seen(scenes.failed(), MOMENT + 660)
+    pane = Gates()
+    assert lines(pane, view, 34, 20)[0] == "judged 11 min ago"
+    assert "good" not in {role for row in pane.lines(view, 34, 20) for _, role in row}
+    assert "fails" in {role for row in pane.lines(view, 34, 20) for _, role in row}
+    assert pane.why(view)[0] == "judged 11 min ago, and not since:"
+    pane.folded = True
+    assert "judged 11 min ago" in lines(pane, view, 78, 1)[0]
+    assert not any("judged" in line for line in lines(Gates(), seen(scenes.at_ten()), 34, 20))
+
+
+def test_a_hold_that_is_paused_stands_still() -> None:
+    notes = {Gates().note_of(seen(scenes.paused(), MOMENT + after)) for after in (1, 10, 30)}
+    assert notes == {"paused at 0:40 of 1:00"}
+    view = seen(scenes.paused(), MOMENT + 30)
+    assert text(on_its_way(view)) == "‖ paused v7 at 10 % since 14:02:31"
+    assert Stages().note_of(view) == "canary · paused since 14:02:31"
+
+
+def test_a_release_that_nobody_drives_says_so() -> None:
+    silent = seen(scenes.at_ten(), MOMENT + 40)
+    assert text(on_its_way(silent)) == "‖ nobody drives v7 at 10 %"
+    assert lines(TrafficPane(), silent)[2].startswith("‖ nobody drives this release")
+    back = scenes.then(scenes.at_ten(), ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back"))
+    assert text(on_its_way(seen(back, MOMENT + 40))) == "‖ nobody drives v7 on its way back"
+
+
+def test_who_drives_is_said_with_since_when() -> None:
+    view = seen(scenes.then(scenes.at_ten(), ev.Drove(ENDPOINT, "watch of ops")))
+    assert TrafficPane().name_of(view) == "endpoint late · driven by watch of ops since 14:02:31"
+
+
+def test_why_names_errors_deaths_restarts_and_the_proof() -> None:
+    said = "\n".join(TrafficPane().why(seen(scenes.all_crash(), MOMENT + 6)))
+    for part in (
+        "service ✖ v6 down: 0 of 8 ready",
+        "errors at the client 90 % of",
+        "503 ×",
+        "v6 90 %, v7 10 % · verified 3 ms after the route",
+        "blue-3 died: exit code 1",
+        "blue has restarted ×32",
+        "blue-1 backoff: exit code 1, again in 8 s",
+    ):
+        assert part in said
+    assert "as they should be" not in said
+
+
+def test_why_names_what_the_target_has_not_taken_and_what_this_deck_was_refused() -> None:
+    known = seen(scenes.then(scenes.at_ten(), ev.AskFailed(RELEASE, "port 8080 is taken", 3, scenes.HOLD)))
+    view = View(
+        known.snapshot, known.history, known.name, MOMENT, refusals=(Refusal(MOMENT, "late: no load is running"),)
+    )
+    said = TrafficPane().why(view)
+    assert "the target has not taken it so far: port 8080 is taken" in said
+    assert "at 14:02:31 refused: late: no load is running" in said
+
+
+def test_time_that_nobody_watched_is_remembered() -> None:
+    looks = [Event(n, at, "target", ev.Observed(ENDPOINT, Observation("blue", LIVE, 1, 1, 100.0)))
+             for n, at in enumerate((0.0, 1.0, 120.0, 121.0), 1)]  # fmt: skip
+    history = History()
+    for event in looks:
+        history = history.plus(event)
+    assert history.silences == {ENDPOINT: (Silence(1.0, 120.0),)}
+
+
+def test_what_came_before_is_known_from_a_snapshot_that_carries_it() -> None:
+    known = seen(scenes.at_ten())
+    carried = History().plus(Event(1, MOMENT, "engine", ev.Carried(known.snapshot)))
+    view = View(known.snapshot, carried, known.name, MOMENT)
+    assert text(health(view)) == "● healthy v6"
+    assert {point.slot: point.ready for point in view.points} == {"blue": 8, "green": 4}
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 200])
+def test_the_health_of_the_service_stays_in_the_top_line(width: int) -> None:
+    for scene, at in ((scenes.router_hangs, MOMENT + 6), (scenes.clients_fail, MOMENT + 6), (scenes.failed, MOMENT)):
+        view = seen(scene(), at)
+        assert text(health(view)) in lines(Top(), view, width, 1)[0]
+
+
+def test_a_version_that_is_new_is_not_named_healthy_for_what_answered_before() -> None:
+    again = Observation("blue", Version("late", "9"), 2, 2, 100.0)
+    view = seen(scenes.then(scenes.served(), ev.Observed(ENDPOINT, again)), MOMENT)
+    assert "healthy" not in text(health(view))

@@ -1,0 +1,70 @@
+"""Whether the service is well, which is another matter than whether a release is. Green needs an answer just now."""
+
+from core.domain.model import Observation, ReplicaState
+from tui import format as as_text
+from tui.evidence import SILENT_S, Answers, answers_well, at_the_client, at_the_router, no_answer_s, silent_s
+from tui.styled import Line
+from tui.theme import slot_role
+from tui.view import View
+
+FAILING_PERCENT = 5.0
+
+
+def health(view: View) -> Line:
+    """In a few words, what is worst first: what clients meet, then what is not known, then what could be better."""
+    endpoint = view.endpoint
+    if endpoint is None or not endpoint.slots:
+        return (("◦ nothing is served", "dim"),)
+    taking = [seen for seen in endpoint.slots.values() if seen.weight > 0]
+    unheard = silent_s(view)
+    wrong = _at_clients(view, taking, unheard is not None)
+    if wrong:
+        return wrong
+    if unheard is not None:
+        return (("? ", "waits"), (f"not heard from for {as_text.about(unheard)}", "waits"))
+    if not taking:
+        return (("◦ no traffic", "dim"),)
+    ill = next((seen for seen in taking if _ill(seen)), None)
+    if ill is not None:
+        return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
+    if not answers_well(view):
+        return (("◦ ready, no traffic", "dim"),)
+    main = max(taking, key=lambda seen: seen.weight)
+    return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))
+
+
+def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
+    """What is wrong for those who call; nothing where nothing is known to be."""
+    client = _failing(at_the_client(view))
+    silence = no_answer_s(view)
+    last = view.series(None).last
+    counted = last is not None and view.now - last.at <= SILENT_S
+    # A load that is silent as well as the target tells nothing: its driver may be gone.
+    if silence is not None and (counted or not unheard):
+        return (("✖ ", "fails"), (f"no answer for {as_text.about(silence)}", "fails"))
+    down = next((seen for seen in taking if seen.ready == 0), None)
+    if down is not None and not unheard:
+        which = f"{_label(down)} " if len(taking) > 1 else ""
+        return (("✖ ", "fails"), (f"{which}down: 0 of {down.wanted} ready", "fails"))
+    router = [(seen, share) for seen in taking if (share := _failing(at_the_router(view, seen.slot))) is not None]
+    worst, share = max(router, key=lambda one: one[1], default=(None, 0.0))
+    of = f"{as_text.share(share)} of {_label(worst)}" if worst is not None else ""
+    if client is not None:
+        more: Line = ((f", {of}", "fails"),) if of else ()
+        return (("✖ ", "fails"), (f"failing: {as_text.share(client)} at the client", "fails"), *more)
+    return (("✖ ", "fails"), (f"failing: {of}", "fails")) if of else ()
+
+
+def _failing(answers: Answers | None) -> float | None:
+    """The share that fails, in percent, where it is too much."""
+    share = answers.failed_percent if answers is not None else 0.0
+    return share if share > FAILING_PERCENT else None
+
+
+def _label(seen: Observation) -> str:
+    return seen.version.label if seen.version else seen.slot
+
+
+def _ill(seen: Observation) -> bool:
+    bad = (ReplicaState.DEAD, ReplicaState.BACKOFF)
+    return seen.ready < seen.wanted and (not seen.replicas or any(r.state in bad for r in seen.replicas))
