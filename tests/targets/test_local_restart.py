@@ -44,6 +44,9 @@ async def test_a_router_that_was_changed_is_watched_and_changed_again(endpoints:
         await serving(target, watcher, 1)
         for _ in range(2):
             await restart(target.spec.folder, lambda _: None)
+            await watcher.noted("has let go; starting it again")
+        await watcher.until(lambda: len([text for text in watcher.notes() if "is back after" in text]) == 2)
+        await watcher.until(lambda: watcher.reports[-1:] and not isinstance(watcher.reports[-1], Noted))
         running(target, "router")[0].kill()
         await watcher.noted("the router is back after")
         await watcher.weight("blue", 100)

@@ -28,6 +28,10 @@ POLL_S = 0.2
 BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 
 
+class LeavingError(Exception):
+    """The host goes and leaves what serves to the next one."""
+
+
 class LocalTarget:
     """A `Target` on this machine. `fetch` gives the local folder of a version; `token` fences off older drivers."""
 
@@ -63,7 +67,7 @@ class LocalTarget:
         """Everything that is true, then each change; a host that dies is said and started again."""
         short_lives, told_empty = 0, False
         while not self._closed.is_set():
-            begun_s, how = time.monotonic(), "died"
+            begun_s, how, level = time.monotonic(), "died", Level.ERROR
             try:
                 async with aclosing(self._follow()) as reports:
                     async for report in reports:
@@ -71,6 +75,8 @@ class LocalTarget:
                         yield report
             except wire.SilentError as error:
                 how = f"hung ({error}) and was ended"
+            except LeavingError:
+                how, level = "has let go", Level.INFO
             except OSError:
                 pass  # No host answers: what follows finds out why.
             if self._closed.is_set() or not _should_run(self.spec.folder):
@@ -80,7 +86,7 @@ class LocalTarget:
                 await self._pause(POLL_S)
                 continue
             short_lives = 0 if time.monotonic() - begun_s > max(BACKOFF_S) else short_lives + 1
-            yield Noted(f"the host of {self.spec.endpoint} {how}; starting it again", Level.ERROR, source="host")
+            yield Noted(f"the host of {self.spec.endpoint} {how}; starting it again", level, source="host")
             await self._pause(BACKOFF_S[min(short_lives, len(BACKOFF_S)) - 1] if short_lives else 0.0)
             yield await self._revive()
 
@@ -154,6 +160,8 @@ class LocalTarget:
                     greeted, patience_s = True, wire.HANGS_S if "greeting" in said else 86_400.0
                     if why := wire.unlike(said.get("greeting", {})):
                         yield Noted(f"{self.spec.endpoint}: {why}", Level.WARNING, source="host")
+                if "leaving" in said:
+                    raise LeavingError
                 if "greeting" not in said and "beat" not in said:
                     yield noun(said)
         finally:

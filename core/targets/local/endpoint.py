@@ -1,10 +1,8 @@
 """One endpoint as its host runs it: takes changes, keeps router and replicas to them, tells what is true."""
 
 import asyncio
-import math
 import time
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,13 @@ from core.targets.local import records
 from core.targets.local.broadcast import Broadcast
 from core.targets.local.control_loop import ControlLoop
 from core.targets.local.member import with_figures
-from core.targets.local.pool import BACKOFF_S, STEADY_S, Pool, pools_left
 from core.targets.local.repeats import Repeats
 from core.targets.local.routes import Table
+from core.targets.local.slots import Slots
 from core.targets.local.spec import EndpointSpec, write_key
 from core.targets.local.state import Held, HostState, StateWriter, slot_folder
 from core.targets.local.traffic import Traffic
 from core.targets.local.wire import RENEW_S
-
-MANNED_S = 3.0
-"""A host that comes back waits so long for replicas before its router takes requests."""
-SURGE = 0.25
-"""As Kubernetes' Deployment: so many more of the new replicas than are needed may run beside the old ones."""
 
 
 class LocalEndpoint:
@@ -38,14 +31,19 @@ class LocalEndpoint:
         self.spec = spec
         self.state = state
         self.broadcast = Broadcast()
-        self.pools: dict[Slot, list[Pool]] = {}
         self._tasks = TaskGuard(f"the host of {spec.endpoint}", self._fell)
-        self._turned = asyncio.Event()
         self._begun = False
         self._key = spec.key
         self._writer = StateWriter(spec.folder, lambda: self.state)
         self._repeats = Repeats(self._say)
-        self._losses: dict[Slot, int] = {}
+        self._slots = Slots(
+            held=lambda: self.state.slots,
+            changed=self._changed,
+            gone=self._gone,
+            note=self.note,
+            spawn=self._spawn,
+        )
+        self.pools = self._slots.pools
         self.traffic = Traffic(
             spec,
             state.port,
@@ -63,40 +61,20 @@ class LocalEndpoint:
         strays = await asyncio.to_thread(records.end_strays, self.spec.folder)
         if strays:
             self.note(Noted(f"{strays} processes that nothing was known of were ended", Level.WARNING, source="host"))
-        for place, slot, held in await asyncio.to_thread(pools_left, self.spec.folder):
-            pool = self._pool(slot, held, place)
-            await pool.find()
-            if pool.lost and not pool.members:
-                await pool.stop()  # Of another boot, or killed to the last.
-            else:
-                self.pools.setdefault(slot, []).append(pool)
+        await self._slots.find(self.spec.folder)
         for slot, held in self.state.slots.items():
-            self._open(slot, held)
+            self._slots.open(slot, held)
         # A router without replicas would answer 503 in their name, and a gate would take that for the version's fault.
-        await self._manned()
+        await self._slots.manned(self.state.weights)
         self._begun = True
         self._serve("the first table")
         await self.traffic.start()
         for slot in list(self.pools):
-            if slot not in self.state.slots:
-                self._close_all(slot)
-            self._changed(slot)
+            self._slots.changed(slot)
         # A watch names all slots that there are, also one whose replicas have not stirred yet.
         self._observe_all()
         self._tasks.keep(self._control_loop.run, "rounds")
         self._tasks.keep(self._repeats.run, "repeats")
-
-    async def _manned(self) -> None:
-        """Wait until every slot that gets traffic has a replica, or for a while."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MANNED_S):
-                while not all(any(pool.ready for pool in self.pools.get(slot, [])) for slot in self.state.weights):
-                    await self._turn()
-
-    async def _turn(self) -> None:
-        """Wait for the next change of a replica."""
-        self._turned.clear()
-        await self._turned.wait()
 
     def note(self, noted: Noted) -> None:
         """Say something to everybody; what repeats is counted instead."""
@@ -140,7 +118,7 @@ class LocalEndpoint:
         write_key(slot_folder(self.spec.folder, slot), held.spec.key)
         self.state = self.state.holding(slot, held)
         self._keep_key(slot)
-        self._open(slot, held)
+        self._slots.open(slot, held)
         await self._writer.saved()
 
     def _keep_key(self, slot: Slot) -> None:
@@ -176,42 +154,13 @@ class LocalEndpoint:
             await self._writer.saved()
             write_key(slot_folder(self.spec.folder, slot), "")
             self._control_loop.forget(slot)
-            self._close_all(slot)
+            self._slots.close_all(slot)
 
     async def renew(self) -> None:
         """Change every replica and the router for new processes, without a failed request; raises Failed."""
-        for slot, held in list(self.state.slots.items()):
-            for pool in self.pools.get(slot, []):
-                pool.outdated = True
-            self._open(slot, held)
-        if why := await self._all_changed():
-            for slot in list(self.pools):
-                self._stay(slot)
+        if why := await self._slots.renew(RENEW_S):
             raise Failed(f"the new replicas do not get ready, the old ones stay: {why}")
         await self.traffic.renew()
-
-    async def _all_changed(self) -> str:
-        """Wait until no old replica is left; gives why that does not come."""
-        try:
-            async with asyncio.timeout(RENEW_S):
-                while any(pool.outdated for pools in self.pools.values() for pool in pools):
-                    if why := next((pools[-1].fails for pools in self.pools.values() if pools[-1].fails), ""):
-                        return why
-                    await self._turn()
-        except TimeoutError:
-            return f"it took longer than {RENEW_S:g} s"
-        return ""
-
-    def _stay(self, slot: Slot) -> None:
-        """Have the old pool again for one that was to follow it."""
-        pools = self.pools[slot]
-        old = next((pool for pool in pools if pool.outdated and not pool.closing and not pool.lost), None)
-        if old is not None:
-            old.outdated = False
-            pools.remove(old)
-            self._close_all(slot)
-            pools.append(old)
-            self._changed(slot)
 
     async def stop(self) -> None:
         """Drain and end everything, and forget what was held."""
@@ -224,7 +173,7 @@ class LocalEndpoint:
         self.pools.clear()
         await asyncio.gather(*(pool.stop() for of_slot in pools.values() for pool in of_slot))
         for slot in pools:
-            self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
+            self._gone(slot)
 
     async def leave(self) -> None:
         """Let go of everything: it goes on, and the next host finds it again."""
@@ -234,30 +183,8 @@ class LocalEndpoint:
 
     # Slots
 
-    def _open(self, slot: Slot, held: Held) -> None:
-        """Have a pool for what a slot is to hold; an older one goes as this one comes."""
-        pools = self.pools.setdefault(slot, [])
-        now = pools[-1] if pools else None
-        if now is None or now.closing or now.outdated or now.lost or now.held.replicas_of != held.replicas_of:
-            now = self._pool(slot, held)
-            pools.append(now)
-        now.adopt(held)
-        self._changed(slot)
-
-    def _pool(self, slot: Slot, held: Held, place: Path | None = None) -> Pool:
-        return Pool(
-            slot,
-            held,
-            changed=lambda: self._changed(slot),
-            note=self.note,
-            taken=lambda: {name for pool in self.pools.get(slot, []) for name in pool.members},
-            place=place,
-        )
-
     def _changed(self, slot: Slot) -> None:
-        """A replica changed: go on with the change of pools, tell the router, then everybody."""
-        self._turned.set()
-        self._roll(slot)
+        """A replica changed: tell the router, then everybody."""
         if not self._begun:
             return
         was_empty = not self.traffic.table.ports.get(slot)
@@ -277,68 +204,19 @@ class LocalEndpoint:
         except OSError as error:
             self.note(Noted(f"the router can't be told of {what}: {error}", Level.ERROR, source="router"))
 
-    def _roll(self, slot: Slot) -> None:
-        """Let the newest pool grow as the older ones shrink, so that never less than what is wanted serves."""
-        held, pools = self.state.slots.get(slot), self.pools.get(slot, [])
-        if held is None or not pools or pools[-1].closing:
-            return
-        *older, now = pools
-        older = [pool for pool in older if not pool.closing]
-        if now.lost:
-            self._reopen(slot, now)
-        elif not older or not any(pool.ready for pool in older) or len(now.ready) >= held.wanted:
-            for pool in older:
-                pool.closing = True
-                self._spawn(self._close(slot, pool))
-            now.resize(held.wanted)
-        else:
-            now.resize(min(held.wanted, len(now.ready) + math.ceil(held.wanted * SURGE)))
-            spare = sum(len(pool.staying) for pool in older) - (held.wanted - len(now.ready))
-            for pool in older:
-                gone = max(0, min(spare, len(pool.staying)))
-                spare -= gone
-                pool.resize(len(pool.staying) - gone)
-
-    def _reopen(self, slot: Slot, lost: Pool) -> None:
-        """Another pool for one whose parent has gone; at once, unless that goes on and on."""
-        if lost.outdated:
-            return
-        lost.outdated = True
-        steady = time.monotonic() - lost.began_s > STEADY_S
-        self._losses[slot] = 0 if steady else self._losses.get(slot, 0) + 1
-        self._spawn(self._again(slot, BACKOFF_S[min(self._losses[slot], len(BACKOFF_S) - 1)]))
-
-    async def _again(self, slot: Slot, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        held = self.state.slots.get(slot)
-        if held is not None:
-            self._open(slot, held)
-
     async def _reach(self, slot: Slot) -> None:
         """A slot's first replica counts as ready once the router finds it: a smoke test may come at once."""
         await self.traffic.reaches(slot)
         self.observe(slot)
 
-    def _close_all(self, slot: Slot) -> None:
-        for pool in self.pools.get(slot, []):
-            if not pool.closing:
-                pool.closing = True
-                self._spawn(self._close(slot, pool))
-
-    async def _close(self, slot: Slot, pool: Pool) -> None:
-        await pool.stop()
-        pools = self.pools.get(slot, [])
-        if pool in pools:
-            pools.remove(pool)
-        if not pools and self.pools.pop(slot, None) is not None:
-            self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
-        self._turned.set()
+    def _gone(self, slot: Slot) -> None:
+        self.broadcast.tell(Observation(slot, None, 0, 0, 0.0))
 
     async def _scaled(self, slot: Slot, held: Held, scaled: Scaled) -> None:
         """Follow a look of the autoscaler, unless somebody asked for something else meanwhile."""
         if scaled.after != scaled.before and self.state.slots.get(slot) == held:
             self.state = self.state.holding(slot, replace(held, wanted=scaled.after))
-            self._open(slot, self.state.slots[slot])
+            self._slots.open(slot, self.state.slots[slot])
             await self._writer.saved()
         self.broadcast.tell(scaled)
 

@@ -79,8 +79,7 @@ class EnvoyProcess:
         return False
 
     async def start(self, bootstrap: Path) -> None:
-        """Run one that takes nothing over."""
-        await self.kill()
+        """Run one that takes nothing over; none may run by now."""
         self.epoch = 0
         await self._run(bootstrap, "--use-dynamic-base-id", "--base-id-path", str(self.folder / "base-id"))
 
@@ -92,8 +91,8 @@ class EnvoyProcess:
             why = f"it gave no answer within {START_S:g} s"
             try:
                 base = (self.folder / "base-id").read_text().strip()
-                await self._run(bootstrap, "--base-id", base, "--restart-epoch", str(epoch))
                 self.epoch = epoch
+                await self._run(bootstrap, "--base-id", base, "--restart-epoch", str(epoch))
                 async with asyncio.timeout(START_S):
                     why = "" if await self.answers() else f"it ended {self.last_line()}"
             except TimeoutError:

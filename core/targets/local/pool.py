@@ -1,9 +1,7 @@
 """The replicas of one version in one slot: started, watched, replaced when they die, drained when they are too many."""
 
 import asyncio
-import json
 import shutil
-import signal
 import time
 from collections.abc import Callable, Container, Coroutine
 from contextlib import suppress
@@ -11,24 +9,22 @@ from pathlib import Path
 
 from core.domain.errors import Failed, Unreachable
 from core.domain.model import Level, Noted, Replica, ReplicaState, Slot, Version
-from core.state.codec import noun, plain
 from core.system.clock import boottime_s
 from core.system.ports import free_port
-from core.system.processes import send
 from core.targets.local import records
 from core.targets.local.http import ask
-from core.targets.local.limits import CpuLimits
 from core.targets.local.logs import last_line
 from core.targets.local.member import Member
+from core.targets.local.orphans import Orphans
 from core.targets.local.parent import Child, NotAgain, Parent
-from core.targets.local.spec import EndpointSpec, read_key, write_key
+from core.targets.local.pool_record import orphans_left, write_pool
+from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held
 
 SETTLE_S = 0.3
 """From leaving the router's list until it is told to end: a request on its way still finds it there."""
 STEADY_S = 10.0
 BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-THROTTLE_S = 0.1
 
 
 class Pool:
@@ -59,8 +55,7 @@ class Pool:
         folder = held.spec.folder
         self.place = place or records.run_folder(folder) / f"{slot}-{round(boottime_s() * 1000):012x}"
         self._parent = Parent(folder, self.place, folder / "logs" / f"{slot}-parent.log", self._bereft)
-        self._limits = CpuLimits[str](self._signal)
-        self._work: set[asyncio.Task[None]] = set()
+        self._orphans = Orphans(self.place.name)
         self._written: Held | None = held if place else None
         self._changed = changed
         self._note = note
@@ -104,7 +99,7 @@ class Pool:
 
     def resting(self, member: Member) -> bool:
         """Whether one is stopped because it has used up its CPU for the moment."""
-        return member.name in self._parent.resting or member.name in self._limits.resting
+        return member.name in self._parent.resting or self._orphans.resting(member.name)
 
     async def find(self) -> None:
         """Take over the parent and the replicas that an earlier host has left in this place."""
@@ -112,7 +107,7 @@ class Pool:
             children = list(self._parent.children.values())
         else:
             self.lost = "it ended while no host ran"
-            children = [self._orphan(path) for path in sorted(self.place.glob("replica-*.json"))]
+            children = orphans_left(self.place)
         for child in children:
             if child.process is None or not child.process.alive:
                 records.replica_record(self.place, child.name).unlink(missing_ok=True)
@@ -121,14 +116,7 @@ class Pool:
             self._task(member, self._fill(member, child))
         self.wanted = len(self.members)
         if self.lost:
-            self._keep_orphans()
-
-    def _orphan(self, path: Path) -> Child:
-        child = Child.from_json({"name": path.stem, "port": 0, "restarts": 0, "process": None, **records.read(path)})
-        if not child.live.done():
-            child.kill()
-            child.process = None
-        return child
+            self._orphans.take(children, self.spec.cpu_m)
 
     def adopt(self, held: Held) -> None:
         """Hold new limits from now on. What would take other replicas takes a pool of its own."""
@@ -161,7 +149,7 @@ class Pool:
         self.resize(0)
         while tasks := [task for member in self.members.values() for task in member.tasks]:
             await asyncio.wait(tasks, timeout=self.spec.drain_s + SETTLE_S + 5)
-        await self._end_work()
+        await self._orphans.close()
         await self._parent.stop()
         shutil.rmtree(self.place, ignore_errors=True)
 
@@ -171,7 +159,7 @@ class Pool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._end_work()
+        await self._orphans.close()
         await self._parent.leave()
 
     def kill(self, member: Member, why: str) -> None:
@@ -180,22 +168,10 @@ class Pool:
         if member.child is not None:
             member.child.kill()
 
-    async def _end_work(self) -> None:
-        for task in self._work:
-            task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
-
     def _write(self) -> None:
-        """Write down what this pool is, for its parent and for the next host."""
-        if self._written == self.held:
-            return
-        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        version, spec = self.held.version, self.spec
-        identity = {"model": version.model, "version": version.number, "run_id": version.run_id, "uri": version.uri}
-        what = {"slot": self.slot, "version": plain(version), "model": str(self.held.model), "spec": spec.to_json()}
-        write_key(self.place, spec.key)
-        records.write(self.place / "pool.json", {**what, "identity": identity})
-        self._written = self.held
+        if self._written != self.held:
+            write_pool(self.place, self.slot, self.held)
+            self._written = self.held
 
     def _bereft(self, why: str) -> None:
         """The parent is no more."""
@@ -210,27 +186,9 @@ class Pool:
                 "host",
             )
         )
-        self._keep_orphans()
+        children = [member.child for member in self.members.values() if member.child is not None]
+        self._orphans.take([child for child in children if child.live.done()], self.spec.cpu_m)
         self._changed()
-
-    def _keep_orphans(self) -> None:
-        """Watch replicas without a parent, and hold their limits in its place."""
-        for member in self.members.values():
-            if member.child is not None and member.child.process is not None:
-                send(member.child.process, signal.SIGCONT)
-                self._limits.hold(member.name, member.child.process.pid, self.spec.cpu_m)
-                self._work.add(asyncio.create_task(member.child.follow(), name=f"follow {member.name}"))
-        self._work.add(asyncio.create_task(self._hold_limits(), name=f"limits of {self.place.name}"))
-
-    async def _hold_limits(self) -> None:
-        while self.members:
-            wait_s = self._limits.throttle()
-            await asyncio.sleep(THROTTLE_S if wait_s is None else min(THROTTLE_S, wait_s))
-
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        member = self.members.get(name)
-        if member is not None and member.child is not None and member.child.process is not None:
-            send(member.child.process, number)
 
     def _task(self, member: Member, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name=member.name)
@@ -260,7 +218,7 @@ class Pool:
                 member.turn(ReplicaState.BACKOFF if delay_s else ReplicaState.STARTING, why)
             if self.lost:
                 del self.members[member.name]
-                self._limits.forget(member.name)
+                self._orphans.forget(member.name)
                 delay_s = 0.0
             again = f"next try in {delay_s:g} s" if delay_s else "replacing it now"
             if why:
@@ -346,36 +304,17 @@ class Pool:
         for task in filling:
             task.cancel()
         await asyncio.gather(*filling, return_exceptions=True)
-        self._limits.forget(member.name)
+        self._orphans.forget(member.name)
         self.members.pop(member.name, None)
         self._changed()
 
     def _end(self, member: Member, child: Child, *, gently: bool) -> None:
-        """Tell one to end. Its limit goes first: a resting process hears nothing."""
         if not gently:
             child.kill()
         elif self._parent.connected:
             self._parent.tell("end", member.name)
         else:
-            self._limits.free(member.name)
-            if child.process is not None:
-                send(child.process, signal.SIGTERM)
-
-
-def pools_left(folder: Path) -> list[tuple[Path, Slot, Held]]:
-    """The pools that an earlier host has left, oldest first: where, for which slot, and what they hold."""
-    found = []
-    for place in sorted(records.run_folder(folder).glob("*/")):
-        try:
-            what = json.loads((place / "pool.json").read_text())
-            spec = EndpointSpec.from_json(what["spec"], folder, read_key(place))
-            found.append((place, what["slot"], Held(noun(what["version"]), Path(what["model"]), 0, 0, spec)))
-        except (OSError, ValueError, KeyError, TypeError):
-            # Nobody can say what it was, so nothing of it may go on.
-            for process in records.in_pool(place):
-                send(process, signal.SIGKILL)
-            shutil.rmtree(place, ignore_errors=True)
-    return found
+            self._orphans.end(member.name)
 
 
 def _how(ended: str, log: Path) -> str:

@@ -130,6 +130,8 @@ class Router:
     async def _once(self, fell_s: float | None, *, adopted: bool) -> str:
         """Run one Envoy until it ends; gives the reason in words."""
         if not adopted:
+            # One that was draining has its port still.
+            await self._envoy.kill()
             holder = who_holds(*self.address)
             if holder:
                 return holder

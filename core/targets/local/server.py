@@ -40,6 +40,7 @@ class Server:
         self._server: asyncio.Server | None = None
         self._lock = asyncio.Lock()
         self._talks: set[asyncio.Task[None]] = set()
+        self._watches: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen, over a socket that an earlier host may have left."""
@@ -52,9 +53,11 @@ class Server:
             os.umask(mask)
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """Hang up on everybody; a watch is told that this is no death."""
         if self._server is not None:
             self._server.close()
+        for watch in self._watches:
+            watch.write(wire.line({"leaving": True}))
         for talk in self._talks:
             talk.cancel()
         await asyncio.gather(*self._talks, return_exceptions=True)
@@ -190,6 +193,7 @@ class Server:
         queue = self.endpoint.broadcast.read()
         works = [self._tell(queue, writer)]
         if message.get("protocol") == wire.PROTOCOL:
+            self._watches.add(writer)
             writer.write(wire.line({"greeting": wire.greeting()}))
             works.append(_beat(writer))
         telling = [asyncio.create_task(work, name="tell a watch") for work in works]
@@ -201,6 +205,7 @@ class Server:
                 task.cancel()
             await asyncio.gather(*telling, return_exceptions=True)
             self.endpoint.broadcast.leave(queue)
+            self._watches.discard(writer)
 
     async def _tell(self, queue: "asyncio.Queue[Any]", writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
