@@ -227,6 +227,46 @@ def down(config: Config = None, env: Env = None, sets: Sets = None) -> None:
 
 
 @app.command()
+def restart(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+    """After an upgrade: change host, router, replicas and watch while requests are answered."""
+    project = project_of(config, env, sets)
+    end(headless.run(headless.restart(project, out), err))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A .tar.gz that is not there yet.")],
+    config: Config = None,
+) -> None:
+    """The project in one file: settings, journal, registry, models, runs. It may be in use meanwhile; no keys."""
+    from core.engine.backup import backup as write  # noqa: PLC0415
+
+    async def work() -> int:
+        made = write(project_of(config, None, None).settings, file)
+        out(f"wrote {made.path}: {made.files} files, {made.size / 1e6:.1f} MB; 'quarterdeck restore' unpacks it")
+        return 0
+
+    end(headless.run(work(), err))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What 'quarterdeck backup' wrote.")],
+    folder: Annotated[Path, typer.Argument(help="An empty folder, or one that is made.")],
+) -> None:
+    """A project out of its backup, here or on another machine; nothing of it runs before its next release."""
+    from core.engine.restore import restore as unpack  # noqa: PLC0415
+    from core.journal.journal import me  # noqa: PLC0415
+
+    async def work() -> int:
+        unpack(file, folder, me())
+        out(f"restored to {folder}; next: cd {folder} && quarterdeck status")
+        return 0
+
+    end(headless.run(work(), err))
+
+
+@app.command()
 def report(config: Config = None, env: Env = None, sets: Sets = None) -> None:
     """Write the run folder of the newest release, now."""
     project = project_of(config, env, sets)

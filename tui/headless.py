@@ -21,8 +21,10 @@ from core.state.snapshot import Release, ReleaseState
 from core.system.processes import running_s
 from core.system.tasks import TaskGuard
 from core.targets.local.client import listing, stop
+from core.targets.local.upkeep import restart as local_restart
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
+from tui.output import say
 from tui.plain_lines import Lines
 from tui.quick_rollback import Asked
 
@@ -39,6 +41,8 @@ INTERRUPTED = 130
 async def opened(project: Project, read_only: bool = False, attached: bool = False) -> AsyncIterator[Engine]:
     """An engine over the project's journal; what is asked there is driven by the watch, `attached` here."""
     journal = project.journal(wait_s=0)
+    if project.notice:
+        say(project.notice, sys.stderr)
     try:
         async with project.engine(journal, read_only, None if attached or read_only else watch_of(project)) as engine:
             yield engine
@@ -322,6 +326,21 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
         await watch_of(project).stop()
     finally:
         journal.close()
+    return 0
+
+
+async def restart(project: Project, write: Callable[[str], None]) -> int:
+    """Change host, router and replicas of every endpoint of the project, and then its watch, under load."""
+    hosts = await listing(project.settings.folder)
+    for host in hosts:
+        if host.slots:
+            await local_restart(host.folder, write)
+    if not any(host.slots for host in hosts):
+        write("nothing runs here")
+    client = watch_of(project)
+    if client.wanted:
+        await client.stop()
+        await have_watch(project, write)
     return 0
 
 

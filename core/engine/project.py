@@ -1,5 +1,6 @@
 """The endpoints of a project: for each the surroundings that its settings, or its release's, ask for."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,11 +8,12 @@ from pathlib import Path
 
 from core.config.config import ENVIRONMENTS, endpoint_name, find, load, state_folder
 from core.config.settings import Settings
-from core.domain.errors import Refused
+from core.domain.errors import Busy, Refused
 from core.engine import shell_variables
 from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
 from core.engine.project_environment import ProjectEnvironment
+from core.engine.relocate import settle
 from core.journal.database import WAIT_S
 from core.journal.journal import Journal, me
 from core.state.events import Result
@@ -40,6 +42,7 @@ class Project:
     env: str | None = None
     sets: Sequence[str] = ()
     input_data: Path | None = None
+    notice: str = ""
     _known: dict[str, Settings] = field(default_factory=dict)
 
     @property
@@ -81,7 +84,15 @@ class Project:
         `wait_s` is how long a write waits for another process's; an engine's waits elsewhere, off its loop.
         """
         log_to(state_folder(self.settings) / LOG)
-        return Journal(state_folder(self.settings) / JOURNAL, wait_s=wait_s)
+        journal = Journal(state_folder(self.settings) / JOURNAL, wait_s=wait_s)
+        try:
+            # Where another process just writes, it has looked too.
+            with contextlib.suppress(Busy):
+                self.notice = settle(journal, self.settings.folder, me())
+        except BaseException:
+            journal.close()
+            raise
+        return journal
 
     def engine(
         self, journal: Journal, read_only: bool = False, steering: Steering | None = None, who: str | None = None

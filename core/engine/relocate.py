@@ -1,6 +1,7 @@
 """A project that lies elsewhere than it did: moved, it goes on; copied, it is another project from now on."""
 
 import contextlib
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ def settle(journal: Journal, root: Path, who: str) -> str:
     if not copied:
         journal.note(**{_ROOT: str(root)})
         return f"this project was moved here from {old}; its artifacts are found here now"
+    # What runs there is the original's: it must not be found, adopted or ended from here.
+    for name in ("endpoints", "variables"):
+        shutil.rmtree(root / STATE / name, ignore_errors=True)
     detach(journal, who, f"this project is a copy of {old}, where it goes on")
     journal.note(**{_ID: uuid.uuid4().hex, _ROOT: str(root)})
     return f"this is a copy of {old} and another project from now on: nothing of it runs yet"

@@ -1,6 +1,7 @@
 """What the watch looks after besides releases: every endpoint is attended, and what is no longer needed goes."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -8,7 +9,10 @@ from core.config.config import state_folder
 from core.domain.errors import QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
-from core.engine.project import Project
+from core.engine.project import JOURNAL, Project
+from core.engine.retention import tidy
+from core.journal.journal import Journal
+from core.journal.retention import maintain
 from core.state.commands import rollback_of
 from core.state.snapshot import Snapshot
 
@@ -37,12 +41,17 @@ class Keeper:
             self._engine.coarse = not self._looked_at()
             if loop.time() >= tidied_s + TIDY_S:
                 tidied_s = loop.time()
-                self._tidy(snapshot)
+                await asyncio.to_thread(self._tidy, snapshot, self._engine.now())
             await self._engine.change(LOOK_S)
 
-    def _tidy(self, snapshot: Snapshot) -> None:
+    def _tidy(self, snapshot: Snapshot, now: float) -> None:
+        """In a thread, by a journal of its own: the loop goes on meanwhile."""
         try:
-            shell_variables.forget_others(state_folder(self._project.settings), way_back_needs(snapshot))
+            settings = Project(self._project.path).settings
+            shell_variables.forget_others(state_folder(settings), way_back_needs(snapshot))
+            tidy(settings, snapshot)
+            with contextlib.closing(Journal(state_folder(settings) / JOURNAL)) as journal:
+                maintain(journal, now, settings.retention.telemetry_days)
         except (QuarterdeckError, OSError) as error:
             log.warning("tidying up: %s", error)
 
