@@ -18,11 +18,12 @@ from tui.headless import watch_of
 async def lines_of(project: Project) -> list[str]:
     """What runs, as lines. Starts nothing but a watch that ended without being asked to."""
     settings = project.settings
-    watch = await _watch(project)
-    hosts = {host.endpoint: host for host in await listing(settings.folder)}
     names = project.by_endpoint()
+    # First the journal: a project that was moved or copied is told apart there.
     snapshot, holders = _known(project, names)
-    lines: list[str] = []
+    hosts = {host.endpoint: host for host in await listing(settings.folder)}
+    watch = await _watch(project, needed=any(host.slots for host in hosts.values()))
+    lines: list[str] = [project.notice, ""] if project.notice else []
     for name, own in names.items():
         release = snapshot.release_of(name)
         host = hosts.get(name)
@@ -36,16 +37,16 @@ async def lines_of(project: Project) -> list[str]:
         if holder is not None and holder.alive:
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}")
         lines.append("")
-    if not lines:
+    if len(lines) <= 2 * bool(project.notice):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
     return [*lines, watch]
 
 
-async def _watch(project: Project) -> str:
+async def _watch(project: Project, needed: bool) -> str:
     """Who steers the project's releases, and since when."""
     client = watch_of(project)
     try:
-        status = await (client.ensure() if client.wanted else client.status())
+        status = await (client.ensure() if needed or client.wanted else client.status())
     except Unreachable as error:
         return f"watch: {error}"
     if status is None:

@@ -1,6 +1,7 @@
 """A project that lies elsewhere than it did: moved, it goes on; copied, it is another project from now on."""
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import uuid
@@ -43,6 +44,7 @@ def settle(journal: Journal, root: Path, who: str) -> str:
     copied = _project_at(old) == known
     found_again(root / STATE / REGISTRY, old, root)
     if not copied:
+        _models_found_again(old, root)
         journal.note(**{_ROOT: str(root)})
         return f"this project was moved here from {old}; its artifacts are found here now"
     # What runs there is the original's: it must not be found, adopted or ended from here.
@@ -91,6 +93,20 @@ def found_again(registry: Path, old: Path, new: Path) -> None:
             db.commit()
     except sqlite3.Error as error:
         raise Failed(f"{registry}: {error}; its artifacts lie in {new} now, call again to let it know") from error
+
+
+def _models_found_again(old: Path, root: Path) -> None:
+    """Let what an endpoint is to hold name the model folders where they are now."""
+    before, now = (json.dumps(f"{place / STATE}/")[1:-1] for place in (old, root))
+    for path in (root / STATE / "endpoints").glob("*/state.json"):
+        try:
+            text = path.read_text()
+            if before in text:
+                beside = path.with_name(".state.moved.json")
+                beside.write_text(text.replace(before, now))
+                beside.rename(path)
+        except OSError as error:
+            raise Failed(f"{path}: {error.strerror or error}; it names models where they were before") from error
 
 
 def _rewrite(db: sqlite3.Connection, table: str, column: str, old: Path, new: Path) -> None:
