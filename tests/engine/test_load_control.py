@@ -252,6 +252,17 @@ async def test_a_test_whose_locust_is_killed_raises_for_another_try(store: Desk)
     assert store.ends() == [("test", "killed", "Locust was killed by SIGKILL")]
 
 
+@pytest.mark.parametrize("how", ["hung", "exited", "gone"])
+async def test_a_test_without_any_limit_is_judged_by_its_end(store: Desk, how: str) -> None:
+    testing = asyncio.create_task(store.loading.test(Load(TEST, ()), None))
+    load = await store.sends()
+    load.how = LoadOutcome(how)
+    load.push(sample(None))
+    load.end()
+    _, judged = await testing
+    assert [(verdict.gate.name, verdict.outcome.value) for verdict in judged] == [("complete", "FAIL")]
+
+
 async def test_a_test_that_breaks_says_so_and_raises(store: Desk) -> None:
     store.environment.faults["load"] = [Failed("locust died")]
     with pytest.raises(Failed, match="locust died"):
