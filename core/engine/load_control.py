@@ -55,7 +55,7 @@ class LoadControl:
     def take_up(self, asked: LoadState, version: Version | None) -> None:
         """Send the load that somebody asked for by hand, which is written down already."""
         where = self._environment.endpoint
-        wished = (asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay)
+        wished = (asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay, asked.by)
         sent = SentLoad(where, *wished, announced=True)
         self._start(sent)
 
@@ -206,11 +206,11 @@ class LoadControl:
         await self._write_end(sent, sent.was_stopped(why))
 
     async def leave(self) -> None:
-        """The driver goes: what was said to stay is left to the next one, and what is just ending is cut off."""
+        """The driver goes: what outlives it is left to the next one, and what is just ending is cut off."""
         sent = self._sent
         if sent is None or sent.task is None or sent.task.done():
             return
-        if sent.stay and not sent.stopped:
+        if sent.outlives and not sent.stopped:
             await self.close()
         elif sent.stopped:
             await self._cut_off(sent)

@@ -9,6 +9,7 @@ from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Version
 from core.load.load import LoadResult, RunningLoad
 from core.load.verdicts import verdicts
 from core.state import events as ev
+from core.system.processes import has_gone, whoami
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +26,7 @@ class SentLoad:
     source: LoadSource = field(default_factory=LoadSource)
     limits: tuple[Gate, ...] = ()
     stay: bool = False
+    by: str = ""
     announced: bool = False
     ended: bool = False
     over: bool = False
@@ -34,6 +36,11 @@ class SentLoad:
     applied: int = 0
     paused: bool = False
     asked: tuple[int, float] = (0, 0.0)
+
+    @property
+    def outlives(self) -> bool:
+        """Whether it goes on without this process: it is to stay, or another process that is there asked for it."""
+        return self.stay or (self.by not in ("", whoami()) and not has_gone(self.by))
 
     def came_to(self, result: LoadResult) -> ev.LoadEnded:
         """It ran; a test and what has limits is judged."""
