@@ -52,11 +52,11 @@ class LoadControl:
         """Send load of our own until it ends or is stopped."""
         self._start(SentLoad(self._environment.endpoint, kind, profile, version))
 
-    def take_up(self, asked: LoadState, version: Version | None) -> None:
-        """Send the load that somebody asked for by hand, which is written down already."""
+    def take_up(self, asked: LoadState, version: Version | None, again: bool = False) -> None:
+        """Send the load that somebody asked for by hand, which is written down already, and sent before if `again`."""
         where = self._environment.endpoint
         wished = (asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay, asked.by)
-        sent = SentLoad(where, *wished, announced=True)
+        sent = SentLoad(where, *wished, again, announced=True)
         self._start(sent)
 
     def _start(self, sent: SentLoad) -> None:
@@ -85,6 +85,8 @@ class LoadControl:
         load = await self._reached(sent)
         sent.load, sent.asked = load, (sent.profile.users, sent.profile.spawn_rate)
         try:
+            if sent.again:
+                await self._emit(ev.Logged(endpoint, "load", f"{sent.kind} load begins again: who sent it had gone"))
             if load.web_url:
                 await self._emit(ev.Logged(endpoint, "load", f"Locust's own page: {load.web_url}"))
             async for sample in load.samples():

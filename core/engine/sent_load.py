@@ -14,7 +14,7 @@ from core.system.processes import has_gone, whoami
 
 @dataclass(slots=True, eq=False)
 class SentLoad:
-    """One load from its begin to its end. `announced`, `ended`: the facts of both are written, once each.
+    """`announced`, `ended`: the facts of both are written, once each; `again`: another driver sent it before.
 
     Its begin is written before anything is started, so that nobody else's load can begin meanwhile.
     """
@@ -27,6 +27,7 @@ class SentLoad:
     limits: tuple[Gate, ...] = ()
     stay: bool = False
     by: str = ""
+    again: bool = False
     announced: bool = False
     ended: bool = False
     over: bool = False
