@@ -1,5 +1,6 @@
 """Which load is wanted now: in the background while traffic moves, or by hand for as long as its asker is there."""
 
+from core.domain.model import Series
 from core.domain.plan import Hold, Shift
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
@@ -28,7 +29,9 @@ async def _look(store: Store, environment: Environment, loads: LoadControl) -> N
         elif not load.stay and has_gone(load.by):
             await (loads.stop(CLOSED) if loads.kind == "manual" else loads.bury(load, CLOSED))
         elif not loads.kind:
-            loads.take_up(load, serving.version if serving else None)
+            sent = store.snapshot.series.get((environment.endpoint, None), Series()).samples
+            again = bool(sent) and sent[-1].at > load.started_at
+            loads.take_up(load, serving.version if serving else None, again)
     else:
         await _background(store.snapshot.live_release(environment.endpoint), load, environment, loads)
     await loads.steer(store.snapshot.endpoint(environment.endpoint).load)

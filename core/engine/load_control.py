@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.domain.errors import BadInput, JournalError, Killed, Lost, QuarterdeckError, Unreachable
-from core.domain.gates import Gate, Verdict
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Version
+from core.domain.gates import Verdict
+from core.domain.model import LoadOutcome, LoadProfile, Version
 from core.domain.plan import Load as LoadStep
 from core.engine.environment import Environment
+from core.engine.sent_load import SentLoad
 from core.load.load import LoadResult, RunningLoad
-from core.load.verdicts import verdicts
 from core.state import events as ev
 from core.state.snapshot import LoadState
 from core.system.tasks import TaskGuard
@@ -27,30 +27,6 @@ REST_S = 15.0
 """A background load that ended by itself is not begun again for so long."""
 
 
-@dataclass(slots=True, eq=False)
-class _Sent:
-    """One load from its begin to its end. `announced`, `ended`: the facts of both are written, once each.
-
-    Its begin is written before anything is started, so that nobody else's load can begin meanwhile.
-    """
-
-    kind: str
-    profile: LoadProfile
-    version: Version | None
-    source: LoadSource
-    limits: tuple[Gate, ...] = ()
-    stay: bool = False
-    announced: bool = False
-    ended: bool = False
-    over: bool = False
-    load: RunningLoad | None = None
-    task: asyncio.Task[None] | None = None
-    stopped: str = ""
-    applied: int = 0
-    paused: bool = False
-    asked: tuple[int, float] = (0, 0.0)
-
-
 class LoadControl:
     """Runs at most one load; `steer` brings it to what the snapshot says is wanted."""
 
@@ -59,7 +35,7 @@ class LoadControl:
         self._emit = emit
         self._address = address
         self._guard = TaskGuard(f"load on {environment.endpoint}")
-        self._sent: _Sent | None = None
+        self._sent: SentLoad | None = None
         self._rests_until = 0.0
 
     @property
@@ -74,18 +50,20 @@ class LoadControl:
 
     def start(self, profile: LoadProfile, kind: str, version: Version | None) -> None:
         """Send load of our own until it ends or is stopped."""
-        self._start(_Sent(kind, profile, version, LoadSource()))
+        self._start(SentLoad(self._environment.endpoint, kind, profile, version))
 
-    def take_up(self, asked: LoadState, version: Version | None) -> None:
-        """Send the load that somebody asked for by hand, which is written down already."""
-        sent = _Sent(asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay, announced=True)
+    def take_up(self, asked: LoadState, version: Version | None, again: bool = False) -> None:
+        """Send the load that somebody asked for by hand, which is written down already, and sent before if `again`."""
+        where = self._environment.endpoint
+        wished = (asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay, asked.by)
+        sent = SentLoad(where, *wished, again, announced=True)
         self._start(sent)
 
-    def _start(self, sent: _Sent) -> None:
+    def _start(self, sent: SentLoad) -> None:
         self._sent = sent
         sent.task = self._guard.start(self._run(sent), sent.kind)
 
-    async def _run(self, sent: _Sent) -> None:
+    async def _run(self, sent: SentLoad) -> None:
         # Lost and JournalError end the driver by its own next word; the end of this load is then its successor's.
         with contextlib.suppress(Lost, JournalError):
             try:
@@ -93,13 +71,13 @@ class LoadControl:
             except (Lost, JournalError):
                 raise
             except QuarterdeckError as error:
-                await self._not_begun(sent, error)
+                await self._write_end(sent, sent.not_begun(error))
             else:
-                await self._end(sent, result, verdicts(result, sent.limits) if sent.limits else ())
+                await self._write_end(sent, sent.came_to(result))
             finally:
                 sent.over = True
 
-    async def _send(self, sent: _Sent) -> LoadResult:
+    async def _send(self, sent: SentLoad) -> LoadResult:
         endpoint = self._environment.endpoint
         if not sent.announced:
             sent.announced = True
@@ -107,6 +85,8 @@ class LoadControl:
         load = await self._reached(sent)
         sent.load, sent.asked = load, (sent.profile.users, sent.profile.spawn_rate)
         try:
+            if sent.again:
+                await self._emit(ev.Logged(endpoint, "load", f"{sent.kind} load begins again: who sent it had gone"))
             if load.web_url:
                 await self._emit(ev.Logged(endpoint, "load", f"Locust's own page: {load.web_url}"))
             async for sample in load.samples():
@@ -120,7 +100,7 @@ class LoadControl:
                 async with asyncio.timeout(CLOSE_S):
                     await asyncio.shield(load.close())
 
-    async def _reached(self, sent: _Sent) -> RunningLoad:
+    async def _reached(self, sent: SentLoad) -> RunningLoad:
         """A load that has begun; where nobody answers it is tried again, for a host may be coming back."""
         until_s = time.monotonic() + REACH_S
         while True:
@@ -137,43 +117,28 @@ class LoadControl:
     async def test(self, step: LoadStep, version: Version | None) -> tuple[LoadResult, tuple[Verdict, ...]]:
         """A load test to its end, and its verdicts; raises Killed where the system ended Locust."""
         await self.stop("a load test begins")
-        sent = self._sent = _Sent("test", step.profile, version, LoadSource())
+        where = self._environment.endpoint
+        sent = self._sent = SentLoad(where, "test", step.profile, version, limits=step.gates)
         try:
             result = await self._send(sent)
         except QuarterdeckError as error:
-            await self._not_begun(sent, error)
+            await self._write_end(sent, sent.not_begun(error))
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(QuarterdeckError):
-                await self._stopped(sent, "the release turned")
+                await self._write_end(sent, sent.was_stopped("the release turned"))
             raise
         finally:
             sent.over = True
-        judged = verdicts(result, step.gates)
-        await self._end(sent, result, judged)
+        ended = sent.came_to(result)
+        await self._write_end(sent, ended)
         if result.how is LoadOutcome.KILLED:
             raise Killed(f"{result.ran_s:.0f} s into the test: {result.why}")
-        return result, judged
+        return result, ended.verdicts
 
     # How it ended, once
 
-    async def _end(self, sent: _Sent, result: LoadResult, judged: tuple[Verdict, ...]) -> None:
-        files = tuple(str(path) for path in result.artifacts)
-        times = (result.ran_s, result.wanted_s)
-        where = self._environment.endpoint
-        ended = ev.LoadEnded(where, sent.kind, result.why, files, result.how, *times, False, judged, result.total)
-        await self._write_end(sent, ended)
-
-    async def _not_begun(self, sent: _Sent, error: QuarterdeckError) -> None:
-        where, given = self._environment.endpoint, isinstance(error, BadInput)
-        await self._write_end(sent, ev.LoadEnded(where, sent.kind, str(error), how=LoadOutcome.NOT_BEGUN, given=given))
-
-    async def _stopped(self, sent: _Sent, why: str) -> None:
-        where, wanted_s = self._environment.endpoint, sent.profile.duration_s
-        how = LoadOutcome.STOPPED
-        await self._write_end(sent, ev.LoadEnded(where, sent.kind, sent.stopped or why, how=how, wanted_s=wanted_s))
-
-    async def _write_end(self, sent: _Sent, ended: ev.LoadEnded) -> None:
+    async def _write_end(self, sent: SentLoad, ended: ev.LoadEnded) -> None:
         """Written once for each begin, however many ways the load ends at the same moment."""
         if sent.announced and not sent.ended:
             sent.ended = True
@@ -207,7 +172,7 @@ class LoadControl:
         except QuarterdeckError as error:
             await self._emit(ev.Logged(self._environment.endpoint, "load", str(error)))
 
-    async def _follow_wish(self, sent: _Sent, load: RunningLoad, wanted: LoadState, before: int) -> None:
+    async def _follow_wish(self, sent: SentLoad, load: RunningLoad, wanted: LoadState, before: int) -> None:
         if wanted.stop:
             sent.stopped = f"stopped by {wanted.stopped_by}" if wanted.stopped_by else "stopped by hand"
             # Somebody else's Locust is let go: its test is not ours to end.
@@ -240,22 +205,22 @@ class LoadControl:
         if not (await asyncio.wait({sent.task}, timeout=CLOSE_S))[0]:
             await self._cut_off(sent)
         sent.over = True
-        await self._stopped(sent, why)
+        await self._write_end(sent, sent.was_stopped(why))
 
     async def leave(self) -> None:
-        """The driver goes: what was said to stay is left to the next one, and what is just ending is cut off."""
+        """The driver goes: what outlives it is left to the next one, and what is just ending is cut off."""
         sent = self._sent
         if sent is None or sent.task is None or sent.task.done():
             return
-        if sent.stay and not sent.stopped:
+        if sent.outlives and not sent.stopped:
             await self.close()
         elif sent.stopped:
             await self._cut_off(sent)
-            await self._stopped(sent, sent.stopped)
+            await self._write_end(sent, sent.was_stopped(sent.stopped))
         else:
             await self.stop("its driver was closed")
 
-    async def _cut_off(self, sent: _Sent) -> None:
+    async def _cut_off(self, sent: SentLoad) -> None:
         if sent.task is not None:
             sent.task.cancel()
             await asyncio.wait({sent.task}, timeout=CLOSE_S)

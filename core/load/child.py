@@ -3,14 +3,13 @@
 import asyncio
 import itertools
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from core.domain.errors import BadInput, Failed, Killed, QuarterdeckError, Refused, Unreachable
-from core.domain.histogram import Histogram
 from core.domain.model import LoadOutcome, LoadProfile, Sample
 from core.load import command
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
@@ -18,7 +17,7 @@ from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.process import Line, LocustProcess
 from core.load.run_clock import RunClock
-from core.load.tally import LONGEST_KIND
+from core.load.samples import sample_of
 from core.system.processes import how_it_ended
 from core.system.tasks import TaskGuard
 from core.system.text import clean_line
@@ -233,31 +232,6 @@ class LoadRun:
             await asyncio.wait({self._reading}, timeout=REAP_S)
         await self._guard.close(REAP_S)
         await self._locust.hang_up()
-
-
-def sample_of(line: Line) -> Sample:
-    """One line of the reporter as a sample."""
-    counts = {int(index): count for index, count in line["counts"].items()}
-    return Sample(
-        slot=None,
-        at=line["at"],
-        ok=line["ok"],
-        failed=cleaned(line["failed"]),
-        users=line["users"],
-        latency=Histogram(counts, line["sum_ms"], line["min_ms"], line["max_ms"]),
-        mix=cleaned(line["mix"]),
-        seconds=line["seconds"],
-        errors=cleaned(line["errors"]),
-    )
-
-
-def cleaned(counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Counts by names that are not ours; what reads alike is one."""
-    found: dict[str, int] = {}
-    for name, count in counts.items():
-        line = clean_line(name, LONGEST_KIND)
-        found[line] = found.get(line, 0) + count
-    return found
 
 
 async def start(profile: LoadProfile, settings: LocustSettings) -> LoadRun:

@@ -25,7 +25,7 @@ def verdicts(result: LoadResult, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
 
 
 def complete(result: LoadResult) -> Verdict:
-    """Whether the load ran to its end. One without a time of its own is complete when somebody stops it."""
+    """Whether the load ran to its end and sent anything. Without a time of its own it is complete when stopped."""
     wanted_s, ran_s = result.wanted_s, result.ran_s
     gate = Gate("ran_s", ">=", wanted_s or 0.0, at_least=0)
     text = f"{ran_s:.0f} s" if wanted_s is None else f"{min(ran_s, wanted_s):.0f} of {wanted_s:g} s"
@@ -35,6 +35,8 @@ def complete(result: LoadResult) -> Verdict:
     if outcome is GateResult.PASS and wanted_s is not None and ran_s < (1 - SPARE) * wanted_s - SPARE_S:
         outcome = GateResult.FAIL
     why = text if result.how is LoadOutcome.FINISHED and outcome is GateResult.PASS else f"{text}: {result.why}"
+    if not result.total.requests and outcome is GateResult.PASS:
+        outcome, why = GateResult.INCONCLUSIVE, f"{text}: not one request was sent"
     if result.exit_code and outcome is not GateResult.FAIL:
         outcome, why = GateResult.FAIL, f"{why}; Locust ended with {how_it_ended(result.exit_code)}"
     return Verdict(gate, outcome, ran_s, why)

@@ -14,6 +14,7 @@ from core.engine import load_control as module
 from core.engine.load_control import LoadControl
 from core.state import events as ev
 from core.state.snapshot import LoadState
+from core.system.processes import whoami
 from core.targets.fake_place import FakePlace
 from core.targets.protocol import Address
 from tests.environments import STEADY, TEST, FakeEnvironment, FakeLoad, sample
@@ -252,6 +253,17 @@ async def test_a_test_whose_locust_is_killed_raises_for_another_try(store: Desk)
     assert store.ends() == [("test", "killed", "Locust was killed by SIGKILL")]
 
 
+@pytest.mark.parametrize("how", ["hung", "exited", "gone"])
+async def test_a_test_without_any_limit_is_judged_by_its_end(store: Desk, how: str) -> None:
+    testing = asyncio.create_task(store.loading.test(Load(TEST, ()), None))
+    load = await store.sends()
+    load.how = LoadOutcome(how)
+    load.push(sample(None))
+    load.end()
+    _, judged = await testing
+    assert [(verdict.gate.name, verdict.outcome.value) for verdict in judged] == [("complete", "FAIL")]
+
+
 async def test_a_test_that_breaks_says_so_and_raises(store: Desk) -> None:
     store.environment.faults["load"] = [Failed("locust died")]
     with pytest.raises(Failed, match="locust died"):
@@ -276,14 +288,17 @@ async def test_closing_cuts_off_at_once(store: Desk) -> None:
     assert (load.closed, store.loading.kind) == (True, "")
 
 
-async def test_a_load_that_is_to_stay_is_left_to_the_next_driver(store: Desk) -> None:
-    store.loading.take_up(wanted(stay=True), None)
+@pytest.mark.parametrize(
+    "asked", [{"stay": True}, {"by": "another-machine/boot/1/1"}], ids=["it is to stay", "its asker is elsewhere"]
+)
+async def test_a_load_that_outlives_its_driver_is_left_to_the_next_one(store: Desk, asked: dict[str, object]) -> None:
+    store.loading.take_up(wanted(**asked), None)  # type: ignore[arg-type]
     async with asyncio.timeout(5):
         await store.environment.load_started.wait()
     await store.loading.leave()
     assert (store.ends(), store.loading.kind) == ([], "")
     store.environment.load_started.clear()
-    store.loading.take_up(wanted(), None)
+    store.loading.take_up(wanted(by=whoami()), None)
     async with asyncio.timeout(5):
         await store.environment.load_started.wait()
     await store.loading.leave()

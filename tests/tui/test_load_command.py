@@ -218,6 +218,7 @@ async def test_a_load_that_nobody_drives_any_more_is_driven_again(
         load.push(sample(None))
     load.end()
     assert await called == 0
+    assert "manual load begins again: who sent it had gone" in "\n".join(terminal.lines)
 
 
 async def test_what_turns_out_wrong_only_when_it_begins_is_wrong_usage_too(terminal: Terminal) -> None:
