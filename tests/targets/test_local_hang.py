@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core.domain.errors import Unreachable
-from core.domain.model import Noted
+from core.domain.model import Noted, Sample
 from core.system.clock import boottime_s
 from core.targets.local import wire
 from core.targets.local.client import status, stop
@@ -19,6 +20,8 @@ from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, ask, loading, watching
 from tests.targets.test_local_adoption import KINDS, ended
 from tests.targets.test_local_healing import pids, running, serving
+
+STOPPED_S = wire.HANGS_S + 1
 
 
 async def test_a_router_that_hangs_is_ended_and_started_again(endpoints: Endpoints) -> None:
@@ -56,6 +59,34 @@ async def test_a_host_that_hangs_is_ended_by_whoever_watches(endpoints: Endpoint
         assert not load.failed
         assert await ended([host])
         assert {kind: pids(target, kind) for kind in KINDS} == before
+
+
+async def test_a_host_that_was_stopped_for_a_while_takes_nobody_else_for_hung(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher)
+    before = {kind: pids(target, kind) for kind in KINDS}
+    async with loading(await target.address()) as load:
+        host.suspend()
+        await asyncio.to_thread(psutil.wait_procs, [host], STOPPED_S)
+        host.resume()
+        async with watching(target) as watcher:
+            await watcher.until(lambda: len([one for one in watcher.reports if isinstance(one, Sample)]) > 4)
+            await load.more(50)
+    assert not load.failed
+    assert {kind: pids(target, kind) for kind in KINDS} == before
+
+
+async def test_whoever_watches_and_was_stopped_for_a_while_ends_no_host(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher, 1)
+        # The whole of this loop stands still, as a terminal does after Ctrl-Z.
+        psutil.wait_procs([host], STOPPED_S)
+        seen = len(watcher.reports)
+        await target.route({"blue": 100})
+        await watcher.until(lambda: len(watcher.reports) > seen)
+    assert running(target, "host") == [host]
 
 
 async def test_a_host_that_hangs_is_ended_by_the_next_call(endpoints: Endpoints) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Level, Noted, Slot, Synced, Version
 from core.state.codec import noun, plain
-from core.system.processes import ProcessId
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
 from core.targets.local.launch import end_hung, patiently, prepare, recorded, start
@@ -141,15 +140,14 @@ class LocalTarget:
         host = recorded(self.spec.folder)
         reader, writer = await wire.connect(self.spec.folder)
         closed = asyncio.create_task(self._closed.wait())
-        greeted, patience_s = False, wire.HANGS_S
+        read: Callable[[asyncio.StreamReader], Awaitable[bytes]] = wire.next_line
+        greeted = False
         try:
             writer.write(wire.line({"do": "watch", "protocol": wire.PROTOCOL, "by": wire.version()}))
             while not closed.done():
-                reading = asyncio.create_task(reader.readline())
+                reading = asyncio.ensure_future(read(reader))
                 try:
-                    await asyncio.wait({reading, closed}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-                    if not reading.done() and not closed.done():
-                        await self._hangs(host)
+                    await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
                     text = reading.result() if reading.done() else b""
                 finally:
                     reading.cancel()
@@ -157,21 +155,21 @@ class LocalTarget:
                     return
                 said = json.loads(text)
                 if not greeted:
-                    greeted, patience_s = True, wire.HANGS_S if "greeting" in said else 86_400.0
+                    greeted = True
+                    if "greeting" not in said:
+                        read = asyncio.StreamReader.readline  # So old that it does not beat.
                     if why := wire.unlike(said.get("greeting", {})):
                         yield Noted(f"{self.spec.endpoint}: {why}", Level.WARNING, source="host")
                 if "leaving" in said:
                     raise LeavingError
-                if "greeting" not in said and "beat" not in said:
+                if not {"greeting", "beat"} & said.keys():
                     yield noun(said)
+        except wire.SilentError:
+            await end_hung(host)
+            raise
         finally:
             closed.cancel()
             writer.close()
-
-    async def _hangs(self, host: ProcessId | None) -> None:
-        """It gave no sign of life: end it."""
-        await end_hung(host)
-        raise wire.SilentError(f"no sign of life for {wire.HANGS_S:g} s")
 
     async def _revive(self) -> Noted:
         begun_s = time.monotonic()

@@ -24,8 +24,12 @@ DRAIN_S = 3
 OLD_ENDS_S = 5
 """A router that was replaced tells its clients for `DRAIN_S` to come again, and ends so long after the change."""
 LOOK_S = 0.5
-HANGS_S = 2.0
-"""Its admin page answers within milliseconds, under load too: without an answer for so long it hangs."""
+ASKS, ASK_S = 4, 0.5
+"""Its admin page answers within milliseconds, under load too: after so many questions without an answer it hangs.
+
+Several short ones: where this host itself was stopped meanwhile, only one of them has failed.
+"""
+HANGS_S = ASKS * ASK_S
 START_S = 10.0
 
 
@@ -136,24 +140,27 @@ class EnvoyProcess:
 
     async def ends(self) -> str:
         """Wait until it has ended, or hangs and was ended; gives how, in words."""
-        heard_s = time.monotonic()
+        silent = 0
         while True:
             async with self._changing:
                 asked = self.present
             if not asked.alive:
                 return self.last_line() or "it left no word of it"
+            silent, begun_s = silent + 1, time.monotonic()
             with suppress(Unreachable):
-                await ask(self.admin, "/ready", timeout_s=HANGS_S)
-                heard_s = time.monotonic()
+                await ask(self.admin, "/ready", timeout_s=ASK_S)
+                silent = 0
             if asked is not self.present or self._changing.locked():
-                heard_s = time.monotonic()
-            elif time.monotonic() - heard_s >= HANGS_S and asked.alive:
+                silent = 0
+            elif silent >= ASKS and asked.alive:
                 await self.kill()
                 return f"it hangs: no sign of life for {HANGS_S:g} s"
             if self.older and not all([one.alive for one in self.older]):  # noqa: C419  (each is taken note of)
                 self._write()
+            # A question that was refused at once is no quicker sign of death than one without an answer.
+            wait_s = begun_s + ASK_S - time.monotonic() if silent else LOOK_S
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(max(0.0, wait_s)):
                     await asked.ends()
 
     async def kill(self) -> None:

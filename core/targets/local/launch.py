@@ -46,11 +46,23 @@ async def patiently(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     asking = asyncio.create_task(wire.ask(folder, message), name=f"ask {message['do']}")
     try:
         while not (await asyncio.wait({asking}, timeout=SIGN_S))[0]:
-            await wire.ask(folder, {"do": "status"}, timeout_s=wire.HANGS_S - SIGN_S)
+            await sign_of_life(folder)
         return asking.result()
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+
+
+async def sign_of_life(folder: Path) -> None:
+    """Raises SilentError where a host gives none, OSError without one.
+
+    It is asked twice: where this process itself was stopped for long, one question alone would seem unanswered.
+    """
+    timeout_s = (wire.HANGS_S - SIGN_S) / 2
+    try:
+        await wire.ask(folder, {"do": "status"}, timeout_s=timeout_s)
+    except wire.SilentError:
+        await wire.ask(folder, {"do": "status"}, timeout_s=timeout_s)
 
 
 async def start(folder: Path) -> None:
@@ -63,7 +75,7 @@ async def start(folder: Path) -> None:
             while (await _spawn(folder)).get("running"):
                 host = recorded(folder)
                 try:
-                    await wire.ask(folder, {"do": "status"}, timeout_s=wire.HANGS_S)
+                    await sign_of_life(folder)
                 except wire.SilentError:
                     await end_hung(host)
                 except (OSError, Unreachable):

@@ -25,8 +25,9 @@ from core.targets.local.spec import EndpointSpec, socket_path
 LOAD_S = 60.0
 END_S = 5.0
 PING_S = 1.0
-HANGS_S = 3.0
-"""It does nothing that takes long once the model is loaded: without an answer for so long it hangs."""
+SIGNS = 3
+HANGS_S = SIGNS * PING_S
+"""It does nothing that takes long once the model is loaded: without an answer to so many questions it hangs."""
 LIMIT_BYTES = 8 << 20
 ASK_AGAIN_S = 0.5
 
@@ -209,16 +210,21 @@ class Parent:
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Hear reports until it ends or hangs; asked each second for a sign of life."""
         pinging = asyncio.create_task(self._ping(), name=f"ping {self._pool.name}")
-        why = ""
+        why, silent = "", 0
         try:
-            while True:
-                async with asyncio.timeout(HANGS_S):
-                    line = await reader.readline()
+            while not why:
+                try:
+                    async with asyncio.timeout(PING_S):
+                        line = await reader.readline()
+                except TimeoutError:
+                    # Where this host itself was stopped for long, that is one question without an answer, no more.
+                    silent += 1
+                    why = f"it hangs: no sign of life for {HANGS_S:g} s" if silent >= SIGNS else ""
+                    continue
                 if not line:
                     break
+                silent = 0
                 self._hear(json.loads(line))
-        except TimeoutError:
-            why = f"it hangs: no sign of life for {HANGS_S:g} s"
         except (OSError, ValueError, KeyError) as error:
             why = f"it can't be understood ({type(error).__name__}: {error})"
         finally:

@@ -112,8 +112,7 @@ async def _long(folder: Path, message: dict[str, Any], within_s: float) -> None:
     try:
         writer.write(wire.line({**message, **begin}))
         while True:
-            async with asyncio.timeout(wire.HANGS_S):
-                text = await reader.readline()
+            text = await wire.next_line(reader)
             if not text:
                 return
             answer = json.loads(text)
@@ -123,9 +122,11 @@ async def _long(folder: Path, message: dict[str, Any], within_s: float) -> None:
                 return
             if boottime_s() > until_s:
                 raise Unreachable(f"{message['do']}: {folder.name} was not done after {within_s:g} s; see host.log")
-    except TimeoutError as error:
+    except wire.SilentError as error:
         await end_hung(host)
         raise wire.SilentError(f"{message['do']}: the host of {folder.name} hung and was ended") from error
+    except TimeoutError as error:
+        raise Unreachable(f"{message['do']}: the host of {folder.name} does not end; see host.log") from error
     except ConnectionResetError:
         return
     finally:

@@ -8,6 +8,7 @@ import asyncio
 import importlib.metadata
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,21 @@ RENEW_S = 300.0
 """For so long every replica may take to be changed for another, one after the other."""
 PROTOCOL = 2
 """Rises with every change of what goes over this socket."""
+
+
+SIGNS = round(HANGS_S / BEAT_S)
+
+
+async def next_line(reader: asyncio.StreamReader) -> bytes:
+    """The next line of somebody who beats; raises SilentError where none comes.
+
+    It waits in short turns: where this process itself was stopped for long, one of them is over, not all.
+    """
+    for _ in range(SIGNS):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_S):
+                return await reader.readline()
+    raise SilentError(f"no sign of life for {HANGS_S:g} s")
 
 
 class SilentError(Unreachable):
