@@ -116,6 +116,7 @@ class StepRunner:
         self._end_task()
         if self._ending is not None:
             await asyncio.wait({self._ending}, timeout=ENDING_S)
+        await self._guard.close(ENDING_S)
 
     async def _run(self, release: str, index: int) -> None:
         try:
