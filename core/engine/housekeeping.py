@@ -75,7 +75,7 @@ class Housekeeping:
         for slot, due in endpoint.retire.items():
             known = any((one.kind, one.slot) == (ev.PendingKind.REMOVAL, slot) for one in endpoint.pending)
             seen = endpoint.slots.get(slot)
-            if now >= due and not known and (seen is None or seen.weight == 0):
+            if now >= due and not known and not endpoint.weights.get(slot) and (seen is None or seen.weight == 0):
                 pending.remove(slot, None)
 
     def _follow_logs(self, endpoint: Endpoint, now: float) -> None:

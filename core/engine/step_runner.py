@@ -98,7 +98,8 @@ class StepRunner:
 
     def keep(self, for_: tuple[object, ...]) -> None:
         """End what is under way for anything else, without waiting: traffic moves meanwhile."""
-        if self._purpose not in (for_, LEFT):
+        gives_way = self._purpose != for_ if self._purpose != LEFT else for_[:1] == ("aliases",)
+        if gives_way:
             self._end_task()
 
     def _end_task(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate, GateResult
-from core.domain.model import Replica, ReplicaState
+from core.domain.model import Observation, Replica, ReplicaState
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, canary
 from core.rollout import actions as d
 from core.rollout.rollback import AGAIN_S, proved
@@ -30,6 +30,15 @@ def shifting() -> World:
 
 
 # Proof
+
+
+def test_one_good_answer_is_proof_enough() -> None:
+    world = shifting()
+    world.land()
+    world.place["green"] = Held(V2, 2, 2, 10.0, 1)
+    world.place["blue"] = Held(V1, 2, 2, 90.0, 0)
+    world.see()
+    assert isinstance(world.next(), d.Record)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +228,21 @@ def test_what_the_target_said_last_is_the_reason() -> None:
     assert failed.why == "green has 0 of 2 ready after 60 s: its host is not running"
 
 
+@pytest.mark.parametrize(
+    ("why", "replica", "said"), [("full", "no module x", "full"), ("", "no module x", "no module x")]
+)
+def test_what_a_slot_says_is_a_reason_before_what_the_target_refused(why: str, replica: str, said: str) -> None:
+    world = of(ONE_SHIFT)
+    world.run(lambda r: r.slot is not None)
+    world.say(ev.AskFailed("r2", "its host is not running", 1, 0))
+    replicas = (Replica("green-1", ReplicaState.READY), Replica("green-2", ReplicaState.DEAD, why=replica))
+    world.say(ev.Observed("late", Observation("green", V2, 2, 1, 0.0, replicas, why=why)))
+    world.now += 61
+    assert isinstance(action := world.next(), d.Record)
+    assert isinstance(failed := action.facts[0], ev.StepFailed)
+    assert failed.why == f"green has 1 of 2 ready after 60 s: {said}"
+
+
 def test_a_router_that_has_proved_nothing_yet_still_serves_where_it_was_sent() -> None:
     world = serving()
     world.hold("blue", weight=0.0, proved_by=0)
@@ -239,6 +263,21 @@ def test_an_abort_keeps_its_slot_and_can_be_undone() -> None:
     world.do(c.Undo("late"))
     world.run(lambda r: r.state is ReleaseState.RUNNING)
     assert world.weights == {"blue": 90.0, "green": 10.0}
+    assert world.aliases == []
+
+
+def test_aliases_that_never_went_back_are_moved_forward_by_an_undo_and_never_back_later() -> None:
+    world = of(canary((), rollout(), (10,)))
+    world.run()
+    world.do(c.Rollback("late"))
+    world.run(lambda r: isinstance(world.next(), d.MoveAliases))
+    world.say(ev.Pended("late", ev.PendingKind.ALIASES, "no registry", 1e12, back=True, release="r2"))
+    assert world.run().outcome is ev.Outcome.ROLLED_BACK
+    assert [one.what for one in world.endpoint.pending] == ["aliases back"]
+    world.do(c.Undo("late"))
+    release = world.run()
+    assert (release.outcome, release.why) == (ev.Outcome.DONE, "the rollback was taken back")
+    assert (world.aliases, world.endpoint.pending) == (["forward", "forward"], ())
 
 
 def test_a_no_that_is_undone_is_asked_again() -> None:
