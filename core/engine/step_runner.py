@@ -98,7 +98,8 @@ class StepRunner:
 
     def keep(self, for_: tuple[object, ...]) -> None:
         """End what is under way for anything else, without waiting: traffic moves meanwhile."""
-        if self._purpose not in (for_, LEFT):
+        gives_way = self._purpose != for_ if self._purpose != LEFT else for_[:1] == ("aliases",)
+        if gives_way:
             self._end_task()
 
     def _end_task(self) -> None:
@@ -116,6 +117,7 @@ class StepRunner:
         self._end_task()
         if self._ending is not None:
             await asyncio.wait({self._ending}, timeout=ENDING_S)
+        await self._guard.close(ENDING_S)
 
     async def _run(self, release: str, index: int) -> None:
         try:

@@ -189,7 +189,9 @@ def forward(release: Release, endpoint: Endpoint, now: float) -> Action:
             return Wait("answers that prove the way forward", until)
         able = _serves(endpoint.slots.get(release.slot), release.version)
         return Route(weights) if able else Wait(f"{release.slot} to be ready", until)
-    if release.promotes and not release.promoted and not way.aliased:
+    # Aliases that could not be moved back stand forward still, but somebody would move them back later.
+    left = any(one.kind is ev.PendingKind.ALIASES and one.back for one in endpoint.pending)
+    if release.promotes and (not release.promoted or left) and not way.aliased:
         return MoveAliases(back=False)
     if way.after_end:
         return Finish(ev.Outcome.DONE, "the rollback was taken back")

@@ -99,7 +99,7 @@ def _of_way(release: Release, event: ev.Event) -> Release:
         case ev.AskFailed(why=why) if release.way is not None:
             return replace(release, way=replace(release.way, refusal=why))
         case ev.Pended() if release.way is not None and release.live:
-            return replace(release, way=_left(release.way, body))
+            return replace(release, way=_left(release.way, body, release.state))
         case ev.Applied():
             return replace(release, way=replace(release.way, applied_at=at) if release.way else None)
         case ev.Removed() if release.way is not None:
@@ -107,7 +107,8 @@ def _of_way(release: Release, event: ev.Event) -> Release:
         case ev.Routed() if release.way is not None:
             return replace(release, way=replace(release.way, routed=True))
         case ev.Aliased(back=back):
-            aliased = replace(release.way, aliased=True) if release.way else None
+            mine = release.way is not None and back is (release.state is not ReleaseState.FORWARD)
+            aliased = replace(release.way, aliased=True) if release.way is not None and mine else release.way
             return replace(release, way=aliased, promoted=not back)
         case ev.Retried():
             return _again(release)
@@ -127,11 +128,11 @@ def _of_way(release: Release, event: ev.Event) -> Release:
             return release
 
 
-def _left(way: Way, body: ev.Pended) -> Way:
+def _left(way: Way, body: ev.Pended, state: ReleaseState) -> Way:
     """The way goes on without what stays pending."""
     match body.kind:
         case ev.PendingKind.ALIASES:
-            return replace(way, aliased=True)
+            return replace(way, aliased=way.aliased or body.back is (state is not ReleaseState.FORWARD))
         case ev.PendingKind.REMOVAL:
             return replace(way, dropped=True)
         case ev.PendingKind.REPLICAS:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import Unreachable
+from core.domain.errors import Failed, Unreachable
 from core.domain.model import Observation
 from core.domain.plan import all_at_once, canary
 from core.engine import calls, driver as driver_module, observer as observer_module
@@ -198,6 +198,25 @@ async def test_a_slot_that_shows_all_traffic_as_another_version_proves_nothing(
     assert bodies(journal, ev.Verified)[-1].weights == {"green": 10.0, "blue": 90.0}
     store.place.push(Observation("blue", V1, 2, 2, 100.0, proved_by=20))
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
+
+
+async def test_a_standby_that_can_not_be_brought_up_is_said_at_once_and_traffic_stays(
+    store: Bridge, engine: Engine
+) -> None:
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await at(engine, "r2", 10)
+    store.place.push(replace(store.place.slots["blue"], ready=0, replicas=()))
+    await until(engine, lambda s: s.endpoint("late").slots["blue"].ready == 0)
+    store.place.fail("apply", Failed("late v1: the registry at here.db is gone"))
+    await engine.do(c.Rollback("late"))
+    stuck = await ended(engine, "r2")
+    assert stuck.outcome is ev.Outcome.STUCK
+    assert stuck.why.startswith("rolled back; late v1: the registry at here.db is gone; mend that and call")
+    assert weights(store.place) == {"blue": 90.0, "green": 10.0}
+    await engine.do(c.Rollback("late"))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    assert weights(store.place) == {"blue": 100.0, "green": 0.0}
 
 
 # Silence

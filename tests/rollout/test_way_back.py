@@ -7,10 +7,10 @@ from hypothesis import given, settings, strategies as st
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate, GateResult
-from core.domain.model import Replica, ReplicaState
-from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, canary
+from core.domain.model import Observation, Replica, ReplicaState
+from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work, canary
 from core.rollout import actions as d
-from core.rollout.rollback import AGAIN_S, proved
+from core.rollout.rollback import AGAIN_S, BACK_DEADLINE_S, proved
 from core.state import commands as c, events as ev
 from core.state.snapshot import ReleaseState, Status
 from tests.environments import V1, V2, V3, begin, rollout
@@ -30,6 +30,15 @@ def shifting() -> World:
 
 
 # Proof
+
+
+def test_one_good_answer_is_proof_enough() -> None:
+    world = shifting()
+    world.land()
+    world.place["green"] = Held(V2, 2, 2, 10.0, 1)
+    world.place["blue"] = Held(V1, 2, 2, 90.0, 0)
+    world.see()
+    assert isinstance(world.next(), d.Record)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +148,27 @@ def test_a_size_that_grew_while_it_served_is_the_size_that_comes_back() -> None:
     assert going_back(world)[0] == d.Apply("blue", V1, 6, waits=False)
 
 
+@pytest.mark.parametrize("changes", [{"weight": 0.0}, {"version": V3}])
+def test_a_size_without_traffic_or_of_another_version_is_not_what_served(changes: dict[str, object]) -> None:
+    world = holding()
+    world.hold("blue", wanted=9, ready=9, **changes)
+    world.see()
+    assert not isinstance(action := world.next(), d.Record) or not isinstance(action.facts[0], ev.Grew)
+
+
+def test_a_way_back_that_is_not_taken_says_what_the_target_said_last() -> None:
+    world = holding()
+    world.do(c.Rollback("late"))
+    world.say(ev.AskFailed("r2", "its host is not running", 4))
+    world.now += BACK_DEADLINE_S
+    assert isinstance(action := world.next(), d.Finish)
+    assert "the target did not accept the way back: its host is not running; traffic is at" in action.why
+    world.hold("blue", ready=0)
+    world.see()
+    assert isinstance(action := world.next(), d.Finish)
+    assert "blue does not get ready again: its host is not running; traffic is at" in action.why
+
+
 def test_what_served_as_large_as_before_is_asked_for_nothing() -> None:
     assert [type(one) for one in going_back(holding())] == [d.Route, d.Finish]
 
@@ -183,10 +213,59 @@ def test_a_standby_that_dies_again_and_again_is_said_soon_and_traffic_stays() ->
     while not isinstance(action := world.next(), d.Finish):
         assert action == d.Wait(f"blue to be ready again: {why}", begun + AGAIN_S)
         world.now += AGAIN_S
+    assert world.now == begun + AGAIN_S
     world.act(action)
     assert world.release.outcome is ev.Outcome.STUCK
     assert "blue does not get ready again: no module named x; traffic is at blue 50 %, green 50 %" in world.release.why
     assert world.weights == {"blue": 50.0, "green": 50.0}
+
+
+@pytest.mark.parametrize(
+    "replicas",
+    [
+        (),
+        (Replica("blue-1", ReplicaState.BACKOFF, restarts=2), Replica("blue-2", ReplicaState.BACKOFF, restarts=2)),
+        (Replica("blue-1", ReplicaState.STARTING, restarts=5), Replica("blue-2", ReplicaState.BACKOFF, restarts=5)),
+    ],
+)
+def test_a_standby_that_may_still_come_is_waited_for(replicas: tuple[Replica, ...]) -> None:
+    world = holding(50)
+    world.do(c.Rollback("late"))
+    world.say(ev.Observed("late", replace(world.endpoint.slots["blue"], ready=0, replicas=replicas)))
+    begun = world.now
+    world.act(world.next())
+    world.now += AGAIN_S
+    assert world.next() == d.Wait("blue to be ready again", begun + BACK_DEADLINE_S)
+
+
+def first(**fail: str) -> World:
+    """A first release, with traffic; `fail` says which of its later work fails."""
+    world = World()
+    world.do(begin(V1, Plan("first", (Deploy(2), Shift(100), Work("later"), Hold(600.0, ()), Summarise()))))
+    world.fail.update(fail)
+    return world
+
+
+def test_what_nothing_served_before_loses_its_traffic_and_is_kept_for_an_undo() -> None:
+    world = first()
+    world.run(lambda r: r.index == 3 and r.current is not None and r.current.status is Status.RUNNING)
+    assert going_back(world) == [d.Route({}), d.Finish(ev.Outcome.ROLLED_BACK, "rolled back")]
+    assert (world.weights, world.place["blue"].ready) == ({}, 2)
+
+
+def test_what_nothing_served_before_goes_where_it_failed() -> None:
+    world = first(later="no")
+    assert world.run().outcome is ev.Outcome.FAILED
+    assert world.place == {}
+
+
+def test_a_slot_that_holds_the_version_already_is_asked_for_it_all_the_same() -> None:
+    world = serving()
+    world.place["green"] = Held(V2, 2, 2)
+    world.see()
+    world.do(begin(V2, ONE_SHIFT))
+    world.run(lambda r: r.slot is not None)
+    assert world.next() == d.Apply("green", V2, 2, 0)
 
 
 def test_replicas_that_the_target_does_not_give_back_hold_nothing_up() -> None:
@@ -219,6 +298,21 @@ def test_what_the_target_said_last_is_the_reason() -> None:
     assert failed.why == "green has 0 of 2 ready after 60 s: its host is not running"
 
 
+@pytest.mark.parametrize(
+    ("why", "replica", "said"), [("full", "no module x", "full"), ("", "no module x", "no module x")]
+)
+def test_what_a_slot_says_is_a_reason_before_what_the_target_refused(why: str, replica: str, said: str) -> None:
+    world = of(ONE_SHIFT)
+    world.run(lambda r: r.slot is not None)
+    world.say(ev.AskFailed("r2", "its host is not running", 1, 0))
+    replicas = (Replica("green-1", ReplicaState.READY), Replica("green-2", ReplicaState.DEAD, why=replica))
+    world.say(ev.Observed("late", Observation("green", V2, 2, 1, 0.0, replicas, why=why)))
+    world.now += 61
+    assert isinstance(action := world.next(), d.Record)
+    assert isinstance(failed := action.facts[0], ev.StepFailed)
+    assert failed.why == f"green has 1 of 2 ready after 60 s: {said}"
+
+
 def test_a_router_that_has_proved_nothing_yet_still_serves_where_it_was_sent() -> None:
     world = serving()
     world.hold("blue", weight=0.0, proved_by=0)
@@ -239,6 +333,21 @@ def test_an_abort_keeps_its_slot_and_can_be_undone() -> None:
     world.do(c.Undo("late"))
     world.run(lambda r: r.state is ReleaseState.RUNNING)
     assert world.weights == {"blue": 90.0, "green": 10.0}
+    assert world.aliases == []
+
+
+def test_aliases_that_never_went_back_are_moved_forward_by_an_undo_and_never_back_later() -> None:
+    world = of(canary((), rollout(), (10,)))
+    world.run()
+    world.do(c.Rollback("late"))
+    world.run(lambda r: isinstance(world.next(), d.MoveAliases))
+    world.say(ev.Pended("late", ev.PendingKind.ALIASES, "no registry", 1e12, back=True, release="r2"))
+    assert world.run().outcome is ev.Outcome.ROLLED_BACK
+    assert [one.what for one in world.endpoint.pending] == ["aliases back"]
+    world.do(c.Undo("late"))
+    release = world.run()
+    assert (release.outcome, release.why) == (ev.Outcome.DONE, "the rollback was taken back")
+    assert (world.aliases, world.endpoint.pending) == (["forward", "forward"], ())
 
 
 def test_a_no_that_is_undone_is_asked_again() -> None:

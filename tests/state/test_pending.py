@@ -99,7 +99,7 @@ def test_the_same_reason_is_said_once_and_another_anew() -> None:
 def test_a_way_back_goes_on_without_what_stays_pending(kind: Kind, flag: str) -> None:
     world = turning()
     assert not getattr(world.release.way, flag)
-    world.say(ev.Pended("late", kind, "no", 9.0, "green", release="r2"))
+    world.say(ev.Pended("late", kind, "no", 9.0, "green", back=True, release="r2"))
     assert getattr(world.release.way, flag)
     world.say(ev.Pended("late", Kind.REPORT, "no", 9.0, release="r2"))
     world.die()
@@ -112,6 +112,18 @@ def test_a_report_that_fails_after_the_end_says_nothing_about_the_way() -> None:
     world.say(ev.Pended("late", Kind.ALIASES, "no", 9.0, release="r2", back=True))
     assert world.release.way == way
     assert isinstance(world.endpoint.pending[0], Pending)
+
+
+def test_aliases_that_went_the_other_way_are_not_what_a_way_waits_for() -> None:
+    world = taken_back()
+    world.do(c.Undo("late"))
+    for other in (ev.Pended("late", Kind.ALIASES, "no", 9.0, back=True, release="r2"), ev.Aliased("r2", True)):
+        world.say(other)
+        assert world.release.way is not None
+        assert not world.release.way.aliased
+    world.say(ev.Aliased("r2", False))
+    assert world.release.way is not None
+    assert world.release.way.aliased
 
 
 # What is newest
