@@ -1,8 +1,10 @@
 """What happened long ago is folded once, and adds up to the same."""
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +17,11 @@ from core.domain.plan import Hold
 from core.engine.slot_facts import SlotFacts
 from core.journal import checkpoint, journal as journal_module
 from core.journal.journal import RECENT_S, Journal
-from core.journal.retention import DAY_S, maintain
+from core.journal.retention import DAY_S, maintain, upkeep
 from core.state import codec, events as ev
 from core.state.fold import fold, fold_all
-from core.state.snapshot import Snapshot
+from core.state.reversal import rollback_of
+from core.state.snapshot import Checkpoint, Snapshot
 from tests.environments import V1, V2, begin, canary_plan
 from tests.rollout.test_decide import holding
 from tests.world import World, serving
@@ -107,6 +110,32 @@ def test_the_newest_releases_are_at_hand_and_the_others_are_found(
     assert old is not None
     assert (old.outcome, len(old.steps)) == (ev.Outcome.DONE, len(canary_plan().steps))
     assert journal.release("never") is None
+
+
+def test_what_a_way_back_may_be_asked_of_is_at_hand_however_long_ago(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "KEEP_RELEASES", 1)
+    world = released(3)
+    world.fail["promote"] = "no registry"
+    for number in range(4):
+        world.do(begin(V2, canary_plan(), release=f"failed {number}"))
+        world.run()
+        world.now += 60
+    written(journal, world, NOW - 3600)
+    snapshot = folded(journal, NOW - RECENT_S)
+    assert list(snapshot.releases) == ["again 2", "failed 3"]
+    for now, then in zip(
+        *((rollback_of(s, "late"), s.release_of("late")) for s in (snapshot, world.snapshot)), strict=True
+    ):
+        assert now is not None
+        assert then is not None
+        assert now.id == then.id
+
+
+def test_a_checkpoint_holds_all_of_a_snapshot() -> None:
+    kept = {field.name for field in dataclasses.fields(Checkpoint)}
+    assert kept == {field.name for field in dataclasses.fields(Snapshot)} - {"releases", "series"}
 
 
 def test_a_checkpoint_in_another_shape_is_made_anew_from_the_facts(
@@ -200,6 +229,17 @@ def test_a_place_stays_taken_when_what_stood_there_is_gone(journal: Journal) -> 
         pass
     assert (journal.read(0), journal.last()) == ([], 300)
     assert journal.append([ev.Paused("r")], "ada", NOW, after=300) == 301
+
+
+def test_upkeep_has_a_journal_of_its_own_so_that_it_can_have_a_thread_of_its_own(
+    journal: Journal, unsynced: None
+) -> None:
+    hours(journal, 0.3, journal.clock.now() - 3600)
+    before = len(journal.read(0, 100_000))
+    with ThreadPoolExecutor() as threads:
+        while not threads.submit(upkeep, journal.path, 14).result():
+            pass
+    assert len(journal.read(0, 100_000)) < before / 5
 
 
 def test_upkeep_stops_when_its_budget_is_spent_and_goes_on_the_next_time(journal: Journal, unsynced: None) -> None:
