@@ -1,12 +1,10 @@
 """Upkeep of a journal in small transactions: what is old is folded, made coarser and, if telemetry, removed."""
 
-import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from core.journal.journal import RECENT_S, Journal
 from core.journal.thinning import thinned
@@ -30,14 +28,11 @@ MOST_ROWS = 500
 PAGES = 500
 
 
-def upkeep(path: Path, telemetry_days: float, budget_s: float = 1.0) -> bool:
-    """`maintain`, for a thread: with a journal of its own, closed again."""
-    with contextlib.closing(Journal(path)) as journal:
-        return maintain(journal, journal.clock.now(), telemetry_days, budget_s)
-
-
 def maintain(journal: Journal, now: float, telemetry_days: float, budget_s: float = 1.0) -> bool:
-    """Do what is due, to be called each minute; False when the budget was spent before all was done."""
+    """Do what is due; False when the budget was spent before all was done.
+
+    To be called each minute, in a thread and with a journal of its own.
+    """
     end_s = time.monotonic() + budget_s
     journal.fold_until(now - RECENT_S)
     for _ in _work(journal, now, telemetry_days):

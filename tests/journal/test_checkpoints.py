@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from core.domain.plan import Hold
 from core.engine.slot_facts import SlotFacts
 from core.journal import checkpoint, journal as journal_module
 from core.journal.journal import RECENT_S, Journal
-from core.journal.retention import DAY_S, maintain, upkeep
+from core.journal.retention import DAY_S, maintain
 from core.state import codec, events as ev
 from core.state.fold import fold, fold_all
 from core.state.reversal import rollback_of
@@ -229,17 +228,6 @@ def test_a_place_stays_taken_when_what_stood_there_is_gone(journal: Journal) -> 
         pass
     assert (journal.read(0), journal.last()) == ([], 300)
     assert journal.append([ev.Paused("r")], "ada", NOW, after=300) == 301
-
-
-def test_upkeep_has_a_journal_of_its_own_so_that_it_can_have_a_thread_of_its_own(
-    journal: Journal, unsynced: None
-) -> None:
-    hours(journal, 0.3, journal.clock.now() - 3600)
-    before = len(journal.read(0, 100_000))
-    with ThreadPoolExecutor() as threads:
-        while not threads.submit(upkeep, journal.path, 14).result():
-            pass
-    assert len(journal.read(0, 100_000)) < before / 5
 
 
 def test_upkeep_stops_when_its_budget_is_spent_and_goes_on_the_next_time(journal: Journal, unsynced: None) -> None:
