@@ -37,20 +37,19 @@ def load(db: sqlite3.Connection) -> Snapshot:
     return Snapshot(kept.seq, kept.at, releases, kept.endpoints, {}, kept.log, kept.measured)
 
 
-def save(db: sqlite3.Connection, before: Snapshot, now: Snapshot) -> None:
-    """Within a transaction: keep a snapshot, and of its releases those that changed since the last one."""
-    if before.seq == 0:
+def save(db: sqlite3.Connection, now: Snapshot, changed: Iterable[Release], anew: bool) -> None:
+    """Within a transaction: keep a snapshot and the releases that changed since the last one, or `anew` all."""
+    if anew:
         db.execute("delete from releases")
-    for release in now.releases.values():
-        if before.releases.get(release.id) is not release:
-            outcome = release.outcome.value if release.outcome is not None else ""
-            state, text = release.state.value, codec.dumps(release)
-            db.execute(
-                "insert into releases (id, endpoint, state, outcome, ended_seq, body) values (?,?,?,?,?,?) "
-                "on conflict (id) do update set state = excluded.state, outcome = excluded.outcome, "
-                "ended_seq = excluded.ended_seq, body = excluded.body",
-                (release.id, release.endpoint, state, outcome, release.ended_seq, text),
-            )
+    for release in changed:
+        outcome = release.outcome.value if release.outcome is not None else ""
+        state, text = release.state.value, codec.dumps(release)
+        db.execute(
+            "insert into releases (id, endpoint, state, outcome, ended_seq, body) values (?,?,?,?,?,?) "
+            "on conflict (id) do update set state = excluded.state, outcome = excluded.outcome, "
+            "ended_seq = excluded.ended_seq, body = excluded.body",
+            (release.id, release.endpoint, state, outcome, release.ended_seq, text),
+        )
     kept = Checkpoint(now.seq, now.at, now.endpoints, now.log, now.measured)
     db.execute("delete from checkpoints")
     db.execute("insert into checkpoints values (?,?,?)", (now.seq, codec.shape(), codec.dumps(kept)))

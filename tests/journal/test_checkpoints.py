@@ -17,7 +17,7 @@ from core.engine.slot_facts import SlotFacts
 from core.journal import checkpoint, journal as journal_module
 from core.journal.journal import RECENT_S, Journal
 from core.journal.retention import DAY_S, maintain
-from core.state import codec, events as ev
+from core.state import codec, events as ev, snapshot as snapshot_module
 from core.state.fold import fold, fold_all
 from core.state.reversal import rollback_of
 from core.state.snapshot import Checkpoint, Snapshot
@@ -109,6 +109,16 @@ def test_the_newest_releases_are_at_hand_and_the_others_are_found(
     assert old is not None
     assert (old.outcome, len(old.steps)) == (ev.Outcome.DONE, len(canary_plan().steps))
     assert journal.release("never") is None
+
+
+def test_a_release_that_no_snapshot_holds_any_more_is_found_too(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_module, "KEEP_RELEASES", 2)
+    written(journal, released(12), NOW - 3600)
+    assert list(folded(journal, NOW - RECENT_S).releases)[-2:] == ["again 10", "again 11"]
+    assert len(fold_all(journal.read(0, 100_000)).releases) <= 5
+    assert all(journal.release(f"again {number}") for number in range(12))
 
 
 def test_what_a_way_back_may_be_asked_of_is_at_hand_however_long_ago(
