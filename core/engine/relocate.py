@@ -17,6 +17,8 @@ from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 
 JOURNAL, REGISTRY = "journal.db", "mlflow.db"
+LOCKED_S = 0.5
+"""So long a registry that somebody else writes to is waited for."""
 _ID, _ROOT = "project", "root"
 _PLACES = (
     ("experiments", "artifact_location"),
@@ -31,7 +33,8 @@ _PLACES = (
 def settle(journal: Journal, root: Path, who: str) -> str:
     """To be called when a project's journal is opened, before anything is driven: what to say, or nothing.
 
-    Raises JournalError, and Failed where the registry can't be written.
+    A registry that can't be written now stands in nobody's way: it is said, and tried again the next time. Raises
+    JournalError.
     """
     root = root.resolve()
     known, before = journal.meta(_ID), journal.meta(_ROOT)
@@ -41,18 +44,21 @@ def settle(journal: Journal, root: Path, who: str) -> str:
     old = Path(before)
     if old == root or _same_folder(old, root):
         return ""
-    copied = _project_at(old) == known
-    found_again(root / STATE / REGISTRY, old, root)
-    if not copied:
+    said = f"this project was moved here from {old}; its artifacts are found here now"
+    if _project_at(old) == known:
+        # What runs there is the original's: it must not be found, adopted or ended from here.
+        for name in ("endpoints", "variables"):
+            shutil.rmtree(root / STATE / name, ignore_errors=True)
+        detach(journal, who, f"this project is a copy of {old}, where it goes on")
+        journal.note(**{_ID: uuid.uuid4().hex})
+        said = f"this is a copy of {old} and another project from now on: nothing of it runs yet"
+    try:
         _models_found_again(old, root)
-        journal.note(**{_ROOT: str(root)})
-        return f"this project was moved here from {old}; its artifacts are found here now"
-    # What runs there is the original's: it must not be found, adopted or ended from here.
-    for name in ("endpoints", "variables"):
-        shutil.rmtree(root / STATE / name, ignore_errors=True)
-    detach(journal, who, f"this project is a copy of {old}, where it goes on")
-    journal.note(**{_ID: uuid.uuid4().hex, _ROOT: str(root)})
-    return f"this is a copy of {old} and another project from now on: nothing of it runs yet"
+        found_again(root / STATE / REGISTRY, old, root)
+    except Failed as error:
+        return str(error)
+    journal.note(**{_ROOT: str(root)})
+    return said
 
 
 def detach(journal: Journal, who: str, why: str) -> None:
@@ -85,7 +91,7 @@ def found_again(registry: Path, old: Path, new: Path) -> None:
     if not registry.exists():
         return
     try:
-        with contextlib.closing(sqlite3.connect(registry)) as db:
+        with contextlib.closing(sqlite3.connect(registry, timeout=LOCKED_S)) as db:
             tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
             for table, column in _PLACES:
                 if table in tables:

@@ -10,15 +10,17 @@ from core.domain.errors import JournalError
 from core.state import codec, events as ev
 from core.state.snapshot import Checkpoint, Release, Snapshot
 
-KEEP_RELEASES = 50
+KEEP_RELEASES = 25
 """So many of the newest releases are at hand when a journal is opened; `release` finds the others."""
 _AT_HAND = """
 select body from releases where state <> 'ended'
   or number > (select coalesce(max(number), 0) from releases) - ?
-  or number in (select max(number) from releases group by endpoint)
-  or number in (select max(number) from releases where outcome = 'done' group by endpoint)
+  or number in (select number from (select number, max(ended_seq) from releases group by endpoint))
+  or number in (
+    select number from (select number, max(ended_seq) from releases where outcome = 'done' group by endpoint))
 order by number
 """
+"""Besides the newest: what is under way, and what a way back may be asked of, however long ago it ended."""
 
 
 def load(db: sqlite3.Connection) -> Snapshot:
@@ -35,19 +37,19 @@ def load(db: sqlite3.Connection) -> Snapshot:
     return Snapshot(kept.seq, kept.at, releases, kept.endpoints, {}, kept.log, kept.measured)
 
 
-def save(db: sqlite3.Connection, before: Snapshot, now: Snapshot) -> None:
-    """Within a transaction: keep a snapshot, and of its releases those that changed since the last one."""
-    if before.seq == 0:
+def save(db: sqlite3.Connection, now: Snapshot, changed: Iterable[Release], anew: bool) -> None:
+    """Within a transaction: keep a snapshot and the releases that changed since the last one, or `anew` all."""
+    if anew:
         db.execute("delete from releases")
-    for release in now.releases.values():
-        if before.releases.get(release.id) is not release:
-            outcome = release.outcome.value if release.outcome is not None else ""
-            values = (release.id, release.endpoint, release.state.value, outcome, codec.dumps(release))
-            db.execute(
-                "insert into releases (id, endpoint, state, outcome, body) values (?,?,?,?,?) on conflict (id) "
-                "do update set state = excluded.state, outcome = excluded.outcome, body = excluded.body",
-                values,
-            )
+    for release in changed:
+        outcome = release.outcome.value if release.outcome is not None else ""
+        state, text = release.state.value, codec.dumps(release)
+        db.execute(
+            "insert into releases (id, endpoint, state, outcome, ended_seq, body) values (?,?,?,?,?,?) "
+            "on conflict (id) do update set state = excluded.state, outcome = excluded.outcome, "
+            "ended_seq = excluded.ended_seq, body = excluded.body",
+            (release.id, release.endpoint, state, outcome, release.ended_seq, text),
+        )
     kept = Checkpoint(now.seq, now.at, now.endpoints, now.log, now.measured)
     db.execute("delete from checkpoints")
     db.execute("insert into checkpoints values (?,?,?)", (now.seq, codec.shape(), codec.dumps(kept)))

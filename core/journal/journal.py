@@ -17,7 +17,7 @@ from core.journal.database import WAIT_S, Database
 from core.journal.leases import Holder, Lease, Leases
 from core.state import events as ev
 from core.state.codec import dumps, loads
-from core.state.fold import fold_all
+from core.state.fold import fold
 from core.state.snapshot import Release, Snapshot
 
 __all__ = ["Holder", "Journal", "Lease", "me"]
@@ -133,8 +133,13 @@ class Journal(Database):
         if last - kept.seq < FOLD_EVERY:
             return
         near = last - kept.seq < FOLD_WHOLE
-        made = fold_all(self._since(kept, float("-inf") if near else at - RECENT_S, last), kept)
-        self._write(lambda db: checkpoint.save(db, kept, made))
+        made, changed = kept, dict[str, Release]()
+        for event in self._since(kept, float("-inf") if near else at - RECENT_S, last):
+            made = fold(made, event)
+            if (release := made.releases.get(getattr(event.body, "release", None) or "")) is not None:
+                changed[release.id] = release
+        changed.update((r.id, r) for r in made.releases.values() if kept.releases.get(r.id) is not r)
+        self._write(lambda db: checkpoint.save(db, made, changed.values(), anew=not kept.seq))
 
     def folded(self) -> int:
         """The place that the newest checkpoint reaches to; 0 where there is none."""

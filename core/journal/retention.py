@@ -29,9 +29,9 @@ PAGES = 500
 
 
 def maintain(journal: Journal, now: float, telemetry_days: float, budget_s: float = 1.0) -> bool:
-    """Do what is due, and stop when the budget is spent; False when something is left to do.
+    """Do what is due; False when the budget was spent before all was done.
 
-    To be called each minute, with a journal of its own in a thread of its own.
+    To be called each minute, in a thread and with a journal of its own.
     """
     end_s = time.monotonic() + budget_s
     journal.fold_until(now - RECENT_S)

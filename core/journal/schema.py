@@ -27,7 +27,7 @@ create table clock (boot text primary key, offset_s real not null) without rowid
 create table checkpoints (seq integer primary key, shape text not null, body text not null);
 create table releases (
   number integer primary key autoincrement, id text not null unique, endpoint text not null, state text not null,
-  outcome text not null, body text not null);
+  outcome text not null, ended_seq integer not null, body text not null);
 create trigger no_update before update on events begin select raise(abort, 'append only'); end;
 create trigger no_delete before delete on events when old.telemetry = 0
   begin select raise(abort, 'append only'); end;

@@ -12,7 +12,7 @@ from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
 from core.state.messages import message_of
-from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot, StepState
+from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot, StepState, at_hand
 
 
 def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
@@ -22,7 +22,7 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
         return body.snapshot if isinstance(body.snapshot, Snapshot) else snapshot
     releases, endpoints, series = snapshot.releases, snapshot.endpoints, snapshot.series
     if isinstance(body, ev.Began):
-        releases = with_(releases, body.release, _began(event, body))
+        releases = at_hand(with_(releases, body.release, _began(event, body)))
         endpoints = _met(endpoints, body)
     elif (release := releases.get(getattr(body, "release", None) or "")) is not None:
         changed = of_release(release, event)

@@ -17,6 +17,8 @@ from core.state.measured import Measured
 
 KEEP_LINES = 500
 KEEP_MARKS = 100
+KEEP_RELEASES = 200
+"""So many of the newest releases a snapshot holds at least; up to twice as many before older ones go."""
 
 
 class Status(StrEnum):
@@ -328,3 +330,19 @@ class Checkpoint:
     endpoints: Mapping[str, Endpoint]
     log: tuple[LogLine, ...]
     measured: Mapping[str, Measured]
+
+
+def at_hand(releases: Mapping[str, Release]) -> Mapping[str, Release]:
+    """The releases that matter: the newest, what is under way, and what a way back may be asked of."""
+    if len(releases) <= 2 * KEEP_RELEASES:
+        return releases
+    needed = set(list(releases)[-KEEP_RELEASES:])
+    newest: dict[tuple[str, bool], Release] = {}
+    for release in releases.values():
+        if release.live:
+            needed.add(release.id)
+        for key in ((release.endpoint, False), (release.endpoint, release.outcome is ev.Outcome.DONE)):
+            if key not in newest or release.ended_seq > newest[key].ended_seq:
+                newest[key] = release
+    needed |= {release.id for release in newest.values()}
+    return {name: release for name, release in releases.items() if name in needed}

@@ -276,6 +276,24 @@ def test_a_project_that_was_copied_is_another_one(project: Settings, tmp_path: P
     assert project.folder.as_uri() not in "".join(addresses(new / ".quarterdeck/mlflow.db")[2:])
 
 
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_locked_registry_stands_in_nobodys_way_and_is_tried_again(
+    project: Settings, tmp_path: Path, copied: bool
+) -> None:
+    new = tmp_path / "new"
+    shutil.copytree(project.folder, new, symlinks=True) if copied else project.folder.rename(new)
+    with (
+        contextlib.closing(Journal(new / ".quarterdeck" / "journal.db")) as journal,
+        contextlib.closing(sqlite3.connect(new / ".quarterdeck" / "mlflow.db", isolation_level=None)) as other,
+    ):
+        other.execute("begin immediate")
+        assert "database is locked" in settle(journal, new, "ada")
+        assert nothing_runs(new) is copied
+        other.execute("rollback")
+        assert "its artifacts are found here now" in settle(journal, new, "ada")
+    assert (new / ".quarterdeck" / "mlartifacts").as_uri() in addresses(new / ".quarterdeck/mlflow.db")
+
+
 def test_a_project_reached_by_a_link_is_the_same(project: Settings, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(project.folder)
     assert settled(tmp_path / "link") == ""

@@ -1,6 +1,7 @@
 """What happened long ago is folded once, and adds up to the same."""
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,9 +17,10 @@ from core.engine.slot_facts import SlotFacts
 from core.journal import checkpoint, journal as journal_module
 from core.journal.journal import RECENT_S, Journal
 from core.journal.retention import DAY_S, maintain
-from core.state import codec, events as ev
+from core.state import codec, events as ev, snapshot as snapshot_module
 from core.state.fold import fold, fold_all
-from core.state.snapshot import Snapshot
+from core.state.reversal import rollback_of
+from core.state.snapshot import Checkpoint, Snapshot
 from tests.environments import V1, V2, begin, canary_plan
 from tests.rollout.test_decide import holding
 from tests.world import World, serving
@@ -107,6 +109,42 @@ def test_the_newest_releases_are_at_hand_and_the_others_are_found(
     assert old is not None
     assert (old.outcome, len(old.steps)) == (ev.Outcome.DONE, len(canary_plan().steps))
     assert journal.release("never") is None
+
+
+def test_a_release_that_no_snapshot_holds_any_more_is_found_too(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_module, "KEEP_RELEASES", 2)
+    written(journal, released(12), NOW - 3600)
+    assert list(folded(journal, NOW - RECENT_S).releases)[-2:] == ["again 10", "again 11"]
+    assert len(fold_all(journal.read(0, 100_000)).releases) <= 5
+    assert all(journal.release(f"again {number}") for number in range(12))
+
+
+def test_what_a_way_back_may_be_asked_of_is_at_hand_however_long_ago(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "KEEP_RELEASES", 1)
+    world = released(3)
+    world.fail["promote"] = "no registry"
+    for number in range(4):
+        world.do(begin(V2, canary_plan(), release=f"failed {number}"))
+        world.run()
+        world.now += 60
+    written(journal, world, NOW - 3600)
+    snapshot = folded(journal, NOW - RECENT_S)
+    assert list(snapshot.releases) == ["again 2", "failed 3"]
+    for now, then in zip(
+        *((rollback_of(s, "late"), s.release_of("late")) for s in (snapshot, world.snapshot)), strict=True
+    ):
+        assert now is not None
+        assert then is not None
+        assert now.id == then.id
+
+
+def test_a_checkpoint_holds_all_of_a_snapshot() -> None:
+    kept = {field.name for field in dataclasses.fields(Checkpoint)}
+    assert kept == {field.name for field in dataclasses.fields(Snapshot)} - {"releases", "series"}
 
 
 def test_a_checkpoint_in_another_shape_is_made_anew_from_the_facts(

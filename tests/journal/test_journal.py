@@ -154,7 +154,7 @@ def test_a_journal_cut_off_in_the_middle_is_said_in_a_line(path: Path) -> None:
 # Who drives
 
 
-def test_the_wheel_is_taken_held_and_given_back(journal: Journal) -> None:
+def test_a_lease_is_taken_held_and_given_back(journal: Journal) -> None:
     assert journal.holder("late") is None
     lease = journal.take("late", "ada")
     holder = journal.holder("late")
@@ -197,7 +197,7 @@ def test_who_only_watches_gives_way_to_who_releases_and_to_nobody_else(
     other.close()
 
 
-def test_the_dead_hold_nothing(journal: Journal, path: Path, stranger: subprocess.Popen[bytes]) -> None:
+def test_who_has_ended_holds_nothing(journal: Journal, path: Path, stranger: subprocess.Popen[bytes]) -> None:
     other = Journal(path, pid=stranger.pid)
     lease = other.take("late", "bob")
     stranger.kill()

@@ -10,7 +10,7 @@ from core.domain.model import Level, LoadProfile, Noted, Observation, Sample, Sc
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
 from core.state import events as ev
 from core.state.fold import fold, fold_all
-from core.state.snapshot import KEEP_LINES, KEEP_MARKS, MarkKind, ReleaseState, Snapshot, Status
+from core.state.snapshot import KEEP_LINES, KEEP_MARKS, KEEP_RELEASES, MarkKind, ReleaseState, Snapshot, Status
 from tests.environments import V1, V2
 from tests.nouns import BODIES
 
@@ -257,3 +257,17 @@ def test_who_serves_is_who_takes_most(share: float) -> None:
         ev.Observed("late", Observation("green", V2, 1, 1, share)),
     )
     assert said.endpoints["late"].serving == ("green" if share > 50 else "blue")
+
+
+def test_a_process_that_runs_for_long_holds_the_newest_releases_and_what_a_way_back_needs() -> None:
+    said: list[ev.Body] = [ev.Began("live", "other", "dev", PLAN)]
+    for number in range(3 * KEEP_RELEASES):
+        name = f"r{number}"
+        outcome = ev.Outcome.DONE if number == 5 else ev.Outcome.FAILED
+        said += [ev.Began(name, "late", "dev", PLAN), ev.Ended(name, outcome)]
+    snapshot = after(*said)
+    assert KEEP_RELEASES <= len(snapshot.releases) <= 2 * KEEP_RELEASES
+    assert list(snapshot.releases)[:2] == ["live", "r5"]
+    last = snapshot.release_of("late")
+    assert last is not None
+    assert last.id == f"r{3 * KEEP_RELEASES - 1}"
