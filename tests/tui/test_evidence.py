@@ -11,7 +11,7 @@ from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tui.health import health
-from tui.history import UNWATCHED_S, History, Silence
+from tui.history import UNWATCHED_S, History, Silence, answers
 from tui.summary import on_its_way, proof
 from tui.view import Refusal, View
 from tui.widgets.bars import Top
@@ -174,6 +174,15 @@ def test_why_names_what_the_target_has_not_taken_and_what_this_deck_was_refused(
     said = TrafficPane().why(view)
     assert "the target has not taken it so far: port 8080 is taken" in said
     assert "at 14:02:31 refused: late: no load is running" in said
+
+
+def test_what_callers_did_wrong_is_an_answer_and_is_held_against_nobody() -> None:
+    fuzzed = Sample("blue", MOMENT + 1, 100, refused={"404": 900})
+    view = seen(scenes.then(scenes.at_ten(), ev.Sampled(ENDPOINT, fuzzed), at=MOMENT + 1), MOMENT + 1)
+    assert text(health(view)) == "● healthy v6"
+    assert "asked wrongly of blue in its last sample: 404 ×900" in TrafficPane().why(view)
+    assert answers(Sample("blue", MOMENT, refused={"401": 1}))
+    assert not answers(Sample(None, MOMENT, failed={"ConnectionRefusedError": 9}))
 
 
 def test_time_that_nobody_watched_is_remembered() -> None:
