@@ -10,6 +10,7 @@ from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
+from tui.actions import WayBack, way_back
 from tui.health import health
 from tui.history import UNWATCHED_S, History, Silence, answers
 from tui.summary import on_its_way, proof
@@ -143,7 +144,10 @@ def test_a_release_that_nobody_drives_says_so() -> None:
     assert text(on_its_way(silent)) == "‖ nobody drives v7 at 10 %"
     assert lines(TrafficPane(), silent)[2].startswith("‖ nobody drives this release")
     back = scenes.then(scenes.at_ten(), ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back"))
-    assert text(on_its_way(seen(back, MOMENT + 40))) == "‖ nobody drives v7 on its way back"
+    view = seen(back, MOMENT + 40)
+    assert text(on_its_way(view)) == "‖ nobody drives v7 on its way back"
+    assert way_back(view) == WayBack("R", "goes on with the way back → v6")
+    assert way_back(seen(back)) == WayBack("", "on its way back → v6")
 
 
 def test_who_drives_is_said_with_since_when() -> None:
