@@ -10,7 +10,7 @@ from core.state import commands
 from core.state.events import Outcome
 from core.state.snapshot import ReleaseState, Status
 from tui import format as as_text
-from tui.evidence import silent_s
+from tui.evidence import nobody_drives, silent_s
 from tui.summary import back_to, label
 from tui.view import View
 
@@ -179,6 +179,8 @@ def way_back(view: View) -> WayBack:
     if undo is None and release is not None and release.ended_at is not None:
         left = commands.UNDO_S - (view.now - release.ended_at)
         return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
+    if release is not None and release.state is ReleaseState.BACK and nobody_drives(view):
+        return WayBack("R", f"goes on with the way back → {back_to(release)}")
     if release is not None and release.state is ReleaseState.BACK:
         return WayBack("", f"on its way back → {back_to(release)}")
     # After a release that failed by itself, R takes back the one that serves since before it.

@@ -113,4 +113,8 @@ def _carried(known: Snapshot) -> History:
 
 def answers(sample: Sample) -> bool:
     """Whether something answered in a sample, good or bad; what was given up or could not connect is no answer."""
-    return sample.ok > 0 or any(count > 0 and kind[:1].isdigit() for kind, count in sample.failed.items())
+    return (
+        sample.ok > 0
+        or any(sample.refused.values())
+        or any(count > 0 and kind[:1].isdigit() for kind, count in sample.failed.items())
+    )

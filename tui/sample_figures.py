@@ -12,7 +12,7 @@ PERCENTS = (50, 95, 99)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is charted of a sample over `seconds`; `latency` holds p50, p95 and p99 in ms, None where not known."""
+    """What is charted of a sample over `seconds`; `latency`: p50, p95, p99 in milliseconds, None where not known."""
 
     rps: float
     users: int | None

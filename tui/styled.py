@@ -64,7 +64,10 @@ def fit(line: Line, cells: int) -> Line:
     room = cells
     for text, role in line:
         if cell_len(text) > room:
-            return (*kept, (cut(text, room), role)) if room > 0 else tuple(kept)
+            short = cut(text, room) if room > 0 else ""
+            # A `…` that touches a whole figure would look like a part of it.
+            touches = short == "…" and kept and kept[-1][0][-1:].isdigit()
+            return tuple(kept) if touches or not short else (*kept, (short, role))
         kept.append((text, role))
         room -= cell_len(text)
     return tuple(kept)

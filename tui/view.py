@@ -1,6 +1,7 @@
 """What the panels look at: one snapshot, one endpoint of it, one moment."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from core.domain.model import Series, Slot
 from core.state.snapshot import Endpoint, LogLine, Release, Snapshot
@@ -20,9 +21,12 @@ class Refusal:
     why: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class View:
-    """A snapshot as the deck shows it. `now` and the times of events count from the same epoch."""
+    """A snapshot as the deck shows it. `now` and the times of events count from the same epoch.
+
+    Without slots, so that what costs more with every release that there was is looked up once a view.
+    """
 
     snapshot: Snapshot
     history: History
@@ -38,7 +42,7 @@ class View:
         """The endpoint that the deck shows."""
         return self.snapshot.endpoints.get(self.name or "")
 
-    @property
+    @cached_property
     def release(self) -> Release | None:
         """Its newest release."""
         return self.snapshot.release_of(self.name) if self.name else None
@@ -82,7 +86,7 @@ class View:
         """When a slot, or the load for None, last counted an answer; 0 if it never did."""
         return self.history.answered.get((self.name or "", slot), 0.0)
 
-    @property
+    @cached_property
     def end(self) -> float:
         """The right edge of all charts: the newest sample or look; while none comes, now in steps of 5 s."""
         newest = [0.0] + [

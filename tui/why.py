@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from core.state.snapshot import MarkKind
 from tui import format as as_text
-from tui.evidence import Answers, at_the_client, at_the_router, no_answer_s, nobody_drives, silent_s
+from tui.evidence import SILENT_S, Answers, at_the_client, at_the_router, no_answer_s, nobody_drives, silent_s
 from tui.health import health
 from tui.pending import pending
 from tui.styled import Line
@@ -56,7 +56,17 @@ def _errors(view: View) -> list[str]:
         label = seen.version.label if seen.version else slot
         if counted is not None:
             said.append(f"errors at the router of {label} {_share(counted)}")
-    return said or ["no answer was counted in the last seconds"]
+    return [*(said or ["no answer was counted in the last seconds"]), *_callers(view)]
+
+
+def _callers(view: View) -> list[str]:
+    """What was the callers' own doing: it is held against no version, and hidden from nobody."""
+    said = []
+    for slot in sorted(view.endpoint.slots if view.endpoint else {}):
+        last = view.series(slot).last
+        if last is not None and last.refused and view.now - last.at <= SILENT_S:
+            said.append(f"asked wrongly of {slot} in its last sample: {top(last.refused)}")
+    return said
 
 
 def _share(counted: Answers) -> str:
@@ -94,9 +104,10 @@ def _restarts(view: View) -> list[str]:
 def _driver(view: View) -> list[str]:
     driver = view.endpoint.driver if view.endpoint else ""
     if nobody_drives(view):
-        return ["nobody drives the release: 'quarterdeck' or 'quarterdeck release' goes on with it"]
+        return ["nobody drives the release: 'quarterdeck watch' starts who does"]
     since = f" since {as_text.clock(view.driven_since)}" if view.driven_since is not None else ""
-    return [f"driven by {driver}{since}"] if driver else []
+    live = view.release is not None and view.release.live
+    return [f"the release is driven by {driver}{since}"] if driver and live else []
 
 
 def _refused(view: View) -> list[str]:

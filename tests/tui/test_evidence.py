@@ -10,8 +10,9 @@ from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
+from tui.actions import WayBack, way_back
 from tui.health import health
-from tui.history import UNWATCHED_S, History, Silence
+from tui.history import UNWATCHED_S, History, Silence, answers
 from tui.summary import on_its_way, proof
 from tui.view import Refusal, View
 from tui.widgets.bars import Top
@@ -143,7 +144,10 @@ def test_a_release_that_nobody_drives_says_so() -> None:
     assert text(on_its_way(silent)) == "‖ nobody drives v7 at 10 %"
     assert lines(TrafficPane(), silent)[2].startswith("‖ nobody drives this release")
     back = scenes.then(scenes.at_ten(), ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back"))
-    assert text(on_its_way(seen(back, MOMENT + 40))) == "‖ nobody drives v7 on its way back"
+    view = seen(back, MOMENT + 40)
+    assert text(on_its_way(view)) == "‖ nobody drives v7 on its way back"
+    assert way_back(view) == WayBack("R", "goes on with the way back → v6")
+    assert way_back(seen(back)) == WayBack("", "on its way back → v6")
 
 
 def test_who_drives_is_said_with_since_when() -> None:
@@ -174,6 +178,15 @@ def test_why_names_what_the_target_has_not_taken_and_what_this_deck_was_refused(
     said = TrafficPane().why(view)
     assert "the target has not taken it so far: port 8080 is taken" in said
     assert "at 14:02:31 refused: late: no load is running" in said
+
+
+def test_what_callers_did_wrong_is_an_answer_and_is_held_against_nobody() -> None:
+    fuzzed = Sample("blue", MOMENT + 1, 100, refused={"404": 900})
+    view = seen(scenes.then(scenes.at_ten(), ev.Sampled(ENDPOINT, fuzzed), at=MOMENT + 1), MOMENT + 1)
+    assert text(health(view)) == "● healthy v6"
+    assert "asked wrongly of blue in its last sample: 404 ×900" in TrafficPane().why(view)
+    assert answers(Sample("blue", MOMENT, refused={"401": 1}))
+    assert not answers(Sample(None, MOMENT, failed={"ConnectionRefusedError": 9}))
 
 
 def test_time_that_nobody_watched_is_remembered() -> None:

@@ -83,7 +83,7 @@ async def test_y_explains_the_chosen_pane(open_deck: OpenDeck) -> None:
             ("3", "blue 8 → 8"),
             ("4", "blue has restarted ×1: blue-3 ×1"),
             ("5", "is < 5 over 1647 requests"),
-            ("6", "nothing went wrong"),
+            ("6", "no line of the log is a warning or an error"),
         ):
             app.deck.set_focus(None)
             await pilot.press(pane, "y")

@@ -118,7 +118,7 @@ class Keys(Pane, can_focus=False):
 
 
 class Caption(Pane, can_focus=False):
-    """What the demo presses, and why. Not there unless somebody leads."""
+    """What the demo presses, and why. Only in the demo."""
 
     def __init__(self, **rest: str) -> None:
         super().__init__(**rest)

@@ -121,6 +121,8 @@ class LoadPane(Pane):
             (1, ((f"   {total.requests:,}", "strong"), (" requests", "dim"))),
             (0, ((f"   {as_text.percent(total.failed_percent)}", _failing_role(total)), (" failed", "dim"))),
         ]
+        if total.errors:
+            parts.append((0, ((f"   {sum(total.errors.values()):,} exceptions", "fails"),)))
         for rank, percent in ((5, 50), (3, 95), (4, 99)):
             value = as_text.ms(total.latency.percentile_ms(percent))
             parts.append((rank, ((f"   {value}", "strong"), (f" p{percent}", f"p{percent}"))))
@@ -132,11 +134,12 @@ class LoadPane(Pane):
         users = last.users if last.users is not None else load.users if load else None
         wanted = load.users if load is not None and load.running else None
         toward = f" → {wanted}" if wanted is not None and users is not None and wanted != users else ""
-        gap = "   " if width >= 80 else "  "
+        gap, raised = "   " if width >= 80 else "  ", sum(last.errors.values())
         parts: list[Part] = [
             (2, ((right(as_text.whole(users), 4), "strong"), (f"{toward} users{gap}", "users"))),
             (1, ((right(as_text.whole(last.rps), 5), "strong"), (f" rps{gap}", "rps"))),
             (0, ((right(as_text.percent(last.failed_percent), 7), _failing_role(last)), (f" failed{gap}", "dim"))),
+            (1, ((f"{raised:,} exceptions{gap}", "fails"),) if raised else ()),
             (5, ((right(as_text.ms(p50), 4), "strong"), (f" p50{gap}", "p50"))),
             (3, ((right(as_text.ms(p95), 4), "strong"), (f" p95{gap}", "p95"))),
             (4, ((right(as_text.ms(p99), 4), "strong"), (" p99", "p99"))),

@@ -82,4 +82,5 @@ class Log(Pane):
     def why(self, view: View) -> list[str]:
         """The last thing that went wrong."""
         bad = [line for line in self.shown(view) if line.level != "info"]
-        return [f"{as_text.clock(line.at)} {line.source}: {line.text}" for line in bad[-5:]] or ["nothing went wrong"]
+        said = [f"{as_text.clock(line.at)} {line.source}: {line.text}" for line in bad[-5:]]
+        return said or ["no line of the log is a warning or an error"]

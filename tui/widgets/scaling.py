@@ -14,6 +14,9 @@ from tui.view import View
 from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
 from tui.widgets.pane import Pane
 
+LEAST_WHY = 8
+"""In fewer cells a reason says nothing."""
+
 
 def watched(view: View) -> Scaled | None:
     """The look to show: of the slot that was scaled last, of the serving one otherwise."""
@@ -112,8 +115,9 @@ class Scaling(Pane):
         end: Line = ((f"{ago} ago", "dim"),)
         if cells_of(line) + cells_of(end) + 1 > width:
             return line
-        why = cut(_why(one), width - cells_of(line) - cells_of(end) - 1)
-        return apart((*line, (why, "dim")), end, width)
+        room = width - cells_of(line) - cells_of(end) - 1
+        why: Line = ((cut(_why(one), room), "dim"),) if room > LEAST_WHY else ()
+        return apart((*line, *why), end, width)
 
     def why(self, view: View) -> list[str]:
         """Each slot's last look."""

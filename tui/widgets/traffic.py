@@ -47,7 +47,8 @@ class TrafficPane(Pane):
         """The endpoint's own name, and who drives it since when."""
         endpoint = view.endpoint
         name = f"endpoint {view.name}" if view.name else "endpoint"
-        if endpoint is None or not endpoint.driver:
+        # Who only watches takes turns without writing it down; who drives a release does not.
+        if endpoint is None or not endpoint.driver or view.release is None or not view.release.live:
             return name
         since = f" since {as_text.clock(view.driven_since)}" if view.driven_since is not None else ""
         return f"{name} · driven by {endpoint.driver}{since}"
@@ -101,7 +102,7 @@ class TrafficPane(Pane):
         """What matters most beside the slots: what is still to be done, else where traffic was proved to go."""
         waiting = pending(view)
         if nobody_drives(view):
-            return (("‖ ", "moves"), ("nobody drives this release; 'quarterdeck release' goes on with it", "moves"))
+            return (("‖ ", "moves"), ("nobody drives this release: 'quarterdeck watch' starts who does", "moves"))
         if waiting:
             more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
             return (("… ", "moves"), (f"{waiting[0]}{more}", "moves"))
