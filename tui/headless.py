@@ -40,6 +40,8 @@ INTERRUPTED = 130
 @contextlib.asynccontextmanager
 async def opened(project: Project, read_only: bool = False, attached: bool = False) -> AsyncIterator[Engine]:
     """An engine over the project's journal; what is asked there is driven by the watch, `attached` here."""
+    if not read_only:
+        await watch_of(project).retire_other()
     journal = project.journal(wait_s=0)
     if project.notice:
         say(project.notice, sys.stderr)

@@ -1,12 +1,37 @@
 """The deck over the engine of this process."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
 from core.config.config import endpoint_name
-from core.config.planner import Wishes
+from core.config.planner import Wishes, limits_of
 from core.engine.engine import Engine
 from core.engine.project import Project
+from core.state.commands import Command, StartLoad
+from core.state.events import Event
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
 from tui.headless import begun, opened, watch_of
+from tui.load_command import source_of
+
+
+class ProjectLink:
+    """A link that asks for load as the project says now: its locustfile, its limits."""
+
+    def __init__(self, engine: Engine, project: Project) -> None:
+        self._engine = engine
+        self._project = project
+
+    def events(self, after: int | None = None) -> AsyncIterator[Event]:
+        """Those of the engine."""
+        return self._engine.events(after)
+
+    async def do(self, command: Command) -> None:
+        """Ask the engine; raises what it raises, and BadInput for settings that can't be read."""
+        if isinstance(command, StartLoad):
+            settings = Project(self._project.path).by_endpoint().get(command.endpoint, self._project.settings)
+            command = replace(command, source=source_of(settings, "", "", web=False), limits=limits_of(settings))
+        await self._engine.do(command)
 
 
 def _attend(engine: Engine) -> None:
@@ -28,7 +53,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
             if wishes is not None:
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
-            app = DeckApp(engine, wanted, read_only, now=engine.now)
+            app = DeckApp(ProjectLink(engine, project), wanted, read_only, now=engine.now)
             await app.run_async()
         finally:
             await guard.close()

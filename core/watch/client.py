@@ -83,6 +83,12 @@ class WatchClient:
             status = None
         return status or await self._start()
 
+    async def retire_other(self) -> None:
+        """End a watch of another version: it would read and write what this one does not."""
+        status = await self.status()
+        if status is not None and status.version != package_version():
+            await self.stop()
+
     async def stop(self) -> bool:
         """End the watch in good order, else by force; False when none ran."""
         who = self.place.who()

@@ -35,9 +35,8 @@ class Keeper:
         tidied_s = loop.time()
         while True:
             snapshot = self._engine.snapshot
-            for name, endpoint in snapshot.endpoints.items():
-                if endpoint.slots or snapshot.live_release(name) is not None:
-                    self._engine.attend(name)
+            for name in snapshot.endpoints:
+                self._engine.attend(name)
             self._engine.coarse = not self._looked_at()
             if loop.time() >= tidied_s + TIDY_S:
                 tidied_s = loop.time()
