@@ -20,7 +20,8 @@ from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
 from core.state.snapshot import Release, Snapshot
 from core.targets.local.client import LocalTarget
-from core.targets.local.spec import Autoscaling, EndpointSpec, read_key
+from core.targets.local.keys import read_key
+from core.targets.local.spec import Autoscaling, EndpointSpec
 from core.targets.protocol import Address, Target
 from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress

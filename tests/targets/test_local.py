@@ -13,8 +13,8 @@ from core.system.processes import ended
 from core.targets.local import wire
 from core.targets.local.client import LocalTarget, listing, status, stop
 from core.targets.local.http import Connection
+from core.targets.local.keys import read_key
 from core.targets.local.launch import recorded
-from core.targets.local.spec import read_key
 from core.targets.local.state import load, save
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, ask, loading, two_slots, watching, where

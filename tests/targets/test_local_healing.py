@@ -7,7 +7,7 @@ from core.domain.errors import Refused
 from core.domain.model import Observation
 from core.targets.local import records
 from core.targets.local.client import LocalTarget, status
-from core.targets.local.spec import read_key
+from core.targets.local.keys import read_key
 from core.targets.local.state import load
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, Watcher, loading, watching

@@ -11,10 +11,10 @@ import pytest
 from core.domain.errors import BadInput
 from core.domain.model import Noted, Observation, Reading, Scaled, Synced
 from core.state.codec import plain
-from core.targets.local import broadcast, logs, ports, spec
+from core.targets.local import broadcast, keys, logs, ports, spec
 from core.targets.local.hpa import Behavior
 from core.targets.local.spec import Autoscaling, EndpointSpec
-from core.targets.local.state import Held, HostState, load, save, slot_folder
+from core.targets.local.state import Held, HostState, load, save
 from tests.targets.helpers import ONE
 
 # Logs
@@ -76,10 +76,20 @@ def test_settings_survive_json(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_no_longer_set_is_removed(tmp_path: Path) -> None:
-    spec.write_key(tmp_path, "k")
-    assert spec.read_key(tmp_path) == "k"
-    spec.write_key(tmp_path, "")
-    assert spec.read_key(tmp_path) == ""
+    keys.keep_key(tmp_path, "k")
+    keys.keep_key(tmp_path, "l", present=False)
+    assert (keys.read_key(tmp_path), keys.key_path(tmp_path).stat().st_mode & 0o077) == ("k", 0)
+    names = [keys.key_name(tmp_path, key) for key in ("k", "l", "")]
+    assert [keys.key_named(tmp_path, name) for name in names] == ["k", "l", ""]
+    keys.forget_keys(tmp_path, ["k"])
+    assert keys.key_named(tmp_path, names[1]) == ""
+    keys.keep_key(tmp_path, "", present=True)
+    assert keys.read_key(tmp_path) == ""
+
+
+def test_a_key_that_an_older_host_wrote_is_read(tmp_path: Path) -> None:
+    keys.key_path(tmp_path).write_text("plain")
+    assert keys.read_key(tmp_path) == "plain"
 
 
 def test_a_folder_for_sockets_that_others_may_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +118,7 @@ def test_state_survives_its_file(tmp_path: Path) -> None:
         settings.to_json(), 80, 3, 4, {"blue": 100.0}, "green", {"blue": Held(ONE, tmp_path, 2, 3, settings)}
     )
     save(tmp_path, state)
-    spec.write_key(slot_folder(tmp_path, "blue"), "k")
+    keys.keep_key(tmp_path, "k")
     assert load(tmp_path) == state
     assert state.observations() == (Observation("blue", ONE, 3, 0, 100.0),)
     assert state.holding("blue", None).slots == {}
@@ -116,7 +126,7 @@ def test_state_survives_its_file(tmp_path: Path) -> None:
 
 def test_a_state_of_the_first_format_gives_each_slot_the_endpoints_settings(tmp_path: Path) -> None:
     settings = EndpointSpec("late", tmp_path, cpu_m=300, key="k")
-    spec.write_key(tmp_path, "k")
+    keys.key_path(tmp_path).write_text("k")
     held = {"version": plain(ONE), "model": "/m", "asked": 1, "wanted": 2}
     content = {"format": 1, "spec": settings.to_json(), "port": 1, "token": 0, "generation": 0, "weights": {}}
     (tmp_path / "state.json").write_text(json.dumps({**content, "mirror": None, "slots": {"blue": held}}))

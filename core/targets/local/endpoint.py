@@ -14,12 +14,13 @@ from core.targets.checks import check_apply, check_remove, check_weights
 from core.targets.local import records
 from core.targets.local.broadcast import Broadcast
 from core.targets.local.control_loop import ControlLoop
+from core.targets.local.keys import forget_keys, keep_key
 from core.targets.local.member import with_figures
 from core.targets.local.repeats import Repeats
 from core.targets.local.routes import Table
 from core.targets.local.slots import Slots
-from core.targets.local.spec import EndpointSpec, write_key
-from core.targets.local.state import Held, HostState, StateWriter, slot_folder
+from core.targets.local.spec import EndpointSpec
+from core.targets.local.state import Held, HostState, StateWriter
 from core.targets.local.traffic import Traffic
 from core.targets.local.wire import RENEW_S
 
@@ -115,7 +116,7 @@ class LocalEndpoint:
                 text = f"{slot} keeps the settings that it was deployed with; remove it first to change them"
                 self.note(Noted(text, Level.WARNING, slot, "host"))
             held = replace(held, asked=replicas, wanted=wanted, spec=kept)
-        write_key(slot_folder(self.spec.folder, slot), held.spec.key)
+        keep_key(self.spec.folder, held.spec.key, present=False)
         self.state = self.state.holding(slot, held)
         self._keep_key(slot)
         self._slots.open(slot, held)
@@ -126,7 +127,7 @@ class LocalEndpoint:
         weights = self.state.weights
         held = self.state.slots.get(max(weights, key=lambda name: weights[name]) if weights else slot)
         if held is not None and held.spec.key != self._key:
-            write_key(self.spec.folder, held.spec.key)
+            keep_key(self.spec.folder, held.spec.key)
             self._key = held.spec.key
 
     async def route(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
@@ -152,7 +153,7 @@ class LocalEndpoint:
         if slot in self.state.slots:
             self.state = self.state.holding(slot, None)
             await self._writer.saved()
-            write_key(slot_folder(self.spec.folder, slot), "")
+            forget_keys(self.spec.folder, [held.spec.key for held in self.state.slots.values()])
             self._control_loop.forget(slot)
             self._slots.close_all(slot)
 

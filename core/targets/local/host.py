@@ -20,9 +20,10 @@ from core.domain.model import Level, Noted
 from core.system.ports import free_port
 from core.targets.local import records, wire
 from core.targets.local.endpoint import LocalEndpoint
+from core.targets.local.keys import read_key
 from core.targets.local.ports import check_port, who_holds
 from core.targets.local.server import Server
-from core.targets.local.spec import EndpointSpec, read_key
+from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import HostState, load, save, state_path
 from core.targets.local.wire import failure
 

@@ -9,19 +9,20 @@ from core.domain.model import Slot
 from core.state.codec import noun, plain
 from core.system.processes import send
 from core.targets.local import records
+from core.targets.local.keys import key_name, key_named
 from core.targets.local.parent import Child
-from core.targets.local.spec import EndpointSpec, read_key, write_key
+from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held
 
 
 def write_pool(place: Path, slot: Slot, held: Held) -> None:
-    """Write down what a pool is; its key in a file of its own."""
+    """Write down what a pool is."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     version, spec = held.version, held.spec
     identity = {"model": version.model, "version": version.number, "run_id": version.run_id, "uri": version.uri}
     what = {"slot": slot, "version": plain(version), "model": str(held.model), "spec": spec.to_json()}
-    write_key(place, spec.key)
-    records.write(place / "pool.json", {**what, "identity": identity})
+    key = key_name(spec.folder, spec.key)
+    records.write(place / "pool.json", {**what, "key": key, "identity": identity})
 
 
 def pools_left(folder: Path) -> list[tuple[Path, Slot, Held]]:
@@ -30,7 +31,7 @@ def pools_left(folder: Path) -> list[tuple[Path, Slot, Held]]:
     for place in sorted(records.run_folder(folder).glob("*/")):
         try:
             what = json.loads((place / "pool.json").read_text())
-            spec = EndpointSpec.from_json(what["spec"], folder, read_key(place))
+            spec = EndpointSpec.from_json(what["spec"], folder, key_named(folder, what["key"]))
             found.append((place, what["slot"], Held(noun(what["version"]), Path(what["model"]), 0, 0, spec)))
         except (OSError, ValueError, KeyError, TypeError):
             # Nobody can say what it was, so nothing of it may go on.

@@ -100,29 +100,3 @@ def _runtime_folder() -> Path:
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
         raise BadInput(f"{folder} is not a folder of yours alone; remove it or run: chmod 700 {folder}")
     return folder
-
-
-def key_path(folder: Path) -> Path:
-    """The file that holds the endpoint's key, readable by its owner alone."""
-    return folder / "key"
-
-
-def write_key(folder: Path, key: str) -> None:
-    """Keep the key, or remove it where there is none any more."""
-    path = key_path(folder)
-    if not key:
-        path.unlink(missing_ok=True)
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_suffix(".new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key)
-    beside.rename(path)
-
-
-def read_key(folder: Path) -> str:
-    """The key, or an empty string."""
-    path = key_path(folder)
-    return path.read_text() if path.exists() else ""

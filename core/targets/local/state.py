@@ -11,7 +11,8 @@ from typing import Any
 from core.domain.errors import BadInput
 from core.domain.model import Observation, Slot, Version
 from core.state.codec import noun, plain
-from core.targets.local.spec import EndpointSpec, read_key
+from core.targets.local.keys import key_name, key_named, read_key
+from core.targets.local.spec import EndpointSpec
 
 FORMAT = 2
 
@@ -37,9 +38,16 @@ class Held:
         return self.version, self.model, self.spec.key, self.spec.service
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the key."""
+        """All of it; the key by its name."""
+        key = key_name(self.spec.folder, self.spec.key)
         numbers = {name: getattr(self, name) for name in ("asked", "wanted", "served")}
-        return {**numbers, "version": plain(self.version), "model": str(self.model), "spec": self.spec.to_json()}
+        return {
+            **numbers,
+            "version": plain(self.version),
+            "model": str(self.model),
+            "spec": self.spec.to_json(),
+            "key": key,
+        }
 
     @classmethod
     def from_json(cls, content: dict[str, Any], spec: EndpointSpec) -> "Held":
@@ -76,11 +84,6 @@ class HostState:
 def state_path(folder: Path) -> Path:
     """The file in an endpoint's folder."""
     return folder / "state.json"
-
-
-def slot_folder(folder: Path, slot: Slot) -> Path:
-    """Where the key of one slot lies."""
-    return folder / "slots" / slot
 
 
 def save(folder: Path, state: HostState) -> None:
@@ -130,7 +133,7 @@ def load(folder: Path) -> HostState | None:
     path = state_path(folder)
     try:
         content = json.loads(path.read_text())
-        slots = {slot: _held(folder, slot, held, content) for slot, held in content["slots"].items()}
+        slots = {slot: _held(folder, held, content) for slot, held in content["slots"].items()}
         return HostState(**{name: content[name] for name in HostState.__slots__ if name != "slots"}, slots=slots)
     except FileNotFoundError:
         return None
@@ -138,8 +141,8 @@ def load(folder: Path) -> HostState | None:
         raise BadInput(f"{path}: not the state of an endpoint ({error}); remove it and release again") from error
 
 
-def _held(folder: Path, slot: Slot, held: dict[str, Any], content: dict[str, Any]) -> Held:
+def _held(folder: Path, held: dict[str, Any], content: dict[str, Any]) -> Held:
     """One slot. In format 1 the settings and the key were the endpoint's."""
     first = "spec" not in held
-    key = read_key(folder if first else slot_folder(folder, slot))
+    key = read_key(folder) if first else key_named(folder, held["key"])
     return Held.from_json(held, EndpointSpec.from_json(content["spec"] if first else held["spec"], folder, key))
