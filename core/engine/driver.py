@@ -50,7 +50,9 @@ class Driver:
         self._observer = Observer(store, environment, self._target, self._emit)
         self._load_control = LoadControl(environment, self._emit, self._target.address)
         self._step_runner = StepRunner(store, environment, self._emit, self._target, self._load_control)
-        self._pending = PendingWork(store, environment, self._target, self._emit, self._step_runner)
+        self._pending = PendingWork(
+            store, environment, self._target, self._emit, self._step_runner, self._observer.synced
+        )
         pending = self._pending if acts else None
         self._housekeeping = Housekeeping(store, lease, environment, self._target, self._emit, pending)
         self._closed = False

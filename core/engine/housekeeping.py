@@ -52,7 +52,7 @@ class Housekeeping:
             self._store.beat(self._lease)
             endpoint, now = self._store.snapshot.endpoint(self._environment.endpoint), self._store.now()
             if self._pending is not None:
-                self._retire(self._pending, endpoint, now)
+                self._pending.retire(endpoint, now)
                 self._pending.look(endpoint, now)
             self._follow_logs(endpoint, now)
             await self._keep_warm(now)
@@ -67,16 +67,6 @@ class Housekeeping:
         elif self._warm and not wanted:
             await self._environment.cancel_work()
         self._warm = wanted
-
-    def _retire(self, pending: PendingWork, endpoint: Endpoint, now: float) -> None:
-        """Slots whose time has come go, unless something is under way; what can't go yet stays pending."""
-        if self._store.snapshot.live_release(endpoint.name) is not None:
-            return
-        for slot, due in endpoint.retire.items():
-            known = any((one.kind, one.slot) == (ev.PendingKind.REMOVAL, slot) for one in endpoint.pending)
-            seen = endpoint.slots.get(slot)
-            if now >= due and not known and not endpoint.weights.get(slot) and (seen is None or seen.weight == 0):
-                pending.remove(slot, None)
 
     def _follow_logs(self, endpoint: Endpoint, now: float) -> None:
         wanted = {source for source, until in endpoint.tails.items() if until > now}

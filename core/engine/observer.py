@@ -127,8 +127,8 @@ class Observer:
         release = self._store.snapshot.live_release(self._environment.endpoint)
         if release is None:
             return False
-        if release.way is not None:
-            return not release.way.refusal
+        if release.state is not ReleaseState.RUNNING:
+            return release.way is not None and not release.way.refusal
         return (step := release.current) is not None and step.status is Status.RUNNING and not step.refusal
 
     async def _say(self, why: str) -> None:

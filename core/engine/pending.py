@@ -24,13 +24,20 @@ class PendingWork:
     """One endpoint's promises. One try of each at a time; nobody waits for them."""
 
     def __init__(
-        self, store: Store, environment: Environment, target: Target, emit: Emit, step_runner: StepRunner
+        self,
+        store: Store,
+        environment: Environment,
+        target: Target,
+        emit: Emit,
+        step_runner: StepRunner,
+        synced: asyncio.Event,
     ) -> None:
         self._store = store
         self._environment = environment
         self._target = target
         self._emit = emit
         self._step_runner = step_runner
+        self._synced = synced
         self._guard = TaskGuard(f"what is pending for {environment.endpoint}")
         self._trying: dict[Key, asyncio.Task[None]] = {}
 
@@ -44,15 +51,25 @@ class PendingWork:
         if writing:
             await asyncio.wait(writing)
 
+    def retire(self, endpoint: Endpoint, now: float) -> None:
+        """Slots whose time has come go, unless something is under way; what can't go yet stays pending."""
+        if self._store.snapshot.live_release(endpoint.name) is not None or not self._synced.is_set():
+            return
+        known = {one.slot for one in endpoint.pending if one.kind is PendingKind.REMOVAL}
+        for slot, due in endpoint.retire.items():
+            if now >= due and slot not in known and _idle(endpoint, slot):
+                self.remove(slot, None)
+
     def look(self, endpoint: Endpoint, now: float) -> None:
         """Try again what is due, where nothing else stands in its way."""
         live = self._store.snapshot.live_release(endpoint.name)
+        may_go = live is None and self._synced.is_set()
         for one in endpoint.pending:
             release = self._store.snapshot.releases.get(one.release or "")
             if now < one.again_at:
                 continue
             match one.kind:
-                case PendingKind.REMOVAL if one.slot is not None and live is None and _idle(endpoint, one.slot):
+                case PendingKind.REMOVAL if one.slot is not None and may_go and _idle(endpoint, one.slot):
                     self.remove(one.slot, one.release)
                 case PendingKind.REPLICAS if release is not None:
                     self.bring_back(release, one.replicas)

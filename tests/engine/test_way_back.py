@@ -17,6 +17,7 @@ from core.journal.journal import Journal
 from core.rollout.decide import decide
 from core.state import commands as c, events as ev
 from core.state.snapshot import ReleaseState
+from core.targets.fake_place import Delays, FakePlace
 from core.work.job import Done
 from tests.environments import (
     V1,
@@ -164,6 +165,31 @@ async def test_traffic_goes_back_while_the_target_is_still_asked_for_replicas(st
     assert hanging.is_set()
     assert [one.what for one in seen.endpoint("late").pending] == ["2 replicas of blue"]
     assert weights(store.place)["blue"] == 100.0
+
+
+async def test_a_place_that_is_late_and_lands_in_parts_is_proved_when_it_is_whole(tmp_path: Path) -> None:
+    store = Bridge(tmp_path, FakePlace(Delays(accept_s=0.002, part_s=0.01, ready_s=0.01, route_s=0.01)))
+    journal = store.journal()
+    async with store.engine(journal) as engine:
+        await serve(engine)
+        await engine.do(begin(V2, canary_plan()))
+        assert (await ended(engine, "r2")).outcome is ev.Outcome.DONE
+        await engine.do(c.Rollback("late"))
+        assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    shares = [fact.weights.get("green", 0.0) for fact in bodies(journal, ev.Verified)]
+    assert shares == [0.0, 10.0, 50.0, 100.0, 0.0]
+    seen: dict[str, Observation] = {}
+    for event in journal.read(0, 100_000):
+        match event.body:
+            case ev.Observed(observation=one):
+                seen[one.slot] = one
+            case ev.Verified(weights=shown):
+                assert {slot: one.weight for slot, one in seen.items() if one.weight} == {
+                    slot: weight for slot, weight in shown.items() if weight
+                }
+            case _:
+                pass
+    journal.close()
 
 
 async def test_no_share_is_verified_that_is_five_points_off(store: Bridge, engine: Engine, journal: Journal) -> None:
@@ -344,3 +370,40 @@ async def test_a_gate_compares_with_what_serves(store: Bridge, engine: Engine) -
     await ended(engine, "r2")
     asked = [options for site in store.sites for name, options in site.worked if name == "evaluate"]
     assert asked == [{}, {"rows": 5, "serving": "models:/late/1"}]
+
+
+async def test_a_watch_that_breaks_is_said_once_also_after_an_undo(store: Bridge, engine: Engine) -> None:
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await at(engine, "r2", 10)
+    await engine.do(c.Rollback("late"))
+    await ended(engine, "r2")
+    await engine.do(c.Undo("late"))
+    await at(engine, "r2", 10)
+    watching = engine.leadership.drivers["late"].driver._observer
+    watching._trouble = "nobody answers"
+    assert watching._untold()
+    await watching._say("nobody answers")
+    assert not watching._untold()
+
+
+async def test_a_slot_that_is_due_waits_for_the_first_full_report(store: Bridge) -> None:
+    await left_at(store, 10)
+    journal = store.journal()
+    async with store.engine(journal) as engine:
+        await engine.do(c.Rollback("late"))
+        await ended(engine, "r2")
+    store.place.asked.clear()
+    store.place.keep_silent()
+    async with store.engine(journal) as engine:
+        engine.drive("late")
+        await engine.emit(ev.RetireDue("late", "green", 1.0))
+        for _ in range(5):
+            await engine.emit(ev.Logged("late", "test", "a tick"))
+        assert verbs(store) == []
+    store.place.keep_silent(on=False)
+    async with store.engine(journal) as engine:
+        engine.drive("late")
+        await until(engine, lambda s: "green" not in s.endpoint("late").slots)
+    assert verbs(store) == ["remove"]
+    journal.close()
