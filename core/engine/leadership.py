@@ -55,11 +55,11 @@ class DriverTask:
 class Leadership:
     """The drivers of this process, an endpoint each."""
 
-    def __init__(self, store: LeaderStore, journal: Journal, site: Environments) -> None:
+    def __init__(self, store: LeaderStore, journal: Journal, environments: Environments) -> None:
         self.drivers: dict[str, DriverTask] = {}
         self._store = store
         self._journal = journal
-        self._environment = site
+        self._environment = environments
         self._left: set[asyncio.Task[None]] = set()
         self._said: dict[str, str] = {}
         self._attended: set[str] = set()

@@ -56,7 +56,7 @@ def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> End
 
 
 class ProjectEnvironment:
-    """A Site: local target, work child, Locust, smoke tests and report of one environment of a project."""
+    """An `Environment`: local target, work child, Locust, smoke tests and report of one environment of a project."""
 
     kind = "local"
 
