@@ -25,7 +25,7 @@ USUAL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class RecentAnswers:
     """What a source counted lately: requests, and how many of them failed, by kind."""
 
     requests: int
@@ -37,7 +37,7 @@ class Answers:
         return 100 * sum(self.failed.values()) / self.requests if self.requests else 0.0
 
 
-def lately(series: Series, now: float, after: float = 0.0) -> Answers | None:
+def lately(series: Series, now: float, after: float = 0.0) -> RecentAnswers | None:
     """What was counted in the last seconds, and `after` a moment; None when nothing was."""
     requests = 0
     failed: Mapping[str, int] = {}
@@ -46,16 +46,16 @@ def lately(series: Series, now: float, after: float = 0.0) -> Answers | None:
         if sample.at <= after or age > FEW_S or (age >= fresh_s and (requests >= ENOUGH or not requests)):
             break
         requests, failed = requests + sample.requests, add_counts(failed, sample.failed)
-    return Answers(requests, failed) if requests else None
+    return RecentAnswers(requests, failed) if requests else None
 
 
-def at_the_client(view: View) -> Answers | None:
+def at_the_client(view: View) -> RecentAnswers | None:
     """What the load counted lately; since traffic moved, if it counted anything since."""
     series, moved = view.series(None), _moved(view)
     return lately(series, view.now, moved) or lately(series, view.now)
 
 
-def at_the_router(view: View, slot: Slot) -> Answers | None:
+def at_the_router(view: View, slot: Slot) -> RecentAnswers | None:
     """What the router counted lately for a slot."""
     series = view.series(slot)
     return lately(series, view.now, _moved(view)) or lately(series, view.now)

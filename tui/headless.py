@@ -26,7 +26,7 @@ from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
 from tui.output import say
 from tui.plain_lines import Lines
-from tui.quick_rollback import Asked
+from tui.quick_rollback import TakenUp
 
 REPORT_S = 60.0
 STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
@@ -234,7 +234,7 @@ def _agreed(engine: Engine, command: c.Command, write: Callable[[str], None]) ->
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-async def move(project: Project, make: Moving, write: Callable[[str], None], asked: Asked | None = None) -> int:
+async def move(project: Project, make: Moving, write: Callable[[str], None], asked: TakenUp | None = None) -> int:
     """Rollback, undo or abort: asked unless it was `asked` already, followed until traffic is proved, and said."""
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
@@ -248,7 +248,7 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             moving = engine.snapshot.live_release(name)
             if moving is None:
                 return 0
-            asked = Asked(name, moving.id, after)
+            asked = TakenUp(name, moving.id, after)
         work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
         code = await _interruptible(work, engine, asked.endpoint, write)
     # Only now: the way back did not wait for it.

@@ -2,7 +2,7 @@
 
 from core.domain.model import Observation, ReplicaState
 from tui import format as as_text
-from tui.evidence import SILENT_S, Answers, answers_well, at_the_client, at_the_router, no_answer_s, silent_s
+from tui.evidence import SILENT_S, RecentAnswers, answers_well, at_the_client, at_the_router, no_answer_s, silent_s
 from tui.styled import Line
 from tui.theme import slot_role
 from tui.view import View
@@ -55,7 +55,7 @@ def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
     return (("✖ ", "fails"), (f"failing: {of}", "fails")) if of else ()
 
 
-def _failing(answers: Answers | None) -> float | None:
+def _failing(answers: RecentAnswers | None) -> float | None:
     """The share that fails, in percent, where it is too much."""
     share = answers.failed_percent if answers is not None else 0.0
     return share if share > FAILING_PERCENT else None

@@ -17,7 +17,7 @@ FILE, STATE, SOCKET = "quarterdeck.yaml", ".quarterdeck", "watch.sock"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TakenUp:
     """What the watch said: the release that goes back, and the journal's last event before it was asked."""
 
     endpoint: str
@@ -25,11 +25,11 @@ class Asked:
     after: int
 
 
-TAKEN_UP: Asked | None = None
+TAKEN_UP: TakenUp | None = None
 """What was asked before the rest of this command was loaded."""
 
 
-def ask(arguments: Sequence[str]) -> Asked | None:
+def ask(arguments: Sequence[str]) -> TakenUp | None:
     """Ask for it; None where the watch can't be asked this way, or did not take it up."""
     flags = _flags(arguments)
     if flags is None or any(name.startswith("QUARTERDECK_") for name in os.environ):
@@ -46,7 +46,7 @@ def ask(arguments: Sequence[str]) -> Asked | None:
             line.sendall(json.dumps(message).encode() + b"\n")
             with line.makefile("rb") as answers:
                 answer = json.loads(answers.readline())
-            return Asked(answer["endpoint"], answer["release"], answer["after"])
+            return TakenUp(answer["endpoint"], answer["release"], answer["after"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from core.state.snapshot import MarkKind
 from tui import format as as_text
-from tui.evidence import SILENT_S, Answers, at_the_client, at_the_router, no_answer_s, nobody_drives, silent_s
+from tui.evidence import SILENT_S, RecentAnswers, at_the_client, at_the_router, no_answer_s, nobody_drives, silent_s
 from tui.health import health
 from tui.pending import pending
 from tui.styled import Line
@@ -69,7 +69,7 @@ def _callers(view: View) -> list[str]:
     return said
 
 
-def _share(counted: Answers) -> str:
+def _share(counted: RecentAnswers) -> str:
     kinds = top(counted.failed)
     of = f"{as_text.share(counted.failed_percent)} of {counted.requests:,} requests"
     return f"{of}: {kinds}" if kinds else of

@@ -10,7 +10,7 @@ import gevent
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from core.domain.model import LoadOutcome
-from core.load.steering import Steering
+from core.load.steering import LoadShape
 from core.load.tally import Tally
 from core.load.wire import LOOK_S, Wire
 
@@ -27,7 +27,7 @@ class Reporter:
         self._tally = Tally()
         self._environment: Any = None
         self._starts: OneStart | None = None
-        self._steering: Steering
+        self._steering: LoadShape
         self._why = ""
         self._how = LoadOutcome.EXITED
         self._cut_short: tuple[LoadOutcome, str] | None = None
@@ -59,7 +59,7 @@ class Reporter:
             options.run_time = None  # a locust.conf may set one, but the profile decides
         elif shape.use_common_options and duration_s:
             options.run_time = math.ceil(duration_s)
-        self._steering = Steering(
+        self._steering = LoadShape(
             lambda users, spawn_rate: gevent.spawn(runner.start, users, spawn_rate),
             self._settings["users"],
             self._settings["spawn_rate"],

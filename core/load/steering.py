@@ -7,7 +7,7 @@ Ask = Callable[[int, float], None]
 """Asks Locust for this many users, at this many more (or fewer) a second."""
 
 
-class Steering:
+class LoadShape:
     """Keeps what was asked for through pauses and stages. Where a shape decides, it refuses."""
 
     def __init__(self, ask: Ask, users: int, spawn_rate: float, stages: Sequence[Sequence[float]], shape: str):

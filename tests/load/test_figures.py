@@ -8,7 +8,7 @@ from core.config.profiles import PROFILES, profile
 from core.domain.errors import BadInput
 from core.domain.histogram import Histogram
 from core.domain.model import LoadStage
-from core.load.steering import Steering
+from core.load.steering import LoadShape
 from core.load.tally import MOST_KINDS, Tally, failure_kind
 
 
@@ -86,10 +86,10 @@ def test_kinds_without_end_are_counted_as_other() -> None:
     assert tally.take()["failed"] == {"row 3 is wrong": 1}, "a kind keeps its name for the run"
 
 
-def steering(stages: Any = (), shape: str = "") -> tuple[Steering, list[tuple[int, float]]]:
+def steering(stages: Any = (), shape: str = "") -> tuple[LoadShape, list[tuple[int, float]]]:
     """A steering, and what it asks for."""
     asked: list[tuple[int, float]] = []
-    return Steering(lambda users, rate: asked.append((users, rate)), 10, 2.0, stages, shape), asked
+    return LoadShape(lambda users, rate: asked.append((users, rate)), 10, 2.0, stages, shape), asked
 
 
 def command(do: str, users: int = 0, spawn_rate: float | None = None) -> dict[str, Any]:

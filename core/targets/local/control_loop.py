@@ -27,7 +27,7 @@ HANGS_CPU_S = 0.002
 """A replica that uses less than this while it owes an answer is not busy: it hangs."""
 
 
-class Endpoint(Protocol):
+class ControlledEndpoint(Protocol):
     """As much of an endpoint as is looked at each second."""
 
     spec: EndpointSpec
@@ -46,7 +46,7 @@ class Endpoint(Protocol):
 class ControlLoop:
     """The clock of one endpoint, and what it remembers from round to round."""
 
-    def __init__(self, endpoint: Endpoint, scale: Callable[[Slot, Held, Scaled], Awaitable[None]]) -> None:
+    def __init__(self, endpoint: ControlledEndpoint, scale: Callable[[Slot, Held, Scaled], Awaitable[None]]) -> None:
         self._endpoint = endpoint
         self._scale = scale
         self._meters = UsageMeters()

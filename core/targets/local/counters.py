@@ -27,7 +27,7 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Exposition:
     """One page: the families by name, and each series (its name with its labels) with its value."""
 
     families: Mapping[str, Family]
@@ -48,7 +48,7 @@ def family(series: str, families: Mapping[str, Family]) -> str:
     return name
 
 
-def parse(text: str) -> Page:
+def parse(text: str) -> Exposition:
     """A page of Prometheus's text, version 0.0.4; raises ValueError with the first line that is none."""
     families: dict[str, Family] = {}
     values: dict[str, float] = {}
@@ -70,7 +70,7 @@ def parse(text: str) -> Page:
             values[found[1] + (found[2] or "")] = value
     for series in values:
         families.setdefault(family(series, families), Family("untyped"))
-    return Page(families, values)
+    return Exposition(families, values)
 
 
 @dataclass(slots=True)
@@ -78,10 +78,10 @@ class Counters:
     """The sum over processes. `ended` is what those counted that have gone, `last` what each living one said last."""
 
     ended: dict[str, float] = field(default_factory=dict)
-    last: dict[str, Page] = field(default_factory=dict)
+    last: dict[str, Exposition] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
 
-    def take(self, who: str, page: Page) -> None:
+    def take(self, who: str, page: Exposition) -> None:
         """What a process says now. One that counts from zero again, under the same name, has begun anew."""
         before, now = self.last[who].counted() if who in self.last else {}, page.counted()
         if any(now.get(series, 0.0) < value for series, value in before.items()):
@@ -146,7 +146,7 @@ class Counters:
     def from_json(cls, plain: Mapping[str, Any]) -> "Counters":
         """Back from `to_json`; raises KeyError, TypeError, ValueError or AttributeError for anything else."""
         families = {str(name): Family(*map(str, one)) for name, one in plain["families"].items()}
-        last = {str(who): Page(families, _values(values)) for who, values in plain["last"].items()}
+        last = {str(who): Exposition(families, _values(values)) for who, values in plain["last"].items()}
         return cls(_values(plain["ended"]), last, families)
 
 
