@@ -1,6 +1,7 @@
 """A face's way to the project's watch: is it there, drive this, end. What hangs is ended, what is missing started."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
@@ -129,7 +130,11 @@ class WatchClient:
                     await writer.drain()
                     if not await reader.readline():
                         raise EOFError
-                await asyncio.sleep(KEEP_S)
+                # It says nothing unasked: what comes is its end, and is heard at once.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(KEEP_S):
+                        await reader.read(1)
+                        raise EOFError
         finally:
             writer.close()
 
