@@ -28,6 +28,13 @@ def test_the_last_line_is_the_last_that_says_something(tmp_path: Path) -> None:
     assert logs.tail(log, 0) == []
 
 
+def test_a_log_line_brings_no_escape_sequence_along(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(b"\x1b[31mred\x1b[0m\xe2\x80\xae and\r\n  \x07late\n")
+    assert logs.tail(log, 5) == ["red and", "  \ufffdlate"]
+    assert logs.last_line(log) == "\ufffdlate"
+
+
 def test_a_log_that_grew_too_long_is_moved_aside(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_bytes(b"x" * (logs.KEEP_BYTES + 1))

@@ -128,6 +128,7 @@ class LocalEndpoint:
         held = self.state.slots.get(max(weights, key=lambda name: weights[name]) if weights else slot)
         if held is not None and held.spec.key != self._key:
             keep_key(self.spec.folder, held.spec.key)
+            forget_keys(self.spec.folder, [one.spec.key for one in self.state.slots.values()])
             self._key = held.spec.key
 
     async def route(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:

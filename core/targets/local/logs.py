@@ -7,6 +7,8 @@ import shutil
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+from core.system.text import clean, clean_line
+
 KEEP_BYTES = 1 << 20
 TAIL_BYTES = 64 << 10
 POLL_S = 0.2
@@ -17,7 +19,7 @@ NOTE = re.compile(r"\d\d:\d\d:\d\d · ")
 def last_line(path: Path) -> str:
     """The last line that says what is wrong, shortened; empty where what came last was in good order."""
     lines = [line.strip() for line in tail(path, 5) if line.strip()]
-    return "" if not lines or NOTE.match(lines[-1]) else lines[-1][:300]
+    return "" if not lines or NOTE.match(lines[-1]) else clean_line(lines[-1], 300)
 
 
 def tail(path: Path, lines: int) -> list[str]:
@@ -26,7 +28,7 @@ def tail(path: Path, lines: int) -> list[str]:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL_BYTES))
-            found = file.read().decode(errors="replace").splitlines()
+            found = _lines(file.read())
     except FileNotFoundError:
         return []
     return found[-lines:] if lines > 0 else []
@@ -68,4 +70,10 @@ def _fresh(path: Path, places: dict[Path, int]) -> list[str]:
         data = file.read(size - place)
     whole = data.rfind(b"\n") + 1
     places[path] = place + whole
-    return data[:whole].decode(errors="replace").splitlines()
+    return _lines(data[:whole])
+
+
+def _lines(data: bytes) -> list[str]:
+    """Text that is not ours, made safe where it comes in."""
+    found = data.decode(errors="replace").removesuffix("\n").split("\n")
+    return [clean(line.rstrip("\r").replace("\r", " ")) for line in found] if data else []

@@ -5,8 +5,8 @@ import signal
 
 from core.system.processes import send
 from core.system.tasks import TaskGuard
+from core.targets.local.child import Child
 from core.targets.local.limits import CpuLimits
-from core.targets.local.parent import Child
 
 THROTTLE_S = 0.1
 

@@ -6,18 +6,17 @@ watched from here by their process ids until they have been replaced.
 
 import asyncio
 import json
-import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Failed
-from core.system.processes import ProcessId, child_environment, ended, how_it_ended, python, send
+from core.system.processes import ProcessId, child_environment, how_it_ended, python
 from core.targets.local import records
+from core.targets.local.child import Child
 from core.targets.local.detached import Detached
 from core.targets.local.logs import last_line
 from core.targets.local.spec import EndpointSpec, socket_path
@@ -32,55 +31,8 @@ LIMIT_BYTES = 8 << 20
 ASK_AGAIN_S = 0.5
 
 
-def _future() -> "asyncio.Future[Any]":
-    return asyncio.get_running_loop().create_future()
-
-
 class NotAgain(Failed):
     """Another replica was refused for this a moment ago, and it has been said."""
-
-
-@dataclass(slots=True)
-class Child:
-    """One forked replica: `live` comes true once it serves, `ended` says how it ended."""
-
-    name: str
-    port: int
-    restarts: int = 0
-    process: ProcessId | None = None
-    live: "asyncio.Future[bool]" = field(default_factory=_future)
-    ended: "asyncio.Future[str]" = field(default_factory=_future)
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> "Child":
-        """As a parent or a record tells of it."""
-        child = cls(plain["name"], plain["port"], plain["restarts"])
-        with suppress(KeyError, TypeError, ValueError):
-            child.process = ProcessId.from_json(plain["process"])
-        if plain.get("live"):
-            child.live.set_result(True)
-        return child
-
-    async def begun(self) -> None:
-        """Wait until it serves or has ended."""
-        either: set[asyncio.Future[bool] | asyncio.Future[str]] = {self.live, self.ended}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-
-    def end(self, why: str) -> None:
-        """It has ended."""
-        if not self.ended.done():
-            self.ended.set_result(why)
-
-    def kill(self) -> None:
-        """End it at once, whether or not its parent lives."""
-        if self.process is not None:
-            send(self.process, signal.SIGKILL)
-
-    async def follow(self) -> None:
-        """Wait for its end without the help of a parent."""
-        if self.process is not None:
-            await ended(self.process)
-        self.end("it ended after its parent had")
 
 
 class Parent:

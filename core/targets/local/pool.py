@@ -7,24 +7,22 @@ from collections.abc import Callable, Container, Coroutine
 from contextlib import suppress
 from pathlib import Path
 
-from core.domain.errors import Failed, Unreachable
+from core.domain.errors import Failed
 from core.domain.model import Level, Noted, Replica, ReplicaState, Slot, Version
 from core.system.clock import boottime_s
 from core.system.ports import free_port
 from core.targets.local import records
-from core.targets.local.http import ask
-from core.targets.local.logs import last_line
+from core.targets.local.child import Child
 from core.targets.local.member import Member
 from core.targets.local.orphans import Orphans
-from core.targets.local.parent import Child, NotAgain, Parent
+from core.targets.local.parent import NotAgain, Parent
 from core.targets.local.pool_record import orphans_left, write_pool
 from core.targets.local.spec import EndpointSpec
+from core.targets.local.starting import Backoff, gets_ready, how
 from core.targets.local.state import Held
 
 SETTLE_S = 0.3
 """From leaving the router's list until it is told to end: a request on its way still finds it there."""
-STEADY_S = 10.0
-BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
 class Pool:
@@ -203,19 +201,18 @@ class Pool:
 
     async def _fill(self, member: Member, child: Child | None) -> None:
         """Fill a member again and again until it is let go, or its parent is no more."""
-        short_lives = 0
+        backoff = Backoff()
         while not member.leaving:
-            begun_s = time.monotonic()
+            backoff.begin()
             was_ready, why = await self._once(member, child)
             child = None
             if member.leaving:
                 return
             member.restarts += 1
-            short_lives = 1 if time.monotonic() - begun_s > STEADY_S and was_ready else short_lives + 1
-            delay_s = BACKOFF_S[min(short_lives - (1 if was_ready else 0), len(BACKOFF_S) - 1)]
+            delay_s = backoff.after(was_ready=was_ready)
             late = member.state is ReplicaState.DEAD
             if not late:
-                member.turn(ReplicaState.BACKOFF if delay_s else ReplicaState.STARTING, why)
+                member.turn(ReplicaState.BACKOFF if delay_s else ReplicaState.STARTING, why or member.why)
             if self.lost:
                 del self.members[member.name]
                 self._orphans.forget(member.name)
@@ -235,28 +232,21 @@ class Pool:
         child = found or await self._fork(member)
         if isinstance(child, str):
             return False, child
-        deadline_s = self.spec.ready_deadline_s
         if found is None or not child.live.done():
             try:
-                async with asyncio.timeout(deadline_s):
-                    await child.begun()
-                    if child.live.done():
-                        await self._healthy(member, child)
-            except TimeoutError:
-                said = last_line(log)
-                member.turn(ReplicaState.DEAD, f"not ready after {deadline_s:g} s{f': {said}' if said else ''}")
-                child.kill()
-                await child.ended
+                await gets_ready(child, self.spec.ready_deadline_s, log)
+            except TimeoutError as error:
+                member.turn(ReplicaState.DEAD, str(error))
                 return False, member.why
             if child.ended.done():
-                return False, _how(child.ended.result(), log)
+                return False, how(child.ended.result(), log)
             if self.spec.cpu_m is not None:
                 self._parent.tell("limit", member.name, cpu_m=self.spec.cpu_m)
             if not member.leaving:
                 member.turn(ReplicaState.READY)
                 self._changed()
-        how = await child.ended
-        return True, member.why or _how(how, log)
+        ended = await child.ended
+        return True, member.why or how(ended, log)
 
     async def _fork(self, member: Member) -> Child | str:
         """A new process for a member, or why there is none."""
@@ -265,20 +255,13 @@ class Pool:
         try:
             self._write()
             member.child = await self._parent.fork(member.name, member.port, member.restarts, self.spec)
-        except NotAgain:
+        except NotAgain as error:
+            member.why = str(error)
             return ""
         except (Failed, OSError) as error:
             version = self.held.version
             return f"model {version.model} {version.label} does not load: {error}"
         return member.child
-
-    async def _healthy(self, member: Member, child: Child) -> None:
-        """Ask it until it answers that it is ready."""
-        while not child.ended.done():
-            with suppress(Unreachable):
-                if (await ask(("127.0.0.1", member.port), "/health", timeout_s=1.0)).status == 200:
-                    return
-            await asyncio.wait([child.ended], timeout=0.01)
 
     def _release(self, member: Member) -> None:
         member.leaving = True
@@ -315,9 +298,3 @@ class Pool:
             self._parent.tell("end", member.name)
         else:
             self._orphans.end(member.name)
-
-
-def _how(ended: str, log: Path) -> str:
-    """How a process ended, with the last thing it said."""
-    said = last_line(log)
-    return f"{ended} ({said})" if said else ended

@@ -9,8 +9,8 @@ from core.domain.model import Slot
 from core.state.codec import noun, plain
 from core.system.processes import send
 from core.targets.local import records
+from core.targets.local.child import Child
 from core.targets.local.keys import key_name, key_named
-from core.targets.local.parent import Child
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.model import Noted, Slot
-from core.targets.local.pool import BACKOFF_S, STEADY_S, Pool
+from core.targets.local.pool import Pool
 from core.targets.local.pool_record import pools_left
+from core.targets.local.starting import BACKOFF_S, STEADY_S
 from core.targets.local.state import Held
 
 MANNED_S = 3.0
