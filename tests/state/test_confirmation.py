@@ -49,6 +49,16 @@ def paused() -> World:
     return world
 
 
+def paused_in_a_shift() -> World:
+    """50 % was asked for, and 10 % is what there is."""
+    world = holding()
+    world.deaf.add("move")
+    world.do(c.Next("late"))
+    world.run(lambda r: r.current is not None and r.current.step == Shift(50) and r.current.asked)
+    world.do(c.Pause("late"))
+    return world
+
+
 def full() -> World:
     return holding(100)
 
@@ -126,6 +136,7 @@ TYPED: list[tuple[Callable[[], World], c.Command, str]] = [
     (holding, c.Next("late"), "10 → 50 %, no gate has judged, no answers now"),
     (paused, c.Pause("late"), "10 → 50 %"),
     (paused, c.Next("late"), "10 → 50 %"),
+    (paused_in_a_shift, c.Pause("late"), "50 → 100 %"),
     (in_a_hold_by_step, c.Pause("late", step_by_step=False), "10 → 50 %"),
     (asked, c.Answer("late", True), "10 → 50 %, 2 gates ?2, no answers now"),
     (asked, c.Next("late"), "10 → 50 %"),
