@@ -5,6 +5,7 @@ from dataclasses import replace
 from core.domain.gates import Gate, GateResult
 from core.domain.plan import Hold
 from core.rollout import actions as d
+from core.rollout.analysis import verdicts
 from core.state import commands as c, events as ev
 from core.state.fold import fold_all
 from core.state.snapshot import Status
@@ -105,3 +106,36 @@ def test_a_hold_measures_the_same_when_its_facts_are_read_again() -> None:
         mine, theirs = (s.measured["late"].over(slot, window_s, world.now) for s in (world.snapshot, again))
         assert mine == theirs is not None
     assert world.release.index == 2
+
+
+def test_a_gate_that_can_not_measure_is_asked_four_times_more_and_then_it_fails() -> None:
+    world = holding(hold=Hold(600.0, (replace(GATE, metric="mood"),)))
+    world.run()
+    looks = [event for event in world.events if isinstance(event.body, ev.Judged) and event.body.release == "r2"]
+    assert len(looks) == 1 + 4
+    assert "could not be measured" in world.release.why
+
+
+def test_a_hold_without_news_is_left_alone_until_its_end() -> None:
+    world = holding(hold=Hold(600.0, (GATE,)))
+    second(world)
+    world.now += 0.5
+    action = world.next()
+    assert isinstance(action, d.Wait)
+    assert action.until == (world.release.steps[2].started_at or 0.0) + 600.0
+
+
+def test_what_another_step_measured_counts_for_nothing() -> None:
+    world = holding(hold=Hold(600.0, (GATE,)))
+    second(world)
+    hold = world.release.plan.steps[2]
+    assert isinstance(hold, Hold)
+    mine = world.snapshot.measured["late"]
+    for measured, outcome in (
+        (mine, GateResult.PASS),
+        (replace(mine, index=4), GateResult.INCONCLUSIVE),
+        (replace(mine, release="r1"), GateResult.INCONCLUSIVE),
+    ):
+        snapshot = replace(world.snapshot, measured={"late": measured})
+        (verdict,) = verdicts(world.release, hold, snapshot, world.now)
+        assert verdict.outcome is outcome
