@@ -1,5 +1,6 @@
 """What the deck remembers of events that a snapshot does not keep: replicas over time, and who was heard when."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -8,6 +9,8 @@ from core.state import events as ev
 from core.state.snapshot import Snapshot
 
 KEEP_S = 900.0
+_STATUS = re.compile(r"(?:HTTP )?[1-5]\d\d\b")
+"""The kind of a failure that was an answer with a status: `503` of a router, `HTTP 503` of a load."""
 UNWATCHED_S = 30.0
 """A target that said nothing for so long was not watched: even one at rest says more often how it is."""
 
@@ -113,8 +116,4 @@ def _carried(known: Snapshot) -> History:
 
 def answers(sample: Sample) -> bool:
     """Whether something answered in a sample, good or bad; what was given up or could not connect is no answer."""
-    return (
-        sample.ok > 0
-        or any(sample.refused.values())
-        or any(count > 0 and kind[:1].isdigit() for kind, count in sample.failed.items())
-    )
+    return sample.ok > 0 or any(sample.refused.values()) or any(map(_STATUS.match, sample.failed))

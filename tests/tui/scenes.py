@@ -88,7 +88,9 @@ def router_hangs(seconds: int = 6) -> list[Event]:
 
 def clients_fail(seconds: int = 6) -> list[Event]:
     """72 of 100 requests fail at the client."""
-    return seen_each_second(each_second(at_ten(), clients(MOMENT, seconds, 112, {"503": 200, "timeout": 88})), seconds)
+    return seen_each_second(
+        each_second(at_ten(), clients(MOMENT, seconds, 112, {"HTTP 503": 200, "timeout": 88})), seconds
+    )
 
 
 def all_crash(seconds: int = 6) -> list[Event]:
@@ -98,7 +100,7 @@ def all_crash(seconds: int = 6) -> list[Event]:
     )
     crashed = Observation("blue", LIVE, 8, 0, 90.0, replicas, why="8 of 8 replicas crash")
     died = [ev.Remarked(ENDPOINT, Noted(f"blue-{n} died: exit code 1", Level.ERROR, "blue")) for n in (1, 2, 3)]
-    failing = each_second(then(at_ten(), *died), clients(MOMENT, seconds, 30, {"503": 270}))
+    failing = each_second(then(at_ten(), *died), clients(MOMENT, seconds, 0, {"HTTP 503": 300}))
     return seen_each_second(failing, seconds, crashed)
 
 

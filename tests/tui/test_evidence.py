@@ -159,8 +159,8 @@ def test_why_names_errors_deaths_restarts_and_the_proof() -> None:
     said = "\n".join(TrafficPane().why(seen(scenes.all_crash(), MOMENT + 6)))
     for part in (
         "service ✖ v6 down: 0 of 8 ready",
-        "errors at the client 90 % of",
-        "503 ×",
+        "errors at the client 100 % of",
+        "HTTP 503 ×",
         "v6 90 %, v7 10 % · verified 3 ms after the route",
         "blue-3 died: exit code 1",
         "blue has restarted ×32",
@@ -186,7 +186,8 @@ def test_what_callers_did_wrong_is_an_answer_and_is_held_against_nobody() -> Non
     assert text(health(view)) == "● healthy v6"
     assert "asked wrongly of blue in its last sample: 404 ×900" in TrafficPane().why(view)
     assert answers(Sample("blue", MOMENT, refused={"401": 1}))
-    assert not answers(Sample(None, MOMENT, failed={"ConnectionRefusedError": 9}))
+    assert answers(Sample(None, MOMENT, failed={"HTTP 503": 9}))
+    assert not answers(Sample(None, MOMENT, failed={"ConnectionRefusedError(111)": 9, "timeout": 1}))
 
 
 def test_time_that_nobody_watched_is_remembered() -> None:

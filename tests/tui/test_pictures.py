@@ -56,6 +56,25 @@ def test_a_gate_failed(snap_compare: Compare) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+@pytest.mark.parametrize(
+    ("scene", "after"),
+    [
+        (scenes.router_hangs, 6),
+        (scenes.clients_fail, 6),
+        (scenes.all_crash, 6),
+        (scenes.unheard, 12),
+        (scenes.at_ten, 40),
+        (scenes.paused, 30),
+    ],
+    ids=["router hangs", "clients fail", "all crash", "unheard", "nobody drives", "paused"],
+)
+def test_what_is_wrong(
+    snap_compare: Compare, scene: Callable[[], Sequence[Event]], after: float, size: tuple[int, int]
+) -> None:
+    assert taken(snap_compare, scene(), MOMENT + after, size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 def test_an_empty_project(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert taken(snap_compare, [], MOMENT, size)
 
