@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 
+from core.config.config import mlflow_ui_line
 from core.domain.errors import Unreachable
 from core.domain.model import Observation
 from core.domain.plan import title
@@ -39,7 +40,7 @@ async def lines_of(project: Project) -> list[str]:
         lines.append("")
     if len(lines) <= 2 * bool(project.notice):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
-    return [*lines, watch]
+    return [*lines, watch, f"models: {mlflow_ui_line(settings)}"]
 
 
 async def _watch(project: Project, needed: bool) -> str:

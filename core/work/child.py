@@ -169,12 +169,16 @@ class WorkChild:
 
     async def _hear_words(self, stream: asyncio.StreamReader, errors: asyncio.Task[None]) -> None:
         """What the child says by the protocol; at its end first all of stderr, then the end."""
-        while line := await stream.readline():
-            said = decode(line.decode())
-            if isinstance(said, OutputLine):
-                self._write(said.text)
-            await self._pass_on(said)
-        await asyncio.wait({errors}, timeout=KILL_DEADLINE_S)
+        try:
+            while line := await stream.readline():
+                said = decode(line.decode())
+                if isinstance(said, OutputLine):
+                    self._write(said.text)
+                await self._pass_on(said)
+            await asyncio.wait({errors}, timeout=KILL_DEADLINE_S)
+        except ValueError as error:
+            # A line without an end, or one of another protocol: the step must not be waited for any longer.
+            self._last_words.append(clean(f"it said what nobody understands: {error}"))
         await self._pass_on(None)
 
     async def _hear_errors(self, stream: asyncio.StreamReader) -> None:

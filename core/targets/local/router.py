@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.domain.errors import BadInput, Unreachable
 from core.domain.model import Level, Noted
+from core.system.text import clean_line
 from core.targets.local import envoy
 from core.targets.local.envoy_process import START_S, EnvoyProcess, binary
 from core.targets.local.http import ask
@@ -117,7 +118,11 @@ class Router:
         adopted = self.adopted
         while True:
             begun_s = time.monotonic()
-            why = await self._once(fell_s, adopted=adopted)
+            try:
+                why = await self._once(fell_s, adopted=adopted)
+            except Exception as error:
+                # A full disk, an odd answer: whatever it was, an endpoint without a keeper of its router is worse.
+                why = clean_line(f"{type(error).__name__}: {error}")
             adopted = False
             fell_s = time.monotonic()
             self._settle(why)
