@@ -18,6 +18,7 @@ from core.system.text import clean_line
 from core.targets.local import records
 from core.targets.local.detached import Detached
 from core.targets.local.http import ask
+from core.targets.local.logs import tail
 from core.targets.local.spec import socket_path
 
 DRAIN_S = 3
@@ -175,6 +176,6 @@ class EnvoyProcess:
             path.unlink(missing_ok=True)
 
     def last_line(self) -> str:
-        """The last that it said."""
-        lines = (self.folder / "envoy.log").read_text(errors="replace").strip().splitlines()
+        """What it said of its end; its errors speak of requests too."""
+        lines = [line for line in tail(self.folder / "envoy.log", 50) if "[critical]" in line]
         return clean_line(lines[-1], 300) if lines else ""

@@ -183,7 +183,7 @@ class Parent:
             pinging.cancel()
         self._hang_up()
         await self._detached.kill()
-        why = why or await self._detached.ends() or "it ended"
+        why = why or await self._detached.ends() or "nobody saw how"
         if not self._stopping:
             self._orphan(why)
 
