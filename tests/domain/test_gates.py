@@ -128,6 +128,34 @@ def test_an_operator_and_its_opposite_never_agree(value: float, limit: float) ->
     assert holds(">", value, limit) is not holds("<=", value, limit)
 
 
+@pytest.mark.parametrize(
+    ("metric", "called"),
+    [
+        ("failed_percent", "errors"), ("success_percent", "success"), ("unprocessable_percent", "422"),
+        ("ran_s", "complete"), ("exceptions_percent", "exceptions"), ("p99_ms", "p99"), ("rps", "rps"),
+    ],
+)  # fmt: skip
+def test_a_metric_has_a_name(metric: str, called: str) -> None:
+    assert Gate(metric, "<", 1.0).name == called
+
+
+def test_a_gate_forgives_nothing_looks_at_the_whole_hold_and_counts_unless_it_is_told_otherwise() -> None:
+    gate = Gate("rps", ">", 0.0)
+    assert (gate.against, gate.window_s, gate.failures, gate.dry_run, gate.in_points) == (None, 0.0, 0, False, False)
+
+
+def test_percentiles_are_what_they_say() -> None:
+    spread = Sample("green", 1.0, 1000, latency=Histogram.of([float(ms) for ms in range(1, 1001)]))
+    found = [METRICS[metric](spread) for metric in ("p50_ms", "p95_ms", "p99_ms")]
+    assert found == [pytest.approx(ms, rel=0.009) for ms in (500, 950, 990)]
+
+
+def test_sure_means_three_standard_errors() -> None:
+    # Above the limit at 3, not yet at 4.
+    assert judge(NOT_UNDERSTOOD, refusing(200, 21), refusing(1800, 0)).outcome is GateResult.FAIL
+    assert 100 * sure_difference(21, 200, 0, 1800, z=4.0) < NOT_UNDERSTOOD.limit
+
+
 def test_a_gate_is_called_by_its_metric_and_what_it_is_against() -> None:
     assert Gate("failed_percent", "<", 1.0).name == "errors"
     assert Gate("p95_ms", "<", 1.0, "live").name == "p95 : live"

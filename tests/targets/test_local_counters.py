@@ -5,12 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.domain.errors import Unreachable
 from core.targets.local import stats, traffic
-from core.targets.local.http import Response
 from core.targets.local.routes import Table
 from core.targets.local.usage import UsageMeter, UsageMeters
 from tests.targets.helpers import spec_in
@@ -71,38 +71,9 @@ def test_an_odd_answer_of_the_router_is_no_answer(body: bytes) -> None:
         stats.read(body)
 
 
-def test_what_an_earlier_host_told_is_left_out() -> None:
-    before = {"blue": stats.Totals({"": 5, "500": 1}, {2.0: 6})}
-    now = {"blue": stats.Totals({"": 7, "500": 1}, {2.0: 8}), "green": stats.Totals({"": 1})}
-    left = stats.minus(now, before)
-    assert (dict(left["blue"].kinds), dict(left["blue"].took)) == ({"": 2, "500": 0}, {2.0: 2})
-    assert left["green"] == now["green"]
-    assert stats.uptime_s(counted(("server.uptime", 12))) == 12
-    assert stats.uptime_s(counted()) == 0
-
-
-@pytest.mark.parametrize(("uptime_s", "told"), [(0, [10, 12]), (1, [10, 12]), (500, [0, 2])])
-async def test_a_router_that_is_older_than_its_host_begins_at_zero(
-    uptime_s: int, told: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = iter([10, 12])
-
-    async def ask(where: Path, path: str) -> Response:
-        name = "user.answers.route.split.slot.blue.code.200.flags.-"
-        return Response(200, {}, counted((name, next(answers)), ("server.uptime", uptime_s)))
-
-    monkeypatch.setattr(traffic, "ask", ask)
-    known = traffic.Traffic(
-        spec_in(tmp_path),
-        1,
-        Table(),
-        pools={},
-        key=str,
-        note=print,
-        proved=lambda: None,
-        spawn=lambda work: work.close(),
-    )
-    assert [(await known.totals())[1]["blue"].kinds[""] for _ in range(2)] == told
+def test_the_routers_files_are_its_owners_alone(tmp_path: Path) -> None:
+    talk: dict[str, Any] = {"note": print, "proved": print, "spawn": print}
+    traffic.Traffic(spec_in(tmp_path), 1, Table(), pools={}, key=str, **talk)
     assert (tmp_path / "router").stat().st_mode & 0o777 == 0o700
 
 

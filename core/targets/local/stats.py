@@ -13,7 +13,7 @@ from core.targets.local.routes import COUNTED, MIRROR_SUFFIX
 
 QUERY = (
     "/stats?format=json&usedonly&histogram_buckets=detailed"
-    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time)$|server[.]uptime$)"
+    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time)$)"
 )
 QUIET_S = 3
 """Zeros are told for so many seconds, then nothing until answers come again."""
@@ -47,20 +47,10 @@ class Totals:
     took: Mapping[float, int] = field(default_factory=dict)
 
 
-def minus(now: Mapping[Slot, Totals], before: Mapping[Slot, Totals]) -> dict[Slot, Totals]:
-    """What was counted since; all of it where nothing was before."""
-    return {slot: _minus(total, before[slot]) if slot in before else total for slot, total in now.items()}
-
-
 def _minus(now: Totals, before: Totals) -> Totals:
+    """What was counted since."""
     kinds = {kind: count - before.kinds.get(kind, 0) for kind, count in now.kinds.items()}
     return Totals(kinds, {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()})
-
-
-def uptime_s(body: bytes) -> float:
-    """For how long the router that answered `QUERY` has run, in whole seconds."""
-    found = [stat["value"] for stat in json.loads(body)["stats"] if stat.get("name") == "server.uptime"]
-    return float(found[0]) if found else 0.0
 
 
 def read(body: bytes) -> dict[Slot, Totals]:

@@ -19,8 +19,6 @@ from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
 
 AGAIN_S = 0.05
-OLDER_S = 2.0
-"""A router says its age in whole seconds: one this much older than we are is not of our making."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,6 @@ class Traffic:
         self.table = replace(table, secret=router_secret(spec.folder), metrics=self._page.socket)
         self._proof = Proof()
         self._proving = -1
-        self._counting = -1
-        self._counted: Mapping[Slot, stats.Totals] = {}
-        self._begun_s = time.monotonic()
         self._pools = pools
         self._note = note
         self._proved = proved
@@ -118,17 +113,9 @@ class Traffic:
         await self._router.leave()
 
     async def totals(self) -> tuple[int, dict[Slot, stats.Totals]]:
-        """Which start of the router this is, and what it has counted since; raises Unreachable.
-
-        A router that an earlier host started has counted what that one told: its first figures are left out.
-        """
-        body = (await ask(self._router.admin, stats.QUERY)).body
-        start, totals = self._router.starts, stats.read(body)
-        if start != self._counting:
-            self._counting = start
-            older = stats.uptime_s(body) > time.monotonic() - self._begun_s + OLDER_S
-            self._counted = totals if older else {}
-        return start, stats.minus(totals, self._counted)
+        """Which start of the router this is, and what it has counted since; raises Unreachable."""
+        answer = await ask(self._router.admin, stats.QUERY)
+        return self._router.starts, stats.read(answer.body)
 
     async def stop(self, drain_s: float) -> None:
         """Answer what is in hand, then end the router. The replicas must still be there."""
