@@ -12,16 +12,15 @@ from textual.screen import Screen
 
 from core.domain.errors import QuarterdeckError
 from core.state import commands
-from core.state.commands import Confirmation, confirmation
 from core.state.link import Link
-from core.state.snapshot import Release, Snapshot
+from core.state.snapshot import Snapshot
 from tui import theme
-from tui.actions import ACTIONS, BY_NAME, Action, refused
+from tui.actions import ACTIONS, BY_NAME
+from tui.asking import Asking
 from tui.follower import Follower
 from tui.release_stages import sources
 from tui.screens.deck import DeckScreen
-from tui.summary import label
-from tui.view import Refusal, View, chosen
+from tui.view import View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
 from tui.widgets.pane import Pane
@@ -30,8 +29,6 @@ from tui.widgets.traffic import TrafficPane
 
 FRAMES_A_SECOND = 15
 MESSAGE_S = 8.0
-REFUSALS = 5
-"""So many of the last refusals are kept for whoever asks why."""
 log = logging.getLogger("quarterdeck")
 
 
@@ -60,7 +57,7 @@ class DeckApp(App[None]):
         self.wanted = endpoint
         self.read_only = read_only
         self.caption = caption
-        self.refusals: tuple[Refusal, ...] = ()
+        self.asking = Asking(self, link, lambda: self.view, self.say)
         self.now = now
         self.follower = Follower(link)
         self.drawn = asyncio.Event()
@@ -92,7 +89,7 @@ class DeckApp(App[None]):
         """What there is to see now."""
         known = self.follower
         name = self.wanted or chosen(known.snapshot)
-        rest = (self.read_only, known.lost, self.caption, self.refusals)
+        rest = (self.read_only, known.lost, self.caption, self.asking.refusals)
         return View(known.snapshot, known.history, name, self.now(), *rest)
 
     def frame(self) -> None:
@@ -132,7 +129,7 @@ class DeckApp(App[None]):
         action = BY_NAME[name]
         try:
             if action.asks is not None:
-                await self._ask(action, self.key_at)
+                await self.asking.ask(action, self.key_at)
             else:
                 getattr(self, f"_{name.rstrip('0123456789').rstrip('_')}")(name)
         except QuarterdeckError as error:
@@ -140,59 +137,6 @@ class DeckApp(App[None]):
         except Exception as error:
             log.exception("key %s", action.key)
             self.say(f"{action.key}: {type(error).__name__}; see quarterdeck.log")
-
-    async def _ask(self, action: Action, at: float) -> None:
-        """Ask the link; where `commands` wants it confirmed, a person first."""
-        view = self.view
-        if view.read_only or view.name is None:
-            self.say(refused(action, view) or "")
-            return
-        command = action.asks(view, at) if action.asks else None
-        if command is None:
-            return
-        asked = confirmation(command, view.snapshot, view.now)
-        # What would be refused anyway needs no yes.
-        if asked is None or refused(action, view) is not None:
-            await self.do(command)
-        else:
-            self._confirm(command, asked)
-
-    def _confirm(self, command: commands.Command, asked: Confirmation) -> None:
-        from tui.widgets.confirm import Confirm  # noqa: PLC0415
-
-        def answered(yes: bool | None) -> None:
-            if not yes:
-                self.say("nothing was done")
-            # While somebody types, a hold may end: the yes was for what it would have done then.
-            elif self._moved(release):
-                what = label(release) if release is not None else command.endpoint
-                self.say(f"{what} moved on meanwhile; nothing was done, look and press again")
-            else:
-                self.run_worker(self.do(command), exit_on_error=False)
-
-        release = self.snapshot.release_of(command.endpoint)
-        self.push_screen(Confirm(asked), answered)
-
-    def _moved(self, then: Release | None) -> bool:
-        """Whether a release stands elsewhere than it stood."""
-        now = self.snapshot.releases.get(then.id) if then is not None else None
-        if now is None or then is None:
-            return now is not then
-        return (now.index, now.state, now.paused) != (then.index, then.state, then.paused)
-
-    async def do(self, command: commands.Command) -> None:
-        """Ask for something; a refusal is a line on the screen, and `y` remembers it."""
-        try:
-            await self.link.do(command)
-        except QuarterdeckError as error:
-            why = str(error)
-        except Exception as error:
-            log.exception("%s", type(command).__name__)
-            why = f"{type(command).__name__.lower()}: {type(error).__name__}; see quarterdeck.log"
-        else:
-            return
-        self.refusals = (*self.refusals[-REFUSALS + 1 :], Refusal(self.now(), why))
-        self.say(why)
 
     def say(self, text: str) -> None:
         """One line in the footer, for a while."""
@@ -203,7 +147,7 @@ class DeckApp(App[None]):
         if isinstance(pane, TrafficPane) and (replica := pane.chosen()) is not None and self.view.name:
             self.deck.read_log(replica.name, (replica.name,))
             if not self.read_only:
-                self.run_worker(self.do(commands.Tail(self.view.name, replica.name)))
+                self.run_worker(self.asking.do(commands.Tail(self.view.name, replica.name)))
             return
         stage = self.deck.query_one(Stages).chosen()
         if stage is not None:
@@ -213,7 +157,7 @@ class DeckApp(App[None]):
         """A replica's log that nobody reads is not followed any longer."""
         view = self.view
         if view.endpoint and message.source in view.endpoint.tails and not self.read_only:
-            self.run_worker(self.do(commands.Tail(view.endpoint.name, message.source, 0)))
+            self.run_worker(self.asking.do(commands.Tail(view.endpoint.name, message.source, 0)))
 
     def _maximise(self, _: str) -> None:
         self.deck.maximise()

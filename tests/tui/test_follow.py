@@ -109,7 +109,7 @@ async def test_any_size_will_do_while_it_runs(open_deck: OpenDeck) -> None:
         assert "roll back → v6" in app.deck.pane("keys").plain
 
 
-async def test_another_theme_dresses_all_of_it(open_deck: OpenDeck) -> None:
+async def test_another_theme_is_on_all_of_it(open_deck: OpenDeck) -> None:
     async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         app.set_theme("light")
         await shown(app, pilot)

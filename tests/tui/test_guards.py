@@ -67,7 +67,7 @@ async def test_a_key_that_fails_is_a_line(open_deck: OpenDeck, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("tui.app.confirmation", broken)
+    monkeypatch.setattr("tui.asking.confirmation", broken)
     async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         await pilot.press("p")
         await shown(app, pilot)
@@ -112,8 +112,8 @@ async def test_following_that_breaks_is_said_and_begins_again(
             assert "ValueError; see quarterdeck.log" in said
             assert "healthy" not in said
             await pilot.press("p")
-            await until(pilot, lambda: bool(app.refusals))
-            assert app.refusals[0].why == "pause: ValueError; see quarterdeck.log"
+            await until(pilot, lambda: bool(app.asking.refusals))
+            assert app.asking.refusals[0].why == "pause: ValueError; see quarterdeck.log"
 
 
 def evil() -> list[Event]:

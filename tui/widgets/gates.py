@@ -95,8 +95,7 @@ class Gates(Pane):
         known = {verdict.gate: verdict for verdict in step.verdicts}
         gates = step.step.gates if isinstance(step.step, Hold) else tuple(known)
         roomy = self.full or height > 2 * len(gates) + 10
-        beside = width >= 2 * COLUMN
-        age = old_s(step, view.now)
+        beside, age = width >= 2 * COLUMN, old_s(step, view.now)
         if age is not None:
             rows.append(((f"judged {as_text.about(age)} ago", "waits" if _judges(release) else "dim"),))
         for gate in gates:
