@@ -135,13 +135,14 @@ def test_without_the_key_there_is_no_answer(iris: Shop) -> None:
         assert client.get("/health", headers={"authorization": ""}).status_code == 200
 
 
-def test_the_key_stands_in_one_file_and_in_no_command_line(iris: Shop) -> None:
+def test_the_key_stands_in_files_of_its_owner_alone_and_in_no_command_line(iris: Shop) -> None:
     """Smoke tests sent it, the journal and every log was written, the endpoint runs."""
     files = [path for path in iris.folder.rglob("*") if path.is_file()]
     assert len(files) > 20
-    (holding,) = [path for path in files if iris.key.encode() in path.read_bytes()]
-    assert holding.relative_to(iris.folder) == Path(".quarterdeck/endpoints/iris/key")
-    assert stat.S_IMODE(holding.stat().st_mode) == 0o600
+    holding = [path.relative_to(iris.folder) for path in files if iris.key.encode() in path.read_bytes()]
+    assert {path.parent for path in holding} == {Path(".quarterdeck/endpoints/iris"), Path(".quarterdeck/variables")}
+    assert {path.name for path in holding if path.parent.name == "iris"} == {"key"}
+    assert {stat.S_IMODE((iris.folder / path).stat().st_mode) for path in holding} == {0o600}
     for process in psutil.process_iter(["cmdline"]):
         assert iris.key not in " ".join(process.info["cmdline"] or ())
 
