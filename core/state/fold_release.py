@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.domain.gates import GateResult
-from core.domain.plan import Deploy, Work, title
+from core.domain.plan import Deploy, Hold, Work, title
 from core.state import events as ev
 from core.state.snapshot import Release, ReleaseState, Status, StepState, Way
 
@@ -29,6 +29,14 @@ def _step(release: Release, index: int, **changes: object) -> Release:
     steps = list(release.steps)
     steps[index] = replace(steps[index], **changes)  # type: ignore[arg-type]
     return replace(release, steps=tuple(steps))
+
+
+def _held_longer(release: Release, at: float) -> Release:
+    """What a pause took does not count into a hold."""
+    step = release.current
+    if release.paused_at is None or step is None or not isinstance(step.step, Hold) or step.started_at is None:
+        return release
+    return _step(release, release.index, started_at=step.started_at + max(0.0, at - release.paused_at))
 
 
 def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
@@ -71,10 +79,11 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
         case ev.Answered(index=i, yes=yes):
             return _step(release, i, answer=yes)
         case ev.Paused():
-            return replace(release, paused=True)
+            return replace(release, paused=True, paused_at=at if release.paused_at is None else release.paused_at)
         case ev.Resumed(step_by_step=step_by_step):
             state = ReleaseState.RUNNING if release.state is ReleaseState.FORWARD else release.state
-            return replace(release, state=state, paused=False, step_by_step=step_by_step)
+            on = replace(_held_longer(release, at), state=state, step_by_step=step_by_step)
+            return replace(on, paused=False, paused_at=None)
         case ev.Waved(index=i):
             return _step(release, i, waved=True)
         case _:
@@ -89,7 +98,14 @@ def _of_way(release: Release, event: ev.Event) -> Release:
             way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=release.reached)
             steps = stopped(release.steps)
             return replace(
-                release, state=ReleaseState.BACK, way=way, steps=steps, paused=False, outcome=None, ended_at=None
+                release,
+                state=ReleaseState.BACK,
+                way=way,
+                steps=steps,
+                paused=False,
+                paused_at=None,
+                outcome=None,
+                ended_at=None,
             )
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
             asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at, refusal="")

@@ -116,6 +116,7 @@ class Release:
     old_replicas: int = 0
     state: ReleaseState = ReleaseState.RUNNING
     paused: bool = False
+    paused_at: float | None = None
     way: Way | None = None
     undone: Way | None = None
     promoted: bool = False

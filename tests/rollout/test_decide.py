@@ -336,6 +336,15 @@ def test_paused_it_stays_and_resumed_it_goes_on() -> None:
     assert world.run().outcome is ev.Outcome.DONE
 
 
+def test_a_pause_does_not_count_into_a_hold() -> None:
+    world = holding(hold=Hold(20.0, ()))
+    world.now += 5
+    world.do(c.Pause("late"))
+    world.now += 1000
+    world.do(c.Pause("late"))
+    assert world.next() == d.Wait("the hold to end", world.now + 15)
+
+
 def test_gates_watch_on_while_paused_but_nothing_goes_forward() -> None:
     world = holding(hold=Hold(20.0, (GATE,)))
     world.do(c.Pause("late"))
