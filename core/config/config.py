@@ -195,11 +195,9 @@ def mlflow_ui_line(settings: Settings, environ: Mapping[str, str] | None = None)
         return uri if parts.username is None else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     command = Path(sys.executable).with_name("mlflow")
     known = shutil.which("mlflow")
+    address = shlex.quote(uri) if parts.username is None else '"$MLFLOW_TRACKING_URI"'
     called = "mlflow" if known and Path(known).resolve() == command.resolve() else shlex.quote(str(command))
-    return f"{called} ui --backend-store-uri {shlex.quote(uri) if parts.username is None else _GIVEN}"
-
-
-_GIVEN = '"$MLFLOW_TRACKING_URI"'
+    return f"{called} ui --backend-store-uri {address}"
 
 
 def artifact_folder(settings: Settings) -> Path:
