@@ -453,3 +453,19 @@ def test_whatever_dies_every_release_ends_and_stuck_can_be_asked_again(world: Wo
     assert release.outcome in (ev.Outcome.DONE, ev.Outcome.FAILED, ev.Outcome.ROLLED_BACK)
     serves, version = ("green", V2) if release.outcome is ev.Outcome.DONE else ("blue", V1)
     assert (world.weights, world.place[serves].version) == ({serves: 100.0}, version)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["beside another", "the first"])
+def test_a_slot_that_will_not_go_keeps_no_failed_release_from_its_end(before: bool) -> None:
+    world = serving() if before else World()
+    world.do(begin(V2, Plan("x", (Deploy(2), Shift(100), Work("later"), Summarise()))))
+    world.fail["later"] = "no"
+    for _ in range(200):
+        world.see()
+        if isinstance(action := world.next(), d.RemoveSlot):
+            break
+        world.act(action)
+    assert action == d.RemoveSlot(world.release.slot or "")
+    left = ev.Pended("late", ev.PendingKind.REMOVAL, "busy", 1e12, world.release.slot, release="r2")
+    world.say(left)
+    assert world.next() == d.Finish(ev.Outcome.FAILED, "later: no")

@@ -89,6 +89,7 @@ async def test_a_stalled_verb_is_accepted_and_never_lands(target: FakeTarget) ->
 async def test_a_slot_that_never_gets_ready_says_why(target: FakeTarget) -> None:
     target.place.never_ready("green", "no module named x")
     async with watching(target) as watcher:
+        await watcher.until(watcher.synced)
         await target.apply("green", TWO, 1)
         assert (await watcher.noted("no module named x")).slot == "green"
         assert watcher.state("green-1") is ReplicaState.DEAD
