@@ -4,7 +4,7 @@ Made anew from the facts whenever it is missing, or was kept by a version whose 
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from core.domain.errors import JournalError
 from core.state import codec, events as ev
@@ -37,22 +37,38 @@ def load(db: sqlite3.Connection) -> Snapshot:
     return Snapshot(kept.seq, kept.at, releases, kept.endpoints, {}, kept.log, kept.measured)
 
 
-def save(db: sqlite3.Connection, now: Snapshot, changed: Iterable[Release], anew: bool) -> None:
-    """Within a transaction: keep a snapshot and the releases that changed since the last one, or `anew` all."""
-    if anew:
-        db.execute("delete from releases")
-    for release in changed:
-        outcome = release.outcome.value if release.outcome is not None else ""
-        state, text = release.state.value, codec.dumps(release)
-        db.execute(
+def folded(db: sqlite3.Connection) -> int:
+    """The place that the newest one reaches to, whatever its shape; 0 where there is none."""
+    return int(db.execute("select coalesce(max(seq), 0) from checkpoints").fetchone()[0])
+
+
+def saving(now: Snapshot, changed: Iterable[Release], anew: bool, before: int) -> Callable[[sqlite3.Connection], None]:
+    """The change that keeps a snapshot and the releases that changed since the last one, or `anew` all.
+
+    What it writes is made here, so that nobody waits for that. Nothing is written where another process made one
+    since `before`.
+    """
+    rows = [
+        (r.id, r.endpoint, r.state.value, r.outcome.value if r.outcome else "", r.ended_seq, codec.dumps(r))
+        for r in changed
+    ]
+    kept = codec.dumps(Checkpoint(now.seq, now.at, now.endpoints, now.log, now.measured))
+
+    def change(db: sqlite3.Connection) -> None:
+        if folded(db) != before:
+            return
+        if anew:
+            db.execute("delete from releases")
+        db.executemany(
             "insert into releases (id, endpoint, state, outcome, ended_seq, body) values (?,?,?,?,?,?) "
             "on conflict (id) do update set state = excluded.state, outcome = excluded.outcome, "
             "ended_seq = excluded.ended_seq, body = excluded.body",
-            (release.id, release.endpoint, state, outcome, release.ended_seq, text),
+            rows,
         )
-    kept = Checkpoint(now.seq, now.at, now.endpoints, now.log, now.measured)
-    db.execute("delete from checkpoints")
-    db.execute("insert into checkpoints values (?,?,?)", (now.seq, codec.shape(), codec.dumps(kept)))
+        db.execute("delete from checkpoints")
+        db.execute("insert into checkpoints values (?,?,?)", (now.seq, codec.shape(), kept))
+
+    return change
 
 
 def release(db: sqlite3.Connection, name: str) -> Release | None:

@@ -126,7 +126,7 @@ class Journal(Database):
 
     def fold_until(self, at: float) -> None:
         """Keep what was true at a moment as the checkpoint, where enough is new since the last one."""
-        kept = self.kept()
+        before, kept = self.folded(), self.kept()
         with self._errors():
             found = self._db.execute("select max(seq) from events where seq > ? and at <= ?", (kept.seq, at)).fetchone()
         last = int(found[0] or 0)
@@ -139,12 +139,18 @@ class Journal(Database):
             if (release := made.releases.get(getattr(event.body, "release", None) or "")) is not None:
                 changed[release.id] = release
         changed.update((r.id, r) for r in made.releases.values() if kept.releases.get(r.id) is not r)
-        self._write(lambda db: checkpoint.save(db, made, changed.values(), anew=not kept.seq))
+        self._write(checkpoint.saving(made, changed.values(), anew=not kept.seq, before=before))
 
     def folded(self) -> int:
         """The place that the newest checkpoint reaches to; 0 where there is none."""
         with self._errors():
-            return int(self._db.execute("select coalesce(max(seq), 0) from checkpoints").fetchone()[0])
+            return checkpoint.folded(self._db)
+
+    def oldest_telemetry(self, since: float) -> float | None:
+        """When the oldest telemetry from a moment on was written; None where there is none."""
+        with self._errors():
+            row = self._db.execute("select min(at) from events where telemetry = 1 and at >= ?", (since,)).fetchone()
+        return None if row[0] is None else float(row[0])
 
     def telemetry(self, begin: float, end: float) -> list[ev.Event]:
         """The telemetry of a stretch of time, `end` left out, but for what has the last word on something."""

@@ -23,7 +23,7 @@ class Step:
 
 
 STEPS = (Step(RECENT_S, 10.0, 60.0), Step(DAY_S, 60.0, 600.0))
-MOST_ROWS = 500
+MOST_ROWS = 200
 """So many rows leave in one transaction: nobody else can write meanwhile."""
 PAGES = 500
 
@@ -50,28 +50,34 @@ def _work(journal: Journal, now: float, telemetry_days: float) -> Iterator[None]
         yield
     # What is old enough for the coarser step is not looked at twice.
     for step, since in zip(STEPS, (now - DAY_S, oldest), strict=True):
-        while journal.maintain(partial(_coarsen, journal, step, since, now, folded)):
+        while _coarsen(journal, step, since, now, folded):
             yield
 
 
-def _coarsen(journal: Journal, step: Step, since: float, now: float, folded: int, db: sqlite3.Connection) -> bool:
-    """One stretch; False when there is none that is old enough."""
+def _coarsen(journal: Journal, step: Step, since: float, now: float, folded: int) -> bool:
+    """One stretch; False when there is none that is old enough. Read and added up before anything is locked."""
     key = f"coarse to {step.step_s:g} s until"
-    done = db.execute("select value from meta where key = ?", (key,)).fetchone()
-    since = max(since, float(done[0]) if done else since)
-    first = db.execute("select min(at) from events where telemetry = 1 and at >= ?", (since,)).fetchone()[0]
+    done = journal.meta(key)
+    first = journal.oldest_telemetry(max(since, float(done or since)))
     if first is None:
         return False
     begin = first // step.stretch_s * step.stretch_s
     end = begin + step.stretch_s
-    newer = "select 1 from events where telemetry = 1 and at >= ? and at < ? and seq > ? limit 1"
-    if end > now - step.age_s or db.execute(newer, (begin, end, folded)).fetchone():
+    events = journal.telemetry(begin, end)
+    if end > now - step.age_s or any(event.seq > folded for event in events):
         return False
-    made, gone = thinned(journal.telemetry(begin, end), step.step_s)
-    db.executemany("delete from events where seq = ?", [(seq,) for seq in gone])
+    made, gone = thinned(events, step.step_s)
     rows = [(event.seq, event.at, event.who, dumps(event.body)) for event in made]
-    db.executemany("insert into events (seq, at, who, telemetry, body) values (?,?,?,1,?)", rows)
-    db.execute("insert or replace into meta values (?,?)", (key, repr(end)))
+
+    def change(db: sqlite3.Connection) -> None:
+        before = db.execute("select value from meta where key = ?", (key,)).fetchone()
+        if (before[0] if before else "") != done:
+            return  # Another process was here meanwhile.
+        db.executemany("delete from events where seq = ?", [(seq,) for seq in gone])
+        db.executemany("insert into events (seq, at, who, telemetry, body) values (?,?,?,1,?)", rows)
+        db.execute("insert or replace into meta values (?,?)", (key, repr(end)))
+
+    journal.maintain(change)
     return True
 
 

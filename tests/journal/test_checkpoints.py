@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,23 @@ def test_a_checkpoint_is_built_upon(journal: Journal) -> None:
             journal.fold_until(event.at - 60)
     assert 0 < journal.folded() < journal.last()
     assert known(fold_all(journal.recent(world.now))) == known(fold_all(journal.read(0, 100_000)))
+
+
+def test_of_two_processes_that_fold_at_once_one_is_believed(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = released(12)
+    written(journal, world, NOW - 3600)
+    saving = checkpoint.saving
+
+    def another_first(*args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(checkpoint, "saving", saving)
+        with contextlib.closing(Journal(journal.path)) as other:
+            other.fold_until(NOW - 3700)
+        return saving(*args, **more)
+
+    monkeypatch.setattr(checkpoint, "saving", another_first)
+    journal.fold_until(NOW - RECENT_S)
+    assert 0 < journal.folded() < journal.last()
+    assert known(fold_all(journal.recent(NOW))) == known(fold_all(journal.read(0, 100_000)))
 
 
 def test_a_hold_under_way_keeps_what_it_measured_through_a_checkpoint(journal: Journal) -> None:
