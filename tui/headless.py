@@ -32,6 +32,8 @@ REPORT_S = 60.0
 STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
 AGAIN_S = 3.0
 """A second ctrl-c within this time aborts."""
+MOVED_S = 1.0
+"""Traffic has moved by then; a watch is not started beside it."""
 BACK_S = 180.0
 """A rollback is waited for so long; its own deadlines are shorter."""
 INTERRUPTED = 130
@@ -83,14 +85,28 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
             id_ = before.id
         else:
             id_ = await begun(engine, project, wishes)
-        guard = TaskGuard("release")
-        if not attached:
-            guard.start(watch_of(project).keep(lambda: engine.attend(name)), "have a watch")
-        try:
+        async with _driven(project, engine, name, attached):
             work = _follow(engine, name, id_, after, write)
             return await _interruptible(work, engine, name, write, attached)
-        finally:
-            await guard.close()
+
+
+@contextlib.asynccontextmanager
+async def _driven(
+    project: Project, engine: Engine, name: str, attached: bool = False, in_s: float = 0.0
+) -> AsyncIterator[None]:
+    """Whoever waits has somebody drive: a watch that dies or hangs meanwhile is replaced. `in_s`: not before then."""
+
+    async def keep() -> None:
+        await asyncio.sleep(in_s)
+        await watch_of(project).keep(lambda: engine.attend(name))
+
+    guard = TaskGuard("follow")
+    if not attached:
+        guard.start(keep(), "have a watch")
+    try:
+        yield
+    finally:
+        await guard.close()
 
 
 async def _finish_way(engine: Engine, name: str, before: Release, write: Callable[[str], None]) -> None:
@@ -249,8 +265,9 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             if moving is None:
                 return 0
             asked = TakenUp(name, moving.id, after)
-        work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
-        code = await _interruptible(work, engine, asked.endpoint, write)
+        async with _driven(project, engine, asked.endpoint, in_s=MOVED_S):
+            work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
+            code = await _interruptible(work, engine, asked.endpoint, write)
     # Only now: the way back did not wait for it.
     await have_watch(project, write)
     return code

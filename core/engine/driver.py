@@ -249,6 +249,8 @@ class Driver:
         idle, after_s = _idle(release, outcome)
         if idle is not None and idle in self._endpoint.slots and idle not in self._endpoint.retire:
             facts.insert(0, ev.RetireDue(self.environment.endpoint, idle, self._store.now() + after_s))
+        # Where this driver dies now, the next one writes the report.
+        facts.append(ev.Pended(release.endpoint, ev.PendingKind.REPORT, "", self._store.now(), release=release.id))
         await self._emit(*facts)
         self._pending.report(release.id)
 

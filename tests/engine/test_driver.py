@@ -417,7 +417,7 @@ async def test_a_report_that_can_not_be_written_is_a_line_and_written_later(term
     terminals.store.write_site = lambda site: site.faults.update(report=[Failed("the folder is gone")])
     ada = await terminals.open("ada")
     await ada.do(begin(V1, all_at_once((), rollout())))
-    seen = await until(ada, lambda s: s.endpoint("late").pending)
+    seen = await until(ada, lambda s: any(one.why for one in s.endpoint("late").pending))
     assert [(one.what, one.why) for one in seen.endpoint("late").pending] == [("report of r1", "the folder is gone")]
     assert seen.releases["r1"].outcome is ev.Outcome.DONE
     assert (await ended(ada, "r1")).folder
