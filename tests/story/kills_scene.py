@@ -1,8 +1,7 @@
-"""What the tests of killed processes share: a project run by the real command, its processes by role, its users."""
+"""What the tests of killed processes share: a project run by the real command, what is true in it, what runs for it."""
 
-import asyncio
+import contextlib
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,12 +16,11 @@ from typing import Any, Self
 
 import psutil
 
-from core.domain.errors import Unreachable
 from core.domain.plan import Hold, Shift, title
 from core.journal.journal import Journal
 from core.state.fold import fold
 from core.state.snapshot import Release, Snapshot
-from core.targets.local.http import Connection
+from tests.story.roles import MARK, by_role, kill, marked, of_slot
 
 DEADLINE_S = 60.0
 LOOK_S = 0.01
@@ -37,15 +35,8 @@ QUICK = (
     "load.duration_s=2",
 )
 """The tests bring users of their own: starting Locust for each hold costs seconds."""
-ROW = b'{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}'
-MARK = "SCENE_OF_THIS_TEST"
-ROLES = {
-    "core.watch.main": "watch",
-    "core.work.worker": "work",
-    "core.targets.local.host": "host",
-    "core.targets.local.zygote": "replica",
-    "locust": "locust",
-}
+COMMAND = Path(sys.executable).with_name("quarterdeck")
+"""The command as it is installed: `python -m` would put the project's folder first on the path of modules."""
 
 
 def wait_for(true: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -125,14 +116,25 @@ class Scene:
 
     # The command
 
-    def call(self, *arguments: str, cwd: Path | None = None, sets: Sequence[str] | None = None) -> Call:
+    def environ(self, **more: str) -> dict[str, str]:
+        """The environment of whatever is started for this scene; an empty variable is not there at all."""
+        paths = {
+            "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+        given = {**os.environ, **paths, MARK: self.mark, "COLUMNS": "200", **more}
+        return {name: value for name, value in given.items() if value}
+
+    def flags(self, sets: Sequence[str] | None = None) -> list[str]:
+        """The settings of the scene as the command takes them."""
+        return [part for one in (self.sets if sets is None else sets) for part in ("--set", one)]
+
+    def call(self, *arguments: str, cwd: Path | None = None, sets: Sequence[str] | None = None, **env: str) -> Call:
         """Start a command."""
-        given = self.sets if sets is None else sets
-        flags = [part for one in given for part in ("--set", one)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "tui.cli", *arguments, *flags],
+            [str(COMMAND), *arguments, *self.flags(sets)],
             cwd=cwd or self.folder,
-            env={**os.environ, MARK: self.mark, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"},
+            env=self.environ(PYTHONUNBUFFERED="1", **env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -144,11 +146,31 @@ class Scene:
         self.calls.append(call)
         return call
 
-    def run(self, *arguments: str, deadline_s: float = DEADLINE_S) -> Call:
+    def run(self, *arguments: str, deadline_s: float = DEADLINE_S, **env: str) -> Call:
         """Run a command to its end."""
-        call = self.call(*arguments)
+        call = self.call(*arguments, cwd=None, sets=None, **env)
         call.ends(deadline_s)
         return call
+
+    def end_calls(self) -> None:
+        """Kill the commands that a failed test left running: the next one must not meet them."""
+        for call in self.calls:
+            if call.process.poll() is None:
+                kill(call.process)
+                call.ends()
+
+    def shell(self, script: str, deadline_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
+        """Run a line of bash in the project's folder, `$SETS` being its settings; its code is the command's own."""
+        return subprocess.run(
+            ["bash", "-c", f"{script}\nexit ${{PIPESTATUS[0]}}"],
+            check=False,
+            cwd=self.folder,
+            env=self.environ(SETS=" ".join(self.flags())),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=deadline_s,
+        )
 
     # What is true
 
@@ -161,6 +183,19 @@ class Scene:
             for event in batch:
                 self._snapshot = fold(self._snapshot, event)
         return self._snapshot
+
+    def saw(self, kind: type[object], after: int) -> int:
+        """How many events of a kind came after a place in the journal."""
+        count = 0
+        with contextlib.closing(Journal(self.folder / ".quarterdeck" / "journal.db", read_only=True)) as journal:
+            while batch := journal.read(after):
+                count += sum(isinstance(event.body, kind) for event in batch)
+                after = batch[-1].seq
+        return count
+
+    def settles(self, deadline_s: float = DEADLINE_S) -> None:
+        """Wait until no release is under way."""
+        wait_for(lambda: self.snapshot.live_release("iris") is None, "the end of what is under way", deadline_s)
 
     @property
     def release(self) -> Release:
@@ -186,44 +221,34 @@ class Scene:
 
     def whole(self) -> int:
         """The journal is sound and every event folds; gives how many there are."""
-        database = sqlite3.connect(self.folder / ".quarterdeck" / "journal.db", timeout=10)
-        try:
-            assert database.execute("pragma integrity_check").fetchone() == ("ok",)
-            count = int(database.execute("select count(*) from events").fetchone()[0])
-        finally:
-            database.close()
-        journal = Journal(self.folder / ".quarterdeck" / "journal.db", read_only=True)
-        try:
-            snapshot, folded = Snapshot(), 0
+        path = self.folder / ".quarterdeck" / "journal.db"
+        snapshot, folded = Snapshot(), 0
+        with contextlib.closing(Journal(path, read_only=True)) as journal:
             while batch := journal.read(snapshot.seq):
                 for event in batch:
                     snapshot, folded = fold(snapshot, event), folded + 1
-        finally:
-            journal.close()
-        assert folded == count
-        return count
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
+            assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+            # Somebody may be writing on.
+            count = database.execute("select count(*) from events where seq <= ?", (snapshot.seq,)).fetchone()
+        assert (folded,) == count
+        return folded
 
     # Processes
 
     def processes(self) -> list[psutil.Process]:
         """Every process that was started for this scene, however far down."""
-        return [process for process in psutil.process_iter() if environment(process).get(MARK) == self.mark]
+        return marked(self.mark)
 
     def roles(self) -> Mapping[str, list[psutil.Process]]:
         """They, by what they are for. A replica is a child of the one that forks them."""
-        found: dict[str, list[psutil.Process]] = {}
-        for process in self.processes():
-            try:
-                words, parent = process.cmdline(), process.parent()
-                role = next((role for word, role in ROLES.items() if any(word in part for part in words)), "")
-                if "envoy" in process.name():
-                    role = "router"
-                elif role == "replica" and (parent is None or "zygote" not in " ".join(parent.cmdline())):
-                    role = "zygote"
-            except psutil.Error:
-                continue
-            found.setdefault(role or f"command {words[3] if len(words) > 3 else words}", []).append(process)
-        return found
+        return by_role(self.processes())
+
+    def standby(self) -> list[psutil.Process]:
+        """The processes of the slot that takes no traffic: the parent of its replicas, and they."""
+        weights = self.snapshot.endpoints["iris"].weights
+        idle = next(slot for slot in self.snapshot.endpoints["iris"].slots if not weights.get(slot))
+        return of_slot(self.roles().get("zygote", []), idle)
 
     def left(self, *expected: str) -> list[str]:
         """What runs besides these roles, once those that are ending have ended."""
@@ -244,104 +269,3 @@ def named(release: Release) -> str:
         return title(step)
     reached = [one.percent for one in release.plan.steps[: release.index + 1] if isinstance(one, Shift)]
     return f"{title(step)} {reached[-1]:g}"
-
-
-def environment(process: psutil.Process) -> Mapping[str, str]:
-    """Of another process; empty when it has ended or is not ours to see."""
-    try:
-        return process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
-    except (psutil.Error, OSError):
-        return {}
-
-
-def kill(process: psutil.Process | subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to a process that may have ended already."""
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One request's end."""
-
-    at: float
-    why: str
-    version: str
-
-
-class Users:
-    """Some users at a port, on a thread of their own; each asks again a moment after it was answered."""
-
-    def __init__(self, port: int, users: int = 6, pause_s: float = 0.02) -> None:
-        self.port = port
-        self.users = users
-        self.pause_s = pause_s
-        self.answers: list[Answer] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._stop = asyncio.Event()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
-
-    def failed(self, since: float = 0.0) -> list[Answer]:
-        """The requests that were not answered by a prediction."""
-        return [answer for answer in list(self.answers) if answer.why and answer.at >= since]
-
-    def back(self, since: float, answers: int = 50, deadline_s: float = DEADLINE_S) -> float:
-        """Wait for so many good answers in a row after a moment; how long after it the last failure came, in s."""
-
-        def good() -> bool:
-            new = [answer for answer in list(self.answers) if answer.at >= since]
-            return len(new) >= answers and not any(answer.why for answer in new[-answers:])
-
-        wait_for(good, f"answers; the last {self.answers[-3:]}", deadline_s)
-        return max((answer.at - since for answer in self.failed(since)), default=0.0)
-
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._all())
-        self._loop.close()
-
-    async def _all(self) -> None:
-        tasks = [asyncio.create_task(self._user()) for _ in range(self.users)]
-        await self._stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # A connection that was hung up is closed at the next turn.
-
-    async def _user(self) -> None:
-        lines: list[Connection] = []
-        try:
-            await self._ask(lines)
-        finally:
-            for line in lines:
-                line.close()
-
-    async def _ask(self, lines: list[Connection]) -> None:
-        """Again and again, over one connection as long as it lasts."""
-        while True:
-            version, why = "", ""
-            try:
-                async with asyncio.timeout(5):
-                    if not lines:
-                        lines.append(await Connection.open(("127.0.0.1", self.port)))
-                    answer = await lines[0].ask("/predict", {"content-type": "application/json"}, "POST", ROW)
-                if answer.status == 200:
-                    version = answer.headers.get("x-model-version", "")
-                else:
-                    why = f"{answer.status} {answer.body.decode()[:60]}"
-                over = answer.headers.get("connection") == "close"
-            except (OSError, Unreachable, TimeoutError) as error:
-                why, over = f"{type(error).__name__} {error}", True
-            self.answers.append(Answer(time.time(), why, version))
-            if over and lines:
-                lines.pop().close()
-            await asyncio.sleep(self.pause_s)

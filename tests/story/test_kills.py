@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.story.kills_scene import Scene, Users, kill, wait_for
+from tests.story.kills_scene import Scene, wait_for
+from tests.story.roles import kill
+from tests.story.users import Users
 
 pytestmark = pytest.mark.slow
 
