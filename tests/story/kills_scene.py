@@ -18,6 +18,7 @@ import psutil
 
 from core.domain.plan import Hold, Shift, title
 from core.journal.journal import Journal
+from core.state.events import Event
 from core.state.fold import fold
 from core.state.snapshot import Release, Snapshot
 from tests.story.roles import MARK, by_role, kill, marked, of_slot
@@ -186,12 +187,16 @@ class Scene:
 
     def saw(self, kind: type[object], after: int) -> int:
         """How many events of a kind came after a place in the journal."""
-        count = 0
+        return sum(isinstance(event.body, kind) for event in self.events(after))
+
+    def events(self, after: int = 0) -> list[Event]:
+        """All that is in the journal after a place."""
+        found: list[Event] = []
         with contextlib.closing(Journal(self.folder / ".quarterdeck" / "journal.db", read_only=True)) as journal:
             while batch := journal.read(after):
-                count += sum(isinstance(event.body, kind) for event in batch)
+                found += batch
                 after = batch[-1].seq
-        return count
+        return found
 
     def settles(self, deadline_s: float = DEADLINE_S) -> None:
         """Wait until no release is under way."""
