@@ -83,6 +83,8 @@ class Chaos:
         struck += strike(scene, fault, call.process.pid, self._draw)
         if fault.again:
             struck += strike_again(scene, fault, struck)
+        if fault.nobody:
+            assert scene.run("watch").process.returncode == 0
         # The release ends by itself, whoever drives it now.
         wait_for(
             lambda: not scene.snapshot.releases[release].live, f"the end of {release} at {scene.at}\n{call.text}", END_S

@@ -38,6 +38,11 @@ class Fault:
         return any(role == "face" for role, _ in self.blows)
 
     @property
+    def nobody(self) -> bool:
+        """Whether nobody is left who could find out: the next call does."""
+        return {"watch", "face"} <= {role for role, _ in self.blows}
+
+    @property
     def load(self) -> bool:
         """Whether the release needs its load test for this."""
         return any(role == "locust" for role, _ in self.blows)
