@@ -84,7 +84,7 @@ class Chaos:
         if fault.again:
             struck += strike_again(scene, fault, struck)
         if fault.nobody:
-            assert scene.run("watch").process.returncode == 0
+            assert scene.run("status").process.returncode == 0
         # The release ends by itself, whoever drives it now.
         wait_for(
             lambda: not scene.snapshot.releases[release].live, f"the end of {release} at {scene.at}\n{call.text}", END_S

@@ -76,6 +76,11 @@ class Driver:
         finally:
             await self.close()
 
+    @property
+    def closing(self) -> bool:
+        """Whether it has begun to let go."""
+        return self._closed
+
     async def settle(self) -> None:
         """End the load and the report in good order before the driver is closed."""
         await self._step_runner.close()

@@ -189,7 +189,8 @@ class Leadership:
     def give_way(self) -> None:
         """Leave at once what another terminal has taken."""
         for held in self.drivers.values():
-            if not self._journal.holds(held.driver.lease):
+            # Told again while it closes, it would close nothing more.
+            if not held.driver.closing and not self._journal.holds(held.driver.lease):
                 held.task.cancel()
 
     async def close(self) -> None:

@@ -236,6 +236,29 @@ async def test_a_rollback_by_another_process_ends_the_driver_here(terminals: Ter
     assert site.closed == 1
 
 
+async def test_a_driver_that_gives_way_lets_go_of_all_however_often_it_is_told(terminals: Terminals) -> None:
+    ada, bob = await terminals.open("ada"), await terminals.open("bob")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    site, begun, go = terminals.store.sites[-1], asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await go.wait()
+        site.closed += 1
+
+    site.close = slow  # type: ignore[method-assign]
+    await bob.do(c.Rollback("late"))
+    await begun.wait()
+    for _ in range(3):
+        ada.leadership.give_way()
+        await asyncio.sleep(0)
+    go.set()
+    await until(ada, lambda _: not ada.drives("late"))
+    assert site.closed == 1
+
+
 async def test_ten_verified_rollbacks_take_milliseconds_from_the_key(terminals: Terminals) -> None:
     ada = await terminals.open("ada")
     await serve(ada)
