@@ -113,7 +113,7 @@ class Chaos:
             there = all(roles.get(role) for role in LASTING if role != "watch" or watches(self.scene))
             return there and not any(hangs(process) for process in lasting) and len(roles["router"]) == 1
 
-        wait_for(whole, f"all to be there again and none to hang: {_words(self.scene)}", HEAL_S)
+        wait_for(whole, f"all to be there again and none to hang: {_words(self.scene)}", HEAL_S, 0.25)
         row.seconds.append(time.time() - at)
 
     def _version(self) -> str:

@@ -1,4 +1,7 @@
-"""How long from the key to verified traffic, and what failed meanwhile: python -m tests.bench.rollback [ROUNDS]."""
+"""How long from the key to verified traffic, and what failed meanwhile: python -m tests.bench.rollback [ROUNDS].
+
+The watch drives. "R at": asked by an engine as the deck asks; "command": by `quarterdeck rollback` from its own start.
+"""
 
 import asyncio
 import logging
@@ -21,6 +24,7 @@ from tui import headless
 
 USERS = LoadProfile("fifty", 50, 50.0, None)
 MOMENTS = ("10 %", "50 %", "100 %", "after the end")
+COMMAND = "command"
 SETS = (
     "train.n_iter=2",
     "release.hold_s=4",
@@ -46,7 +50,7 @@ def over(snapshot: Snapshot, release: str) -> bool:
 
 def at(release: Release, moment: str) -> bool:
     """Whether a release has come to the moment of the key."""
-    if moment == MOMENTS[-1]:
+    if moment in (MOMENTS[-1], COMMAND):
         return release.outcome is ev.Outcome.DONE and release.folder != ""
     return (
         release.reached == float(moment.split(maxsplit=1)[0])
@@ -65,7 +69,12 @@ async def one(engine: Engine, project: Project, moment: str) -> tuple[float, int
     begin = release_of(project.settings, serving.serving is None, wishes)
     await engine.do(begin)
     await until(engine, lambda s: at(s.releases[begin.release], moment))
-    await engine.do(c.Rollback(name, asked_at=time.time()))
+    if moment == COMMAND:
+        call = (Path(sys.executable).with_name("quarterdeck"), "rollback", "--config", project.path)
+        process = await asyncio.create_subprocess_exec(*call, stdout=asyncio.subprocess.DEVNULL)
+        await process.wait()
+    else:
+        await engine.do(c.Rollback(name, asked_at=time.time()))
     await until(
         engine, lambda s: s.releases[begin.release].outcome is ev.Outcome.ROLLED_BACK and over(s, begin.release)
     )
@@ -83,11 +92,13 @@ async def main(rounds: int) -> None:
     init(folder, "iris")
     project = Project(folder, "prod", SETS)
     name = endpoint_name(project.settings)
-    rows: dict[str, list[tuple[float, int, int]]] = {moment: [] for moment in MOMENTS}
+    rows: dict[str, list[tuple[float, int, int]]] = {moment: [] for moment in (*MOMENTS, COMMAND)}
     try:
+        await headless.have_watch(project, print)
         async with headless.opened(project) as engine:
-            for first in (True, False):
-                begin = release_of(project.settings, first, Wishes(skip=("load",), auto_approve=True))
+            for _ in range(2):
+                # All at once, as a first version goes: nobody is there yet whom a hold could count.
+                begin = release_of(project.settings, True, Wishes(skip=("load",), auto_approve=True))
                 await engine.do(begin)
                 await until(engine, lambda s, begin=begin: over(s, begin.release))
             await engine.do(c.Rollback(name))
@@ -95,8 +106,8 @@ async def main(rounds: int) -> None:
             await engine.do(c.StartLoad(name, USERS))
             await until(engine, lambda s: (name, None) in s.series)
             for _ in range(rounds):
-                for moment in MOMENTS:
-                    rows[moment].append(await one(engine, project, moment))
+                for moment, seen in rows.items():
+                    seen.append(await one(engine, project, moment))
     finally:
         await headless.down(project, lambda _: None)
         shutil.rmtree(folder, ignore_errors=True)

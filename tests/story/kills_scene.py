@@ -40,13 +40,13 @@ COMMAND = Path(sys.executable).with_name("quarterdeck")
 """The command as it is installed: `python -m` would put the project's folder first on the path of modules."""
 
 
-def wait_for(true: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+def wait_for(true: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S, look_s: float = LOOK_S) -> Any:
     """Poll until something is true; what it was is given."""
     until_s = time.monotonic() + deadline_s
     while not (found := true()):
         if time.monotonic() > until_s:
             raise AssertionError(f"did not come within {deadline_s:g} s: {what}")
-        time.sleep(LOOK_S)
+        time.sleep(look_s)
     return found
 
 
