@@ -23,7 +23,9 @@ async def lines_of(project: Project) -> list[str]:
     # First the journal: a project that was moved or copied is told apart there.
     snapshot, holders = _known(project, names)
     hosts = {host.endpoint: host for host in await listing(settings.folder)}
-    watch = await _watch(project, needed=any(host.slots for host in hosts.values()))
+    # Where one was stopped on purpose, looking starts none.
+    left = watch_of(project).place.was_there and any(host.slots for host in hosts.values())
+    watch = await _watch(project, needed=left)
     lines: list[str] = [project.notice, ""] if project.notice else []
     for name, own in names.items():
         release = snapshot.release_of(name)

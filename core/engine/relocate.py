@@ -49,6 +49,7 @@ def settle(journal: Journal, root: Path, who: str) -> str:
         # What runs there is the original's: it must not be found, adopted or ended from here.
         for name in ("endpoints", "variables"):
             shutil.rmtree(root / STATE / name, ignore_errors=True)
+        (root / STATE / "watch.json").unlink(missing_ok=True)
         detach(journal, who, f"this project is a copy of {old}, where it goes on")
         journal.note(**{_ID: uuid.uuid4().hex})
         said = f"this is a copy of {old} and another project from now on: nothing of it runs yet"

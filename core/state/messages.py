@@ -101,8 +101,11 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.Waved():
             return Message(step, f"{who}: next")
         case ev.TurnedBack(why=why, outcome=outcome):
-            asked = outcome in (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
-            return Message("back", f"{why} by {who}" if asked else why, "warning" if asked else "error")
+            if outcome not in (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED):
+                return Message("back", why, "error")
+            # Nothing has moved yet.
+            begins = {"rolled back": "rolling back", "aborted": "aborting"}.get(why, why)
+            return Message("back", f"{begins}, asked by {who}", "warning")
         case ev.TurnedForward():
             return Message("undo", f"{who} takes the rollback back", "warning")
         case ev.Retried():

@@ -33,7 +33,11 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
     if release.slot is None:
         return None if release.live else f"{release.id} never got a slot; nothing to take back"
     if release.old is None or release.old_version is None:
-        return None if release.live else f"nothing served before {release.id}; there is no way back"
+        return (
+            None
+            if release.live
+            else f"nothing served before {release.id}; there is no way back, 'quarterdeck down' stops it"
+        )
     if release.state is ReleaseState.ENDED and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
         return f"{release.id} was taken back already ({release.outcome.value if release.outcome else 'over'})"
     return None

@@ -58,6 +58,11 @@ class WatchPlace:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    @property
+    def was_there(self) -> bool:
+        """Whether a watch ran here, or where this project lay before, and did not end in good order."""
+        return (self.folder / WHO).exists()
+
     def forget(self) -> None:
         """An orderly end: nobody need start another."""
         (self.folder / WHO).unlink(missing_ok=True)

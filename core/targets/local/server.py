@@ -20,6 +20,7 @@ from core.state.codec import noun, plain
 from core.system.clock import boottime_s
 from core.targets.local import wire
 from core.targets.local.endpoint import LocalEndpoint
+from core.targets.local.spare import in_spare, put_by
 from core.targets.local.spec import EndpointSpec
 
 _HUNG_UP = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
@@ -96,7 +97,10 @@ class Server:
                 case "leave":
                     self.stopping.set()
                 case _:
-                    await self._alone(self._change(message), message, reader, writer)
+                    folder = self.endpoint.spec.folder
+                    change = in_spare(folder, lambda: self._change(message))
+                    await self._alone(change, message, reader, writer)
+                    put_by(folder)
         except GivenUpError:
             self.endpoint.note(Noted(f"{message['do']}: given up before it was begun", Level.WARNING, source="host"))
             return None
