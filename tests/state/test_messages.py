@@ -50,7 +50,7 @@ def verdict(outcome: GateResult, dry_run: bool = False) -> Verdict:
         (ev.Paused("r"), "release", "ada paused", "warning"),
         (ev.Resumed("r", True), "release", "ada resumed, step by step", "info"),
         (ev.Waved("r", 0), "train", "ada: next", "info"),
-        (ev.TurnedBack("r", ev.Outcome.ROLLED_BACK, "rolled back"), "back", "rolled back by ada", "warning"),
+        (ev.TurnedBack("r", ev.Outcome.ROLLED_BACK, "rolled back"), "back", "rolling back, asked by ada", "warning"),
         (ev.TurnedBack("r", ev.Outcome.FAILED, "p95"), "back", "p95", "error"),
         (ev.TurnedForward("r"), "undo", "ada takes the rollback back", "warning"),
         (ev.Retried("r"), "release", "ada tries again", "info"),
