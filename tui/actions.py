@@ -188,7 +188,7 @@ def way_back(view: View) -> WayBack:
     why_not = commands.refused_rollback(endpoint, release)
     if why_not is not None or release is None or endpoint is None:
         back = release is not None and release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED)
-        if back and release is not None and release.old is not None:
+        if back and release is not None and release.old is not None and endpoint is not None and endpoint.serving:
             return WayBack("", f"{back_to(release)} serves")
         return WayBack("", "no way back: nothing before it" if release is not None else "no way back yet")
     if release.slot is None:

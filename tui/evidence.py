@@ -134,6 +134,12 @@ def silent_s(view: View) -> float | None:
     return gone if gone > limit else None
 
 
+def no_word_s(view: View) -> float:
+    """For how long nothing at all was written down of the endpoint: neither by its target nor by its load."""
+    last = view.series(None).last
+    return view.now - max(view.heard_at or 0.0, last.at if last is not None else 0.0)
+
+
 def _busy(view: View) -> bool:
     """Whether the target has something to say each second: traffic flows, or did when it was last heard."""
     if sends_load(view):

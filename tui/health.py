@@ -2,7 +2,17 @@
 
 from core.domain.model import Observation, ReplicaState
 from tui import format as as_text
-from tui.evidence import SILENT_S, RecentAnswers, answers_well, at_the_client, at_the_router, no_answer_s, silent_s
+from tui.evidence import (
+    NO_ANSWER_S,
+    RecentAnswers,
+    answers_well,
+    at_the_client,
+    at_the_router,
+    no_answer_s,
+    no_word_s,
+    sends_load,
+    silent_s,
+)
 from tui.styled import Line
 from tui.theme import slot_role
 from tui.view import View
@@ -17,6 +27,10 @@ def health(view: View) -> Line:
         return (("◦ nothing is served", "dim"),)
     taking = [seen for seen in endpoint.slots.values() if seen.weight > 0]
     unheard = silent_s(view)
+    mute = no_word_s(view)
+    # Where not even the load's own count comes, it is our watch that is silent: nothing is known of who calls.
+    if unheard is None and sends_load(view) and mute > NO_ANSWER_S and no_answer_s(view) is not None:
+        unheard = mute
     wrong = _at_clients(view, taking, unheard is not None)
     if wrong:
         return wrong
@@ -38,7 +52,7 @@ def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
     client = _failing(at_the_client(view))
     silence = no_answer_s(view)
     last = view.series(None).last
-    counted = last is not None and view.now - last.at <= SILENT_S
+    counted = last is not None and view.now - last.at <= NO_ANSWER_S + last.seconds
     # A load that is silent as well as the target tells nothing: its driver may be gone.
     if silence is not None and (counted or not unheard):
         return (("✖ ", "fails"), (f"no answer for {as_text.about(silence)}", "fails"))

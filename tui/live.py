@@ -11,7 +11,7 @@ from core.state.commands import Command, StartLoad
 from core.state.events import Event
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
-from tui.headless import begun, opened, watch_of
+from tui.headless import begun, have_watch, opened, watch_of
 from tui.load_command import source_of
 
 
@@ -51,6 +51,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
             guard.start(watch_of(project).keep(lambda: _attend(engine)), "have a watch")
         try:
             if wishes is not None:
+                await have_watch(project, print)
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
             app = DeckApp(ProjectLink(engine, project), wanted, read_only, now=engine.now)
@@ -58,6 +59,9 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
         finally:
             await guard.close()
         live = [release for release in engine.snapshot.releases.values() if release.live]
+    if not project.path_is_there:
+        print(f"{project.settings.folder}: is gone, and what was under way there with it")  # noqa: T201
+        return 1
     for release in live:
         print(f"{release.id} is still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it")  # noqa: T201
     if app.return_code:

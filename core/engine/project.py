@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.config.config import ENVIRONMENTS, endpoint_name, find, load, state_folder
+from core.config.config import ENVIRONMENTS, FILE, endpoint_name, find, load, state_folder
 from core.config.settings import Settings
 from core.domain.errors import Busy, Refused
 from core.engine import shell_variables
@@ -56,6 +56,11 @@ class Project:
     def path(self) -> Path:
         """Where its quarterdeck.yaml lies; raises BadInput."""
         return find(self.config)
+
+    @property
+    def path_is_there(self) -> bool:
+        """Whether the folder that it was read from still holds it."""
+        return (self.settings.folder / FILE).is_file() or (self.config is not None and self.config.is_file())
 
     def by_endpoint(self) -> dict[str, Settings]:
         """The settings of each environment, by the name of its endpoint."""

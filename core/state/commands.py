@@ -294,9 +294,20 @@ def confirmation(command: Command, snapshot: Snapshot, now: float) -> Confirmati
             share = _share_after(command, release)
             if share is None or share <= share_now(release, snapshot):
                 return None
-            return Confirmation(release.environment, figures(release, share, snapshot, now), True)
+            return Confirmation(release.environment, _effect(command, release, share, snapshot, now), True)
         case _:
             return None
+
+
+def _effect(command: Command, release: Release, share: float, snapshot: Snapshot, now: float) -> str:
+    """What the command does at once, then what comes of it in figures."""
+    if isinstance(command, Next) and release.state is ReleaseState.ENDED:
+        return f"tries again: {begins(release.plan)}"
+    said = figures(release, share, snapshot, now)
+    has = share_now(release, snapshot)
+    if release.paused and isinstance(command, Next | Pause):
+        return f"goes on at {has:g} %, and then by itself: {said}"
+    return said
 
 
 def _share_after(command: Command, release: Release) -> float | None:

@@ -108,9 +108,13 @@ class WatchClient:
     async def keep(self, otherwise: Callable[[], None]) -> None:
         """Have a watch for as long as somebody looks, and let it know that somebody does. Until cancelled.
 
-        Where none can be had, `otherwise` is called now and then.
+        One that was ended in good order stays ended. Where none can be had, `otherwise` is called now and then.
         """
         while True:
+            if not self.place.was_there or not self.place.config.is_file():
+                # It was ended on purpose, or the project is gone: nothing is to be brought back.
+                await asyncio.sleep(KEEP_S)
+                continue
             try:
                 await self.ensure()
                 await self._look()
@@ -150,6 +154,8 @@ class WatchClient:
         return status
 
     async def _spawn(self) -> WatchStatus | None:
+        if not self.place.config.is_file():
+            raise Unreachable(f"{self.place.config}: is gone; there is nothing to steer")
         # Without a terminal of its own it outlives this one. The settings of this shell are this shell's alone.
         call = python("core.watch.main", str(self.place.config))
         process = await asyncio.create_subprocess_exec(

@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     foreground = "--foreground" in given
     place = WatchPlace(Path(given[0]).resolve())
+    if not place.config.is_file():
+        print(f"{place.config}: no such file", file=sys.stderr, flush=True)  # noqa: T201
+        return 2
     place.folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -145,6 +145,9 @@ def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> L
     held = verdict.outcome in (GateResult.PASS, GateResult.INCONCLUSIVE)
     if (gate.dry_run and verdict.outcome is not GateResult.PASS) or (old and held):
         role = value_role = "dim"
+    if gate.dry_run and verdict.outcome is not GateResult.PASS:
+        # It ends nothing: no sign of one that does.
+        sign, limit = "~", right("dry run", LIMIT)
     if verdict.outcome is GateResult.INCONCLUSIVE:
         seen, _, of = verdict.why.partition(" of ")
         short = of.split(" ", maxsplit=1)[0]
@@ -232,7 +235,10 @@ def _folded(release: Release, step: StepState | None, view: View, width: int) ->
     age = old_s(step, view.now)
     line: Line = (("gates ", "dim"),)
     for outcome in (GateResult.PASS, GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE):
-        found = [v for v in step.verdicts if v.outcome is outcome]
+        # A dry run that does not hold ends nothing: it stands in the pane, not among what does.
+        found = [
+            v for v in step.verdicts if v.outcome is outcome and (outcome is GateResult.PASS or not v.gate.dry_run)
+        ]
         if not found:
             continue
         sign, role, _ = SIGNS[outcome]

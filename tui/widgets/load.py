@@ -17,7 +17,7 @@ from tui.widgets.chart import Axis, Chart, Curve, axis, breaks, legend, times
 from tui.widgets.pane import Pane
 
 KINDS = ("rps", "latency", "failed")
-STALE_S = 5.0
+STALE_S = 3.0
 PER_CENT = {"failed": " %"}
 
 
@@ -59,7 +59,9 @@ class LoadPane(Pane):
         if not samples:
             return self._empty(view, load)
         over = axis(view.end, samples[0].at if self.full else None)
-        old = samples[-1].at < view.end - STALE_S
+        last = samples[-1]
+        earlier = load is not None and load.running and last.at <= load.started_at
+        old = earlier or view.now - last.at > STALE_S + last.seconds
         rows = [self._over(view, load, width) if old else self._figures(samples[-1], load, width)]
         rows += self._failures(view, load, width)[: max(0, height - 6)]
         if self.full and height > 24:
@@ -111,6 +113,8 @@ class LoadPane(Pane):
         """What the load came to that sends nothing any more."""
         last = view.series(None).samples[-1]
         total = self._total.of(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
+        if load is not None and load.running and last.at <= load.started_at:
+            return (("begins: waits for its first sample", "dim"),)
         if total is None or (load is not None and load.running):
             what = "paused, " if load is not None and load.paused else ""
             role = "fails" if sends_load(view) else "waits"
