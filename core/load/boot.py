@@ -5,6 +5,7 @@ Only ever the main module of a child process: importing Locust patches the inter
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,8 @@ def main() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "core"]:
         del sys.modules[name]  # a locustfile's own package may be called core as well
     settings = json.loads(os.environ.pop(SETTINGS))
+    # Whoever runs in the background of a shell ignores it, and so would we.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     die_with_parent()
     if os.getppid() != settings["parent"]:
         sys.exit("the engine was gone before Locust had started")

@@ -44,8 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
             # The starter waits for this process alone; the watch itself belongs to nobody.
             os._exit(0)
         os.setsid()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGHUP, signal.SIGINT):
+            # Not ignored for good: what it starts would inherit that.
+            signal.signal(number, lambda *_: None)
     try:
         asyncio.run(_run(place, foreground))
     except (QuarterdeckError, OSError) as error:
