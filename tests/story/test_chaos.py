@@ -5,7 +5,7 @@ import pytest
 from tests.chaos import run, table
 from tests.story.faults import FAULTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 SHORT = ("watch killed", "face killed", "replica killed")
 
 
