@@ -7,7 +7,7 @@ import pytest
 from tests.story.kills_scene import Scene
 from tests.way_back import project, through
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SHORT = (
     "stdout and stderr are closed",
     "stdout is full",
