@@ -1,9 +1,25 @@
 """What holds for every test."""
 
 import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
 
 
 def pytest_configure() -> None:
     """Run in the background of a shell, tests ignore ctrl-c, and so would every process that they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """A thread that a test leaves behind may spin, and takes its core from every test after it."""
+    before = set(threading.enumerate())
+    yield
+    # Threads with a name of their own belong to pools of libraries, which keep them.
+    left = [one for one in threading.enumerate() if one not in before and one.name.startswith("Thread-")]
+    for one in left:
+        one.join(5)
+    assert [one for one in left if one.is_alive()] == []

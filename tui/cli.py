@@ -11,7 +11,7 @@ from core.config.planner import SKIPS, Wishes, checked, load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.engine.project import Project
 from core.state import commands as c
-from tui import headless, load_command, output, quick_rollback
+from tui import headless, load_command, output, quick_rollback, release_command, rollback_command, upkeep_command
 
 app = typer.Typer(
     name="quarterdeck",
@@ -128,19 +128,19 @@ def release(
         from tui.live import show  # noqa: PLC0415
 
         end(headless.run(show(project, wishes=wishes), err))
-    end(headless.run(headless.release(project, wishes, out, attached), err))
+    end(headless.run(release_command.release(project, wishes, out, attached), err))
 
 
-def _moving(make: headless.Moving) -> Callable[..., None]:
+def _moving(make: rollback_command.Moving) -> Callable[..., None]:
     def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-        end(headless.run(headless.move(project_of(config, env, sets), make, out, quick_rollback.TAKEN_UP), err))
+        end(headless.run(rollback_command.move(project_of(config, env, sets), make, out, quick_rollback.TAKEN_UP), err))
 
     return command
 
 
 def _telling(make: Callable[[str], c.Command]) -> Callable[..., None]:
     def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-        end(headless.run(headless.tell(project_of(config, env, sets), make, out), err))
+        end(headless.run(rollback_command.tell(project_of(config, env, sets), make, out), err))
 
     return command
 
@@ -223,14 +223,14 @@ def watch(
 def down(config: Config = None, env: Env = None, sets: Sets = None) -> None:
     """Drain and stop every endpoint of the project on this machine."""
     project = project_of(config, env, sets)
-    end(headless.run(headless.down(project, out), err))
+    end(headless.run(upkeep_command.down(project, out), err))
 
 
 @app.command()
 def restart(config: Config = None, env: Env = None, sets: Sets = None) -> None:
     """After an upgrade: change host, router, replicas and watch while requests are answered."""
     project = project_of(config, env, sets)
-    end(headless.run(headless.restart(project, out), err))
+    end(headless.run(upkeep_command.restart(project, out), err))
 
 
 @app.command()
@@ -270,7 +270,7 @@ def restore(
 def report(config: Config = None, env: Env = None, sets: Sets = None) -> None:
     """Write the run folder of the newest release, now."""
     project = project_of(config, env, sets)
-    end(headless.run(headless.report(project, out), err))
+    end(headless.run(upkeep_command.report(project, out), err))
 
 
 @app.command()

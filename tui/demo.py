@@ -17,7 +17,7 @@ from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, Snapshot
-from tui import headless
+from tui import headless, upkeep_command
 from tui.demo_narrator import DemoFigures, Narrator
 from tui.plain_lines import Lines
 
@@ -173,5 +173,5 @@ async def _leave(folder: Path, keep: bool, write: Callable[[str], None]) -> None
     if keep:
         write(f"kept in {folder}: cd there, then 'quarterdeck'")
         return
-    await headless.down(_project(folder, FIRST), write)
+    await upkeep_command.down(_project(folder, FIRST), write)
     shutil.rmtree(folder, ignore_errors=True)

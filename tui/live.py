@@ -11,8 +11,9 @@ from core.state.commands import Command, StartLoad
 from core.state.events import Event
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
-from tui.headless import begun, have_watch, opened, watch_of
+from tui.headless import have_watch, opened, watch_of
 from tui.load_command import source_of
+from tui.release_command import begun
 
 
 class ProjectLink:

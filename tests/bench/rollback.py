@@ -20,7 +20,7 @@ from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.snapshot import Release, Snapshot
-from tui import headless
+from tui import headless, upkeep_command
 
 USERS = LoadProfile("fifty", 50, 50.0, None)
 MOMENTS = ("10 %", "50 %", "100 %", "after the end")
@@ -109,7 +109,7 @@ async def main(rounds: int) -> None:
                 for moment, seen in rows.items():
                     seen.append(await one(engine, project, moment))
     finally:
-        await headless.down(project, lambda _: None)
+        await upkeep_command.down(project, lambda _: None)
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{'R at':<14} {'median ms':>10} {'max ms':>8} {'requests':>9} {'failed':>7}")
     for moment, seen in rows.items():

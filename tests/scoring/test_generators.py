@@ -29,6 +29,7 @@ class Server:
         self.answered = 0
         self.bad: list[bytes] = []
         self.counting = threading.Lock()
+        self.serving: list[threading.Thread] = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port = int(self.listener.getsockname()[1])
 
@@ -39,15 +40,18 @@ class Server:
                 line, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self.serve, args=(line,), daemon=True).start()
+            self.serving.append(threading.Thread(target=self.serve, args=(line,), daemon=True))
+            self.serving[-1].start()
 
     def serve(self, line: socket.socket) -> None:
         """One connection."""
         with line, line.makefile("rb") as file:
             try:
-                while head := b"".join(iter(file.readline, b"\r\n")):
-                    if file.read(len(BODY)) != BODY or not head.startswith(b"POST /predict HTTP/1.1\r\n"):
-                        self.bad.append(head)
+                while first := file.readline():
+                    while file.readline() not in (b"\r\n", b""):
+                        pass
+                    if file.read(len(BODY)) != BODY or first != b"POST /predict HTTP/1.1\r\n":
+                        self.bad.append(first)
                     with self.counting:
                         self.answered += 1
                     line.sendall(self.answer)
@@ -68,7 +72,8 @@ def serving(answer: bytes, hangs_up: bool) -> Iterator[Server]:
     finally:
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
-        accepting.join(10)
+        for thread in (accepting, *server.serving):
+            thread.join(10)
 
 
 def told_by(name: str, port: int) -> "subprocess.CompletedProcess[bytes]":

@@ -1,0 +1,101 @@
+"""Rollback, undo and abort, followed until traffic is proved; and what whoever drives is told."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from core.config.config import endpoint_name
+from core.domain.errors import Failed, Refused
+from core.engine.engine import Engine
+from core.engine.project import Project
+from core.state import commands as c, events as ev
+from core.state.snapshot import ReleaseState
+from core.system.processes import running_s
+from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
+from tui.plain_lines import Lines
+from tui.quick_rollback import TakenUp
+
+MOVED_S = 1.0
+"""Traffic has moved by then; a watch is not started beside it."""
+
+Moving = Callable[[str, float], c.Command]
+"""From an endpoint's name and the moment of the key to what is asked."""
+
+
+def _agreed(engine: Engine, command: c.Command, write: Callable[[str], None]) -> bool:
+    """Whether it may be asked: what takes a service down asks once, where somebody can answer."""
+    wanted = c.confirmation(command, engine.snapshot, engine.now())
+    if wanted is None or wanted.typed or not isinstance(command, c.Rollback | c.Abort):
+        return True
+    if not sys.stdin.isatty():
+        write(f"refused: {wanted.text}; 'quarterdeck down' stops the endpoint in good order")
+        return False
+    write(f"{wanted.text}. Do it? y/n")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def move(project: Project, make: Moving, write: Callable[[str], None], asked: TakenUp | None = None) -> int:
+    """Rollback, undo or abort: asked unless it was `asked` already, followed until traffic is proved, and said."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        if asked is None:
+            after = engine.snapshot.seq
+            # What is timed from the key counts the interpreter's start too.
+            command = make(name, engine.now() - running_s())
+            if not _agreed(engine, command, write):
+                return Refused.exit_code
+            await _ask(engine, command, write)
+            moving = engine.snapshot.live_release(name)
+            if moving is None:
+                return 0
+            asked = TakenUp(name, moving.id, after)
+        async with driven(project, engine, asked.endpoint, in_s=MOVED_S):
+            work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
+            code = await interruptible(work, engine, asked.endpoint, write)
+    # Only now: the way back did not wait for it.
+    await have_watch(project, write)
+    return code
+
+
+async def _ask(engine: Engine, command: c.Command, write: Callable[[str], None]) -> None:
+    """Ask for it; whoever asks for a way back that somebody drives already follows that one."""
+    try:
+        await engine.do(command)
+    except Refused:
+        going = engine.snapshot.live_release(command.endpoint)
+        if not isinstance(command, c.Rollback | c.Abort) or going is None or going.state is not ReleaseState.BACK:
+            raise
+        write(f"{going.id} is on its way back already; this follows it to its end")
+
+
+async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
+    """Say what happens until traffic is where it was asked to be, and the report is written."""
+    lines = Lines(name, write)
+    try:
+        async with asyncio.timeout(BACK_S):
+            async for event in engine.events(after):
+                lines.say(event, engine.snapshot)
+                body = event.body
+                if isinstance(body, ev.Reported | ev.Resumed) and body.release == id_:
+                    break
+    except TimeoutError:
+        raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
+    done = engine.snapshot.releases[id_]
+    if done.state is ReleaseState.RUNNING:
+        write(f"{done.id} goes on; 'quarterdeck' follows it")
+        return 0
+    return 1 if done.outcome is ev.Outcome.STUCK or pending_of(engine, name, write) else 0
+
+
+async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:
+    """A command that whoever drives carries out; said is what came of it."""
+    await have_watch(project, write)
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        await engine.do(make(name))
+        live = engine.snapshot.live_release(name)
+        if live is not None and live.paused:
+            write(f"{name}: {live.id} stays at {at_step(live)}; go on with 'quarterdeck pause' or 'quarterdeck next'")
+        elif live is not None:
+            write(f"{name}: {live.id} goes on at {at_step(live)}")
+    return 0

@@ -1,0 +1,66 @@
+"""What is done to a project as it stands: stop it, change its processes under load, write its report anew."""
+
+from collections.abc import Callable
+
+from core.config.config import endpoint_name
+from core.domain.errors import Refused
+from core.domain.model import Observation
+from core.engine.project import Project
+from core.journal.journal import me
+from core.state import events as ev
+from core.targets.local.client import listing, stop
+from core.targets.local.upkeep import restart as local_restart
+from tui.headless import have_watch, opened, watch_of
+
+
+async def down(project: Project, write: Callable[[str], None]) -> int:
+    """Drain and stop every endpoint of the project, and then its watch; what is gone is written down."""
+    hosts = await listing(project.settings.folder)
+    journal = project.journal()
+    try:
+        for host in hosts:
+            holder = journal.holder(host.endpoint)
+            if holder is not None and holder.alive and not holder.weak:
+                raise Refused(f"{host.endpoint}: {holder.label} is releasing; abort that first")
+        for host in hosts:
+            stopped = await stop(host.folder)
+            gone = [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
+            journal.append(gone, me(), journal.clock.now())
+            write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
+        if not hosts:
+            write("nothing runs here")
+        await watch_of(project).stop()
+    finally:
+        journal.close()
+    return 0
+
+
+async def restart(project: Project, write: Callable[[str], None]) -> int:
+    """Change host, router and replicas of every endpoint of the project, and then its watch, under load."""
+    hosts = await listing(project.settings.folder)
+    for host in hosts:
+        if host.slots:
+            await local_restart(host.folder, write)
+    if not any(host.slots for host in hosts):
+        write("nothing runs here")
+    client = watch_of(project)
+    if client.wanted:
+        await client.stop()
+        await have_watch(project, write)
+    return 0
+
+
+async def report(project: Project, write: Callable[[str], None]) -> int:
+    """The newest release's run folder, written anew."""
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        newest = engine.snapshot.release_of(name)
+        if newest is None:
+            raise Refused(f"{name}: no release yet; begin one with 'quarterdeck release'")
+        environment = project.environment_of(name, newest.options)
+        try:
+            folder = await environment.report(engine.snapshot, newest)
+        finally:
+            await environment.close()
+        write(f"report: {folder}")
+    return 0
