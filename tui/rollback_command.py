@@ -44,7 +44,7 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             command = make(name, engine.now() - running_s())
             if not _agreed(engine, command, write):
                 return Refused.exit_code
-            await _ask(engine, command, write)
+            await ask(engine, command, write)
             moving = engine.snapshot.live_release(name)
             if moving is None:
                 return 0
@@ -57,7 +57,7 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
     return code
 
 
-async def _ask(engine: Engine, command: c.Command, write: Callable[[str], None]) -> None:
+async def ask(engine: Engine, command: c.Command, write: Callable[[str], None]) -> None:
     """Ask for it; whoever asks for a way back that somebody drives already follows that one."""
     try:
         await engine.do(command)
