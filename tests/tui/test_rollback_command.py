@@ -23,7 +23,7 @@ def refusing(events: list[Event]) -> Engine:
     async def do(_: c.Command) -> None:
         raise Refused("as it stands")
 
-    return cast(Engine, SimpleNamespace(snapshot=fold_all(events), do=do))
+    return cast("Engine", SimpleNamespace(snapshot=fold_all(events), do=do))
 
 
 @pytest.mark.parametrize("command", [c.Rollback(ENDPOINT), c.Abort(ENDPOINT)])
