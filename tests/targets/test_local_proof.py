@@ -16,6 +16,12 @@ from tests.targets.helpers import listening
 VERSIONS = {"blue": "1", "green": "2"}
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the answers that are wanted take longer than a proof would wait for more than is needed."""
+    monkeypatch.setattr(proof, "PATIENCE_S", proof.GIVE_UP_S)
+
+
 def said(slot: str = "blue", version: str = "1", *, number: int = 3, status: int = 200) -> tuple[int, dict[str, str]]:
     """One answer of the router; without a version it is Envoy's own."""
     names = {ROUTE_HEADER: f"{number}", SLOT_HEADER: slot, "x-model-version": version}

@@ -23,6 +23,11 @@ async def test_old_telemetry_and_old_folders_go(tmp_path: Path) -> None:
         for age in range(600):
             journal.append([ev.Sampled("late", sample("blue"))], "ada", time.time() - 2 * 3600 + age)
         async with Engine(journal, project.environment_of, "ada") as engine:
-            Keeper(project, engine, lambda: False)._tidy(engine.snapshot, engine.now())
+            keeper = Keeper(project, engine, lambda: False)
+            # Each call does what a second allows.
+            for _ in range(30):
+                keeper._tidy(engine.snapshot, engine.now())
+                if len(journal.read()) <= 61:
+                    break
         assert len(journal.read()) <= 61
     assert len(list((tmp_path / "runs").iterdir())) == 2
