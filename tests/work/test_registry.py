@@ -1,5 +1,6 @@
 """Where MLflow is somewhere else, or not at all."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -91,10 +92,9 @@ async def test_a_registry_that_is_not_there_is_one_line_within_seconds(
     child: WorkChild, tmp_path: Path, uri: str, says: str
 ) -> None:
     elsewhere = settings(tmp_path, registry={"tracking_uri": uri.format(port=free_port(), folder=tmp_path)})
-    began = time.monotonic()
-    with pytest.raises(QuarterdeckError, match=says) as failed:
-        await work(child, Job("fetch", tmp_path / "r", elsewhere, "r", {"uri": "models:/iris@candidate"}))
-    assert time.monotonic() - began < 20
+    async with asyncio.timeout(60):
+        with pytest.raises(QuarterdeckError, match=says) as failed:
+            await work(child, Job("fetch", tmp_path / "r", elsewhere, "r", {"uri": "models:/iris@candidate"}))
     assert "\n" not in str(failed.value)
 
 
