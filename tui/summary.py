@@ -17,11 +17,11 @@ FRESH_S = 3.0
 """Over so many seconds the real weight is counted."""
 
 
-def recent(series: Series, since: float) -> Sample | None:
-    """The samples after a moment added up, looked for from the newest on."""
+def recent(series: Series, since: float, moved: float = 0.0) -> Sample | None:
+    """The samples after a moment added up, looked for from the newest on; none that had begun before traffic `moved`."""
     total: Sample | None = None
     for sample in reversed(series.samples):
-        if sample.at <= since:
+        if sample.at <= since or sample.at - sample.seconds < moved:
             break
         total = sample if total is None else sample + total
     return total
@@ -43,9 +43,9 @@ def reality(view: View) -> Mapping[Slot, Reality]:
     since = view.end - FRESH_S
     samples = {slot: recent(view.series(slot), since) for slot in endpoint.slots}
     # What answered before traffic moved says nothing of where it goes now.
-    moved = max(since, endpoint.verified_at or 0.0)
-    after = {slot: recent(view.series(slot), moved) for slot in endpoint.slots}
-    load = recent(view.series(None), moved)
+    moved = endpoint.verified_at or 0.0
+    after = {slot: recent(view.series(slot), since, moved) for slot in endpoint.slots}
+    load = recent(view.series(None), since, moved)
     counts = _by_version(endpoint, load) or {slot: s.requests if s else 0 for slot, s in after.items()}
     total = sum(counts.values())
     return {s: Reality(100 * counts.get(s, 0) / total if total else None, samples[s]) for s in samples}
@@ -166,9 +166,12 @@ def same(one: Mapping[Slot, float], two: Mapping[Slot, float]) -> bool:
 
 
 def _spoken(endpoint: Endpoint, weights: Mapping[Slot, float]) -> str:
+    labels = {slot: seen.version.label for slot, seen in endpoint.slots.items() if seen.version}
+
     def named(slot: Slot) -> str:
-        seen = endpoint.slots.get(slot)
-        return seen.version.label if seen and seen.version else slot
+        label = labels.get(slot, slot)
+        # Two slots may hold one version, where it is released again.
+        return f"{label} in {slot}" if list(labels.values()).count(label) > 1 else label
 
     some = {slot: weight for slot, weight in weights.items() if weight > 0}
     if len(some) == 1:

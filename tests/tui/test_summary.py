@@ -32,6 +32,13 @@ def test_what_answered_before_traffic_moved_is_not_counted() -> None:
     back = ev.Verified(ENDPOINT, {"blue": 100.0, "green": 0.0}, 11.0, 40, "key", RELEASE)
     view = seen(scenes.then(scenes.at_ten(), back))
     assert {slot: real.share for slot, real in reality(view).items()} == {"blue": None, "green": None}
+    # A second that had begun before traffic moved holds answers of both; the next one does not.
+    astride = ev.Sampled(ENDPOINT, Sample(None, MOMENT + 0.4, 100, mix={"version:6": 60, "version:7": 40}))
+    after = ev.Sampled(ENDPOINT, Sample(None, MOMENT + 1.4, 100, mix={"version:6": 100}))
+    events = scenes.then(scenes.at_ten(), back, astride)
+    assert {slot: real.share for slot, real in reality(seen(events)).items()} == {"blue": None, "green": None}
+    view = seen(scenes.then(events, after), MOMENT + 1.4)
+    assert {slot: real.share for slot, real in reality(view).items()} == {"blue": 100.0, "green": 0.0}
 
 
 def test_without_a_load_the_real_weight_is_the_routers_count() -> None:
@@ -45,6 +52,7 @@ def test_two_slots_of_one_version_are_told_apart_by_the_router() -> None:
     again = Observation("green", Version("late", "6"), 4, 4, 10.0)
     view = seen(scenes.then(last, ev.Observed(ENDPOINT, again)))
     assert reality(view)["green"].share == pytest.approx(10, abs=1)
+    assert "v6 in blue 90 %, v6 in green 10 %" in text(proof(view))
 
 
 def test_a_slot_shows_the_weight_it_has_beside_the_one_it_should_have() -> None:
