@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -14,6 +15,7 @@ from core.domain.errors import QuarterdeckError
 from core.state import commands
 from core.state.link import Link
 from core.state.snapshot import Snapshot
+from core.system import terminal
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME
 from tui.asking import Asking
@@ -74,7 +76,9 @@ class DeckApp(App[None]):
         return self.deck
 
     def on_mount(self) -> None:
-        """Begin to follow and to draw."""
+        """Begin to follow and to draw, for as long as the terminal is there."""
+        if not self.is_headless and sys.__stdin__ is not None and sys.__stdin__.isatty():
+            terminal.end_with(sys.__stdin__.fileno())
         self.run_worker(self.follower.run(), name="follow", exit_on_error=True)
         self.run_worker(self._load_rest(), name="load the rest", exit_on_error=True)
         self.set_interval(1 / FRAMES_A_SECOND, self.frame)
