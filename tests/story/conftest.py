@@ -1,5 +1,6 @@
 """Two projects that serve, one of a sample and one of somebody's own rows; made once, side by side."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,22 @@ import pandas as pd
 import pytest
 
 from tests.story.shop import KEY_VARIABLE, Shop, quarterdeck
+
+MEASURED = "COVERAGE_PROCESS_CONFIG"
+"""By this variable children are measured too: here they run at the speed that users know, and are killed."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """The real commands of these tests are not measured; the children of all others are."""
+    here = item.path.is_relative_to(Path(__file__).parent)
+    measured = os.environ.pop(MEASURED, None) if here else None
+    try:
+        return (yield)
+    finally:
+        if measured is not None:
+            os.environ[MEASURED] = measured
+
 
 QUICK = ("--set", "release.strategy=all-at-once", "--set", "release.background.users=0")
 
