@@ -18,7 +18,7 @@ FRESH_S = 3.0
 
 
 def recent(series: Series, since: float, moved: float = 0.0) -> Sample | None:
-    """The samples after a moment added up, looked for from the newest on; none that had begun before traffic `moved`."""
+    """Samples after a moment added up, looked for from the newest on; none that had begun before traffic `moved`."""
     total: Sample | None = None
     for sample in reversed(series.samples):
         if sample.at <= since or sample.at - sample.seconds < moved:
