@@ -32,6 +32,14 @@ def test_help_loads_no_screen_and_no_sdk() -> None:
     assert not loaded & {"textual", *HEAVY}
 
 
+def test_a_rollback_asks_the_watch_before_anything_slow_is_loaded() -> None:
+    before = loaded_by("")
+    loaded = loaded_by("import tui.start, tui.quick_rollback")
+    assert {"tui", "json"} <= loaded
+    slow = {"pathlib", "dataclasses", "inspect", "logging", "tempfile", "traceback", "typer", "asyncio", "contextlib"}
+    assert not loaded & (slow - before)
+
+
 def test_the_deck_loads_no_sdk() -> None:
     loaded = loaded_by("import tui.live")
     assert "textual" in loaded

@@ -1,11 +1,10 @@
-"""The console command. Apart from the others, so that what goes wrong while they are loading has a clean end too."""
+"""The console command. Apart from the others, so that what goes wrong while they are loading has a clean end too.
 
-import contextlib
-import logging
+It loads next to nothing: the milliseconds of a rollback count from the start of its process.
+"""
+
+import os
 import sys
-import tempfile
-import traceback
-from pathlib import Path
 
 BROKEN = 1
 USAGE = 2
@@ -38,18 +37,23 @@ def _run() -> None:
 
 def _only_ours() -> None:
     """A project's folder may hold a `types.py` of its own: `python -m` looks there first, nothing of ours may."""
-    home = Path(__file__).resolve().parents[1]
-    with contextlib.suppress(OSError):  # the folder that it was called in is gone
-        if not sys.flags.safe_path and sys.path and Path(sys.path[0]).resolve() == Path.cwd() != home:
-            del sys.path[0]
+    home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    try:
+        here = os.getcwd()
+    except OSError:  # the folder that it was called in is gone
+        return
+    if not sys.flags.safe_path and sys.path and os.path.realpath(sys.path[0]) == here != home:
+        del sys.path[0]
 
 
 def _broken(error: Exception) -> int:
     """Say in a line that something inside broke, and where its traceback is; the exit code."""
+    import logging  # noqa: PLC0415
+
     from tui.output import say  # noqa: PLC0415
 
     try:
-        Path.cwd()
+        os.getcwd()
     except OSError:
         say("error: the folder that this was called in is gone: go to one that is there", sys.stderr)
         return USAGE
@@ -66,6 +70,9 @@ def _broken(error: Exception) -> int:
 
 def _noted(error: Exception) -> str:
     """A traceback in a file of its own, where no project's log is open."""
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
     try:
         with tempfile.NamedTemporaryFile("w", prefix="quarterdeck-", suffix=".log", delete=False) as file:
             traceback.print_exception(error, file=file)
