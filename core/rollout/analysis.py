@@ -6,7 +6,8 @@ from core.domain.plan import Hold
 from core.rollout.actions import Action, Record, Wait
 from core.state import events as ev
 from core.state.measured import Measured
-from core.state.snapshot import Release, Snapshot, Status, StepState
+from core.state.release import Release, Status, StepState
+from core.state.snapshot import Snapshot
 
 ERRORS_IN_A_ROW = 4
 """So often in a row a gate may fail to measure."""

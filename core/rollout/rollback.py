@@ -6,7 +6,8 @@ from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.domain.plan import Shift
 from core.rollout.actions import Action, Apply, Finish, MoveAliases, Record, RemoveSlot, Route, Wait
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Release, StepState, Way
+from core.state.endpoint import Endpoint
+from core.state.release import Release, StepState, Way
 
 BACK_DEADLINE_S = 120.0
 """For so long the way back waits for what served before to be ready again, and for the proof."""

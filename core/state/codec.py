@@ -15,9 +15,12 @@ import msgspec
 
 from core.domain import gates, histogram, model, plan
 from core.domain.errors import JournalError
-from core.state import commands, endpoint_events, events, measured, snapshot
+from core.state import commands, endpoint, endpoint_events, events, measured, release, release_events, snapshot
 
-_MODULES = (model, histogram, gates, plan, endpoint_events, events, commands, measured, snapshot)
+_MODULES = (
+    *(model, histogram, gates, plan),
+    *(endpoint_events, release_events, events, commands, measured, release, endpoint, snapshot),
+)
 MAPPING = "mapping"
 _HEAD = '{"is":"'
 _encode = msgspec.json.Encoder().encode

@@ -6,7 +6,7 @@ from dataclasses import replace
 from core.domain.gates import GateResult
 from core.domain.plan import Deploy, Hold, Work, title
 from core.state import events as ev
-from core.state.snapshot import Release, ReleaseState, Status, StepState, Way
+from core.state.release import Release, ReleaseState, Status, StepState, Way
 
 
 def stopped(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:

@@ -1,7 +1,9 @@
 """Which release a rollback or an undo would take back, and why there may be no way. Pure."""
 
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot
+from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState
+from core.state.snapshot import Snapshot
 
 UNDO_S = 60.0
 """For so long a rollback or an abort can be taken back."""

@@ -59,7 +59,7 @@ def test_what_is_not_understood_is_compared_with_live_over_the_same_seconds(
     verdict = judge(NOT_UNDERSTOOD, new, live)
     assert (verdict.gate, verdict.outcome.value, verdict.why) == (NOT_UNDERSTOOD, outcome, why)
     # The value is the figure that the sentence names, and there is none where nothing is sure.
-    points = 0.0 if why.startswith("none") else float(why.split(" points")[0]) if "points" in why else None
+    points = 0.0 if why.startswith("none") else float(why.split(" points", maxsplit=1)[0]) if "points" in why else None
     assert verdict.value == (None if outcome == "INCONCLUSIVE" else pytest.approx(points))
 
 
@@ -158,7 +158,8 @@ def test_an_operator_and_its_opposite_never_agree(value: float, limit: float) ->
     ("metric", "called"),
     [
         ("failed_percent", "errors"), ("success_percent", "success"), ("unprocessable_percent", "422"),
-        ("ran_s", "complete"), ("queue_depth_ms", "queue depth"), ("exceptions_percent", "exceptions"), ("p99_ms", "p99"), ("rps", "rps"),
+        ("ran_s", "complete"),
+        ("queue_depth_ms", "queue depth"), ("exceptions_percent", "exceptions"), ("p99_ms", "p99"), ("rps", "rps"),
     ],
 )  # fmt: skip
 def test_a_metric_has_a_name(metric: str, called: str) -> None:

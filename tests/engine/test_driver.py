@@ -21,7 +21,7 @@ from core.engine import housekeeping
 from core.engine.engine import Engine
 from core.journal.journal import Journal
 from core.state import commands as c, events as ev
-from core.state.snapshot import Status
+from core.state.release import Status
 from tests.disks import small_disk
 from tests.environments import (
     STEADY,

@@ -15,7 +15,7 @@ from core.engine import engine as module, retries
 from core.engine.engine import Engine
 from core.journal.journal import Journal, Lease
 from core.state import commands as c, events as ev
-from core.state.snapshot import ReleaseState, Status
+from core.state.release import ReleaseState, Status
 from tests.environments import (
     STEADY,
     TEST,

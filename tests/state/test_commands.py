@@ -8,7 +8,10 @@ from core.domain.errors import Refused
 from core.domain.model import LoadSource, Sample
 from core.domain.plan import Deploy, Hold, Plan, Shift, all_at_once
 from core.state import commands as c, events as ev
-from core.state.snapshot import ReleaseState, Snapshot
+from core.state.acceptance import accept
+from core.state.release import ReleaseState
+from core.state.reversal import rollback_of
+from core.state.snapshot import Snapshot
 from tests.environments import STEADY, V1, V2, begin, canary_plan, rollout
 from tests.world import World, serving
 
@@ -156,15 +159,15 @@ def test_what_is_taken_becomes_facts(
     scene: Callable[[], World], command: c.Command, facts: tuple[ev.Body, ...]
 ) -> None:
     world = scene()
-    assert c.accept(command, world.snapshot, world.now) == facts
+    assert accept(command, world.snapshot, world.now) == facts
 
 
 def test_n_resumes_what_is_paused_and_answers_what_is_asked() -> None:
     world = under_way()
     world.do(c.Pause("late"))
-    assert c.accept(c.Next("late"), world.snapshot, world.now) == (ev.Resumed("r2", False),)
+    assert accept(c.Next("late"), world.snapshot, world.now) == (ev.Resumed("r2", False),)
     world.say(ev.Asked("r2", 2, "go on?", world.now + 60))
-    assert c.accept(c.Next("late"), world.snapshot, world.now) == (ev.Answered("r2", 2, True),)
+    assert accept(c.Next("late"), world.snapshot, world.now) == (ev.Answered("r2", 2, True),)
 
 
 def test_n_is_refused_while_a_stage_is_busy() -> None:
@@ -177,7 +180,7 @@ def test_n_is_refused_while_a_stage_is_busy() -> None:
 
 
 def test_a_log_is_followed_for_a_while() -> None:
-    assert c.accept(c.Tail("late", "blue", 60), Snapshot(), 5.0) == (ev.Tailed("late", "blue", 65.0),)
+    assert accept(c.Tail("late", "blue", 60), Snapshot(), 5.0) == (ev.Tailed("late", "blue", 65.0),)
 
 
 def test_r_after_an_abort_takes_back_the_one_that_serves() -> None:
@@ -186,6 +189,6 @@ def test_r_after_an_abort_takes_back_the_one_that_serves() -> None:
     world.run(lambda r: r.index == 2 and r.current is not None and r.current.status == "running")
     world.do(c.Abort("late"))
     world.run()
-    taken = c.rollback_of(world.snapshot, "late")
+    taken = rollback_of(world.snapshot, "late")
     assert taken is not None
     assert (taken.id, taken.state) == ("r2", ReleaseState.ENDED)

@@ -13,7 +13,8 @@ from core.domain.gates import Gate
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work, canary
 from core.rollout import actions as d
 from core.state import commands as c
-from core.state.snapshot import Release, Status
+from core.state.confirmation import Confirmation, confirmation
+from core.state.release import Release, Status
 from tests.environments import V1, V2, begin, rollout
 from tests.world import World, serving
 
@@ -171,7 +172,7 @@ def test_more_traffic_for_a_new_version_in_production_needs_its_name(
     scene: Callable[[], World], command: c.Command, text: str
 ) -> None:
     world = scene()
-    found = c.confirmation(command, world.snapshot, world.now)
+    found = confirmation(command, world.snapshot, world.now)
     assert found is not None
     assert (found.environment, found.typed) == ("dev", True)
     assert text in found.text
@@ -180,14 +181,14 @@ def test_more_traffic_for_a_new_version_in_production_needs_its_name(
 @pytest.mark.parametrize(("scene", "command"), NOT, ids=lambda v: v.__name__ if callable(v) else None)
 def test_nothing_else_is_asked(scene: Callable[[], World], command: c.Command) -> None:
     world = scene()
-    assert c.confirmation(command, world.snapshot, world.now) is None
+    assert confirmation(command, world.snapshot, world.now) is None
 
 
 @pytest.mark.parametrize("command", [c.Rollback("late"), c.Abort("late")])
 def test_taking_down_what_nothing_served_before_asks_once(command: c.Command) -> None:
     world = first()
-    asked = c.confirmation(command, world.snapshot, world.now)
-    assert asked == c.Confirmation("dev", "takes late DOWN: nothing served before it", False)
+    asked = confirmation(command, world.snapshot, world.now)
+    assert asked == Confirmation("dev", "takes late DOWN: nothing served before it", False)
 
 
 def test_the_figures_are_those_of_now() -> None:
@@ -197,7 +198,7 @@ def test_the_figures_are_those_of_now() -> None:
     world.now += 15
     world.measure("green", 998, 2)
     world.act(world.next())
-    found = c.confirmation(c.Next("late"), world.snapshot, world.now)
+    found = confirmation(c.Next("late"), world.snapshot, world.now)
     assert found is not None
     assert found.text in (
         "10 → 50 %, 2 gates ✖1 ?1, errors now 0.2 %",
@@ -246,7 +247,7 @@ COMMANDS: tuple[c.Command, ...] = (
 @given(in_production(), st.sampled_from(COMMANDS))
 def test_no_command_gives_a_new_version_more_of_production_without_its_name(world: World, command: c.Command) -> None:
     other = copy.deepcopy(world)
-    asked = c.confirmation(command, world.snapshot, world.now)
+    asked = confirmation(command, world.snapshot, world.now)
     try:
         world.do(command)
     except Refused:

@@ -9,8 +9,10 @@ from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Level, LoadProfile, Noted, Observation, Sample, Scaled, Series
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
 from core.state import events as ev
+from core.state.endpoint import KEEP_MARKS, MarkKind
 from core.state.fold import fold, fold_all
-from core.state.snapshot import KEEP_LINES, KEEP_MARKS, KEEP_RELEASES, MarkKind, ReleaseState, Snapshot, Status
+from core.state.release import ReleaseState, Status
+from core.state.snapshot import KEEP_LINES, KEEP_RELEASES, Snapshot
 from tests.environments import V1, V2
 from tests.nouns import BODIES
 
