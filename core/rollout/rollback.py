@@ -21,8 +21,8 @@ def split(release: Release, percent: float) -> Mapping[Slot, float]:
     """The weights that give the new slot its share."""
     if release.slot is None:
         return {}
-    if release.old is None or percent >= 100:
-        return {release.slot: 100.0} if release.old is None else {release.slot: 100.0, release.old: 0.0}
+    if release.old is None:
+        return {release.slot: 100.0}
     return {release.slot: percent, release.old: 100.0 - percent}
 
 

@@ -15,7 +15,15 @@ from core.state.measured import Measured
 SAMPLES = st.lists(
     st.builds(
         lambda at, ok, kinds, latencies, seconds: Sample(
-            "blue", at / 4, ok, dict.fromkeys(kinds, 1), None, Histogram.of(latencies), {"version:1": ok + 1}, seconds
+            slot="blue",
+            at=at / 4,
+            ok=ok,
+            failed=dict.fromkeys(kinds, 1),
+            latency=Histogram.of(latencies),
+            mix={"version:1": ok + 1},
+            seconds=seconds,
+            refused={"422": len(latencies)} if latencies else {},
+            errors=dict.fromkeys(kinds, 2),
         ),
         st.integers(0, 240),
         st.integers(0, 5),
@@ -49,6 +57,7 @@ def test_a_window_is_what_its_samples_add_up_to(
             assert mine is wanted
             continue
         assert (mine.ok, mine.failed, mine.mix) == (wanted.ok, wanted.failed, wanted.mix)
+        assert (mine.refused, mine.errors) == (wanted.refused, wanted.errors)
         assert mine.latency.counts == wanted.latency.counts
         assert (mine.latency.min_ms, mine.latency.max_ms) == (wanted.latency.min_ms, wanted.latency.max_ms)
         assert math.isclose(mine.latency.sum_ms, wanted.latency.sum_ms, abs_tol=1e-6)
