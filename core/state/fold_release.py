@@ -95,7 +95,9 @@ def _of_way(release: Release, event: ev.Event) -> Release:
     match body:
         case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
             ended = release.state is ReleaseState.ENDED
-            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=release.reached)
+            # What a way that was stuck took away a second one takes away too.
+            reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
+            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=reached)
             steps = stopped(release.steps)
             return replace(
                 release,

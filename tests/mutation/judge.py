@@ -56,6 +56,7 @@ class Judge:
         """Instead of running the tests once."""
         items = session.items
         for item, after in zip(items, [*items[1:], items[0]], strict=True):
+            _forget()
             began = time.process_time()
             sys.settrace(functools.partial(self._entered, item))
             item.ihook.pytest_runtest_protocol(item=item, nextitem=after)
@@ -111,9 +112,15 @@ def _put(mutant: Mutant, file: str) -> None:
     """Exchange the code of a function wherever it is held, and forget what was kept of its answers."""
     code = mutant.code()
     gc.unfreeze()
+    _forget()
     for one in gc.get_objects():
         if isinstance(one, FunctionType) and one.__code__.co_filename == file and _is(one.__code__, mutant):
             one.__code__ = code
+
+
+def _forget() -> None:
+    """What was kept of answers was given by another code, or would be given without running any."""
+    for one in gc.get_objects():
         if isinstance(one, functools._lru_cache_wrapper) and (one.__module__ or "").startswith(("core.", "scoring.")):
             one.cache_clear()
 
