@@ -71,8 +71,8 @@ def _going(release: Release | None, endpoint: str) -> Release:
     known = _known(release, endpoint)
     if known.state is ReleaseState.BACK:
         raise Refused(f"{endpoint}: {known.id} is on its way back already")
-    if not known.live:
-        raise Refused(f"{endpoint}: {known.id} has ended ({known.outcome.value if known.outcome else 'over'})")
+    if known.outcome is not None:
+        raise Refused(f"{endpoint}: {known.id} has ended ({known.outcome.value})")
     return known
 
 
@@ -158,9 +158,8 @@ def _set_load(command: SetLoad, endpoint: Endpoint | None, series: Series) -> tu
     users = command.users
     if command.change:
         # How many a Locust of somebody else's runs only it knows, until it was asked for others.
-        foreign = load.source.attach and load.wanted_seq == 0 and series.last is not None
-        now = (series.last.users or 0) if foreign and series.last else load.users
-        users = max(0, now + command.change)
+        told = series.last if load.source.attach and load.wanted_seq == 0 else None
+        users = max(0, (load.users if told is None else told.users or 0) + command.change)
     if users is not None and users < 0:
         raise Refused(f"{users} users: there can't be fewer than 0")
     return (ev.LoadWanted(command.endpoint, users, command.spawn_rate, command.paused, command.reset, command.stop),)

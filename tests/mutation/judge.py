@@ -118,11 +118,16 @@ def _put(mutant: Mutant, file: str) -> None:
             one.__code__ = code
 
 
+@functools.cache
+def _caches() -> list[Any]:
+    found = (one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper))
+    return [one for one in found if (one.__module__ or "").startswith(("core.", "scoring."))]
+
+
 def _forget() -> None:
     """What was kept of answers was given by another code, or would be given without running any."""
-    for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper) and (one.__module__ or "").startswith(("core.", "scoring.")):
-            one.cache_clear()
+    for one in _caches():
+        one.cache_clear()
 
 
 def _is(code: CodeType, mutant: Mutant) -> bool:
