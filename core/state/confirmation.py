@@ -65,13 +65,13 @@ def _share_after(command: Command, release: Release) -> float | None:
         case Pause(step_by_step=bool() as asked):
             by_step = asked
         case Next() if release.state is ReleaseState.ENDED:
-            return next_share(release, 0)
+            return next((step.percent for step in release.plan.steps if isinstance(step, Shift)), None)
         case _:
             pass
     if step is None:
         return None
     if not by_step:
-        return next_share(release, release.index)
+        return _next_share(release)
     # Step by step only the step at hand goes on: a shift that has begun, or one that this very command begins.
     goes_on = step.status is not Status.WAITING or (isinstance(command, Next) and not release.paused)
     return step.step.percent if isinstance(step.step, Shift) and goes_on and not step.asked else None
@@ -94,9 +94,9 @@ def share_now(release: Release, snapshot: Snapshot) -> float:
     return max(release.reached, seen.weight if seen is not None else 0.0)
 
 
-def next_share(release: Release, index: int) -> float | None:
-    """The first share that is still to come, from a step on."""
-    ahead = (s.step.percent for s in release.steps[index:] if isinstance(s.step, Shift) and not s.asked)
+def _next_share(release: Release) -> float | None:
+    """The first share that is still to come."""
+    ahead = (s.step.percent for s in release.steps if isinstance(s.step, Shift) and not s.asked)
     return next(ahead, None)
 
 

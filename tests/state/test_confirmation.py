@@ -245,6 +245,47 @@ def test_a_share_is_what_was_asked_for_or_what_is_seen_and_more(
     assert share_now(known, Snapshot()) == (50.0 if asked and state is ReleaseState.RUNNING else 0.0)
 
 
+@pytest.mark.parametrize(
+    ("status", "asked", "paused", "command", "share"),
+    [
+        # Step by step, a shift that waits begins by `n`, unless that only resumes.
+        (Status.WAITING, False, False, c.Next("late"), 10),
+        (Status.WAITING, False, True, c.Next("late"), None),
+        (Status.WAITING, False, True, c.Pause("late"), None),
+        (Status.WAITING, False, False, c.Pause("late", False), 10),
+        # One that has begun goes on once it is resumed; what was asked for moves nothing more.
+        (Status.RUNNING, False, True, c.Next("late"), 10),
+        (Status.RUNNING, False, True, c.Pause("late"), 10),
+        (Status.RUNNING, True, True, c.Pause("late"), None),
+        (Status.INTERRUPTED, False, True, c.Pause("late", True), 10),
+    ],
+)
+def test_step_by_step_only_the_step_at_hand_goes_on(
+    status: Status, asked: bool, paused: bool, command: c.Command, share: float | None
+) -> None:
+    steps = (StepState(Shift(10), status, asked=asked), StepState(Shift(50)))
+    release = replace(holding().release, steps=steps, step_by_step=True, paused=paused)
+    found = confirmation(command, Snapshot(releases={"r2": release}), 1.0)
+    assert (found is not None and f"0 → {share} %" in found.text) is (share is not None)
+
+
+def test_a_release_that_failed_at_full_traffic_is_not_tried_again_without_its_name() -> None:
+    world = serving()
+    world.do(begin(V2, Plan("x", (Deploy(2), Shift(100), Work("later"))), production=True))
+    world.fail["later"] = "no"
+    world.run()
+    found = confirmation(c.Next("late"), world.snapshot, world.now)
+    assert found == Confirmation("dev", "tries again: x 0 → 100 %, 0 gates", True)
+
+
+def test_what_had_no_traffic_gets_none_by_an_undo() -> None:
+    world = serving()
+    world.do(begin(V2, CANARY, production=True))
+    world.do(c.Rollback("late"))
+    world.run()
+    assert confirmation(c.Undo("late"), world.snapshot, world.now) is None
+
+
 OUTCOMES = (GateResult.FAIL, GateResult.ERROR, GateResult.PASS, GateResult.INCONCLUSIVE)
 
 
