@@ -33,7 +33,7 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
         releases = _interrupted(releases, body.endpoint, event.at)
     of = releases.get(getattr(body, "release", None) or "")
     name = getattr(body, "endpoint", None) or (of.endpoint if of is not None else None)
-    if name is not None and not isinstance(body, ev.Began):
+    if name is not None:
         endpoint = endpoints.get(name) or Endpoint(name)
         changed_endpoint = of_endpoint(endpoint, event)
         pending = of_pending(endpoint.pending, event, of)

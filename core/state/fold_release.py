@@ -47,11 +47,11 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
         return release
     match body:
         case ev.StepStarted(index=i):
-            fresh = StepState(release.steps[i].step, Status.RUNNING, at, waved=release.steps[i].waved)
+            fresh = StepState(release.steps[i].step, Status.RUNNING, at)
             kept = release.steps[i]
             if kept.status is Status.INTERRUPTED and kept.started_at is not None:
                 fresh = replace(fresh, question=kept.question, answer=kept.answer)
-            return replace(release, steps=(*release.steps[:i], replace(fresh, waved=False), *release.steps[i + 1 :]))
+            return replace(release, steps=(*release.steps[:i], fresh, *release.steps[i + 1 :]))
         case ev.StepAsked(index=i):
             return _step(release, i, asked=True)
         case ev.AskFailed(index=int() as i, why=why):

@@ -1,5 +1,7 @@
 """Gates: what is measured against what, and that no data is never a pass."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -43,6 +45,7 @@ NOT_UNDERSTOOD = Gate("unprocessable_percent", "<", 5.0, "live", at_least=20)
         (refusing(60, 36), refusing(540, 270), "PASS", "+10.0 points may be chance over 60 requests"),
         # Between the two it is not sure yet; more requests make it so.
         (refusing(100, 10), refusing(900, 0), "INCONCLUSIVE", "+10.0 points: not sure yet over 100 requests"),
+        (refusing(50, 4), refusing(200, 0), "INCONCLUSIVE", "+8.0 points: not sure yet over 50 requests"),
         (refusing(82, 10), refusing(1800, 0), "INCONCLUSIVE", "+12.2 points: not sure yet over 82 requests"),
         (refusing(1000, 100), refusing(9000, 0), "FAIL", "+10.0 points is not < 5 over 1000 requests"),
         # Nothing to compare with is never a pass.
@@ -61,6 +64,12 @@ def test_what_is_not_understood_is_compared_with_live_over_the_same_seconds(
     # The value is the figure that the sentence names, and there is none where nothing is sure.
     points = 0.0 if why.startswith("none") else float(why.split(" points", maxsplit=1)[0]) if "points" in why else None
     assert verdict.value == (None if outcome == "INCONCLUSIVE" else pytest.approx(points))
+
+
+def test_without_a_number_one_request_on_live_is_enough() -> None:
+    gate = replace(NOT_UNDERSTOOD, at_least=0)
+    assert judge(gate, refusing(10, 1), refusing(0, 0)).outcome is GateResult.INCONCLUSIVE
+    assert judge(gate, refusing(10, 1), refusing(1, 0)).why == "+10.0 points may be chance over 10 requests"
 
 
 def test_a_share_against_live_needs_an_upper_limit() -> None:

@@ -55,7 +55,8 @@ def errors(node: ast.AST) -> Iterator[tuple[str, object]]:  # noqa: C901, PLR091
             yield "value", ast.Constant("" if isinstance(value, ast.Constant) and value.value is None else None)
         case ast.Match(cases=cases) if len(cases) > 1:
             # A last case that gives nothing says what happens without it.
-            count = len(cases) - (ast.unparse(cases[-1]) in ("case _:\n    return None", "case _:\n    pass"))
+            nothing_more = {f"case _:\n    {said}" for said in ("pass", "return None", "return False", "return set()")}
+            count = len(cases) - (ast.unparse(cases[-1]) in nothing_more)
             yield from (("cases", cases[:n] + cases[n + 1 :]) for n in range(count))
     test = getattr(node, "test", None)
     if isinstance(test, ast.Name | ast.Attribute | ast.Call | ast.NamedExpr):

@@ -21,6 +21,20 @@ def nothing() -> World:
     return World()
 
 
+def opened() -> World:
+    world = World()
+    world.say(ev.Opened("late", "http://x"))
+    return world
+
+
+def of_an_unknown() -> World:
+    """Something served before, and nobody knows which version."""
+    world = opened()
+    world.do(begin(V2, Plan("x", (Shift(100),))))
+    world.say(ev.Placed("r2", "green", "blue", None), ev.Ended("r2", ev.Outcome.DONE))
+    return world
+
+
 def under_way() -> World:
     world = serving()
     world.do(begin(V2, Plan("canary", (Deploy(2), Shift(10), Hold(600.0, ()), Shift(100)))))
@@ -153,6 +167,7 @@ def attached_to_nobody() -> World:
 LOCUST = LoadSource(attach="http://l")
 LIMIT = Gate("failed_percent", "<", 1.0)
 UNDER_WAY = "late: r2 is under way, begun by ada; follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
+NO_WAY = "there is no way back, 'quarterdeck down' stops it"
 NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
 
 
@@ -164,6 +179,13 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
         (nothing, c.Answer("late", True), NO_RELEASE),
         (nothing, c.Abort("late"), NO_RELEASE),
         (nothing, c.Rollback("late"), "nothing was released here; there is no way back"),
+        (opened, c.Rollback("late"), "nothing was released here; there is no way back"),
+        (opened, c.Undo("late"), "there is no rollback to take back"),
+        (
+            of_an_unknown,
+            c.Rollback("late"),
+            f"nothing served before r2; {NO_WAY}",
+        ),
         (nothing, c.Undo("late"), "there is no rollback to take back"),
         (nothing, c.StartLoad("late", STEADY), "late: nothing is served yet; run a release first"),
         (nothing, c.SetLoad("late", change=1), "late: no load is running"),
@@ -193,7 +215,7 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
         (coming_back, c.Undo("late"), "the rollback is being taken back already"),
         (failed_with_traffic, c.Undo("late"), "the last thing that happened was no rollback"),
         (at_its_end, c.Next("late"), "r2 is at its end"),
-        (serving, c.Rollback("late"), "nothing served before r1; there is no way back, 'quarterdeck down' stops it"),
+        (serving, c.Rollback("late"), f"nothing served before r1; {NO_WAY}"),
         (failed_work, c.Rollback("late"), "r never got a slot; nothing to take back"),
         (loaded, c.StartLoad("late", STEADY), "late: manual load is running; change its users"),
         (loaded, c.SetLoad("late", users=-1), "-1 users: there can't be fewer than 0"),

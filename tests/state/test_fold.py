@@ -51,6 +51,8 @@ def test_what_an_event_does_not_touch_stays_the_very_same() -> None:
     assert later.endpoints["late"] is before.endpoints["late"]
     assert later.series["late", "blue"] is before.series["late", "blue"]
     assert later.log is before.log
+    moved = fold(before, ev.Event(4, 4.0, "ada", ev.StepMoved("r", 0, "half")))
+    assert moved.endpoints is before.endpoints
 
 
 def test_a_fact_about_a_step_that_is_not_there_changes_nothing() -> None:

@@ -64,6 +64,42 @@ def test_a_window_is_what_its_samples_add_up_to(
         assert math.isclose(mine.seconds, wanted.seconds)
 
 
+def second(at: float, ok: int, *latencies: float) -> Sample:
+    """A second with something of everything in it."""
+    return Sample(
+        slot="blue",
+        at=at,
+        ok=ok,
+        failed={"500": ok},
+        latency=Histogram.of(latencies),
+        mix={"version:1": ok, f"label:{ok}": 1},
+        refused={"422": ok},
+        errors={"KeyError": ok},
+    )
+
+
+@pytest.mark.parametrize(
+    "latencies",
+    [
+        ((1.0,), (2.0,), (4.0,)),  # the shortest leaves
+        ((4.0,), (2.0,), (1.0,)),  # the longest leaves
+        ((1.0, 8.0), (2.0,), (4.0,)),  # both leave
+        ((2.0,), (1.0, 8.0), (4.0,)),  # neither does
+        ((1.0,), (1.0, 8.0), (4.0,)),  # another as short stays
+        ((2.0,), (), ()),
+    ],
+)
+def test_what_leaves_a_window_is_taken_off_whole(latencies: tuple[tuple[float, ...], ...]) -> None:
+    first, *kept = [second(float(at), at, *each) for at, each in enumerate(latencies, 1)]
+    seen = measured([first, *kept], 0.0, 2.0)
+    assert seen.over("blue", 2.0, 3.0) == kept[0] + kept[1]
+    assert seen.over("blue", 0.0, 3.0) == first + kept[0] + kept[1]
+    # A second counts while all of it lies within the window.
+    assert seen.over("blue", 2.0, 3.5) == kept[1]
+    assert seen.over("blue", 2.0, 4.0) == kept[1]
+    assert seen.over("blue", 2.0, 4.1) is None
+
+
 def test_two_hours_are_added_up_to_the_last_answer() -> None:
     samples = [Sample("blue", float(at), ok=1) for at in range(1, 7201)]
     seen = measured(samples, 0.0, 3600.0)
