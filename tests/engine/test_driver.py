@@ -69,6 +69,10 @@ class Terminals:
         self._stack.callback(journal.close)
         return await self._stack.enter_async_context(self.store.engine(journal, who))
 
+    async def close(self) -> None:
+        """All of them."""
+        await self._stack.aclose()
+
 
 @pytest.fixture
 async def terminals(tmp_path: Path, stranger: subprocess.Popen[bytes]) -> AsyncIterator[Terminals]:
@@ -476,6 +480,9 @@ async def test_a_log_that_breaks_is_a_line_and_one_that_is_open_ends_with_the_en
     await until(ada, lambda s: any(line.text == "green has no log" for line in s.log))
     await ada.do(c.Tail("late", "blue"))
     await until(ada, lambda _: terminals.store.place._readers)
+    assert [line.source for line in ada.snapshot.log if line.text == "green has no log"] == ["green"]
+    await terminals.close()
+    assert terminals.store.place._readers == []
 
 
 async def test_the_work_child_is_let_go_a_while_after_a_release(
