@@ -1,7 +1,7 @@
 """Small errors put into the pure core, one at a time, and which of them no test sees.
 
 `python -m tests.mutation [GLOB…]` goes on where it was ended (`--fresh`: from the beginning) and prints a table of
-the files, then every survivor that `survivors.py` does not explain.
+the files, then every survivor that `survivors.txt` does not explain.
 """
 
 import argparse
@@ -16,10 +16,11 @@ import pytest
 
 from tests.mutation.judge import Judge
 from tests.mutation.mutants import Mutant, mutants
-from tests.mutation.survivors import SAME
 
 HOME = Path(__file__).parents[2]
-KNOWN = HOME / ".mutation.json"
+KNOWN = HOME / ".mutation.jsonl"
+SAME = frozenset(Path(__file__).with_name("survivors.txt").read_text().splitlines())
+UNSEEN = ("survived", "untested")
 MUTATED = (
     "core/rollout/*.py",
     "core/state/*.py",
@@ -38,7 +39,8 @@ def table(every: list[Mutant], became: dict[str, str]) -> list[str]:
     """A row for each file. Of the survivors those that are no errors at all count for nothing."""
     rows: dict[str, Counter[str]] = {}
     for one in every:
-        word = "same" if one.name in SAME else became.get(one.name, "not run")
+        word = became.get(one.name, "not run")
+        word = "same" if word in UNSEEN and one.name in SAME else word
         for name in (one.name.split()[0], "all"):
             rows.setdefault(name, Counter())[word] += 1
     words = ("killed", "timeout", "survived", "untested", "same", "not run")
@@ -85,7 +87,7 @@ def main() -> int:
         if code:
             return int(code)
     became = {one.name: str(known[one.name][0]) for one in every if one.name in known}
-    survivors = [one.name for one in every if became.get(one.name) in ("survived", "untested") and one.name not in SAME]
+    survivors = [one.name for one in every if became.get(one.name) in UNSEEN and one.name not in SAME]
     print("\n".join(table(every, became)), *survivors, sep="\n")
     return 0
 

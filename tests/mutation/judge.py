@@ -64,14 +64,16 @@ class Judge:
             self.took_s[item] = time.process_time() - began
         if self.failed:
             raise pytest.UsageError(f"fails without any mutant: {self.failed}")
+        quick = {item for item in items if self.took_s[item] <= self.most_s}
+        if (found := self._judged(None, "", sorted(quick, key=items.index)))[0] != "survived":
+            raise pytest.UsageError(f"fails in a fork without any mutant: {found[1]}")
         gc.collect()
         gc.freeze()
         last: dict[str, pytest.Item] = {}
         for mutant in self.mutants:
             file, where = str(self.root / mutant.name.split()[0]), mutant.name.split(":")[0]
             chosen = set().union(*(self.reaching[file, line] for line in mutant.lines))
-            quick = (item for item in chosen if self.took_s[item] <= self.most_s)
-            order = sorted(quick, key=lambda item: (item is not last.get(where), self.took_s[item]))
+            order = sorted(chosen & quick, key=lambda item: (item is not last.get(where), self.took_s[item]))
             became, by = self._judged(mutant, file, order) if order else ("untested", None)
             if by is not None:
                 last[where] = by
@@ -89,12 +91,13 @@ class Judge:
 
         return line(frame, event, arg)
 
-    def _judged(self, mutant: Mutant, file: str, order: list[pytest.Item]) -> tuple[str, pytest.Item | None]:
+    def _judged(self, mutant: Mutant | None, file: str, order: list[pytest.Item]) -> tuple[str, pytest.Item | None]:
         reads, writes = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                _put(mutant, file)
+                if mutant is not None:
+                    _put(mutant, file)
                 _run(order, writes)
             finally:
                 os._exit(0)

@@ -69,9 +69,14 @@ def errors(node: ast.AST) -> Iterator[tuple[str, object]]:  # noqa: C901, PLR091
                 if isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.Not):
                     yield name, [*value[:n], one.operand, *value[n + 1 :]]
                 if isinstance(one, ast.Expr | ast.AugAssign) and not _is_text(one):
-                    yield name, [*value[:n], ast.Pass(), *value[n + 1 :]]
+                    yield name, [*value[:n], _without(one), *value[n + 1 :]]
                 if isinstance(one, ast.Break | ast.Continue):
                     yield name, [*value[:n], OTHER[type(one)](), *value[n + 1 :]]
+
+
+def _without(statement: ast.stmt) -> ast.stmt:
+    """Nothing instead; a method that calls `super` must go on having that at hand, or its code fits no function."""
+    return ast.If(ast.Constant(False), [statement], []) if "super()" in ast.unparse(statement) else ast.Pass()
 
 
 def _is_text(node: ast.AST) -> bool:
