@@ -184,7 +184,5 @@ def _kind(value: object) -> str:
             return "a number"
         case str():
             return "a text"
-        case list():
-            return "a list"
         case _:
             return "an object"

@@ -15,7 +15,8 @@ from core.engine.environment import Aliases
 from core.journal.journal import Journal
 from core.load.load import LoadResult
 from core.state import commands as c, events as ev
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from core.targets.fake import FakeTarget
 from core.targets.fake_place import FakePlace
 from core.targets.protocol import Address, Target

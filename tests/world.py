@@ -14,9 +14,12 @@ from core.rollout import actions as d
 from core.rollout.decide import decide
 from core.rollout.rollback import answers, proved, versions
 from core.state import commands as c, events as ev
+from core.state.acceptance import accept
+from core.state.endpoint import Endpoint
 from core.state.events import PendingKind
 from core.state.fold import fold
-from core.state.snapshot import Endpoint, Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from tests.environments import V1, begin
 
 START_S = 1_000_000.0
@@ -63,7 +66,7 @@ class World:
 
     def do(self, command: c.Command) -> None:
         """What an operator asks."""
-        self.say(*c.accept(command, self.snapshot, self.now))
+        self.say(*accept(command, self.snapshot, self.now))
 
     @property
     def endpoint(self) -> Endpoint:

@@ -7,8 +7,11 @@ from core.domain.errors import Refused
 from core.domain.model import LoadProfile
 from core.domain.plan import Hold
 from core.state import commands
+from core.state.acceptance import accept
+from core.state.confirmation import confirmation
 from core.state.events import Outcome
-from core.state.snapshot import ReleaseState, Status
+from core.state.release import ReleaseState, Status
+from core.state.reversal import UNDO_S, refused_rollback, refused_undo, rollback_of
 from tui import format as as_text
 from tui.evidence import nobody_drives, silent_s
 from tui.summary import back_to, label
@@ -51,7 +54,7 @@ def refused(action: Action, view: View) -> str | None:
     if view.name is None:
         return "nothing to act on yet; begin with 'quarterdeck release'"
     try:
-        commands.accept(action.asks(view, view.now), view.snapshot, view.now)
+        accept(action.asks(view, view.now), view.snapshot, view.now)
     except Refused as no:
         return str(no)
     return None
@@ -175,17 +178,17 @@ def way_back(view: View) -> WayBack:
     endpoint, release = view.endpoint, view.release
     if view.read_only:
         return WayBack("", "watching only")
-    undo = commands.refused_undo(endpoint, release, view.now)
+    undo = refused_undo(endpoint, release, view.now)
     if undo is None and release is not None and release.ended_at is not None:
-        left = commands.UNDO_S - (view.now - release.ended_at)
+        left = UNDO_S - (view.now - release.ended_at)
         return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
     if release is not None and release.state is ReleaseState.BACK and nobody_drives(view):
         return WayBack("R", f"goes on with the way back → {back_to(release)}")
     if release is not None and release.state is ReleaseState.BACK:
         return WayBack("", f"on its way back → {back_to(release)}")
     # After a release that failed by itself, R takes back the one that serves since before it.
-    release = commands.rollback_of(view.snapshot, view.name) if view.name else None
-    why_not = commands.refused_rollback(endpoint, release)
+    release = rollback_of(view.snapshot, view.name) if view.name else None
+    why_not = refused_rollback(endpoint, release)
     if why_not is not None or release is None or endpoint is None:
         back = release is not None and release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED)
         if back and release is not None and release.old is not None and endpoint is not None and endpoint.serving:
@@ -195,7 +198,7 @@ def way_back(view: View) -> WayBack:
         return WayBack("R", "end it · no traffic has moved")
     if release.old is None:
         # Nothing takes over: where traffic has come that is no way back but an outage, and it is called one.
-        down = commands.confirmation(commands.Rollback(endpoint.name), view.snapshot, view.now)
+        down = confirmation(commands.Rollback(endpoint.name), view.snapshot, view.now)
         return WayBack("R", f"takes {endpoint.name} DOWN" if down else "end it · nothing served before")
     seen = endpoint.slots.get(release.old)
     if seen is None:

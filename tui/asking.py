@@ -6,9 +6,10 @@ from collections.abc import Callable
 from textual.app import App
 
 from core.domain.errors import QuarterdeckError
-from core.state.commands import Command, Confirmation, confirmation
+from core.state.commands import Command
+from core.state.confirmation import Confirmation, confirmation
 from core.state.link import Link
-from core.state.snapshot import Release
+from core.state.release import Release
 from tui.actions import Action, refused
 from tui.summary import label
 from tui.view import Refusal, View

@@ -16,7 +16,8 @@ from core.domain.model import LoadProfile
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from tui import headless, upkeep_command
 from tui.demo_narrator import DemoFigures, Narrator
 from tui.plain_lines import Lines

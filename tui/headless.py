@@ -12,7 +12,7 @@ from core.domain.plan import title
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c
-from core.state.snapshot import Release
+from core.state.release import Release
 from core.system.tasks import TaskGuard
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace

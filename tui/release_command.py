@@ -10,7 +10,7 @@ from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import events as ev
-from core.state.snapshot import Release, ReleaseState
+from core.state.release import Release, ReleaseState
 from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import Lines
 

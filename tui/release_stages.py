@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.domain.plan import Ask, Hold, Load, Shift, Step, Summarise, title
 from core.state.events import Outcome
-from core.state.snapshot import Release, ReleaseState, Status, StepState
+from core.state.release import Release, ReleaseState, Status, StepState
 
 
 @dataclass(frozen=True, slots=True)

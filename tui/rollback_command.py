@@ -9,7 +9,8 @@ from core.domain.errors import Failed, Refused
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
-from core.state.snapshot import ReleaseState
+from core.state.confirmation import confirmation
+from core.state.release import ReleaseState
 from core.system.processes import running_s
 from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import Lines
@@ -24,7 +25,7 @@ Moving = Callable[[str, float], c.Command]
 
 def _agreed(engine: Engine, command: c.Command, write: Callable[[str], None]) -> bool:
     """Whether it may be asked: what takes a service down asks once, where somebody can answer."""
-    wanted = c.confirmation(command, engine.snapshot, engine.now())
+    wanted = confirmation(command, engine.snapshot, engine.now())
     if wanted is None or wanted.typed or not isinstance(command, c.Rollback | c.Abort):
         return True
     if not sys.stdin.isatty():

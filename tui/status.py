@@ -10,7 +10,8 @@ from core.domain.plan import title
 from core.engine.project import Project
 from core.journal.journal import Holder
 from core.state.fold import fold_all
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from core.targets.local.client import listing
 from core.targets.local.wire import HostStatus
 from tui.headless import watch_of

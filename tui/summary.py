@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from core.domain.model import Sample, Series, Slot
 from core.domain.plan import title
+from core.state.endpoint import Endpoint
 from core.state.events import Outcome
-from core.state.snapshot import Endpoint, Release, ReleaseState, Status
+from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
 from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.styled import Line

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from core.domain.model import Series, Slot
-from core.state.snapshot import Endpoint, LogLine, Release, Snapshot
+from core.state.endpoint import Endpoint
+from core.state.release import Release
+from core.state.snapshot import LogLine, Snapshot
 from tui.history import History, Point, Silence
 
 STEP_S = 5.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.state.snapshot import MarkKind
+from core.state.endpoint import MarkKind
 from tui import format as as_text
 from tui.evidence import SILENT_S, RecentAnswers, at_the_client, at_the_router, no_answer_s, nobody_drives, silent_s
 from tui.health import health

@@ -5,7 +5,8 @@ from core.domain.plan import Hold, Shift
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.engine.observer import Store
-from core.state.snapshot import LoadState, Release, ReleaseState
+from core.state.endpoint import LoadState
+from core.state.release import Release, ReleaseState
 from core.system.processes import has_gone
 
 IDLE_S = 1.0

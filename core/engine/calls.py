@@ -10,7 +10,7 @@ from core.engine.observer import AGAIN_S, Emit, Store
 from core.engine.pending import CALL_S
 from core.engine.step_runner import purpose
 from core.state import events as ev
-from core.state.snapshot import Release, ReleaseState
+from core.state.release import Release, ReleaseState
 
 IDLE_S = 1.0
 BACK_REST_S = 1.0

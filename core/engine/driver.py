@@ -21,8 +21,9 @@ from core.rollout import actions as d
 from core.rollout.decide import decide
 from core.rollout.rollback import WHAT_TO_DO
 from core.state import events as ev
+from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import TAKEN_BACK
-from core.state.snapshot import Endpoint, Release, ReleaseState, Status
 from core.targets.protocol import Target
 
 IDLE_S = 1.0

@@ -12,14 +12,16 @@ from typing import Protocol
 
 from core.domain.errors import Failed, JournalError, QuarterdeckError, Refused
 from core.engine.leadership import ATTEND_S, SETTLE_S, Environments, Leadership
-from core.engine.thinning import Thinning
+from core.engine.sample_buffer import SampleBuffer
 from core.journal.clock import DRIFT_S
 from core.journal.journal import Journal
 from core.journal.leases import Lease
 from core.journal.patience import patiently
 from core.state import commands as c, events as ev
+from core.state.acceptance import accept
 from core.state.fold import fold
-from core.state.snapshot import ReleaseState, Snapshot
+from core.state.release import ReleaseState
+from core.state.snapshot import Snapshot
 from core.system.tasks import TaskGuard
 
 POLL_S = 0.05
@@ -65,7 +67,7 @@ class Engine:
         self.read_only = read_only
         self.broken: QuarterdeckError | None = None
         self.coarse = False
-        self._thinning = Thinning()
+        self._samples = SampleBuffer()
         self._journal = journal
         self._steering = steering
         self._guard = TaskGuard("engine", self._task_died)
@@ -127,7 +129,7 @@ class Engine:
         self.catch_up()
         self._bury_load(command)
         lives = await self._lives(command)
-        c.accept(command, self.snapshot, self.now(), lives)
+        accept(command, self.snapshot, self.now(), lives)
         options = command.options if isinstance(command, c.Begin) else {}
         driven = isinstance(command, MOVING) or self._abandoned(command)
         force = isinstance(command, TAKEN)
@@ -167,7 +169,7 @@ class Engine:
     async def _write(self, command: c.Command, who: str, lives: bool) -> None:
         """Write down what comes of a command, judged by what is true at that moment."""
         for _ in range(STALE_TRIES):
-            facts = c.accept(command, self.snapshot, self.now(), lives)
+            facts = accept(command, self.snapshot, self.now(), lives)
             seq = self.snapshot.seq
             write = partial(self._journal.append, facts, who, self.now(), after=seq)
             if await patiently(write) is not None:
@@ -201,7 +203,7 @@ class Engine:
 
     async def emit(self, *bodies: ev.Body, lease: Lease | None = None) -> None:
         """Write facts down and let them be true; raises Lost, JournalError."""
-        facts = self._thinning.take(self._timed(bodies), self.coarse and not self._anything_moves())
+        facts = self._samples.take(self._timed(bodies), self.coarse and not self._anything_moves())
         if facts:
             await patiently(partial(self._journal.append, facts, self.who, self.now(), lease))
             self.catch_up()

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from core.domain.model import LoadProfile, LoadSource, Version
 from core.load.load import RunningLoad
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from core.targets.protocol import Address, Target
 from core.work.job import Done, OutputLine, Progress
 

@@ -9,7 +9,7 @@ from core.engine.observer import Emit, Store
 from core.engine.pending import PendingWork
 from core.journal.journal import Lease
 from core.state import events as ev
-from core.state.snapshot import Endpoint
+from core.state.endpoint import Endpoint
 from core.system.tasks import TaskGuard
 from core.system.text import clean_line
 from core.targets.protocol import Target

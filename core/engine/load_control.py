@@ -14,7 +14,7 @@ from core.engine.environment import Environment
 from core.engine.sent_load import SentLoad
 from core.load.load import LoadResult, RunningLoad
 from core.state import events as ev
-from core.state.snapshot import LoadState
+from core.state.endpoint import LoadState
 from core.system.tasks import TaskGuard
 from core.targets.protocol import Address
 

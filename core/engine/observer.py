@@ -14,7 +14,9 @@ from core.engine.smoke import answers_as
 from core.journal.journal import Lease
 from core.rollout.rollback import answers, proved
 from core.state import events as ev
-from core.state.snapshot import Endpoint, ReleaseState, Snapshot, Status
+from core.state.endpoint import Endpoint
+from core.state.release import ReleaseState, Status
+from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
 from core.system.text import clean_line
 from core.targets.protocol import Report, Target

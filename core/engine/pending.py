@@ -10,9 +10,10 @@ from core.engine.observer import Emit, Store
 from core.engine.retries import rest_s
 from core.engine.step_runner import StepRunner
 from core.state import events as ev
+from core.state.endpoint import Endpoint
 from core.state.events import PendingKind
 from core.state.fold_pending import Key, key_of
-from core.state.snapshot import Endpoint, Release, ReleaseState
+from core.state.release import Release, ReleaseState
 from core.system.tasks import TaskGuard
 from core.targets.protocol import Target
 

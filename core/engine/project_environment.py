@@ -18,7 +18,8 @@ from core.load import child as load_child
 from core.load.attached import Attached
 from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from core.targets.local.client import LocalTarget
 from core.targets.local.keys import read_key
 from core.targets.local.spec import Autoscaling, EndpointSpec

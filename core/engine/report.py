@@ -13,7 +13,8 @@ from core.domain.gates import Verdict
 from core.domain.plan import Load, title
 from core.state.codec import plain
 from core.state.events import Outcome
-from core.state.snapshot import Release, Snapshot, StepState
+from core.state.release import Release, StepState
+from core.state.snapshot import Snapshot
 from core.system.text import clean, escaped
 
 REPORT, PAGE, METRICS = "report.json", "report.md", "metrics.json"

@@ -8,7 +8,7 @@ from core.config.config import runs_folder, state_folder
 from core.config.settings import Settings
 from core.domain.errors import Failed
 from core.engine.report import PAGE, REPORT
-from core.state.commands import rollback_of
+from core.state.reversal import rollback_of
 from core.state.snapshot import Snapshot
 
 LOADS = "load"

@@ -1,8 +1,8 @@
 """How long to rest before what failed is tried again."""
 
 from core.state import events as ev
+from core.state.endpoint import Pending
 from core.state.fold_pending import key_of
-from core.state.snapshot import Pending
 
 AGAIN_S = (1.0, 5.0, 15.0, 60.0, 300.0)
 """After the first try, the second, and so on."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Sample, Version
 from core.state import events as ev
-from core.state.snapshot import Release
+from core.state.release import Release
 
 
 def came_of(release: Release, index: int, name: str, result: Mapping[str, object], figure: str) -> tuple[ev.Body, ...]:

@@ -17,7 +17,8 @@ from core.engine.load_control import LoadControl
 from core.engine.retries import rest_s
 from core.engine.step_results import came_of, figures_of, moved_before
 from core.state import events as ev
-from core.state.snapshot import Release, ReleaseState, Snapshot
+from core.state.release import Release, ReleaseState
+from core.state.snapshot import Snapshot
 from core.system.tasks import TaskGuard
 from core.system.text import clean_line
 from core.targets.protocol import Target

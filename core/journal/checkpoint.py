@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from core.domain.errors import JournalError
 from core.state import codec, events as ev
-from core.state.snapshot import Checkpoint, Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Checkpoint, Snapshot
 
 KEEP_RELEASES = 25
 """So many of the newest releases are at hand when a journal is opened; `release` finds the others."""

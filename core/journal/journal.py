@@ -18,7 +18,8 @@ from core.journal.leases import Holder, Lease, Leases
 from core.state import events as ev
 from core.state.codec import dumps, loads
 from core.state.fold import fold
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 
 __all__ = ["Holder", "Journal", "Lease", "me"]
 RECENT_S = 15 * 60.0

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from core.journal.downsampling import downsampled
 from core.journal.journal import RECENT_S, Journal
-from core.journal.thinning import thinned
 from core.state.codec import dumps
 
 DAY_S = 86_400.0
@@ -66,7 +66,7 @@ def _coarsen(journal: Journal, step: Step, since: float, now: float, folded: int
     events = journal.telemetry(begin, end)
     if end > now - step.age_s or any(event.seq > folded for event in events):
         return False
-    made, gone = thinned(events, step.step_s)
+    made, gone = downsampled(events, step.step_s)
     rows = [(event.seq, event.at, event.who, dumps(event.body)) for event in made]
 
     def change(db: sqlite3.Connection) -> None:

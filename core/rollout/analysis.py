@@ -1,12 +1,14 @@
 """Staying at a share of the traffic: gates that watch it, and people who are asked. Pure."""
 
+from math import inf
+
 from core.domain.gates import GateResult, Verdict, judge
 from core.domain.model import Slot
 from core.domain.plan import Hold
 from core.rollout.actions import Action, Record, Wait
 from core.state import events as ev
-from core.state.measured import Measured
-from core.state.snapshot import Release, Snapshot, Status, StepState
+from core.state.release import Release, Status, StepState
+from core.state.snapshot import Snapshot
 
 ERRORS_IN_A_ROW = 4
 """So often in a row a gate may fail to measure."""
@@ -18,7 +20,7 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tu
     """What the gates of a hold say now, of what was measured since it began."""
     measured = snapshot.measured.get(release.endpoint)
     if measured is None or (measured.release, measured.index) != (release.id, release.index):
-        measured = Measured(release.id, release.index, now)
+        return tuple(judge(gate, None, None) for gate in hold.gates)
     new, live = ({g.window_s: measured.over(slot, g.window_s, now) for g in hold.gates} for slot in _slots(release))
     return tuple(judge(gate, new[gate.window_s], live[gate.window_s]) for gate in hold.gates)
 
@@ -31,8 +33,9 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     """What comes of a hold now: a look, its end, a question, or nothing yet."""
     began = step.started_at or now
     end = began + hold.seconds
-    look_s = 0.0 if step.looked_at is None else step.looked_at + LOOK_S
-    looks = now >= look_s or step.waved or (step.looked_at or 0.0) < end <= now
+    looked = -inf if step.looked_at is None else step.looked_at
+    look_s = looked + LOOK_S
+    looks = now >= look_s or step.waved or looked < end <= now
     said = verdicts(release, hold, snapshot, now) if looks else step.verdicts
     real = [v for v in said if not v.gate.dry_run]
     failing = [v for v in real if v.outcome in (GateResult.FAIL, GateResult.ERROR)]
@@ -44,7 +47,7 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     if step.waved and not failing:
         return Record((ev.StepDone(release.id, release.index, "let go on"),))
     # What was measured since the last look is looked at even if nothing more comes.
-    unseen = not looks and (failing or _newest(release, snapshot) > (step.looked_at or 0.0))
+    unseen = not looks and (failing or _newest(release, snapshot) > looked)
     if now < end:
         return Wait("the hold to end", min(look_s, end) if unseen else end)
     opened = [v for v in real if v.outcome is not GateResult.PASS]
@@ -59,7 +62,7 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
 
 def _newest(release: Release, snapshot: Snapshot) -> float:
     measured = snapshot.measured.get(release.endpoint)
-    return 0.0 if measured is None else measured.newest
+    return -inf if measured is None else measured.newest
 
 
 def _broken(step: StepState) -> str | None:

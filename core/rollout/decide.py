@@ -9,7 +9,9 @@ from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunS
 from core.rollout.analysis import ask, held, paused
 from core.rollout.rollback import back, forward, shift
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot, Status, StepState
+from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState, Status, StepState
+from core.state.snapshot import Snapshot
 
 SLOTS: tuple[Slot, ...] = ("blue", "green")
 

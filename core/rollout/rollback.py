@@ -6,7 +6,8 @@ from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.domain.plan import Shift
 from core.rollout.actions import Action, Apply, Finish, MoveAliases, Record, RemoveSlot, Route, Wait
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Release, StepState, Way
+from core.state.endpoint import Endpoint
+from core.state.release import Release, StepState, Way
 
 BACK_DEADLINE_S = 120.0
 """For so long the way back waits for what served before to be ready again, and for the proof."""
@@ -20,8 +21,8 @@ def split(release: Release, percent: float) -> Mapping[Slot, float]:
     """The weights that give the new slot its share."""
     if release.slot is None:
         return {}
-    if release.old is None or percent >= 100:
-        return {release.slot: 100.0} if release.old is None else {release.slot: 100.0, release.old: 0.0}
+    if release.old is None:
+        return {release.slot: 100.0}
     return {release.slot: percent, release.old: 100.0 - percent}
 
 

@@ -15,9 +15,12 @@ import msgspec
 
 from core.domain import gates, histogram, model, plan
 from core.domain.errors import JournalError
-from core.state import commands, endpoint_events, events, measured, snapshot
+from core.state import commands, endpoint, endpoint_events, events, measured, release, release_events, snapshot
 
-_MODULES = (model, histogram, gates, plan, endpoint_events, events, commands, measured, snapshot)
+_MODULES = (
+    *(model, histogram, gates, plan),
+    *(endpoint_events, release_events, events, commands, measured, release, endpoint, snapshot),
+)
 MAPPING = "mapping"
 _HEAD = '{"is":"'
 _encode = msgspec.json.Encoder().encode
@@ -104,19 +107,15 @@ def _build(cls: type, value: Mapping[str, object]) -> Any:
     """A noun of a class; what the class does not say exactly is what it says itself to be."""
     try:
         if _typed(cls):
-            return _convert(value, cls)
+            return msgspec.convert(_unwrapped(value), cls, str_keys=True)
         hints = {name: hint for name, hint in _hints(cls).items() if name in value}
-        made = {name: _convert(value[name], h) if _typed(h) else noun(value[name]) for name, h in hints.items()}
+        made = {
+            name: msgspec.convert(_unwrapped(value[name]), hint, str_keys=True) if _typed(hint) else noun(value[name])
+            for name, hint in hints.items()
+        }
         return cls(**made)
     except (msgspec.ValidationError, TypeError) as error:
         raise JournalError(f"{cls.__name__}: {error}") from error
-
-
-def _convert(value: object, hint: Any) -> Any:
-    try:
-        return msgspec.convert(value, hint, str_keys=True)
-    except msgspec.ValidationError:
-        return msgspec.convert(_unwrapped(value), hint, str_keys=True)
 
 
 def _unwrapped(value: object) -> object:

@@ -7,12 +7,14 @@ from core.domain.gates import GateResult, Verdict
 from core.domain.model import Series
 from core.domain.plan import Hold, title
 from core.state import events as ev
+from core.state.endpoint import Endpoint
 from core.state.fold_endpoint import of_endpoint, with_, without
 from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
 from core.state.messages import message_of
-from core.state.snapshot import KEEP_LINES, Endpoint, LogLine, Release, Snapshot, StepState, at_hand
+from core.state.release import Release, StepState
+from core.state.snapshot import KEEP_LINES, LogLine, Snapshot, at_hand
 
 
 def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
@@ -31,7 +33,7 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
         releases = _interrupted(releases, body.endpoint, event.at)
     of = releases.get(getattr(body, "release", None) or "")
     name = getattr(body, "endpoint", None) or (of.endpoint if of is not None else None)
-    if name is not None and not isinstance(body, ev.Began):
+    if name is not None:
         endpoint = endpoints.get(name) or Endpoint(name)
         changed_endpoint = of_endpoint(endpoint, event)
         pending = of_pending(endpoint.pending, event, of)

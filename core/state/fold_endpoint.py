@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from core.domain.model import Level, Observation, Slot
 from core.state import events as ev
-from core.state.snapshot import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
+from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -2,8 +2,9 @@
 
 from core.domain.plan import Work
 from core.state import events as ev
+from core.state.endpoint import Pending
 from core.state.events import PendingKind
-from core.state.snapshot import Pending, Release
+from core.state.release import Release
 
 Key = tuple[PendingKind, str | None]
 

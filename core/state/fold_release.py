@@ -6,7 +6,7 @@ from dataclasses import replace
 from core.domain.gates import GateResult
 from core.domain.plan import Deploy, Hold, Work, title
 from core.state import events as ev
-from core.state.snapshot import Release, ReleaseState, Status, StepState, Way
+from core.state.release import Release, ReleaseState, Status, StepState, Way
 
 
 def stopped(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
@@ -47,11 +47,11 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
         return release
     match body:
         case ev.StepStarted(index=i):
-            fresh = StepState(release.steps[i].step, Status.RUNNING, at, waved=release.steps[i].waved)
+            fresh = StepState(release.steps[i].step, Status.RUNNING, at)
             kept = release.steps[i]
             if kept.status is Status.INTERRUPTED and kept.started_at is not None:
                 fresh = replace(fresh, question=kept.question, answer=kept.answer)
-            return replace(release, steps=(*release.steps[:i], replace(fresh, waved=False), *release.steps[i + 1 :]))
+            return replace(release, steps=(*release.steps[:i], fresh, *release.steps[i + 1 :]))
         case ev.StepAsked(index=i):
             return _step(release, i, asked=True)
         case ev.AskFailed(index=int() as i, why=why):
@@ -95,7 +95,9 @@ def _of_way(release: Release, event: ev.Event) -> Release:
     match body:
         case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
             ended = release.state is ReleaseState.ENDED
-            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=release.reached)
+            # What a way that was stuck took away a second one takes away too.
+            reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
+            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=reached)
             steps = stopped(release.steps)
             return replace(
                 release,

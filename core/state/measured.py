@@ -55,6 +55,8 @@ def _less(total: Sample, sample: Sample) -> Sample:
         total,
         ok=total.ok - sample.ok,
         failed=_fewer(total.failed, sample.failed),
+        refused=_fewer(total.refused, sample.refused),
+        errors=_fewer(total.errors, sample.errors),
         latency=latency,
         mix=_fewer(total.mix, sample.mix),
         seconds=total.seconds - sample.seconds,

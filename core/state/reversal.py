@@ -1,7 +1,9 @@
 """Which release a rollback or an undo would take back, and why there may be no way. Pure."""
 
 from core.state import events as ev
-from core.state.snapshot import Endpoint, Release, ReleaseState, Snapshot
+from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState
+from core.state.snapshot import Snapshot
 
 UNDO_S = 60.0
 """For so long a rollback or an abort can be taken back."""
@@ -38,8 +40,8 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
             if release.live
             else f"nothing served before {release.id}; there is no way back, 'quarterdeck down' stops it"
         )
-    if release.state is ReleaseState.ENDED and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
-        return f"{release.id} was taken back already ({release.outcome.value if release.outcome else 'over'})"
+    if release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
+        return f"{release.id} was taken back already ({release.outcome.value})"
     return None
 
 
@@ -49,6 +51,8 @@ def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float)
         return "there is no rollback to take back"
     if release.state is ReleaseState.BACK:
         return "the rollback is still under way; wait until it is verified"
+    if release.state is ReleaseState.FORWARD:
+        return "the rollback is being taken back already"
     if release.outcome not in TAKEN_BACK or release.ended_at is None:
         return "the last thing that happened was no rollback"
     if release.way.reached == 0:

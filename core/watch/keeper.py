@@ -13,7 +13,7 @@ from core.engine.project import JOURNAL, Project
 from core.engine.retention import tidy
 from core.journal.journal import Journal
 from core.journal.retention import maintain
-from core.state.commands import rollback_of
+from core.state.reversal import rollback_of
 from core.state.snapshot import Snapshot
 
 LOOK_S = 0.5

@@ -13,7 +13,8 @@ from core.config.config import endpoint_name
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.project import Project
-from core.state.commands import Rollback, confirmation
+from core.state.commands import Rollback
+from core.state.confirmation import confirmation
 from core.watch.place import WatchPlace, package_version
 
 LINE_BYTES = 1 << 16

@@ -19,7 +19,8 @@ from core.domain.model import LoadProfile
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from tui import headless, upkeep_command
 
 USERS = LoadProfile("fifty", 50, 50.0, None)

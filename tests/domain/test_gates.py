@@ -1,5 +1,7 @@
 """Gates: what is measured against what, and that no data is never a pass."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -34,15 +36,18 @@ NOT_UNDERSTOOD = Gate("unprocessable_percent", "<", 5.0, "live", at_least=20)
         (None, refusing(900, 0), "INCONCLUSIVE", "0 of 20 requests"),
         # A version that no longer understands its callers.
         (refusing(20, 20), refusing(180, 0), "FAIL", "+100.0 points is not < 5 over 20 requests"),
-        (refusing(200, 30), refusing(1800, 0), "FAIL", "+15.0 points is not < 5"),
-        (refusing(200, 150), refusing(1800, 900), "FAIL", "+25.0 points is not < 5"),
+        (refusing(200, 30), refusing(1800, 0), "FAIL", "+15.0 points is not < 5 over 200 requests"),
+        (refusing(200, 150), refusing(1800, 900), "FAIL", "+25.0 points is not < 5 over 200 requests"),
         # A fuzzer hits both alike.
-        (refusing(200, 100), refusing(1800, 900), "PASS", "+0.0 points is < 5"),
-        (refusing(200, 100), refusing(1800, 1800), "PASS", "-50.0 points is < 5"),
+        (refusing(200, 100), refusing(1800, 900), "PASS", "+0.0 points is < 5 over 200 requests"),
+        (refusing(200, 100), refusing(1800, 1800), "PASS", "-50.0 points is < 5 over 200 requests"),
+        (refusing(200, 12), refusing(20, 0), "PASS", "+6.0 points may be chance over 200 requests"),
         (refusing(60, 36), refusing(540, 270), "PASS", "+10.0 points may be chance over 60 requests"),
         # Between the two it is not sure yet; more requests make it so.
-        (refusing(100, 10), refusing(900, 0), "INCONCLUSIVE", "+10.0 points: not sure yet"),
-        (refusing(1000, 100), refusing(9000, 0), "FAIL", "+10.0 points is not < 5"),
+        (refusing(100, 10), refusing(900, 0), "INCONCLUSIVE", "+10.0 points: not sure yet over 100 requests"),
+        (refusing(50, 4), refusing(200, 0), "INCONCLUSIVE", "+8.0 points: not sure yet over 50 requests"),
+        (refusing(82, 10), refusing(1800, 0), "INCONCLUSIVE", "+12.2 points: not sure yet over 82 requests"),
+        (refusing(1000, 100), refusing(9000, 0), "FAIL", "+10.0 points is not < 5 over 1000 requests"),
         # Nothing to compare with is never a pass.
         (refusing(20, 1), None, "INCONCLUSIVE", "0 of 20 requests on live"),
         (refusing(20, 20), refusing(19, 0), "INCONCLUSIVE", "19 of 20 requests on live"),
@@ -55,13 +60,25 @@ def test_what_is_not_understood_is_compared_with_live_over_the_same_seconds(
     new: Sample | None, live: Sample | None, outcome: str, why: str
 ) -> None:
     verdict = judge(NOT_UNDERSTOOD, new, live)
-    assert verdict.outcome.value == outcome
-    assert why in verdict.why
+    assert (verdict.gate, verdict.outcome.value, verdict.why) == (NOT_UNDERSTOOD, outcome, why)
+    # The value is the figure that the sentence names, and there is none where nothing is sure.
+    points = 0.0 if why.startswith("none") else float(why.split(" points", maxsplit=1)[0]) if "points" in why else None
+    assert verdict.value == (None if outcome == "INCONCLUSIVE" else pytest.approx(points))
+
+
+def test_without_a_number_one_request_on_live_is_enough() -> None:
+    gate = replace(NOT_UNDERSTOOD, at_least=0)
+    assert judge(gate, refusing(10, 1), refusing(0, 0)).outcome is GateResult.INCONCLUSIVE
+    assert judge(gate, refusing(10, 1), refusing(1, 0)).why == "+10.0 points may be chance over 10 requests"
 
 
 def test_a_share_against_live_needs_an_upper_limit() -> None:
     verdict = judge(Gate("unprocessable_percent", ">", 5.0, "live", at_least=20), refusing(20, 1), refusing(20, 0))
     assert (verdict.outcome, verdict.value) == (GateResult.ERROR, None)
+    assert verdict.gate.op == ">"
+    assert verdict.why == "unprocessable_percent >: a share against live takes < or <="
+    upper = Gate("unprocessable_percent", "<=", 5.0, "live", at_least=20)
+    assert judge(upper, refusing(20, 1), refusing(20, 0)).why == "+5.0 points is <= 5 over 20 requests"
 
 
 def test_a_stranger_who_asks_for_pages_that_are_not_there_rolls_no_good_release_back() -> None:
@@ -86,30 +103,48 @@ def test_the_lower_bound_is_newcombes(one: int, of_one: int, two: int, of_two: i
     [
         (Gate("failed_percent", "<", 5.0), second(98, 2), None, "PASS", "2 is < 5 over 100 requests"),
         (Gate("failed_percent", "<", 5.0), second(90, 10), None, "FAIL", "10 is not < 5 over 100 requests"),
-        (Gate("success_percent", ">=", 95.0), second(95, 5), None, "PASS", "95 is >= 95"),
-        (Gate("p95_ms", "<=", 10.1), second(ms=10.0), None, "PASS", "is <= 10.1"),
-        (Gate("rps", ">", 100.0), second(), None, "FAIL", "100 is not > 100"),
+        (Gate("success_percent", ">=", 95.0), second(95, 5), None, "PASS", "95 is >= 95 over 100 requests"),
+        (Gate("p95_ms", "<=", 10.1), second(ms=10.0), None, "PASS", "10 is <= 10.1 over 100 requests"),
+        (Gate("rps", ">", 100.0), second(), None, "FAIL", "100 is not > 100 over 100 requests"),
         (Gate("rps", ">", 1.0, at_least=101), second(), None, "INCONCLUSIVE", "100 of 101 requests"),
         (Gate("rps", ">", 1.0), None, None, "INCONCLUSIVE", "0 of 50 requests"),
-        (Gate("rps", ">", -1.0, at_least=0), Sample("green", 1.0), None, "PASS", "0 is > -1"),
+        (Gate("rps", ">", -1.0, at_least=0), Sample("green", 1.0), None, "PASS", "0 is > -1 over 0 requests"),
         (Gate("p95_ms", "<", 1.0, at_least=0), Sample("green", 1.0), None, "INCONCLUSIVE", "0 of 1 requests"),
-        (Gate("success_percent", ">", 1.0, at_least=0), Sample("green", 1.0), None, "INCONCLUSIVE", "0 of 1"),
+        (Gate("success_percent", ">", 1.0, at_least=0), Sample("green", 1.0), None, "INCONCLUSIVE", "0 of 1 requests"),
         (Gate("mood", "<", 1.0), second(), None, "ERROR", "mood < can't be measured here"),
         (Gate("rps", "!=", 1.0), second(), None, "ERROR", "rps != can't be measured here"),
-        (Gate("mean_ms", "<", 25.0, "live"), second(ms=12.0), second(ms=10.0), "PASS", "+20.0 % is < 25"),
-        (Gate("mean_ms", "<", 25.0, "live"), second(ms=13.0), second(ms=10.0), "FAIL", "+30.0 % is not < 25"),
+        (
+            Gate("mean_ms", "<", 25.0, "live"),
+            second(ms=12.0),
+            second(ms=10.0),
+            "PASS",
+            "+20.0 % is < 25 over 100 requests",
+        ),
+        (
+            Gate("mean_ms", "<", 25.0, "live"),
+            second(ms=13.0),
+            second(ms=10.0),
+            "FAIL",
+            "+30.0 % is not < 25 over 100 requests",
+        ),
         (Gate("mean_ms", "<", 25.0, "live"), second(), None, "INCONCLUSIVE", "0 of 50 requests on live"),
         (Gate("mean_ms", "<", 25.0, "live"), second(), second(10), "INCONCLUSIVE", "10 of 50 requests on live"),
-        (Gate("failed_percent", "<", 1.0, "live"), second(), second(), "PASS", "+0.0 % is < 1"),
-        (Gate("failed_percent", "<", 1.0, "live"), second(99, 1), second(), "INCONCLUSIVE", "live is 0"),
+        (Gate("mean_ms", "<", 25.0, "live"), second(), second(50), "PASS", "+0.0 % is < 25 over 100 requests"),
+        (Gate("failed_percent", "<", 1.0, "live"), second(), second(), "PASS", "+0.0 % is < 1 over 100 requests"),
+        (
+            Gate("failed_percent", "<", 1.0, "live"),
+            second(99, 1),
+            second(),
+            "INCONCLUSIVE",
+            "live is 0: no change in percent",
+        ),
     ],
 )
 def test_a_verdict_says_what_it_found_and_why(
     gate: Gate, new: Sample | None, live: Sample | None, outcome: str, why: str
 ) -> None:
     verdict = judge(gate, new, live)
-    assert verdict.outcome.value == outcome
-    assert why in verdict.why
+    assert (verdict.gate, verdict.outcome.value, verdict.why) == (gate, outcome, why)
     assert (verdict.value is not None) is (outcome in ("PASS", "FAIL"))
 
 
@@ -132,7 +167,8 @@ def test_an_operator_and_its_opposite_never_agree(value: float, limit: float) ->
     ("metric", "called"),
     [
         ("failed_percent", "errors"), ("success_percent", "success"), ("unprocessable_percent", "422"),
-        ("ran_s", "complete"), ("exceptions_percent", "exceptions"), ("p99_ms", "p99"), ("rps", "rps"),
+        ("ran_s", "complete"),
+        ("queue_depth_ms", "queue depth"), ("exceptions_percent", "exceptions"), ("p99_ms", "p99"), ("rps", "rps"),
     ],
 )  # fmt: skip
 def test_a_metric_has_a_name(metric: str, called: str) -> None:

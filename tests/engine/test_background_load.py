@@ -9,6 +9,7 @@ import pytest
 from core.domain.model import LoadOutcome
 from core.engine import background_load
 from core.state import commands as c, events as ev
+from core.state.acceptance import accept
 from core.system.processes import process_id, whoami
 from tests.environments import STEADY, Bridge, bodies, serve, until
 
@@ -27,7 +28,7 @@ async def wished(store: Bridge, asked: c.StartLoad) -> None:
     journal = store.journal()
     async with store.engine(journal) as engine:
         await serve(engine)
-        facts = c.accept(asked, engine.snapshot, 1.0)
+        facts = accept(asked, engine.snapshot, 1.0)
     journal.append(facts, "ada", 2.0)
     journal.close()
 

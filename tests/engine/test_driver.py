@@ -21,7 +21,7 @@ from core.engine import housekeeping
 from core.engine.engine import Engine
 from core.journal.journal import Journal
 from core.state import commands as c, events as ev
-from core.state.snapshot import Status
+from core.state.release import Status
 from tests.disks import small_disk
 from tests.environments import (
     STEADY,
@@ -68,6 +68,10 @@ class Terminals:
         journal = self.store.journal(next(self._numbers))
         self._stack.callback(journal.close)
         return await self._stack.enter_async_context(self.store.engine(journal, who))
+
+    async def close(self) -> None:
+        """All of them."""
+        await self._stack.aclose()
 
 
 @pytest.fixture
@@ -476,6 +480,9 @@ async def test_a_log_that_breaks_is_a_line_and_one_that_is_open_ends_with_the_en
     await until(ada, lambda s: any(line.text == "green has no log" for line in s.log))
     await ada.do(c.Tail("late", "blue"))
     await until(ada, lambda _: terminals.store.place._readers)
+    assert [line.source for line in ada.snapshot.log if line.text == "green has no log"] == ["green"]
+    await terminals.close()
+    assert terminals.store.place._readers == []
 
 
 async def test_the_work_child_is_let_go_a_while_after_a_release(

@@ -15,7 +15,7 @@ from core.engine import engine as module, retries
 from core.engine.engine import Engine
 from core.journal.journal import Journal, Lease
 from core.state import commands as c, events as ev
-from core.state.snapshot import ReleaseState, Status
+from core.state.release import ReleaseState, Status
 from tests.environments import (
     STEADY,
     TEST,
@@ -295,11 +295,12 @@ async def test_a_rollback_does_not_wait_for_a_report_that_is_being_written(store
     store.sites[-1].held["report"] = writing
     await engine.do(c.Abort("late"))
     await becomes(engine, lambda s: s.releases["r2"].outcome is ev.Outcome.ABORTED)
-    store.sites[-1].held.pop("report")
     await engine.do(begin(V3, canary_plan(LONG)))
-    await at(engine, "r3", 10)
+    under_way = await at(engine, "r3", 10)
+    assert (under_way.state, engine.snapshot.releases["r2"].folder) == (ReleaseState.RUNNING, "")
     writing.set()
-    await becomes(engine, lambda s: s.releases["r2"].folder)
+    snapshot = await becomes(engine, lambda s: s.releases["r2"].folder)
+    assert snapshot.releases["r2"].outcome is ev.Outcome.ABORTED
 
 
 async def test_an_abort_takes_traffic_back_and_the_slot_away(store: Bridge, engine: Engine) -> None:
@@ -565,6 +566,8 @@ async def test_a_replicas_log_is_followed_while_somebody_reads(store: Bridge, en
     async with asyncio.timeout(5):
         while store.place._readers:
             await engine.change(0.1)
+    store.place.say("blue", "blue-1", "nobody reads this")
+    assert [line.text for line in engine.snapshot.log if line.source == "blue-1"] == ["hello from blue-1"]
 
 
 # Who may ask, who drives

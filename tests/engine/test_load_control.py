@@ -13,7 +13,7 @@ from core.domain.plan import Load
 from core.engine import load_control as module
 from core.engine.load_control import LoadControl
 from core.state import events as ev
-from core.state.snapshot import LoadState
+from core.state.endpoint import LoadState
 from core.system.processes import whoami
 from core.targets.fake_place import FakePlace
 from core.targets.protocol import Address

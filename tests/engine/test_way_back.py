@@ -16,7 +16,7 @@ from core.engine.engine import Engine
 from core.journal.journal import Journal
 from core.rollout.decide import decide
 from core.state import commands as c, events as ev
-from core.state.snapshot import ReleaseState
+from core.state.release import ReleaseState
 from core.targets.fake_place import Delays, FakePlace
 from core.work.job import Done
 from tests.environments import (

@@ -8,7 +8,7 @@ from core.rollout import actions as d
 from core.rollout.analysis import verdicts
 from core.state import commands as c, events as ev
 from core.state.fold import fold_all
-from core.state.snapshot import Status
+from core.state.release import Status
 from tests.rollout.test_decide import GATE, holding
 from tests.world import World
 

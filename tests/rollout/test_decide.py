@@ -13,7 +13,7 @@ from core.domain.gates import Gate
 from core.domain.plan import Deploy, Hold, Plan, Retire, Shift, Summarise, Work, all_at_once, blue_green, canary
 from core.rollout import actions as d
 from core.state import commands as c, events as ev
-from core.state.snapshot import Release, ReleaseState, Status
+from core.state.release import Release, ReleaseState, Status
 from tests.environments import TEST, V1, V2, begin, rollout
 from tests.world import World, serving
 

@@ -12,7 +12,8 @@ from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work, canary
 from core.rollout import actions as d
 from core.rollout.rollback import AGAIN_S, BACK_DEADLINE_S, proved
 from core.state import commands as c, events as ev
-from core.state.snapshot import ReleaseState, Status
+from core.state.release import ReleaseState, Status
+from core.state.reversal import refused_undo
 from tests.environments import V1, V2, V3, begin, rollout
 from tests.rollout.test_decide import GATE, holding, of
 from tests.world import Held, World, serving
@@ -413,7 +414,7 @@ def troubled(draw: st.DrawFn) -> World:
                 # From every state that is live there is a way back.
                 world.do(c.Rollback("late"))
             case "u":
-                if c.refused_undo(world.endpoint, world.release, world.now) is None:
+                if refused_undo(world.endpoint, world.release, world.now) is None:
                     world.do(c.Undo("late"))
             case "k" | "h" as kind if world.place:
                 slot = draw(st.sampled_from(sorted(world.place)))

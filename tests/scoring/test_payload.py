@@ -148,6 +148,110 @@ def test_what_does_not_fit_is_named_in_one_line(model: Model, body: str, status:
     assert [word for word in words if word not in str(refused)] == []
 
 
+RECORD = '{"delay": 1, "month": 2, "vip": true, "carrier": "AA"}'
+COLUMNS = '"columns": ["delay", "month", "vip", "carrier"]'
+NONE = "the object has none of the model's fields"
+VALUES = "send a list of values"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        ("", 400, f"the body is empty: {payload.FORMS}"),
+        ("  ", 400, f"the body is empty: {payload.FORMS}"),
+        *(
+            (form % word, 400, f"{said} is not JSON: send null for a missing value")
+            for form in ("[%s]", "[[1, %s, 2]]", '{"delay": %s}', '[{"delay": %s }]')
+            for word, said in (("NaN", "NaN"), ("nan", "nan"), ("Infinity", "Infinity"), ("inf", "inf"))
+        ),
+        ("3", 422, f"the body is a number: {payload.FORMS}"),
+        ('{"data": 3}', 422, f"data is a number: {payload.FORMS}"),
+        ('{"x": 1}', 422, f"{NONE}: {payload.FORMS}"),
+        (
+            '{"cariera": 1}',
+            422,
+            f"the object has none of the model's fields (cariera is near carrier): {payload.FORMS}",
+        ),
+        ("[]", 422, "there are no rows: send at least one"),
+        ("[3]", 422, f"row 0 of the list is a number: {VALUES} or a record for each row"),
+        ('{"data": [[1, 2, 3, 4], null]}', 422, f"row 1 of data is null: {VALUES} or a record for each row"),
+        ("[[1]]", 422, "row 0 has 1 values, the model has 4 fields: the first one missing is month"),
+        ("[[1, 2, 3, 4, 5]]", 422, "row 0 has 5 values, the model has 4 fields: the last one is carrier"),
+        ('[{"delay": 1}]', 422, "row 0: the field month is missing (send null where it is unknown)"),
+        (
+            f'[{RECORD}, {{"delay": 1, "months": 1}}]',
+            422,
+            "row 1: the field month is missing (the nearest sent is months)",
+        ),
+        ('{"data": {"delay": 1}}', 422, "row 0: the field month is missing (send null where it is unknown)"),
+        ('{"inputs": {"delay": 1}}', 422, "the field month is missing (send null where it is unknown)"),
+        (
+            '{"inputs": {"delay": 1, "month": [1], "vip": [1, 0], "carrier": [""]}}',
+            422,
+            "the field vip has 2 values, delay has 1: send as many for each",
+        ),
+        (
+            '{"dataframe_split": {"columns": []}}',
+            422,
+            'dataframe_split has no list "data": send {"columns": […], "data": [[…]]}',
+        ),
+        (
+            '{"dataframe_split": {"data": []}}',
+            422,
+            'dataframe_split has no list "columns": name the columns of its data',
+        ),
+        (
+            '{"dataframe_split": {"columns": ["delay"], "data": []}}',
+            422,
+            "dataframe_split: the field month is missing (send null where it is unknown)",
+        ),
+        (
+            f'{{"dataframe_split": {{{COLUMNS[:-1]}, "vip"], "data": []}}}}',
+            422,
+            "dataframe_split: the column vip is there twice",
+        ),
+        (
+            f'{{"dataframe_split": {{{COLUMNS}, "data": [{{}}]}}}}',
+            422,
+            f"row 0 of dataframe_split is an object: {VALUES}",
+        ),
+        (f'{{"dataframe_split": {{{COLUMNS}, "data": [[1]]}}}}', 422, "row 0 has 1 values for 4 columns"),
+    ],
+)
+def test_what_does_not_fit_is_said_to_the_letter(body: str, status: int, text: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        Reader(NAMES).read(body.encode())
+    assert (caught.value.status, str(caught.value)) == (status, text)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"data": "\xff"}', "the body is not JSON: it is not UTF-8"),
+        (b'{"data": [[1,', "the body is not JSON: unexpected end of data: line 1 column 14 (char 13)"),
+    ],
+)
+def test_what_is_no_json_is_said_to_the_letter(body: bytes, text: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        Reader(NAMES).read(body)
+    assert (caught.value.status, str(caught.value)) == (400, text)
+
+
+def test_a_name_as_long_as_names_may_be_is_still_compared() -> None:
+    sent = "x" * payload.LONGEST_NAME
+    with pytest.raises(PayloadError, match=f"{sent} is near x"):
+        Reader([sent + "y"]).read(json.dumps({sent: 1}).encode())
+
+
+def test_columns_come_in_any_order_and_more_of_them_are_left_out() -> None:
+    split = {"columns": ["more", "b", "a"], "data": [[0, 2, 1], [0, 4, 3]]}
+    assert Reader(["a", "b"]).read(json.dumps({"dataframe_split": split}).encode()) == ([[1, 2], [3, 4]], False)
+    assert Reader(["a", "b"]).read(b"[[1, 2]]") == ([[1, 2]], False)
+    assert Reader(["a", "b"]).read(b'{"inputs": {"b": [2, 4], "a": [1, 3]}}') == ([[1, 2], [3, 4]], False)
+    assert Reader(["a"]).read(b'{"inputs": {"a": 1}}') == ([[1]], False)
+    assert Reader(["a", "b"]).read(b'{"data": {"b": 2, "a": 1}}') == ([[1, 2]], False)
+
+
 def test_bytes_that_are_not_text_are_named_so(model: Model) -> None:
     assert "not UTF-8" in str(model.predict([(b'{"data": "\xff"}', "")]).refused[0])
 
@@ -172,6 +276,12 @@ def test_a_field_may_be_called_like_a_form() -> None:
         ('{"inputs": {"a": 1}, "probabilities": true}', "", True),
         ('{"data": [[1]]}', "probabilities=1", True),
         ('{"a": 1}', "x=1&probabilities=true", True),
+        ('{"data": [[1]]}', "probabilities=Yes", True),
+        ('{"data": [[1]]}', "probabilities=on", True),
+        ('{"data": [[1]]}', "probabilities=0&probabilities=1", True),
+        ('{"data": [[1]]}', "probabilities=1&probabilities=0", False),
+        ('{"data": [[1]]}', "x=1", False),
+        ('{"data": [[1]], "probabilities": 1}', "", False),
         ('{"data": [[1]]}', "probabilities=0", False),
     ],
 )

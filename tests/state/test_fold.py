@@ -9,8 +9,10 @@ from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Level, LoadProfile, Noted, Observation, Sample, Scaled, Series
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
 from core.state import events as ev
+from core.state.endpoint import KEEP_MARKS, MarkKind
 from core.state.fold import fold, fold_all
-from core.state.snapshot import KEEP_LINES, KEEP_MARKS, KEEP_RELEASES, MarkKind, ReleaseState, Snapshot, Status
+from core.state.release import ReleaseState, Status
+from core.state.snapshot import KEEP_LINES, KEEP_RELEASES, Snapshot
 from tests.environments import V1, V2
 from tests.nouns import BODIES
 
@@ -49,6 +51,8 @@ def test_what_an_event_does_not_touch_stays_the_very_same() -> None:
     assert later.endpoints["late"] is before.endpoints["late"]
     assert later.series["late", "blue"] is before.series["late", "blue"]
     assert later.log is before.log
+    moved = fold(before, ev.Event(4, 4.0, "ada", ev.StepMoved("r", 0, "half")))
+    assert moved.endpoints is before.endpoints
 
 
 def test_a_fact_about_a_step_that_is_not_there_changes_nothing() -> None:

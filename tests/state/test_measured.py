@@ -15,7 +15,15 @@ from core.state.measured import Measured
 SAMPLES = st.lists(
     st.builds(
         lambda at, ok, kinds, latencies, seconds: Sample(
-            "blue", at / 4, ok, dict.fromkeys(kinds, 1), None, Histogram.of(latencies), {"version:1": ok + 1}, seconds
+            slot="blue",
+            at=at / 4,
+            ok=ok,
+            failed=dict.fromkeys(kinds, 1),
+            latency=Histogram.of(latencies),
+            mix={"version:1": ok + 1},
+            seconds=seconds,
+            refused={"422": len(latencies)} if latencies else {},
+            errors=dict.fromkeys(kinds, 2),
         ),
         st.integers(0, 240),
         st.integers(0, 5),
@@ -49,10 +57,47 @@ def test_a_window_is_what_its_samples_add_up_to(
             assert mine is wanted
             continue
         assert (mine.ok, mine.failed, mine.mix) == (wanted.ok, wanted.failed, wanted.mix)
+        assert (mine.refused, mine.errors) == (wanted.refused, wanted.errors)
         assert mine.latency.counts == wanted.latency.counts
         assert (mine.latency.min_ms, mine.latency.max_ms) == (wanted.latency.min_ms, wanted.latency.max_ms)
         assert math.isclose(mine.latency.sum_ms, wanted.latency.sum_ms, abs_tol=1e-6)
         assert math.isclose(mine.seconds, wanted.seconds)
+
+
+def second(at: float, ok: int, *latencies: float) -> Sample:
+    """A second with something of everything in it."""
+    return Sample(
+        slot="blue",
+        at=at,
+        ok=ok,
+        failed={"500": ok},
+        latency=Histogram.of(latencies),
+        mix={"version:1": ok, f"label:{ok}": 1},
+        refused={"422": ok},
+        errors={"KeyError": ok},
+    )
+
+
+@pytest.mark.parametrize(
+    "latencies",
+    [
+        ((1.0,), (2.0,), (4.0,)),  # the shortest leaves
+        ((4.0,), (2.0,), (1.0,)),  # the longest leaves
+        ((1.0, 8.0), (2.0,), (4.0,)),  # both leave
+        ((2.0,), (1.0, 8.0), (4.0,)),  # neither does
+        ((1.0,), (1.0, 8.0), (4.0,)),  # another as short stays
+        ((2.0,), (), ()),
+    ],
+)
+def test_what_leaves_a_window_is_taken_off_whole(latencies: tuple[tuple[float, ...], ...]) -> None:
+    first, *kept = [second(float(at), at, *each) for at, each in enumerate(latencies, 1)]
+    seen = measured([first, *kept], 0.0, 2.0)
+    assert seen.over("blue", 2.0, 3.0) == kept[0] + kept[1]
+    assert seen.over("blue", 0.0, 3.0) == first + kept[0] + kept[1]
+    # A second counts while all of it lies within the window.
+    assert seen.over("blue", 2.0, 3.5) == kept[1]
+    assert seen.over("blue", 2.0, 4.0) == kept[1]
+    assert seen.over("blue", 2.0, 4.1) is None
 
 
 def test_two_hours_are_added_up_to_the_last_answer() -> None:

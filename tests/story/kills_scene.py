@@ -20,7 +20,8 @@ from core.domain.plan import Hold, Shift, title
 from core.journal.journal import Journal
 from core.state.events import Event
 from core.state.fold import fold
-from core.state.snapshot import Release, Snapshot
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from tests.story.roles import MARK, by_role, kill, marked, of_slot
 
 DEADLINE_S = 60.0

@@ -31,8 +31,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_traffic_is_back_by_good_answers_or_a_true_word_is_said_and_every_verb_works(scene: Scene, name: str) -> None:
-    """Through one fault."""
-    through(scene, name)
+    """Through one fault; that every verb works is tried in `through`."""
+    result = through(scene, name)
+    assert (result.code, result.version) == (0, "1") or result.code in (None, 1)
 
 
 def test_down_ends_everything(scene: Scene) -> None:

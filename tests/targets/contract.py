@@ -71,6 +71,7 @@ class Contract:
             await target.remove("blue")
             await target.remove("blue")
             await watcher.gone("blue")
+            assert watcher.slots["blue"].version is None
 
     async def test_a_slot_with_traffic_stays(self, make: MakeTarget) -> None:
         target = make(0)
@@ -140,7 +141,7 @@ class Contract:
             await target.apply("blue", ONE, 1)
             await watcher.ready("blue", 1, ONE)
             await target.apply("blue", TWO, 1)
-            await watcher.ready("blue", 1, TWO)
+            assert (await watcher.ready("blue", 1, TWO)).version == TWO
 
     async def test_a_slot_has_an_address_of_its_own(self, make: MakeTarget) -> None:
         target = make(0)
@@ -162,4 +163,4 @@ class Contract:
             async with asyncio.timeout(5):
                 await ending
         async with watching(make(0)) as later:
-            await later.ready("blue", 1)
+            assert (await later.ready("blue", 1)).version == ONE

@@ -104,7 +104,8 @@ async def test_a_dead_replica_is_replaced() -> None:
         target.place.kill("blue")
         await watcher.noted("died")
         await watcher.until(lambda: watcher.slots["blue"].ready == 1)
-        await watcher.ready("blue", 2)
+        seen = await watcher.ready("blue", 2)
+    assert (seen.ready, seen.wanted) == (2, 2)
     await target.close()
 
 

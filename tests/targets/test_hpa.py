@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from core.domain.model import Reading
-from core.targets.local.hpa import Behavior, Decision, Memory, Metric, Pod, Rules, Usage, group, look
+from core.targets.local.hpa import Behavior, Decision, Memory, Metric, Pod, Proposal, Rules, Usage, group, look, propose
 from core.targets.local.steps import DOWN, UP, Direction, Policy
 
 NOW_S = 10_000.0
@@ -190,6 +190,134 @@ CLAUSES: dict[str, tuple[Scene, int, str]] = {
 def test_every_clause_of_the_rule(scene: Scene, after: int, reason: str) -> None:
     decision = scene.look()
     assert (decision.after, reason in decision.reason) == (after, True), decision
+
+
+NO_CPU = "no cpu of any ready replica was measured"
+NO_MEMORY = "no memory of any ready replica was measured"
+EARLIER = Memory(((NOW_S - 301, 1),))
+
+
+def cpu(value: float | None) -> Reading:
+    """What was read of the CPU."""
+    return Reading("cpu", value, 60)
+
+
+@pytest.mark.parametrize(
+    ("clause", "after", "reason", "readings", "memory"),
+    [
+        ("at zero it is off", 0, "scaled to zero: autoscaling is off", (), EARLIER),
+        ("over the maximum", 3, "maximum: 4 is over 3", (cpu(60.0),), stepped((0, -1))),
+        ("under the minimum", 3, "minimum: 1 is under 3", (cpu(60.0),), stepped((0, 2))),
+        ("nobody was measured", 2, f"no metric: {NO_CPU}", (cpu(None),), EARLIER),
+        ("no metric is set", 2, "no metric: no metric is set", (), EARLIER),
+        (
+            "never down when one failed",
+            4,
+            f"no metric: {NO_MEMORY}; never down without it",
+            (Reading("memory", None, 50), cpu(30.0)),
+            EARLIER,
+        ),
+        ("as wanted", 3, "cpu 60 % of 60 %: within tolerance", (cpu(60.0),), past((0, 3))),
+        ("just over the tolerance", 4, "cpu 67 % of 60 %", (cpu(67.0),), Memory(((NOW_S, 4),), ((NOW_S, 1),))),
+        (
+            "up, at most four from one",
+            4,
+            "cpu 1000 % of 60 %; policy: at most 4 from 1 in one step",
+            (cpu(1000.0),),
+            Memory(((NOW_S, 17),), ((NOW_S, 3),)),
+        ),
+        (
+            "up, with those on their way as wanted",
+            3,
+            "cpu 95 % of 60 %, 0 missing, 1 not ready: within tolerance with these counted",
+            (cpu(95.0),),
+            past((0, 3)),
+        ),
+        (
+            "down, missing pods would turn it",
+            2,
+            "cpu 50 % of 60 %, 1 missing, 0 not ready: counting these would turn the direction",
+            (cpu(50.0),),
+            past((0, 2)),
+        ),
+        (
+            "down, missing pods count as full",
+            2,
+            "cpu 0 % of 60 %, 1 missing, 0 not ready",
+            (cpu(0.0),),
+            Memory(((NOW_S, 2),), ((NOW_S, -2),)),
+        ),
+    ],
+)
+def test_a_decision_is_given_with_its_reason_what_was_read_and_what_to_remember(
+    clause: str, after: int, reason: str, readings: tuple[Reading, ...], memory: Memory
+) -> None:
+    assert CLAUSES[clause][0].look() == Decision(after, reason, readings, memory)
+
+
+def test_every_metric_that_failed_is_named() -> None:
+    assert Scene(pods(MISSING), metrics=(CPU, MEMORY)).look().reason == f"no metric: {NO_CPU}; {NO_MEMORY}"
+
+
+def test_a_metric_that_failed_hides_none_that_keeps_the_size() -> None:
+    assert Scene(alike(3, 120), metrics=(MEMORY, CPU)).look().reason == "cpu 60 % of 60 %: within tolerance"
+
+
+def test_one_replica_is_more_than_none() -> None:
+    usage = {"cpu": Usage(0, NOW_S, 15), "memory": Usage(10, NOW_S, 15)}
+    scene = Scene(pods(*[pod(usage=usage)] * 2), metrics=(CPU, MEMORY))
+    assert scene.look().reason == "memory 10 % of 50 %"
+
+
+ZERO = pod(0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "now_n", "found", "replicas", "said"),
+    [
+        # What guesses weigh: a missing pod all of its request on the way down, nothing on the way up.
+        (Metric("cpu", 100, 200), 200, pods(*[ZERO] * 29, *[MISSING] * 171), 170, ""),
+        (Metric("cpu", 33, 200), 2, pods(pod(399.5), MISSING), 6, ""),
+        (Metric("cpu", 33, 200), 2, pods(pod(399.5), STARTING), 6, ""),
+        (CPU, 3, pods(pod(180), pod(180), MISSING), 3, "within tolerance with these counted"),
+        # At the target itself nobody needs to guess.
+        (CPU, 2, pods(pod(120), STARTING), 2, "within tolerance"),
+        # More or fewer pods than were counted: the direction holds all the same.
+        (CPU, 1, pods(*[ZERO] * 4, MISSING), 1, "counting these would turn the direction"),
+        (CPU, 2, pods(*[ZERO] * 4, MISSING), 2, ""),
+        (CPU, 10, pods(pod(240), pod(240), MISSING), 10, "counting these would turn the direction"),
+        (CPU, 4, pods(pod(240), pod(240), MISSING), 4, ""),
+    ],
+)
+def test_what_one_metric_proposes(metric: Metric, now_n: int, found: list[Pod], replicas: int, said: str) -> None:
+    proposal = propose(metric, now_n, found, NOW_S)
+    used = [one.usage["cpu"].value for one in found if one.usage]
+    percent = int(100 * sum(used) / (200 * len(used)))
+    missing, unready = (sum(1 for one in found if not one.usage and one.pending is wanted) for wanted in (False, True))
+    counted = "" if said == "within tolerance" else f", {missing} missing, {unready} not ready"
+    text = f"cpu {percent} % of {metric.target:g} %{counted}{': ' if said else ''}{said}"
+    assert proposal == Proposal(Reading("cpu", float(percent), metric.target), replicas, text)
+
+
+@pytest.mark.parametrize(
+    ("one", "where"),
+    [
+        (pod(60, leaving=True), ""),
+        (STARTING, "unready"),
+        (MISSING, "missing"),
+        (pod(60, started_s=NOW_S - 299.9, ready=False, turned_s=NOW_S - 200), "unready"),
+        (pod(60, started_s=NOW_S - 300, ready=False, turned_s=NOW_S - 200), "measured"),
+        (pod(60, started_s=NOW_S - 100, turned_s=NOW_S - 15), "measured"),
+        (pod(60, started_s=NOW_S - 100, turned_s=NOW_S - 14.9), "unready"),
+        (pod(60, started_s=OLD_S, ready=False, turned_s=OLD_S + 30), "measured"),
+        (pod(60, started_s=OLD_S, ready=False, turned_s=OLD_S + 29.9), "unready"),
+    ],
+)
+def test_what_a_pod_says_of_its_traffic(one: Pod, where: str) -> None:
+    found = group(CPU, pods(one, pod(60)), NOW_S)
+    groups = {"measured": tuple(found.measured), "unready": found.unready, "missing": found.missing}
+    assert [name for name, names in groups.items() if "p0" in names] == ([where] if where else [])
+    assert "p1" in found.measured
 
 
 def test_a_decision_shows_every_metric_beside_its_target() -> None:

@@ -61,9 +61,10 @@ async def test_restarts_survive_and_an_adopted_replica_is_healed_as_any_other(en
         await watcher.until(lambda: sorted(one.restarts for one in watcher.slots["blue"].replicas) == [0, 1])
         running(target, "replica")[0].kill()
         await watcher.until(lambda: sum(one.restarts for one in watcher.slots["blue"].replicas) == 2)
-        await watcher.ready("blue", 2)
+        seen = await watcher.ready("blue", 2)
+        assert (seen.ready, sum(one.restarts for one in seen.replicas)) == (2, 2)
         running(target, "router")[0].kill()
-        await watcher.noted("the router is back after")
+        assert (await watcher.noted("the router is back after")).level == "info"
 
 
 async def test_what_was_counted_before_is_not_counted_again(endpoints: Endpoints) -> None:

@@ -49,7 +49,8 @@ async def test_a_router_that_was_changed_is_watched_and_changed_again(endpoints:
         await watcher.until(lambda: watcher.reports[-1:] and not isinstance(watcher.reports[-1], Noted))
         running(target, "router")[0].kill()
         await watcher.noted("the router is back after")
-        await watcher.weight("blue", 100)
+        seen = await watcher.weight("blue", 100)
+        assert (seen.ready, seen.weight) == (1, 100)
 
 
 async def test_a_restart_whose_replicas_do_not_come_leaves_the_old_ones(endpoints: Endpoints) -> None:

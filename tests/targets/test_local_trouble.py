@@ -26,7 +26,7 @@ async def test_a_stale_socket_is_no_host(endpoints: Endpoints) -> None:
         stale.bind(str(host_socket(target.spec.folder)))
     async with watching(target) as watcher:
         await target.apply("blue", ONE, 1)
-        await watcher.ready("blue", 1)
+        assert (await watcher.ready("blue", 1)).version == ONE
 
 
 async def test_two_who_start_a_host_at_once_share_one(endpoints: Endpoints) -> None:
@@ -35,6 +35,7 @@ async def test_two_who_start_a_host_at_once_share_one(endpoints: Endpoints) -> N
     async with watching(one) as watcher:
         await watcher.ready("blue", 1)
         await watcher.ready("green", 1)
+    assert len(pids(one, "host")) == 1
 
 
 async def test_a_long_path_gets_a_socket_elsewhere(tmp_path: Path, endpoints: Endpoints) -> None:
@@ -106,16 +107,18 @@ async def test_a_model_that_does_not_load_is_said_and_tried_again(endpoints: End
         await target.apply("blue", ONE, 1)
         await watcher.noted("model late v1 does not load: model.json: no field named x; next try in ")
         endpoints.model("1")
-        await watcher.ready("blue", 1)
+        assert (await watcher.ready("blue", 1)).why == ""
 
 
 async def test_a_replica_that_hangs_is_replaced(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:
         await serving(target, watcher)
+        before = pids(target, "replica")
         running(target, "replica")[0].suspend()
         await watcher.noted("it hangs: no answer to /health within 3 s")
         await watcher.ready("blue", 2)
+        assert len(pids(target, "replica") & before) == 1
 
 
 async def test_a_replica_over_its_memory_is_killed_and_said(endpoints: Endpoints) -> None:
@@ -123,7 +126,8 @@ async def test_a_replica_over_its_memory_is_killed_and_said(endpoints: Endpoints
     target = endpoints.target(memory_mb=150)
     async with watching(target) as watcher:
         await target.apply("blue", ONE, 1)
-        await watcher.noted("out of memory: ")
+        said = await watcher.noted("out of memory: ")
+        assert said.slot == "blue"
 
 
 async def test_a_replica_that_will_not_end_is_killed(endpoints: Endpoints) -> None:
@@ -135,6 +139,7 @@ async def test_a_replica_that_will_not_end_is_killed(endpoints: Endpoints) -> No
         await target.remove("blue")
         await watcher.noted("blue-1 did not end within 0.2 s")
         await watcher.gone("blue")
+        assert pids(target, "replica") == set()
 
 
 async def test_a_resting_replica_still_drains(endpoints: Endpoints) -> None:

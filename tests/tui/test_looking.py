@@ -124,7 +124,8 @@ async def test_the_palette_finds_a_command_by_its_name(open_deck: OpenDeck, key:
         await until(pilot, lambda: bool(app.screen.query("#--results OptionList, CommandList")))
         await until(pilot, lambda: bool(getattr(app.screen.query("CommandList").first(), "option_count", 0)))
         await pilot.press("enter")
-        await until(pilot, lambda: link.asked == [c.Pause(ENDPOINT)])
+        await until(pilot, lambda: bool(link.asked))
+        assert link.asked == [c.Pause(ENDPOINT)]
 
 
 async def test_brackets_go_through_the_endpoints(open_deck: OpenDeck) -> None:
@@ -152,6 +153,7 @@ async def test_q_leaves(open_deck: OpenDeck) -> None:
     async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
+        assert app.return_code == 0
 
 
 async def test_a_demo_shows_each_key_that_it_presses(open_deck: OpenDeck) -> None:

@@ -107,6 +107,7 @@ async def test_it_ends_when_its_project_has_gone(client: WatchClient) -> None:
     async with asyncio.timeout(10):
         while alive(pid):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    assert not alive(pid)
 
 
 async def test_why_it_does_not_start_is_one_line(tmp_path: Path) -> None:

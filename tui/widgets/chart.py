@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.state.snapshot import Mark, MarkKind
+from core.state.endpoint import Mark, MarkKind
 from tui import format as as_text
 from tui.styled import Line, Piece, cut, right, width as width_of
 from tui.theme import slot_role

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from core.state.commands import Confirmation
+from core.state.confirmation import Confirmation
 
 
 class Confirm(ModalScreen[bool]):

@@ -5,7 +5,7 @@ from pathlib import Path
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.plan import Ask, Hold, Retire, Shift, title
 from core.state.events import Outcome as Ended
-from core.state.snapshot import Release, ReleaseState, Status, StepState
+from core.state.release import Release, ReleaseState, Status, StepState
 from tui import format as as_text
 from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to

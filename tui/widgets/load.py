@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from core.domain.model import Sample
+from core.state.endpoint import LoadState, Mark
 from core.state.messages import ENDS_WELL
-from core.state.snapshot import LoadState, Mark
 from tui import format as as_text
 from tui.evidence import lately, sends_load
 from tui.health import FAILING_PERCENT

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from core.domain.model import Scaled
-from core.state.snapshot import Mark
+from core.state.endpoint import Mark
 from tui import format as as_text
 from tui.evidence import silent_s
 from tui.history import Point, Silence

@@ -1,7 +1,7 @@
 """Pane 1: the stages of a release. All shifts and holds make one line, for they are one movement."""
 
 from core.domain.plan import Load, Retire
-from core.state.snapshot import Release, ReleaseState, Status, StepState
+from core.state.release import Release, ReleaseState, Status, StepState
 from tui import format as as_text
 from tui.evidence import nobody_drives
 from tui.release_stages import Stage, stages, turned

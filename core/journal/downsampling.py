@@ -11,7 +11,7 @@ from core.state.fold_endpoint import merged
 Group: TypeAlias = tuple[object, ...]
 
 
-def thinned(events: Iterable[ev.Event], step_s: float) -> tuple[list[ev.Event], list[int]]:
+def downsampled(events: Iterable[ev.Event], step_s: float) -> tuple[list[ev.Event], list[int]]:
     """What is written instead, each in the place of the last of its kind, and the places that are given up."""
     kept: dict[Group, ev.Event] = {}
     counts: dict[Group, int] = {}

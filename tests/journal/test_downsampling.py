@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from core.domain.histogram import Histogram
 from core.domain.model import Observation, Replica, ReplicaState, Sample, Scaled
 from core.engine.slot_facts import SlotFacts
-from core.journal.thinning import thinned
+from core.journal.downsampling import downsampled
 from core.state import events as ev
 from core.state.fold import fold, fold_all
 from core.state.snapshot import Snapshot
@@ -33,7 +33,7 @@ def test_what_was_seen_of_a_slot_ends_as_it_did(reports: list[list[Replica]]) ->
         for body in facts.of(snapshot.endpoint("late").slots.get("blue"), seen, float(at)):
             events.append(ev.Event(len(events) + 1, float(at), "ada", body))
             snapshot = fold(snapshot, events[-1])
-    coarse = after(events, *thinned(events, 10.0))
+    coarse = after(events, *downsampled(events, 10.0))
     assert len(coarse) <= 4 * (1 + len(reports) // 10)
     (mine,) = fold_all(coarse).endpoint("late").slots.values()
     (whole,) = snapshot.endpoint("late").slots.values()
@@ -53,7 +53,7 @@ def test_each_kind_keeps_what_matters() -> None:
         ev.Judged("r", 1, ()), ev.Judged("r", 2, ()),
     ]  # fmt: skip
     events = [ev.Event(seq, 1.0, "ada", body) for seq, body in enumerate(bodies, 1)]
-    coarse = after(events, *thinned(events, 10.0))
+    coarse = after(events, *downsampled(events, 10.0))
     assert [(event.seq, type(event.body).__name__) for event in coarse] == [
         (3, "Sampled"), (4, "Sampled"), (6, "StepMoved"), (8, "Looked"), (10, "Looked"),
         (11, "Logged"), (12, "Logged"), (13, "Judged"), (14, "Judged"),

@@ -1,4 +1,4 @@
-"""What a command would bring about, in figures, for whoever must confirm it first. Pure.
+"""What must be asked of a person before a command, and what it would bring about, in figures. Pure.
 
 The effect decides, not the key: whatever brings more traffic, or other traffic, to a new version in production needs
 the environment's name; taking down what nothing served before asks once; nothing else does.
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from core.domain.gates import GateResult, Verdict
 from core.domain.model import Series
 from core.domain.plan import Hold, Plan, Shift
-from core.state.snapshot import Release, ReleaseState, Snapshot
+from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, Undo
+from core.state.release import Release, ReleaseState, Status
+from core.state.snapshot import Snapshot
 
 ERRORS_S = 10.0
 """The errors of now are those of so many seconds."""
@@ -22,6 +24,57 @@ class Confirmation:
     environment: str
     text: str
     typed: bool
+
+
+def confirmation(command: Command, snapshot: Snapshot, now: float) -> Confirmation | None:
+    """What to ask before a command that `accept` would take; None when it needs no question."""
+    release = snapshot.release_of(command.endpoint)
+    match command:
+        case Begin(environment=environment, production=True, plan=plan):
+            return Confirmation(environment, begins(plan), True)
+        case Rollback() | Abort():
+            return down(release, command.endpoint, snapshot)
+        case Next() | Answer(yes=True) | Pause() | Undo() if release is not None and release.production:
+            share = _share_after(command, release)
+            if share is None or share <= share_now(release, snapshot):
+                return None
+            return Confirmation(release.environment, _effect(command, release, share, snapshot, now), True)
+        case _:
+            return None
+
+
+def _effect(command: Command, release: Release, share: float, snapshot: Snapshot, now: float) -> str:
+    """What the command does at once, then what comes of it in figures."""
+    if isinstance(command, Next) and release.state is ReleaseState.ENDED:
+        return f"tries again: {begins(release.plan)}"
+    said = figures(release, share, snapshot, now)
+    has = share_now(release, snapshot)
+    if release.paused and isinstance(command, Next | Pause):
+        return f"goes on at {has:g} %, and then by itself: {said}"
+    return said
+
+
+def _share_after(command: Command, release: Release) -> float | None:
+    """The share that the new version gets before anybody is asked again; None when a command lets nothing move."""
+    step, by_step = release.current, release.step_by_step
+    match command:
+        case Undo():
+            return release.way.reached if release.way is not None else None
+        case Pause(step_by_step=asked) if not release.paused and (asked is not False or not by_step):
+            return None
+        case Pause(step_by_step=bool() as asked):
+            by_step = asked
+        case Next() if release.state is ReleaseState.ENDED:
+            return next((step.percent for step in release.plan.steps if isinstance(step, Shift)), None)
+        case _:
+            pass
+    if step is None:
+        return None
+    if not by_step:
+        return _next_share(release)
+    # Step by step only the step at hand goes on: a shift that has begun, or one that this very command begins.
+    goes_on = step.status is not Status.WAITING or (isinstance(command, Next) and not release.paused)
+    return step.step.percent if isinstance(step.step, Shift) and goes_on and not step.asked else None
 
 
 def down(release: Release | None, endpoint: str, snapshot: Snapshot) -> Confirmation | None:
@@ -41,9 +94,9 @@ def share_now(release: Release, snapshot: Snapshot) -> float:
     return max(release.reached, seen.weight if seen is not None else 0.0)
 
 
-def next_share(release: Release, index: int) -> float | None:
-    """The first share that is still to come, from a step on."""
-    ahead = (s.step.percent for s in release.steps[index:] if isinstance(s.step, Shift) and not s.asked)
+def _next_share(release: Release) -> float | None:
+    """The first share that is still to come."""
+    ahead = (s.step.percent for s in release.steps if isinstance(s.step, Shift) and not s.asked)
     return next(ahead, None)
 
 

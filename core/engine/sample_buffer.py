@@ -1,4 +1,4 @@
-"""Telemetry in fewer, larger pieces while nobody looks."""
+"""Samples held back while nobody looks, until they make a larger one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ COARSE_S = 10.0
 
 
 @dataclass(slots=True)
-class Thinning:
+class SampleBuffer:
     """Adds up samples of an endpoint until they cover `COARSE_S`; everything else passes."""
 
     _open: dict[tuple[str, Slot | None], Sample] = field(default_factory=dict)

@@ -1,0 +1,165 @@
+"""What comes of a command: facts, or a refusal. Pure: `accept` moves nothing."""
+
+from core.domain.errors import Refused
+from core.domain.model import Series
+from core.domain.plan import Hold
+from core.state import events as ev
+from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, SetLoad, StartLoad, Tail, Undo
+from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState, Status
+from core.state.reversal import refused_rollback, refused_undo, rollback_of
+from core.state.snapshot import Snapshot
+
+
+def accept(  # noqa: C901, PLR0912
+    command: Command, snapshot: Snapshot, now: float, driven: bool = True
+) -> tuple[ev.Body, ...]:
+    """What comes of a command, as facts; raises Refused with who or what stands in the way.
+
+    `driven` False: no living process drives the endpoint. A release that is on its way then goes on for whoever asks
+    for that way; no fact means: drive it.
+    """
+    endpoint = snapshot.endpoints.get(command.endpoint)
+    release = snapshot.release_of(command.endpoint)
+    match command:
+        case Begin():
+            return _begin(command, snapshot, release)
+        case Next():
+            return _next(_known(release, command.endpoint), driven)
+        case Answer(yes=yes):
+            return _answer(_known(release, command.endpoint), yes)
+        case Pause(step_by_step=step_by_step):
+            return _pause(_going(release, command.endpoint), step_by_step)
+        case Abort(asked_at=asked_at):
+            if _on_its_way(release, ReleaseState.BACK, driven):
+                return ()
+            going = _going(release, command.endpoint)
+            return (ev.TurnedBack(going.id, ev.Outcome.ABORTED, "aborted", asked_at),)
+        case Rollback(asked_at=asked_at):
+            if _on_its_way(release, ReleaseState.BACK, driven):
+                return ()
+            return _rollback(endpoint, rollback_of(snapshot, command.endpoint), asked_at)
+        case Undo(asked_at=asked_at):
+            if _on_its_way(release, ReleaseState.FORWARD, driven):
+                return ()
+            return _undo(endpoint, release, now, asked_at)
+        case StartLoad(profile=profile, source=source, limits=limits):
+            if endpoint is None or not endpoint.slots:
+                raise Refused(f"{command.endpoint}: nothing is served yet; run a release first")
+            if endpoint.load is not None and endpoint.load.running:
+                raise Refused(f"{command.endpoint}: {endpoint.load.kind} load is running; change its users")
+            asked = (source.attach, "", source, limits, command.by, command.stay)
+            return (ev.LoadStarted(command.endpoint, "manual", profile, *asked),)
+        case SetLoad():
+            return _set_load(command, endpoint, snapshot.series.get((command.endpoint, None), Series()))
+        case Tail(source=source, seconds=seconds):
+            return (ev.Tailed(command.endpoint, source, now + seconds if seconds > 0 else None),)
+
+
+def _on_its_way(release: Release | None, state: ReleaseState, driven: bool) -> bool:
+    """Whether what is asked for is under way already, and nobody drives it."""
+    return not driven and release is not None and release.state is state
+
+
+def _known(release: Release | None, endpoint: str) -> Release:
+    if release is None:
+        raise Refused(f"{endpoint}: no release yet; begin one with 'quarterdeck release'")
+    return release
+
+
+def _going(release: Release | None, endpoint: str) -> Release:
+    known = _known(release, endpoint)
+    if known.state is ReleaseState.BACK:
+        raise Refused(f"{endpoint}: {known.id} is on its way back already")
+    if known.outcome is not None:
+        raise Refused(f"{endpoint}: {known.id} has ended ({known.outcome.value})")
+    return known
+
+
+def _begin(command: Begin, snapshot: Snapshot, release: Release | None) -> tuple[ev.Body, ...]:
+    if release is not None and release.live:
+        raise Refused(
+            f"{command.endpoint}: {release.id} is under way, begun by {release.by}; "
+            "follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
+        )
+    if command.release in snapshot.releases:
+        raise Refused(f"{command.release}: there is such a release already; call again")
+    began = ev.Began(
+        release=command.release,
+        endpoint=command.endpoint,
+        environment=command.environment,
+        plan=command.plan,
+        production=command.production,
+        target=command.target,
+        step_by_step=command.step_by_step,
+        auto_approve=command.auto_approve,
+        ask_s=command.ask_s,
+        options=command.options,
+    )
+    return (began,) if command.version is None else (began, ev.Chose(command.release, command.version))
+
+
+def _next(release: Release, driven: bool) -> tuple[ev.Body, ...]:
+    if release.state is ReleaseState.ENDED:
+        if release.outcome in (ev.Outcome.FAILED, ev.Outcome.STUCK, ev.Outcome.ABORTED):
+            return (ev.Retried(release.id),)
+        raise Refused(f"{release.id} has ended; nothing comes next")
+    if release.state is not ReleaseState.RUNNING:
+        if not driven:
+            return ()
+        raise Refused(f"{release.id} is on its way {release.state.value}; wait for it")
+    step = release.current
+    if step is None:
+        raise Refused(f"{release.id} is at its end")
+    if step.question is not None and step.answer is None:
+        return (ev.Answered(release.id, release.index, True),)
+    if release.paused:
+        return (ev.Resumed(release.id, release.step_by_step),)
+    if step.status is Status.WAITING:
+        return (ev.Waved(release.id, release.index),)
+    if step.status is Status.RUNNING and isinstance(step.step, Hold):
+        return (ev.Waved(release.id, release.index),)
+    raise Refused(f"{release.id} is busy; it goes on by itself when this stage is done")
+
+
+def _answer(release: Release, yes: bool) -> tuple[ev.Body, ...]:
+    step = release.current
+    if step is None or step.question is None or step.answer is not None or release.state is not ReleaseState.RUNNING:
+        raise Refused(f"{release.id}: no question is open")
+    return (ev.Answered(release.id, release.index, yes),)
+
+
+def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
+    if step_by_step is not None:
+        return (ev.Resumed(release.id, step_by_step),)
+    return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
+
+
+def _rollback(endpoint: Endpoint | None, release: Release | None, asked_at: float | None) -> tuple[ev.Body, ...]:
+    why_not = refused_rollback(endpoint, release)
+    if why_not is not None or release is None:
+        raise Refused(why_not or "no release")
+    return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at),)
+
+
+def _undo(
+    endpoint: Endpoint | None, release: Release | None, now: float, asked_at: float | None
+) -> tuple[ev.Body, ...]:
+    why_not = refused_undo(endpoint, release, now)
+    if why_not is not None or release is None:
+        raise Refused(why_not or "no release")
+    return (ev.TurnedForward(release.id, asked_at),)
+
+
+def _set_load(command: SetLoad, endpoint: Endpoint | None, series: Series) -> tuple[ev.Body, ...]:
+    load = endpoint.load if endpoint is not None else None
+    if load is None or not load.running:
+        raise Refused(f"{command.endpoint}: no load is running")
+    users = command.users
+    if command.change:
+        # How many a Locust of somebody else's runs only it knows, until it was asked for others.
+        told = series.last if load.source.attach and load.wanted_seq == 0 else None
+        users = max(0, (load.users if told is None else told.users or 0) + command.change)
+    if users is not None and users < 0:
+        raise Refused(f"{users} users: there can't be fewer than 0")
+    return (ev.LoadWanted(command.endpoint, users, command.spawn_rate, command.paused, command.reset, command.stop),)

@@ -1,0 +1,160 @@
+"""A release and how far each of its steps is; `core.state.fold_release` alone makes it, out of events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from core.domain.gates import Verdict
+from core.domain.model import Slot, Version
+from core.domain.plan import Plan, Shift, Step, Work
+from core.state import events as ev
+
+
+class Status(StrEnum):
+    """How far a step is. INTERRUPTED: its driver died; it starts again."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class ReleaseState(StrEnum):
+    """Where a release is going: on, back to what served before, forward again, or nowhere any more."""
+
+    RUNNING = "running"
+    BACK = "back"
+    FORWARD = "forward"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """One step of a release and how far it is. Times are in seconds since the epoch."""
+
+    step: Step
+    status: Status = Status.WAITING
+    started_at: float | None = None
+    ended_at: float | None = None
+    asked: bool = False
+    fraction: float | None = None
+    text: str = ""
+    figure: str = ""
+    why: str = ""
+    figures: ev.Result = field(default_factory=dict)
+    result: ev.Result = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+    looked_at: float | None = None
+    fails: Mapping[str, int] = field(default_factory=dict)
+    question: ev.Asked | None = None
+    answer: bool | None = None
+    waved: bool = False
+    refusal: str = ""
+    """What the target last said when it did not take what the step asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way back or forward: what was asked of the target so far, and for what outcome.
+
+    `driven_at` is when the present driver began with it: deadlines count from there. `resized`: as many replicas as
+    before were asked for beside the route. `refusal` is what the target last said when it did not take something.
+    """
+
+    outcome: ev.Outcome
+    why: str
+    began_at: float
+    driven_at: float
+    asked_at: float | None = None
+    applied_at: float | None = None
+    routed: bool = False
+    aliased: bool = False
+    dropped: bool = False
+    after_end: bool = False
+    reached: float = 0.0
+    resized: bool = False
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Release:
+    """One release: its plan, how far each step is, and where it is going.
+
+    `old_replicas` is the most that `old` had while it served, `placed_replicas` what it had when the slot was chosen.
+    `began_seq` and `ended_seq` are places in the journal: what came later is decided by them, never by a clock.
+    """
+
+    id: str
+    endpoint: str
+    environment: str
+    target: str
+    plan: Plan
+    steps: tuple[StepState, ...]
+    by: str
+    began_at: float
+    production: bool = False
+    auto_approve: bool = False
+    step_by_step: bool = False
+    ask_s: float = 600.0
+    options: ev.Result = field(default_factory=dict)
+    version: Version | None = None
+    slot: Slot | None = None
+    old: Slot | None = None
+    old_version: Version | None = None
+    old_replicas: int = 0
+    state: ReleaseState = ReleaseState.RUNNING
+    paused: bool = False
+    paused_at: float | None = None
+    way: Way | None = None
+    undone: Way | None = None
+    promoted: bool = False
+    outcome: ev.Outcome | None = None
+    why: str = ""
+    ended_at: float | None = None
+    folder: str = ""
+    placed_replicas: int = 0
+    began_seq: int = 0
+    ended_seq: int = 0
+
+    @property
+    def index(self) -> int:
+        """The first step that is not done; `len(steps)` when all are."""
+        for at, step in enumerate(self.steps):
+            if step.status is not Status.DONE:
+                return at
+        return len(self.steps)
+
+    @property
+    def current(self) -> StepState | None:
+        """The step that the release is at."""
+        return self.steps[self.index] if self.index < len(self.steps) else None
+
+    @property
+    def reached(self) -> float:
+        """The share of the traffic that the release was given so far, in percent."""
+        shares = [s.step.percent for s in self.steps if isinstance(s.step, Shift) and s.asked]
+        return shares[-1] if shares else 0.0
+
+    @property
+    def touched(self) -> bool:
+        """Whether traffic may have moved: what a shift asked for can land without its answer."""
+        return any(isinstance(s.step, Shift) and s.status is not Status.WAITING for s in self.steps)
+
+    @property
+    def promotes(self) -> bool:
+        """Whether aliases may have moved: their step has begun, whatever became of it."""
+        return any(s.step == Work("promote") and s.status is not Status.WAITING for s in self.steps)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The latest verdicts on traffic or, before there is any, on the model."""
+        for step in reversed(self.steps):
+            if step.verdicts:
+                return step.verdicts
+        return ()
+
+    @property
+    def live(self) -> bool:
+        """Whether it is still going somewhere."""
+        return self.state is not ReleaseState.ENDED
