@@ -1,5 +1,6 @@
 """What a model folder says of itself: its fields, its labels, its files. Reads `model.json` and nothing else."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,15 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelField:
-    """One column of the model's input. `categories` is None unless the type is `category`."""
+    """One column of the model's input. `categories` is None unless the type is `category`.
+
+    One that is not `required` is missing where a caller leaves it out.
+    """
 
     name: str
     type: str
     categories: tuple[str, ...] | None = None
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def _fields(value: object) -> tuple[ModelField, ...]:
         raise _WrongError("fields: a list with at least one field is expected")
     fields = tuple(_field(index, each) for index, each in enumerate(value))
     names = [field.name for field in fields]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise _WrongError(f"fields: {twice} is there twice")
     return fields
 
@@ -107,11 +112,12 @@ def _field(index: int, value: object) -> ModelField:
     name, type_, categories = value["name"], value.get("type"), value.get("categories")
     if type_ not in TYPES:
         raise _WrongError(f"fields[{index}].type ({name}): one of {', '.join(TYPES)} is expected, not {type_!r}")
+    required = value.get("required", True) is not False
     if type_ != "category":
-        return ModelField(name, type_)
+        return ModelField(name, type_, None, required)
     if not _texts(categories):
         raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
-    return ModelField(name, type_, tuple(categories))
+    return ModelField(name, type_, tuple(categories), required)
 
 
 def _labels(value: object) -> tuple[Label, ...]:

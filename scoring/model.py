@@ -46,7 +46,9 @@ class Model:
         self.about = about
         self._trees = trees
         self._few = few or trees
-        self._reader = Reader([field.name for field in about.fields])
+        self._reader = Reader(
+            [field.name for field in about.fields], [field.name for field in about.fields if not field.required]
+        )
         self._encoder = Encoder(about.fields)
         self._columns = len(about.fields)
 

@@ -4,7 +4,7 @@ Positional `{"data": [[…]]}`, columns `{"inputs": {"a": [..]}}`, a bare record
 `dataframe_split` and `dataframe_records`. What values are worth is not looked at here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from operator import itemgetter
@@ -37,10 +37,11 @@ class PayloadError(Exception):
 
 
 class Reader:
-    """Reads bodies for one model, whose fields it knows by name."""
+    """Reads bodies for one model, whose fields it knows by name; those in `optional` may be left out."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.names = tuple(names)
+        self._optional = frozenset(optional)
         self._width = len(names)
         self._known = frozenset(names)
         get = itemgetter(*names)
@@ -103,8 +104,14 @@ class Reader:
         try:
             return self._pick(record)
         except KeyError:
-            missing = next(name for name in self.names if name not in record)
+            missing = self._absent(record)
+            if missing is None:
+                return [record.get(name) for name in self.names]
             raise PayloadError(422, f"row {index}: {self._missing(missing, record)}") from None
+
+    def _absent(self, sent: Container[str]) -> str | None:
+        """The first field that must be sent and is not."""
+        return next((name for name in self.names if name not in sent and name not in self._optional), None)
 
     def _missing(self, name: str, sent: Sequence[str] | dict[str, Any]) -> str:
         others = [each for each in _short(sent) if each not in self._known]
@@ -119,16 +126,16 @@ class Reader:
         return ""
 
     def _columns(self, columns: dict[str, Any]) -> list[Row]:
-        taken = []
-        for name in self.names:
-            if name not in columns:
-                raise PayloadError(422, self._missing(name, columns))
-            value = columns[name]
-            taken.append(value if isinstance(value, list) else [value])
-        rows = len(taken[0])
+        if missing := self._absent(columns):
+            raise PayloadError(422, self._missing(missing, columns))
+        sent = {name: columns[name] for name in self.names if name in columns}
+        whole = {name: value if isinstance(value, list) else [value] for name, value in sent.items()}
+        first = next(iter(whole), self.names[0])
+        rows = len(whole.get(first, ()))
+        taken = [whole.get(name, [None] * rows) for name in self.names]
         for name, column in zip(self.names, taken, strict=True):
             if len(column) != rows:
-                text = f"the field {name} has {len(column)} values, {self.names[0]} has {rows}: send as many for each"
+                text = f"the field {name} has {len(column)} values, {first} has {rows}: send as many for each"
                 raise PayloadError(422, text)
         return [list(row) for row in zip(*taken, strict=True)]
 
@@ -138,17 +145,17 @@ class Reader:
         columns, rows = value.get("columns"), value["data"]
         if not isinstance(columns, list):
             raise PayloadError(422, 'dataframe_split has no list "columns": name the columns of its data')
-        if missing := next((name for name in self.names if name not in columns), None):
+        if missing := self._absent(columns):
             raise PayloadError(422, f"dataframe_split: {self._missing(missing, columns)}")
         if twice := next((name for name in self.names if columns.count(name) > 1), None):
             raise PayloadError(422, f"dataframe_split: the column {twice} is there twice")
-        places = [columns.index(name) for name in self.names]
+        places = [columns.index(name) if name in columns else None for name in self.names]
         for index, row in enumerate(rows):
             if not isinstance(row, list):
                 raise PayloadError(422, f"row {index} of dataframe_split is {_kind(row)}: send a list of values")
             if len(row) != len(columns):
                 raise PayloadError(422, f"row {index} has {len(row)} values for {len(columns)} columns")
-        return [[row[place] for place in places] for row in rows]
+        return [[None if place is None else row[place] for place in places] for row in rows]
 
 
 def _short(names: Iterable[Any]) -> list[str]:

@@ -145,7 +145,13 @@ class FakeEnvironment:
         self.cancelled += 1
 
     async def load(
-        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+        self,
+        profile: LoadProfile,
+        kind: str,
+        address: Address,
+        version: Version | None,
+        source: LoadSource,
+        live: Version | None = None,
     ) -> FakeLoad:
         """A load that the test speaks for."""
         if faults := self.faults.get("load"):

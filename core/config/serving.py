@@ -157,7 +157,10 @@ class Background(SettingsPart):
 
 
 class ReleaseSettings(SettingsPart):
-    """How traffic moves. `steps` are percents of traffic, `smoke` requests at 0 %."""
+    """How traffic moves. `steps` are percents of traffic, `smoke` requests at 0 %.
+
+    `allow_breaking` releases a version that callers of the one that serves can't go on with.
+    """
 
     strategy: Literal["canary", "blue-green", "all-at-once"] = "canary"
     steps: Numbers = (10, 50, 100)
@@ -166,6 +169,7 @@ class ReleaseSettings(SettingsPart):
     smoke: Count = 50
     gates: Annotated[tuple[GateSettings, ...], BeforeValidator(listed)] = GATES
     background: Background = Background()
+    allow_breaking: bool = False
 
     @field_validator("steps")
     @classmethod

@@ -1,5 +1,6 @@
 """The settings of one release: frozen models with their defaults and their limits. Reads no file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -31,6 +32,12 @@ class DataSettings(SettingsPart):
         if months is not None and not (months and all(1 <= month <= 12 for month in months)):
             raise ValueError("months go from 1 to 12")
         return None if months is None else tuple(sorted(set(months)))
+
+
+class FieldSettings(SettingsPart):
+    """One field of the model. One that is not `required` is missing where a caller leaves it out."""
+
+    required: bool = True
 
 
 class TrainSettings(SettingsPart):
@@ -83,6 +90,7 @@ class Settings(SettingsPart):
     production: bool = False
     model: str = ""
     data: DataSettings
+    fields: Mapping[str, FieldSettings] = Field(default_factory=dict)
     train: TrainSettings = TrainSettings()
     thresholds: Thresholds = Thresholds()
     endpoint: EndpointSettings

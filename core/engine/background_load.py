@@ -45,7 +45,7 @@ async def _background(
     wanted = release is not None and profile is not None and _moves(release)
     free = not kind and not (load is not None and load.running) and not loads.rests
     if release is not None and profile is not None and _judged(release) and free and not _stopped(release, load):
-        loads.start(profile, "background", release.version)
+        loads.start(profile, "background", release.version, release.old_version)
     elif kind == "background" and not wanted:
         await loads.stop("traffic moves no more")
 

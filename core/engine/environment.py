@@ -50,9 +50,15 @@ class Environment(Protocol):
         ...
 
     async def load(
-        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+        self,
+        profile: LoadProfile,
+        kind: str,
+        address: Address,
+        version: Version | None,
+        source: LoadSource,
+        live: Version | None = None,
     ) -> RunningLoad:
-        """Load that has begun; raises BadInput, Failed, Unreachable."""
+        """Load that has begun, also as callers of `live` send it; raises BadInput, Failed, Unreachable."""
         ...
 
     async def smoke(self, release: Release, address: Address, checks: int) -> str:

@@ -48,15 +48,15 @@ class LoadControl:
         """Whether background load ended by itself a moment ago: what breaks at once would break again."""
         return time.monotonic() < self._rests_until
 
-    def start(self, profile: LoadProfile, kind: str, version: Version | None) -> None:
-        """Send load of our own until it ends or is stopped."""
-        self._start(SentLoad(self._environment.endpoint, kind, profile, version))
+    def start(self, profile: LoadProfile, kind: str, version: Version | None, live: Version | None = None) -> None:
+        """Send load of our own until it ends or is stopped; where `live` serves besides, as its callers too."""
+        self._start(SentLoad(self._environment.endpoint, kind, profile, version, live=live))
 
     def take_up(self, asked: LoadState, version: Version | None, again: bool = False) -> None:
         """Send the load that somebody asked for by hand, which is written down already, and sent before if `again`."""
         where = self._environment.endpoint
         wished = (asked.kind, asked.profile, version, asked.source, asked.limits, asked.stay, asked.by)
-        sent = SentLoad(where, *wished, again, announced=True)
+        sent = SentLoad(where, *wished, again=again, announced=True)
         self._start(sent)
 
     def _start(self, sent: SentLoad) -> None:
@@ -106,7 +106,8 @@ class LoadControl:
         while True:
             try:
                 address = await self._address()
-                return await self._environment.load(sent.profile, sent.kind, address, sent.version, sent.source)
+                wanted = (sent.profile, sent.kind, address, sent.version, sent.source)
+                return await self._environment.load(*wanted, live=sent.live)
             except Unreachable as error:
                 if sent.source.attach:
                     raise BadInput(str(error)) from error

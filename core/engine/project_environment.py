@@ -14,7 +14,7 @@ from core.domain.model import LoadProfile, LoadSource, Version
 from core.engine import report
 from core.engine.environment import Aliases
 from core.engine.smoke import rows_of, smoke
-from core.load import child as load_child
+from core.load import child as load_child, shapes
 from core.load.attached import Attached
 from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
@@ -113,7 +113,13 @@ class ProjectEnvironment:
         await self._work.cancel()
 
     async def load(
-        self, profile: LoadProfile, kind: str, address: Address, version: Version | None, source: LoadSource
+        self,
+        profile: LoadProfile,
+        kind: str,
+        address: Address,
+        version: Version | None,
+        source: LoadSource,
+        live: Version | None = None,
     ) -> RunningLoad:
         """Locust over the project's held-out rows, or over its own locustfile; or one that runs already."""
         if source.attach:
@@ -122,6 +128,9 @@ class ProjectEnvironment:
         await answers(address.url)
         folder = new_folder(runs_folder(self.settings) / "load", f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}")
         rows = None if version is None else self.model_folder(version) / ROWS
+        if version is not None and live is not None:
+            new, now = self.model_folder(version), self.model_folder(live)
+            rows = await asyncio.to_thread(shapes.write, new, now, ROWS, folder / ROWS)
         # A load by hand says all that it needs: what its release began with may be long out of date.
         named = source.locustfile or ("" if source.processes else load.locustfile)
         own = self.settings.folder / named if named else None

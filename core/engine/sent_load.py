@@ -27,6 +27,7 @@ class SentLoad:
     limits: tuple[Gate, ...] = ()
     stay: bool = False
     by: str = ""
+    live: Version | None = None
     again: bool = False
     announced: bool = False
     ended: bool = False

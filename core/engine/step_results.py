@@ -8,8 +8,10 @@ from core.state import events as ev
 from core.state.release import Release
 
 
-def came_of(release: Release, index: int, name: str, result: Mapping[str, object], figure: str) -> tuple[ev.Body, ...]:
-    """The facts that follow from what a piece of work left behind."""
+def came_of(
+    release: Release, index: int, name: str, result: Mapping[str, object], figure: str, now: float
+) -> tuple[ev.Body, ...]:
+    """The facts that follow from what a piece of work left behind. `now`: a question waits from then on."""
     facts: list[ev.Body] = []
     version = result.get("version")
     if isinstance(version, Mapping):
@@ -17,6 +19,8 @@ def came_of(release: Release, index: int, name: str, result: Mapping[str, object
     if name == "gate":
         verdicts = tuple(verdict(v) for v in _rows(result.get("verdicts")))
         facts.append(ev.Judged(release.id, index, verdicts))
+        if (question := str(result.get("asks") or "")) and release.ask_s > 0:
+            return (*facts, ev.Asked(release.id, index, question, now + release.ask_s))
         if not result.get("passed"):
             failed = "; ".join(v.why for v in verdicts if v.outcome is not GateResult.PASS)
             return (*facts, ev.StepFailed(release.id, index, failed or "it did not pass"))

@@ -169,7 +169,7 @@ class StepRunner:
                 case OutputLine(text=text):
                     await self._emit(ev.Logged(release.endpoint, name, text))
                 case Done(result=result, figure=figure):
-                    facts = came_of(release, index, name, result, figure)
+                    facts = came_of(release, index, name, result, figure, self._store.now())
                     if name == "promote" and not self._aliases_left() and (moved := moved_before(release, result)):
                         return (ev.Aliased(release.id, False, moved), *facts)
                     return facts

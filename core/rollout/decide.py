@@ -3,6 +3,8 @@
 Every wait says what it waits for and until when (seconds since the epoch; None: until something happens).
 """
 
+from dataclasses import replace
+
 from core.domain.model import Observation, Slot
 from core.domain.plan import Ask, Deploy, Hold, Load, Retire, Shift, Smoke, Summarise, Work, title
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
@@ -30,7 +32,7 @@ def decide(release: Release, snapshot: Snapshot, now: float) -> Action:
             return _on(release, endpoint, snapshot, now)
 
 
-def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) -> Action:  # noqa: C901
+def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) -> Action:  # noqa: C901, PLR0912
     step = release.current
     if step is None:
         return Finish(ev.Outcome.DONE, "")
@@ -47,6 +49,9 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
     if step.status in (Status.WAITING, Status.INTERRUPTED):
         return StartStep(release.index)
     match step.step:
+        case Work() if step.question is not None:
+            # It was asked because of what this version is: what was approved beforehand did not know of it.
+            return ask(replace(release, auto_approve=False), step, step.question.question, now)
         case Work() | Smoke() | Load() | Summarise():
             return Wait(f"{title(step.step)} to finish") if step.asked else RunStep(release.index)
         case Deploy():

@@ -23,6 +23,10 @@ TIMED = 300
 """Single rows whose answers are timed."""
 A_REQUEST = 1000
 """Rows in one request, where there are many."""
+MOST_VALUES = 2_000_000
+"""In one request that is made up, at the most: of a table with many columns it has fewer rows."""
+MOST_FIELDS = 40
+"""So many of the fields are tried one by one, spread over all of them: more would take longer than to train."""
 SAME = 1e-9
 """Two accuracies over the same rows that differ by less are the same number."""
 
@@ -72,12 +76,13 @@ def run(job: Job, say: Report) -> Done:
         pyfunc = mlflow.pyfunc.load_model(uri)
     subject = Subject(pyfunc, scoring.load(Path(registered["folder"])))
     rows = evaluate.held_out(job.folder) if kept(job.folder, "data") else None
-    records = as_records(rows.raw, subject) if rows else [dict(subject.served.about.example)]
+    # Records of all rows at once would take a hundred times the table's own memory.
+    records = as_records(rows.raw.head(A_REQUEST), subject) if rows else [dict(subject.served.about.example)]
     tried = list(_edges(subject, records))
     if rows:
         say.progress(0.3, "the held-out rows")
         measured = (kept(job.folder, "evaluate") or {}).get("candidate")
-        tried += _accuracy(subject, records, rows, measured["accuracy"] if measured else None)
+        tried += _accuracy(subject, rows, measured["accuracy"] if measured else None, say)
     say.progress(0.8, "latency")
     p95_ms = latency_ms(subject, records)
     limit_ms = job.settings.thresholds.max_latency_ms
@@ -103,11 +108,15 @@ def as_records(frame: pd.DataFrame, subject: Subject) -> list[Record]:
     ]
 
 
-def _accuracy(
-    subject: Subject, records: Sequence[Record], rows: evaluate.Rows, measured: float | None
-) -> Iterator[Tried]:
+def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say: Report) -> Iterator[Tried]:
     """Both ways reach the accuracy that evaluate measured, to the last row."""
-    ways = {"MLflow": subject.through_mlflow(records), "the endpoint's code": subject.through_scoring(records)}
+    ways: dict[str, list[Any]] = {"MLflow": [], "the endpoint's code": []}
+    step = max(1, min(A_REQUEST, MOST_VALUES // len(subject.served.about.fields)))
+    for start in range(0, len(rows.raw), step):
+        records = as_records(rows.raw.iloc[start : start + step], subject)
+        ways["MLflow"] += subject.through_mlflow(records)
+        ways["the endpoint's code"] += subject.through_scoring(records)
+        say.progress(0.3 + 0.5 * start / len(rows.raw), f"the held-out rows, {start + len(records):,}")
     for way, answers in ways.items():
         right = int((evaluate.places(answers, rows.labels) == rows.truth).sum())
         reached = right / len(rows.truth)
@@ -124,18 +133,27 @@ def _edges(subject: Subject, records: Sequence[Record]) -> Iterator[Tried]:
     """Requests that a test set never holds. Each must be answered with the target's labels, or refused by name."""
     fields = subject.served.about.fields
     first = records[0]
-    thousand = [records[number % len(records)] for number in range(1000)]
+    count = max(1, min(A_REQUEST, MOST_VALUES // len(fields)))
+    many = [records[number % len(records)] for number in range(count)]
     yield _answered(subject, "one row", [first])
-    yield _answered(subject, "a thousand rows", thousand)
+    yield _answered(subject, "a thousand rows" if count == A_REQUEST else f"{count} rows", many)
     yield _answered(subject, "all values missing", [{field.name: None for field in fields}] * 4)
-    yield _answered(subject, "each value missing", [{**first, field.name: None} for field in fields])
+    tried = some([field.name for field in fields])
+    yield _answered(subject, "each value missing", [{**first, name: None} for name in tried])
     texts = [field.name for field in fields if field.type == "category"]
     if texts:
-        strangers = [{**first, name: "never seen before"} for name in texts]
+        strangers = [{**first, name: "never seen before"} for name in some(texts)]
         yield _answered(subject, "unknown categories", strangers)
     if len(texts) < len(fields):
         numbers = [field.name for field in fields if field.type != "category"]
-        yield _refused(subject, "a text for a number", first, numbers)
+        yield _refused(subject, "a text for a number", first, some(numbers))
+
+
+def some(names: Sequence[str]) -> list[str]:
+    """At most `MOST_FIELDS` of the names, the first and the last among them."""
+    if len(names) <= MOST_FIELDS:
+        return list(names)
+    return [names[round(place * (len(names) - 1) / (MOST_FIELDS - 1))] for place in range(MOST_FIELDS)]
 
 
 def _answered(subject: Subject, name: str, records: Sequence[Record]) -> Tried:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.config.config import alias
 from core.domain.errors import Failed
-from core.work import flavour, preprocess
+from core.work import contract, flavour, preprocess
 from core.work.figures import mcnemar, measure, short
 from core.work.job import Done, Job, Report, kept, needed
 from core.work.registry import Registry, answering, connect, noun, resolve, said
@@ -54,7 +54,7 @@ def run(job: Job, say: Report) -> Done:
             answers["baseline"] = baseline
         say.progress(0.5, f"the version behind {alias(job.settings)}")
         live, absent = _live(registry, rows, say, str(job.options.get("serving") or ""))
-        if live:
+        if live and live.answers:
             answers["production"] = live.answers
         figures = {
             name: measure(rows.truth, each.guessed, each.probabilities, len(rows.labels))
@@ -78,8 +78,10 @@ def run(job: Job, say: Report) -> Done:
         "rows": len(rows.raw),
         "labels": rows.labels,
         "primary_metric": metric,
-        "production_version": live.version if live else None,
+        "production_version": live.version if live and live.answers else None,
         "production_absent": absent,
+        "contract": contract.of_manifest(flavour.manifest(_candidate(job))),
+        "production_contract": live.contract if live else None,
     }
     return Done({"production": None, "baseline": None, **result}, short(metric, figures["candidate"][metric]))
 
@@ -131,19 +133,20 @@ def _baseline(job: Job, rows: Rows, say: Report) -> Answers | None:
     if not uri:
         say("baseline: the version names none")
         return None
-    return _of_registry(uri, rows)
+    return _of_model(mlflow.pyfunc.load_model(uri), rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The version that serves now, and what it said."""
+    """The version that serves now, what it said, and what its callers rely on; None where that is not known."""
 
     version: Mapping[str, Any]
-    answers: Answers
+    answers: Answers | None
+    contract: contract.Contract | None
 
 
 def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Live | None, str]:
-    """The version that serves, or is behind the alias, on the held-out rows; else None and why it can't be compared."""
+    """The version that serves, or is behind the alias, on the held-out rows; and why it can't be compared, if so."""
     name = alias(registry.settings)
     found = registry.at(name)
     if serving:
@@ -160,21 +163,43 @@ def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Li
         absent = f"no version of {registry.settings.model} has the alias {name} yet"
         say(f"production: {absent}")
         return None, absent
-    label = f"{found.name} v{found.version}"
+    label, known = f"{found.name} v{found.version}", None
     try:
-        return Live(noun(found), _of_registry(f"models:/{found.name}/{found.version}", rows)), ""
+        model = mlflow.pyfunc.load_model(f"models:/{found.name}/{found.version}")
+        known = _contract(model)
+        return Live(noun(found), _of_model(model, rows), known), ""
     except (Failed, MlflowException, OSError, ValueError, KeyError) as error:
         registry.at(name)  # raises where it is the registry that is gone: then nothing is known of the version
         absent = f"{label} can't be compared: {said(error)}"
         say(f"production: {absent}")
-        return None, absent
+        return Live(noun(found), None, known), absent
 
 
-def _of_registry(uri: str, rows: Rows) -> Answers:
-    """What a registered model says, whoever made it. Raises Failed when it was made for other fields or labels."""
-    model = mlflow.pyfunc.load_model(uri)
+def _folder(model: Any) -> flavour.Folder | None:
+    """The model folder inside a registered model; None where somebody else made it."""
     inner = model.unwrap_python_model() if model.loader_module.startswith("mlflow.pyfunc.") else None
-    folder = getattr(inner, "folder", None)
+    folder: flavour.Folder | None = getattr(inner, "folder", None)
+    return folder
+
+
+def _contract(model: Any) -> contract.Contract | None:
+    """What callers of a registered model rely on; of another's model only the signature is known, if it has one."""
+    if (folder := _folder(model)) is not None:
+        return contract.of_manifest(folder.manifest)
+    inputs = model.metadata.get_input_schema()
+    if inputs is None or not inputs.has_input_names():
+        return None
+    texts = {"string", "object", "binary"}
+    fields = [
+        {"name": column.name, "type": "category" if getattr(column.type, "name", "") in texts else "number"}
+        for column in inputs.inputs
+    ]
+    return {"fields": fields, "labels": None}
+
+
+def _of_model(model: Any, rows: Rows) -> Answers:
+    """What a registered model says, whoever made it. Raises Failed when it was made for other fields or labels."""
+    folder = _folder(model)
     if folder is None:
         return Answers(places(model.predict(rows.raw), rows.labels), None)
     missing = [field["name"] for field in folder.manifest["fields"] if field["name"] not in rows.raw.columns]

@@ -22,7 +22,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest: Mapping[str, Any] = json.loads((path / "model.json").read_text(encoding="utf-8"))
+        self.manifest = manifest(path)
         self.labels: Sequence[Any] = self.manifest["labels"]
         self._model = _load(path / self.manifest["file"])
 
@@ -42,6 +42,12 @@ class Folder:
         kinds = {type(label) for label in self.labels}
         labels = np.array(self.labels, dtype=None if len(kinds) == 1 and kinds != {str} else object)
         return cast("NDArray[Any]", labels[probabilities.argmax(axis=1)])
+
+
+def manifest(path: Path) -> Mapping[str, Any]:
+    """What a model folder says of itself."""
+    read: Mapping[str, Any] = json.loads((path / "model.json").read_text(encoding="utf-8"))
+    return read
 
 
 def matrix(frame: pd.DataFrame, fields: Sequence[Field]) -> NDArray[np.float32]:

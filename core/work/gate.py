@@ -1,12 +1,13 @@
 """Whether a candidate may go on: a pure judgement of figures against thresholds, and the step around it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from core.config.settings import Thresholds
 from core.system.text import clean_line
+from core.work import contract
 from core.work.job import Done, Job, Report, kept, needed
 
 Outcome: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
@@ -37,16 +38,39 @@ def run(job: Job, say: Report) -> Done:
     candidate = trained["candidate"] if trained else kept(job.folder, "fetch") or {}
     unconverged = None if candidate.get("converged", True) else clean_line(str(candidate["why"]))
     verdicts = judge(measured, job.settings.thresholds, unconverged)
-    for verdict in verdicts:
+    found = _changes(measured)
+    callers = callers_can_go_on(found, job.settings.release.allow_breaking)
+    for verdict in (*verdicts, *callers):
         say(f"{verdict.outcome.lower()}: {verdict.why}")
-    failed = [verdict for verdict in verdicts if verdict.outcome != "PASS"]
+    for change in found:
+        say(f"{'breaking: ' if change.breaking else ''}{change.text}")
+    failed = [verdict for verdict in (*verdicts, *callers) if verdict.outcome != "PASS"]
+    asks = [verdict for verdict in callers if verdict in failed] if len(failed) == 1 else []
     result = {
         "passed": not failed,
-        "verdicts": [asdict(verdict) for verdict in verdicts],
+        "verdicts": [asdict(verdict) for verdict in (*verdicts, *callers)],
         "why": "; ".join(verdict.why for verdict in failed),
+        "asks": f"{asks[0].why}: go on?" if asks else "",
     }
-    figure = f"{len(failed)} failed" if failed else f"{len(verdicts)} of {len(verdicts)}"
+    asked = len(verdicts) + len(callers)
+    figure = f"{len(failed)} failed" if failed else f"{asked} of {asked}"
     return Done(result, figure)
+
+
+def _changes(measured: Figures) -> list[contract.Change]:
+    """What is different for callers of the version that serves; nothing where none does or its fields are not known."""
+    live, candidate = measured.get("production_contract"), measured.get("contract")
+    return contract.changes(live, candidate) if live and candidate else []
+
+
+def callers_can_go_on(found: Sequence[contract.Change], allowed: bool) -> list[Judgement]:
+    """One question, where anything breaks: a person may say yes to it, as `release.allow_breaking` does beforehand."""
+    breaking = [change for change in found if change.breaking]
+    if not breaking:
+        return []
+    why = f"callers of the version that serves: {contract.told(breaking)}"
+    why += "; allowed by release.allow_breaking" if allowed else " (release.allow_breaking: true lets it through)"
+    return [Judgement("breaking", None, "<=", 0.0, float(len(breaking)), "PASS" if allowed else "FAIL", why)]
 
 
 def judge(measured: Figures, thresholds: Thresholds, unconverged: str | None = None) -> list[Judgement]:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.domain.errors import BadData
+from core.work.contract import chosen
 from core.work.flavour import category_text, matrix
 from core.work.job import Done, Job, Report, needed
 
@@ -22,7 +23,7 @@ def run(job: Job, say: Report) -> Done:
     """Fit the encoder and turn both parts into matrices: `encoder.json` and `matrices.npz`."""
     data = needed(job.folder, "data", "preprocess")
     train, test = frames(job.folder)
-    encoder = fit(train, data["fields"], data["labels"], data["target"])
+    encoder = fit(train, chosen(data["fields"], job.settings.fields), data["labels"], data["target"])
     arrays: dict[str, NDArray[Any]] = {}
     for name, frame in (("train", train), ("test", test)):
         arrays[f"x_{name}"] = matrix(frame, encoder["fields"])
@@ -42,9 +43,9 @@ def fit(
 ) -> Mapping[str, Any]:
     """What `model.json` says of the preparation. Categories are sorted, so that the same rows give the same bytes."""
     fitted = [
-        {"name": field["name"], "type": "category", "categories": _categories(train[field["name"]])}
-        if field["type"] == "category"
-        else {"name": field["name"], "type": field["type"]}
+        {"name": field["name"], "type": field["type"]}
+        | ({"categories": _categories(train[field["name"]])} if field["type"] == "category" else {})
+        | ({} if field.get("required", True) else {"required": False})
         for field in fields
     ]
     return {

@@ -1,10 +1,12 @@
 """The work child: reads jobs from its stdin, runs their steps, says what comes of them. Dies with its parent."""
 
+import contextlib
 import importlib
 import logging
 import os
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +15,7 @@ from typing import IO, Any, TypeAlias
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
 from core.system.processes import die_with_parent
-from core.work.job import Broken, Done, Job, Report, Said, encode, keep, one_line
+from core.work.job import Broken, Done, Job, Progress, Report, Said, encode, keep, one_line
 
 Run: TypeAlias = Callable[[Job, Report], Done]
 
@@ -35,6 +37,10 @@ FOR_DATA = ("core.work.rows", "pyarrow.parquet", "sklearn.datasets")
 FOR_THE_REST = ("core.work.train", "core.work.evaluate", "core.work.check", "core.work.registry")
 
 
+SILENT_S = 1.5
+"""No step says nothing for longer: whoever waits must see that it goes on."""
+
+
 def main() -> None:
     """`python -m core.work.worker PARENT [--warm SETTINGS]`."""
     parent = int(sys.argv[1])
@@ -42,11 +48,9 @@ def main() -> None:
     jobs, words = take_pipes()
     hush()
 
-    def tell(said: Said) -> None:
-        words.write(encode(said) + "\n")
-        words.flush()
-
-    say = Report(tell)
+    speaker = Speaker(words)
+    say = Report(speaker.tell)
+    threading.Thread(target=speaker.go_on, args=(threading.Event(),), daemon=True).start()
     settings = Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]) if "--warm" in sys.argv else None
     load(FOR_DATA)
     warming = threading.Thread(target=warm, args=(settings,), daemon=True)
@@ -57,7 +61,48 @@ def main() -> None:
         if job.step != "data" and warming.is_alive():
             say.progress(None, "loading the libraries")
             warming.join()
-        tell(answer(job, say))
+        speaker.begin()
+        speaker.tell(answer(job, say))
+
+
+class Speaker:
+    """Says what a step says, and while it says nothing for `SILENT_S` how far it was and for how long it goes on."""
+
+    def __init__(self, words: IO[str]) -> None:
+        self._words = words
+        self._lock = threading.Lock()
+        self._last: Progress | None = None
+        self._said_s = self._since_s = 0.0
+
+    def begin(self) -> None:
+        """A step begins."""
+        with self._lock:
+            self._last = Progress(None, "begun")
+            self._said_s = self._since_s = time.monotonic()
+
+    def tell(self, said: Said) -> None:
+        """Say it, as one line."""
+        with self._lock:
+            self._said_s = time.monotonic()
+            if isinstance(said, Progress):
+                self._last, self._since_s = said, self._said_s
+            elif isinstance(said, Done | Broken):
+                self._last = None
+            self._write(said)
+
+    def go_on(self, over: threading.Event) -> None:
+        """Until it is over, or nobody listens any more."""
+        while not over.wait(SILENT_S / 4):
+            with self._lock, contextlib.suppress(OSError):
+                now_s = time.monotonic()
+                if self._last is not None and now_s - self._said_s >= SILENT_S:
+                    self._said_s = now_s
+                    text = f"{self._last.text}, for {now_s - self._since_s:.0f} s"
+                    self._write(Progress(self._last.fraction, text))
+
+    def _write(self, said: Said) -> None:
+        self._words.write(encode(said) + "\n")
+        self._words.flush()
 
 
 def answer(job: Job, say: Report) -> Done | Broken:

@@ -298,3 +298,23 @@ def test_one_refused_request_does_not_touch_the_others_of_its_call(model: Model)
     assert sorted(batch.refused) == [0, 2, 4]
     assert "row 1: delay is too large" in str(batch.refused[0])
     assert batch.scores == pytest.approx(alone.scores * 2, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"a": 1},
+        [{"a": 1}],
+        {"data": [[1, None]]},
+        {"inputs": {"a": [1]}},
+        {"dataframe_split": {"columns": ["a"], "data": [[1]]}},
+        {"dataframe_records": [{"a": 1}]},
+    ],
+)
+def test_a_field_that_may_be_left_out_is_missing(body: object) -> None:
+    assert Reader(["a", "b"], ["b"]).read(json.dumps(body).encode()) == ([[1, None]], False)
+
+
+def test_a_field_that_must_be_sent_is_named_beside_one_that_need_not() -> None:
+    with pytest.raises(PayloadError, match="the field a is missing"):
+        Reader(["a", "b", "c"], ["b"]).read(b'{"c": 2}')

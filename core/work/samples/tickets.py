@@ -13,18 +13,34 @@ SENTIMENTS = {"calm": -0.4, "neutral": 0.0, "annoyed": 0.3, "angry": 0.8}
 TIERS = {"free": -0.5, "team": 0.0, "business": 0.3, "enterprise": 0.7}
 CHANNELS = ("portal", "email", "chat", "phone")
 REGIONS = ("americas", "europe", "asia", "africa", "oceania")
+CODES = {
+    "plan_tier": tuple(TIERS),
+    "region": REGIONS,
+    "customer_sentiment": tuple(SENTIMENTS),
+    "product_area": tuple(AREAS),
+    "channel": CHANNELS,
+}
+"""What a number in these columns stands for: its place here, from 0."""
+FIRST = ("org_users", "past_30d_tickets", "customers_affected", "error_rate_pct", "downtime_min")
+"""The columns that stand first, in this order."""
 CUTS = (0.50, 0.82)
 """Where low ends and where high begins, as shares of all tickets."""
 
 
 def tickets(rows: int | None, random_state: int) -> pd.DataFrame:
-    """Synthetic tickets with 24 features and a priority that follows from most of them, with some noise."""
+    """Synthetic tickets with 24 features, all of them numbers, and a priority that follows from most of them, with
+    some noise. A row that is sent without names begins as `FIRST` does."""
     count = rows or ROWS
     draw = np.random.default_rng(random_state)
     table = pd.concat([_customer(count, draw), _incident(count, draw), _ticket(count, draw)], axis=1)
+    table = table[[*FIRST, *(name for name in table.columns if name not in FIRST)]]
     urgency = _urgency(table) + draw.normal(0, 0.22, count)
     low, high = np.quantile(urgency, CUTS)
     priority = np.select([urgency < low, urgency < high], ["low", "medium"], "high")
+    for name, known in CODES.items():
+        table[name] = table[name].map({text: code for code, text in enumerate(known)}).astype(int)
+    flags = table.select_dtypes("bool").columns
+    table[flags] = table[flags].astype(int)
     for name, share in MISSING.items():
         table[name] = table[name].mask(draw.random(count) < share)
     table[TARGET] = priority
