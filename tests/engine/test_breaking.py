@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.plan import Plan, Summarise, Work
 from core.state import commands as c, events as ev
-from core.state.snapshot import Release
+from core.state.release import Release
 from core.work.job import Done
 from tests.environments import V2, Bridge, FakeEnvironment, begin, ended, serve, until
 
