@@ -11,7 +11,7 @@ from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import events as ev
 from core.state.release import Release, ReleaseState
-from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
+from tui.headless import BACK_S, INTERRUPTED, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import Lines
 
 REPORT_S = 60.0
@@ -37,7 +37,11 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
             id_ = await begun(engine, project, wishes)
         async with driven(project, engine, name, attached):
             work = _follow(engine, name, id_, after, write)
-            return await interruptible(work, engine, name, write, attached)
+            code = await interruptible(work, engine, name, write, attached)
+    if not attached and code != INTERRUPTED:
+        # One that died in the last moments would be missed by nobody until the next call.
+        await have_watch(project, write)
+    return code
 
 
 async def _finish_way(engine: Engine, name: str, before: Release, write: Callable[[str], None]) -> None:

@@ -131,7 +131,9 @@ def _answer(release: Release, yes: bool) -> tuple[ev.Body, ...]:
 
 def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
     if step_by_step is not None:
-        return (ev.Resumed(release.id, step_by_step),)
+        how = ev.Resumed(release.id, step_by_step)
+        # How it will go on is another question than whether it goes on.
+        return (how, ev.Paused(release.id)) if release.paused else (how,)
     return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
 
 

@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stay where it is; asked again, go on. `step_by_step` says how it goes on."""
+    """Stay where it is; asked again, go on. `step_by_step` says how it goes on: what is paused stays so."""
 
     endpoint: str
     step_by_step: bool | None = None

@@ -60,10 +60,12 @@ def _share_after(command: Command, release: Release) -> float | None:
     match command:
         case Undo():
             return release.way.reached if release.way is not None else None
+        case Pause(step_by_step=asked) if release.paused and asked is not None:
+            return None
         case Pause(step_by_step=asked) if not release.paused and (asked is not False or not by_step):
             return None
-        case Pause(step_by_step=bool() as asked):
-            by_step = asked
+        case Pause(step_by_step=False):
+            by_step = False
         case Next() if release.state is ReleaseState.ENDED:
             return next((step.percent for step in release.plan.steps if isinstance(step, Shift)), None)
         case _:

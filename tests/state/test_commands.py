@@ -285,6 +285,18 @@ def test_n_resumes_what_is_paused_and_answers_what_is_asked() -> None:
     assert accept(c.Next("late"), world.snapshot, world.now) == (ev.Answered("r2", 2, True),)
 
 
+@pytest.mark.parametrize("step_by_step", [True, False])
+def test_how_a_paused_release_will_go_on_can_be_said_while_it_stays(step_by_step: bool) -> None:
+    world = under_way()
+    world.do(c.Pause("late"))
+    world.do(c.Pause("late", step_by_step=step_by_step))
+    release = world.snapshot.releases["r2"]
+    assert (release.paused, release.step_by_step) == (True, step_by_step)
+    world.do(c.Pause("late"))
+    release = world.snapshot.releases["r2"]
+    assert (release.paused, release.step_by_step) == (False, step_by_step)
+
+
 def test_n_is_refused_while_a_stage_is_busy() -> None:
     world = serving()
     world.deaf.add("ready green")

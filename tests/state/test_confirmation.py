@@ -167,6 +167,7 @@ NOT: list[tuple[Callable[[], World], c.Command]] = [
     (in_a_hold_by_step, c.Next("late")),
     (paused, c.SetLoad("late", change=1)),
     (paused, c.Pause("late", step_by_step=True)),
+    (paused, c.Pause("late", step_by_step=False)),
     (first_without_traffic, c.Abort("late")),
     (first_going_back, c.Rollback("late")),
     (World, c.Rollback("late")),
@@ -258,7 +259,8 @@ def test_a_share_is_what_was_asked_for_or_what_is_seen_and_more(
         (Status.RUNNING, False, True, c.Next("late"), 10),
         (Status.RUNNING, False, True, c.Pause("late"), 10),
         (Status.RUNNING, True, True, c.Pause("late"), None),
-        (Status.INTERRUPTED, False, True, c.Pause("late", True), 10),
+        (Status.INTERRUPTED, False, True, c.Pause("late"), 10),
+        (Status.INTERRUPTED, False, True, c.Pause("late", True), None),
     ],
 )
 def test_step_by_step_only_the_step_at_hand_goes_on(
