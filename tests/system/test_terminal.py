@@ -36,7 +36,9 @@ def test_it_ends_when_the_terminal_is_closed(ignored: signal.Handlers, controls:
     finally:
         signal.signal(signal.SIGHUP, before)
     os.close(theirs)
-    assert b"drawing" in os.read(ours, 1000)
+    drawn = b""
+    while not drawn.endswith(b"drawing\r\n"):
+        drawn += os.read(ours, 1000)
     os.close(ours)
     try:
         assert process.wait(20) == -signal.SIGHUP

@@ -178,6 +178,22 @@ async def test_what_is_written_down_nowhere_is_ended_by_the_next_host(endpoints:
         await watcher.weight("blue", 100)
 
 
+async def test_a_router_that_was_never_written_down_costs_no_address(endpoints: Endpoints) -> None:
+    """A host may die between starting its router and writing that down: the port is the endpoint's own all the same."""
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher, 1)
+    before, lost = await target.address(), running(target, "router")
+    host.kill()
+    assert await ended([host])
+    records.router_record(target.spec.folder).unlink()
+    await start(target.spec.folder)
+    assert await ended(lost)
+    assert (await target.address()).url == before.url
+    async with watching(target) as watcher:
+        await watcher.weight("blue", 100)
+
+
 async def test_a_record_of_another_process_ends_nobody(endpoints: Endpoints) -> None:
     target = endpoints.target()
     await target.apply("blue", ONE, 0)

@@ -88,6 +88,9 @@ def _port(spec: EndpointSpec, state: HostState) -> tuple[int, str]:
         # Our own router is there already: it is adopted as it is.
         return state.port, ""
     port = spec.port or state.port or free_port(spec.host)
+    if who_holds(spec.host, port):
+        # It may be a router of our own, started by a host that died before it could write that down.
+        records.end_strays(spec.folder)
     if spec.port:
         check_port(spec.host, port)
     elif taken := who_holds(spec.host, port):

@@ -22,6 +22,7 @@ import psutil
 from core.system.clock import boottime_s
 from core.system.processes import ProcessId, process_id, send
 
+END_S = 5.0
 ALONE_S = 600.0
 """A parent or replica that no host has looked after for so long ends: nobody would ever find it."""
 
@@ -103,8 +104,11 @@ def end_all(folder: Path) -> int:
 
 
 def end_strays(folder: Path) -> int:
-    """Kill what was started for an endpoint and is written down nowhere any more; gives how many that were."""
-    routers, count = {process.pid for process in router_processes(folder)}, 0
+    """Kill what was started for an endpoint and is written down nowhere, until it has ended; gives how many that were.
+
+    Its starter died before it could write it down, or what was written is lost.
+    """
+    routers, strays = {process.pid for process in router_processes(folder)}, list[psutil.Process]()
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
         router = str(folder / "router" / "bootstrap.json") in command and process.pid not in routers
@@ -112,8 +116,9 @@ def end_strays(folder: Path) -> int:
         if router or (pool and not (Path(pool[0]) / "pool.json").exists()):
             with contextlib.suppress(psutil.Error):
                 process.kill()
-                count += 1
-    return count
+                strays.append(process)
+    psutil.wait_procs(strays, END_S)
+    return len(strays)
 
 
 class Alone:
