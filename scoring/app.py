@@ -5,17 +5,20 @@ from asyncio import Event, get_running_loop
 from time import perf_counter
 from typing import Any, Protocol
 
+from scoring import inference_v2
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
+from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
-from scoring.model import Model
-from scoring.pages import PROTECTED, Pages
+from scoring.model import Model, PayloadError
+from scoring.pages import OPEN, Pages
 from scoring.settings import Identity, ServingSettings, ServingState
 
-PREDICT = frozenset({"/predict", "/score"})
+PREDICT = frozenset({"/predict", "/score", "/invocations"})
 DRAINING = "the service is draining: send it to another replica"
 STARTING = "the model is not ready yet: try again in a moment"
 WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
+CHALLENGE = ("www-authenticate", "Bearer")
 
 
 class Scope(Protocol):
@@ -47,7 +50,11 @@ class App:
         self.limit = settings.max_body_bytes
         self.metrics = Metrics(model, identity)
         self._open = False
-        self._key = f"Bearer {settings.key}".encode() if settings.key else b""
+        self._key = settings.key.encode()
+        self._model = model
+        self._name = identity.model
+        self._infer = frozenset(f"{path}/infer" for path in inference_v2.model_paths(identity.model, identity.version))
+        self.predict_paths = PREDICT | self._infer
         self._pages = Pages(model, identity, settings, self.metrics)
         writer = Writer(model, identity.version)
         self._together = Together(model, writer, self.metrics, get_running_loop(), self._answered)
@@ -70,10 +77,30 @@ class App:
 
     def predict(self, scope: Scope, http: Reply, body: bytes, arrived_s: float) -> None:
         """Answer a prediction whose body is here: with the others of this turn, or at once where it is refused."""
-        if self._open or (refusal := self._refusal(scope)) is None:
-            self._together.add(http, body, scope.query_string, arrived_s)
-        else:
+        if not self._open and (refusal := self._refusal(scope)) is not None:
             self._refuse(http, refusal)
+            return
+        headers, path = scope.headers, scope.path
+        typed, packed = headers.get("content-type"), headers.get("content-encoding")
+        if packed is not None or typed not in PLAIN or path in self._infer:
+            try:
+                http, body = self._plain(http, unpacked(body, packed, self.limit), typed, path)
+            except PayloadError as refused:
+                self._refuse(http, error(refused.status, str(refused)))
+                return
+            except Exception as failure:
+                self._refuse(http, broken(failure))
+                return
+        self._together.add(http, body, scope.query_string, arrived_s)
+
+    def _plain(self, http: Reply, body: bytes, content_type: str | None, path: str) -> tuple[Reply, bytes]:
+        """A body as the usual JSON, and the way back in the sender's own form."""
+        about = self._model.about
+        body = as_json(body, content_type, about.fields)
+        if path not in self._infer:
+            return http, body
+        body, named = inference_v2.request(body, about.fields)
+        return inference_v2.Answers(http, self._name, about.labels, named), body
 
     def cut_off(self, http: Reply) -> None:
         """Count a prediction whose sender went away in the middle of its body."""
@@ -81,7 +108,7 @@ class App:
 
     async def answer(self, scope: Scope, http: Http) -> None:
         """Answer anything: a page, or a prediction whose length is not known or too large."""
-        if scope.path not in PREDICT or scope.method != "POST":
+        if scope.path not in self.predict_paths or scope.method != "POST":
             try:
                 page = self._page(scope)
             except Exception as failure:
@@ -120,18 +147,20 @@ class App:
         if self.state is not ServingState.READY:
             return error(503, DRAINING if self.state is ServingState.DRAINING else STARTING, CLOSE)
         if self._key and not self._may(scope):
-            return error(401, WRONG_KEY)
+            return error(401, WRONG_KEY, CHALLENGE)
         return None
 
     def _may(self, scope: Scope) -> bool:
-        sent: str = scope.headers.get("authorization") or ""
-        return hmac.compare_digest(sent.encode(), self._key)
+        """Whether the key came, as a bearer token or as `x-api-key`."""
+        scheme, _, token = (scope.headers.get("authorization") or "").partition(" ")
+        sent = token if scheme.lower() == "bearer" else scope.headers.get("x-api-key") or ""
+        return hmac.compare_digest(sent.strip().encode(errors="replace"), self._key)
 
     def _page(self, scope: Scope) -> Answer:
-        if scope.path in PREDICT:
+        if scope.path in self.predict_paths:
             return error(405, f"{scope.path} takes POST, not {scope.method}", ("allow", "POST"))
-        if scope.path in PROTECTED and self._key and not self._may(scope):
-            return error(401, WRONG_KEY)
+        if scope.path not in OPEN and self._key and not self._may(scope):
+            return error(401, WRONG_KEY, CHALLENGE)
         return self._pages.answer(scope.method, scope.path, self.state, self.in_flight)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from granian import _granian
 from granian.server.embed import AsyncWorker
 
-from scoring.app import PREDICT, App
+from scoring.app import App
 
 # Its types are written in Rust, and the stubs beside them lag behind.
 _rust: Any = _granian
@@ -36,7 +36,7 @@ class FastPath:
         """Take a request from the server."""
         scope = watcher.scope
         app = self._app
-        if scope.path in PREDICT and scope.method == "POST":
+        if scope.path in app.predict_paths and scope.method == "POST":
             length = scope.headers.get("content-length")
             if length is not None and int(length) <= app.limit:
                 app.entered += 1

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from time import perf_counter, time
 from typing import Any
 
-from scoring import answers
+from scoring import answers, inference_v2
 from scoring.answers import Answer, error
 from scoring.metrics import Metrics
 from scoring.model import Model
 from scoring.settings import Identity, ServingSettings, ServingState
 
-PROTECTED = frozenset({"/metadata", "/metrics"})
-"""Pages that ask for the key where one is set; health and `/` stay open for routers and probes."""
+OPEN = frozenset(
+    {"/", "/health", "/health/live", "/health/ready", "/ping", "/v2", "/v2/health/live", "/v2/health/ready"}
+)
+"""Pages that never ask for the key: routers and probes have none."""
 
 _TEXT = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
 
@@ -33,13 +35,21 @@ class Pages:
             "/health/ready": self._ready,
             "/metadata": self._metadata,
             "/metrics": self._counted,
+            "/ping": self._ready,
+            "/v2": lambda _state, _in_flight: answers.json(200, {"name": self._service, "version": identity.version}),
+            "/v2/health/live": lambda _state, _in_flight: answers.json(200, {"live": True}),
+            "/v2/health/ready": self._ready_v2,
         }
+        self._named = tuple(self._pages)
+        for path in inference_v2.model_paths(identity.model, identity.version):
+            self._pages[path] = self._about_v2
+            self._pages[f"{path}/ready"] = self._ready_v2
 
     def answer(self, method: str, path: str, state: ServingState, in_flight: int) -> Answer:
         """The page of a path, or why there is none."""
         page = self._pages.get(path)
         if page is None:
-            return error(404, f"there is no {path}: POST to /predict or /score, or GET {', '.join(self._pages)}")
+            return error(404, f"there is no {path}: POST to /predict or /score, or GET {', '.join(self._named)}")
         if method not in {"GET", "HEAD"}:
             return error(405, f"{path} takes GET, not {method}", ("allow", "GET, HEAD"))
         return page(state, in_flight)
@@ -61,6 +71,13 @@ class Pages:
 
     def _ready(self, state: ServingState, _in_flight: int) -> Answer:
         return answers.json(_status(state), {"status": state.value}, self._version)
+
+    def _ready_v2(self, state: ServingState, _in_flight: int) -> Answer:
+        ready = state is ServingState.READY
+        return answers.json(_status(state), {"name": self._identity.model, "ready": ready}, self._version)
+
+    def _about_v2(self, _state: ServingState, _in_flight: int) -> Answer:
+        return inference_v2.about(self._model.about, self._identity.model, self._identity.version)
 
     def _metadata(self, _state: ServingState, _in_flight: int) -> Answer:
         about, identity = self._model.about, self._identity

@@ -1,7 +1,7 @@
 """From the body of a request to rows in the order of the model's fields, in every form that people send.
 
 Positional `{"data": [[…]]}`, columns `{"inputs": {"a": [..]}}`, a bare record or a list of them, and MLflow's
-`dataframe_split` and `dataframe_records`. What values are worth is not looked at here.
+`instances`, `dataframe_split` and `dataframe_records`. What values are worth is not looked at here.
 """
 
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -18,7 +18,8 @@ Query: TypeAlias = tuple[list[Row], bool]
 """Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
 
 LOOKED_AT, LONGEST_NAME = 50, 100
-WRAPPED = ("data", "inputs", "dataframe_split", "dataframe_records")
+WRAPPED = ("data", "inputs", "instances", "dataframe_split", "dataframe_records")
+YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 FORMS = (
     'send {"data": [[…]]}, {"inputs": {"field": […]}}, a record {"field": value, …}, '
     '{"dataframe_split": {"columns": […], "data": [[…]]}} or {"dataframe_records": [{…}]}'
@@ -26,7 +27,8 @@ FORMS = (
 
 
 class PayloadError(Exception):
-    """The sender must change the request: `status` is 400 where it is no JSON, 422 where it does not fit the model.
+    """The sender must change the request: `status` is 422 where it does not fit the model, and 400, 413 or 415
+    where it can't be read at all.
 
     Only the second can be a new version's doing: whoever judges versions compares how often it is said.
     """
@@ -64,15 +66,15 @@ class Reader:
         if isinstance(document, list):
             return self._rows(document, "the list"), False
         if not isinstance(document, dict):
-            raise PayloadError(422, f"the body is {_kind(document)}: {FORMS}")
+            raise PayloadError(422, f"the body is {kind(document)}: {FORMS}")
         for form in WRAPPED:
             # A field may bear such a name: its value is never a list or an object.
             if form in document and isinstance(document[form], list | dict):
-                return self._wrapped(form, document[form]), document.get("probabilities") is True
+                return self._wrapped(form, document[form]), _asked(document.get("probabilities"))
         if not self._known.isdisjoint(document):
             return [self._record(document, 0)], False
         if wrapped := next((form for form in WRAPPED if form in document), None):
-            raise PayloadError(422, f"{wrapped} is {_kind(document[wrapped])}: {FORMS}")
+            raise PayloadError(422, f"{wrapped} is {kind(document[wrapped])}: {FORMS}")
         raise PayloadError(422, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
 
     def _wrapped(self, form: str, value: Any) -> list[Row]:
@@ -80,7 +82,7 @@ class Reader:
             return self._split(value)
         if isinstance(value, list):
             return self._rows(value, form)
-        return self._columns(value) if form == "inputs" else [self._record(value, 0)]
+        return self._columns(value) if form in ("inputs", "instances") else [self._record(value, 0)]
 
     def _rows(self, rows: list[Any], where: str) -> list[Row]:
         for index, row in enumerate(rows):
@@ -90,7 +92,7 @@ class Reader:
             elif isinstance(row, dict):
                 rows[index] = self._record(row, index)
             else:
-                text = f"row {index} of {where} is {_kind(row)}: send a list of values or a record for each row"
+                text = f"row {index} of {where} is {kind(row)}: send a list of values or a record for each row"
                 raise PayloadError(422, text)
         return rows
 
@@ -152,7 +154,7 @@ class Reader:
         places = [columns.index(name) if name in columns else None for name in self.names]
         for index, row in enumerate(rows):
             if not isinstance(row, list):
-                raise PayloadError(422, f"row {index} of dataframe_split is {_kind(row)}: send a list of values")
+                raise PayloadError(422, f"row {index} of dataframe_split is {kind(row)}: send a list of values")
             if len(row) != len(columns):
                 raise PayloadError(422, f"row {index} has {len(row)} values for {len(columns)} columns")
         return [[None if place is None else row[place] for place in places] for row in rows]
@@ -164,8 +166,24 @@ def _short(names: Iterable[Any]) -> list[str]:
 
 
 def wants_probabilities(query_string: str) -> bool:
-    """Whether `?probabilities=1` (or true, yes, on) is there."""
-    return parse_qs(query_string).get("probabilities", [""])[-1].lower() in {"1", "true", "yes", "on"}
+    """Whether `?probabilities=1` (or true, yes, on) is there; `PayloadError` for what is neither yes nor no."""
+    if "probabilities" not in query_string:
+        return False
+    try:
+        # A name alone, or as often as somebody likes to send it, is no reason to read on.
+        asked = parse_qs(query_string, keep_blank_values=True, max_num_fields=LOOKED_AT).get("probabilities", ["no"])
+    except ValueError:
+        raise PayloadError(400, f"the query has more than {LOOKED_AT} fields") from None
+    word = asked[-1].lower()
+    if word not in YES and word not in NO:
+        raise PayloadError(400, f"probabilities={asked[-1][:LONGEST_NAME]} is neither: send true or false")
+    return word in YES
+
+
+def _asked(value: object) -> bool:
+    if value is None or isinstance(value, bool):
+        return value is True
+    raise PayloadError(422, f"probabilities is {kind(value)}: send true or false")
 
 
 def _why_not_json(body: bytes, error: orjson.JSONDecodeError) -> str:
@@ -181,7 +199,8 @@ def _why_not_json(body: bytes, error: orjson.JSONDecodeError) -> str:
     return f"the body is not JSON: {error}"
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What a value of JSON is, in words."""
     match value:
         case None:
             return "null"

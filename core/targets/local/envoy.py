@@ -36,6 +36,14 @@ __all__ = [
 _MANY = 1_000_000
 _BUFFER_BYTES = 16 << 20
 
+_OWN_ERRORS = {
+    ("UH",): "no replica is ready: try again in a moment",
+    ("UF", "UC", "URX", "UR"): "the replica went away before its answer: try again",
+    ("UT",): "the replica did not answer in time: send fewer rows at a time",
+    ("SI",): "the request did not come whole in time: send it without a pause",
+}
+"""What the router's own answers say, by the flags that Envoy gives their cause."""
+
 
 def endpoints(table: Table, slot: Slot) -> Json:
     """The endpoint file of one slot, empty while nothing is ready."""
@@ -132,11 +140,11 @@ def _manager(folder: Path) -> Json:
             "generate_request_id": False,
             "server_header_transformation": "PASS_THROUGH",
             "stream_idle_timeout": "60s",
+            "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "quarterdeck"},
             "rds": {"route_config_name": "split", "config_source": _follow(folder / "routes.json")},
             "local_reply_config": {
-                "body_format": {
-                    "json_format": {"error": "%LOCAL_REPLY_BODY%", "status": "%RESPONSE_CODE%"},
-                }
+                "mappers": [_said(flags, text) for flags, text in _OWN_ERRORS.items()],
+                "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%", "status": "%RESPONSE_CODE%"}},
             },
             "access_log": [_counting()],
             "http_filters": [
@@ -149,6 +157,13 @@ def _manager(folder: Path) -> Json:
                 }
             ],
         },
+    }
+
+
+def _said(flags: tuple[str, ...], text: str) -> Json:
+    return {
+        "filter": {"response_flag_filter": {"flags": list(flags)}},
+        "body": {"inline_string": text},
     }
 
 

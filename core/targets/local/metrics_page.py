@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +153,7 @@ class MetricsPage:
                 lines = (line.partition(":") for line in head[1:])
                 headers = {name.strip().lower(): value.strip() for name, _, value in lines}
                 method = head[0].split(" ", 1)[0]
-                writer.write(await self._answer(method, headers.get("authorization", "")))
+                writer.write(await self._answer(method, _key_of(headers)))
                 await writer.drain()
                 if method not in {"GET", "HEAD"}:
                     return  # What it sent along is not read.
@@ -166,12 +166,18 @@ class MetricsPage:
         if method not in {"GET", "HEAD"}:
             return _response("405 Method Not Allowed", _error(f"{METRICS_PATH} takes GET, not {method}"), "allow: GET")
         wanted = self._key()
-        if wanted and not hmac.compare_digest(key.encode("latin-1"), f"Bearer {wanted}".encode()):
-            return _response("401 Unauthorized", _error(WRONG_KEY))
+        if wanted and not hmac.compare_digest(key.encode("latin-1"), wanted.encode()):
+            return _response("401 Unauthorized", _error(WRONG_KEY), "www-authenticate: Bearer")
         await self._look()
         body = self._counters.render().encode()
         answer = _response("200 OK", body, kind="text/plain; version=0.0.4; charset=utf-8")
         return answer if method == "GET" else answer[: -len(body)] if body else answer
+
+
+def _key_of(headers: Mapping[str, str]) -> str:
+    """The key that came, as a bearer token or as `x-api-key`."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
 
 
 def _error(text: str) -> bytes:
