@@ -24,6 +24,7 @@ class Encoder:
 
     def __init__(self, fields: Sequence[ModelField]) -> None:
         self._fields = tuple(fields)
+        self._words = frozenset(place for place, field in enumerate(fields) if _only_words(field.categories))
         self._codes: list[tuple[int, dict[Any, float]]] = [
             (place, {None: NAN} | {text: float(code) for code, text in enumerate(field.categories)})
             for place, field in enumerate(fields)
@@ -43,11 +44,14 @@ class Encoder:
                     value = row[place]
                     code = codes.get(value)
                     if code is None:
-                        code = self._rare(value, codes)
+                        code = self._rare(index, place, value, codes)
                         unknown += code is NAN
                     row[place] = code
                 # None is the usual reason to fail, and looking for it first is cheaper than failing.
                 matrix.extend([NAN if value is None else value for value in row] if None in row else row)
+            except PayloadError:
+                del matrix[start:]
+                raise
             except (TypeError, OverflowError):
                 del matrix[start:]
                 self._refuse(index, row)
@@ -62,9 +66,18 @@ class Encoder:
                 return _too_large(index, self._fields[column])
         return None
 
-    def _rare(self, value: Any, codes: dict[Any, float]) -> float:
-        """The code of what is not a known text: numbers compare by their JSON text, and the rest is unknown."""
-        return NAN if isinstance(value, str) else codes.get(orjson.dumps(value).decode(), NAN)
+    def _rare(self, index: int, place: int, value: Any, codes: dict[Any, float]) -> float:
+        """The code of what is not a known text: numbers compare by their JSON text, and the rest is unknown.
+
+        A number for a field of words alone is a row in another order, and would get an answer that means nothing.
+        """
+        if isinstance(value, str):
+            return NAN
+        if place in self._words and isinstance(value, int | float):
+            name, sent = self._fields[place].name, _shown(value)
+            text = f"row {index}: {name} must be a text or null, not {sent} (values go in the order of the fields)"
+            raise PayloadError(422, text)
+        return codes.get(orjson.dumps(value).decode(), NAN)
 
     def _refuse(self, index: int, row: Row) -> NoReturn:
         """Say which value of a row does not fit."""
@@ -76,6 +89,19 @@ class Encoder:
             if isinstance(value, int) and abs(value) > FLOAT32_MAX:
                 raise _too_large(index, field)
         raise PayloadError(422, f"row {index} can't be turned into numbers")
+
+
+def _only_words(categories: Sequence[str] | None) -> bool:
+    """Whether no category is a number or a boolean in its JSON text."""
+    if not categories:
+        return False
+    for text in categories:
+        try:
+            if isinstance(orjson.loads(text), int | float):
+                return False
+        except orjson.JSONDecodeError:
+            continue
+    return True
 
 
 def has_infinity(matrix: "array[float]") -> bool:

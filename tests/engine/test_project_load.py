@@ -6,9 +6,10 @@ import pytest
 
 from core.config.config import load
 from core.config.scaffold import init
+from core.domain.errors import BadInput
 from core.domain.model import LoadProfile, LoadSource
 from core.engine import project_environment as module
-from core.engine.project_environment import ProjectEnvironment
+from core.engine.project_environment import ProjectEnvironment, spec_of
 from core.load.command import LocustSettings
 from core.targets.protocol import Address
 
@@ -65,3 +66,13 @@ async def test_a_load_by_hand_obeys_the_settings_of_now(
     assert (one.locustfile, one.processes, one.web) == (expected, processes, web)
     assert one.folder != two.folder, "two loads that begin in one second share no folder"
     await environment.close()
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "blank ", "\ttab", "nul\0"])
+def test_a_key_that_no_header_can_carry_is_refused_when_it_is_read(tmp_path: Path, key: str) -> None:
+    init(tmp_path, "iris", None, None)
+    settings = load(tmp_path, None, ("endpoint.key_env=LATE_KEY",))
+    with pytest.raises(BadInput, match="the variable LATE_KEY holds a key that HTTP can't carry") as refused:
+        spec_of(settings, {"LATE_KEY": key})
+    assert key not in str(refused.value)
+    assert spec_of(settings, {"LATE_KEY": "two words"}).key == "two words"

@@ -113,6 +113,8 @@ def test_a_hint_is_sought_among_the_first_short_names_alone(form: str, monkeypat
         ('{"data": [[[1], 3, true, "AA"]]}', 422, ["row 0: delay must be a number", "not [1]"]),
         ('{"data": [[1, 3, true, {"a": 1}]]}', 422, ["row 0: carrier must be a text or null", 'not {"a":1}']),
         ('{"data": [[1, 3, true, ["AA"]]]}', 422, ["row 0: carrier must be a text or null"]),
+        ('{"data": [[1, 3, true, 24]]}', 422, ["row 0: carrier must be a text or null, not 24 (values go"]),
+        (f'{{"data": [{GOOD}, [1, 3, true, false]]}}', 422, ["row 1: carrier must be a text or null, not false"]),
         ('{"data": [["%s", 3, true, "AA"]]}' % ("x" * 99), 422, ["xxx…"]),
         ('{"data": [[1e300, 3, true, "AA"]]}', 422, ["row 0: delay is too large for a 32-bit float"]),
         (f'{{"data": [{GOOD}, [1, -1e39, true, "AA"]]}}', 422, ["row 1: month is too large"]),

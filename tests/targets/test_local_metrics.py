@@ -177,6 +177,7 @@ async def test_the_page_wants_the_endpoints_key_and_a_get(tmp_path: Path) -> Non
     async with page_of(tmp_path, key="s3cret") as page:
         assert [(await get(page, key)).status for key in ("", "wrong", "s3cret")] == [401, 401, 200]
         assert "Authorization: Bearer KEY" in json.loads((await get(page)).body)["error"]
+        assert (await get(page)).headers["www-authenticate"] == "Bearer"
         answer = await get(page, "s3cret", "POST")
         assert (answer.status, answer.headers["allow"]) == (405, "GET")
 

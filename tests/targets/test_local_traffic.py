@@ -1,16 +1,21 @@
 """Traffic on this machine: split, pinned, mirrored, counted, and moved without a failed request."""
 
+import asyncio
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.domain.errors import Refused
 from core.domain.model import Observation, Sample
+from core.targets.local import envoy
 from core.targets.local.proof import PROBES
 from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, probe
 from core.targets.local.secret import router_secret
+from core.targets.protocol import Address
 from tests.targets.conftest import Endpoints
-from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, two_slots, watching
+from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, two_slots, watching, where
 
 
 def _total(watcher: Watcher, slot: str) -> Sample:
@@ -201,3 +206,36 @@ async def test_a_mirrored_slot_gets_a_copy_and_nobody_its_answer(endpoints: Endp
         assert set(load.answers) == {"1"}
         assert seen.ok > 0
         assert dict(seen.mix).keys() == {"version:2"}
+
+
+async def test_a_caller_of_http_1_0_is_answered_and_the_routers_own_errors_are_one_line_of_json(
+    endpoints: Endpoints,
+) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        address = await target.address()
+        assert await _old(address) == (b"HTTP/1.0 503", "no traffic is routed to this endpoint")
+        await target.route({"blue": 100})
+        await watcher.weight("blue", 100)
+        assert (await _old(address))[0] == b"HTTP/1.0 200"
+
+
+async def _old(address: Address) -> tuple[bytes, str]:
+    """What a caller of HTTP/1.0 without a host hears: the first words, and the error if it is one."""
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(*where(address))
+        writer.write(b"GET /predict HTTP/1.0\r\n\r\n")
+        heard = await reader.read()
+        writer.close()
+    return heard[:12], json.loads(heard.partition(b"\r\n\r\n")[2] or b"{}").get("error", "")
+
+
+def test_each_cause_of_the_routers_own_errors_is_said_once_and_says_what_to_do(tmp_path: Path) -> None:
+    listener = envoy.bootstrap(tmp_path, tmp_path / "admin", "127.0.0.1", 1)["static_resources"]["listeners"][0]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    mappers = manager["local_reply_config"]["mappers"]
+    flags = [flag for each in mappers for flag in each["filter"]["response_flag_filter"]["flags"]]
+    assert len(flags) == len(set(flags))
+    assert all(": " in each["body"]["inline_string"] for each in mappers)
