@@ -106,7 +106,7 @@ def release(
     sets: Sets = None,
     input_data: InputData = None,
     skip: Annotated[Optional[list[str]], typer.Option(help=f"Leave out: {', '.join(SKIPS)}.")] = None,  # noqa: UP045
-    model_uri: Annotated[str, typer.Option(help="Deploy models:/NAME@ALIAS without training.")] = "",
+    model_uri: Annotated[str, typer.Option(help="Deploy models:/NAME@ALIAS or runs:/RUN/PATH as it is.")] = "",
     auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Say yes beforehand.")] = False,
     step_by_step: Annotated[bool, typer.Option("--step-by-step", help="Each stage waits for n, or 'next'.")] = False,
     deck: Annotated[bool, typer.Option("--deck", help="On the deck instead of in lines.")] = False,

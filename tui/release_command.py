@@ -57,9 +57,13 @@ async def _finish_way(engine: Engine, name: str, before: Release, write: Callabl
 
 
 async def begun(engine: Engine, project: Project, wishes: Wishes) -> str:
-    """Begin a new release with this shell's variables; gives its name. Raises Refused while another is under way."""
+    """Begin a new release with this shell's variables; gives its name. Raises Refused while another is under way,
+    and says why a model that was named can't be released.
+    """
     name = endpoint_name(project.settings)
     serving = engine.snapshot.endpoints.get(name)
+    if wishes.model_uri:
+        await project.look(wishes.model_uri)
     begin = release_of(project.settings, serving is None or serving.serving is None, wishes)
     shell_variables.keep(project.settings, begin.release)
     await engine.do(begin)

@@ -1,5 +1,6 @@
 """The endpoints of a project: for each the surroundings that its settings, or its release's, ask for."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from core.config.config import ENVIRONMENTS, FILE, endpoint_name, find, load, state_folder
 from core.config.settings import Settings
-from core.domain.errors import Busy, Refused
+from core.domain.errors import Busy, Failed, Refused
 from core.engine import shell_variables
 from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
@@ -17,8 +18,11 @@ from core.engine.relocate import settle
 from core.journal.database import WAIT_S
 from core.journal.journal import Journal, me
 from core.state.events import Result
+from core.work.child import WorkChild
+from core.work.job import Job
 
 JOURNAL = "journal.db"
+LOOK_S = 60.0
 LOG = "quarterdeck.log"
 
 
@@ -82,6 +86,25 @@ class Project:
         if settings is None:
             raise Refused(f"{endpoint}: no environment of this project serves it")
         return ProjectEnvironment(settings)
+
+    async def look(self, uri: str) -> None:
+        """Ask the registry whether a model can be released; raises BadInput or Failed, which say why not.
+
+        A version that was served here before is known.
+        """
+        _, _, name = uri.partition("models:/")
+        if (state_folder(self.settings) / "models" / name.replace("/", "-") / "model.json").is_file():
+            return
+        child = WorkChild(self.settings)
+        job = Job("look", state_folder(self.settings) / "work" / "look", self.settings, "", {"uri": uri})
+        try:
+            async with asyncio.timeout(LOOK_S):
+                async for _ in child.run(job):
+                    pass
+        except TimeoutError:
+            raise Failed(f"{uri}: the registry did not say within {LOOK_S:g} s whether it is there") from None
+        finally:
+            await child.close()
 
     def journal(self, wait_s: float = WAIT_S) -> Journal:
         """The project's journal; raises JournalError. From here on what breaks inside is told to a file beside it.

@@ -1,6 +1,7 @@
 """The registered version, loaded back and tried: the same accuracy, the edges, the time that one row takes."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +14,10 @@ import pandas as pd
 
 from core.domain.errors import Failed
 from core.work import evaluate
+from core.work.flavour import manifest
 from core.work.job import Done, Job, Report, kept
 from core.work.registry import answering, connect
+from core.work.rows import ROWS
 from scoring import model as scoring
 
 Record: TypeAlias = Mapping[str, Any]
@@ -75,10 +78,15 @@ def run(job: Job, say: Report) -> Done:
     with answering(registry.shown):
         pyfunc = mlflow.pyfunc.load_model(uri)
     subject = Subject(pyfunc, scoring.load(Path(registered["folder"])))
+    folder = Path(registered["folder"])
+    foreign = "flavour" in manifest(folder)
+    if not (folder / ROWS).exists() and (job.folder / ROWS).exists():
+        # A stranger's version brings no rows to send.
+        shutil.copyfile(job.folder / ROWS, folder / ROWS)
     rows = evaluate.held_out(job.folder) if kept(job.folder, "data") else None
     # Records of all rows at once would take a hundred times the table's own memory.
     records = as_records(rows.raw.head(A_REQUEST), subject) if rows else [dict(subject.served.about.example)]
-    tried = list(_edges(subject, records))
+    tried = list(_edges(subject, records, foreign))
     if rows:
         say.progress(0.3, "the held-out rows")
         measured = (kept(job.folder, "evaluate") or {}).get("candidate")
@@ -129,14 +137,19 @@ def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say
     yield Tried("both ways agree", apart == 0, f"on {len(one) - apart} of {len(one)} rows")
 
 
-def _edges(subject: Subject, records: Sequence[Record]) -> Iterator[Tried]:
-    """Requests that a test set never holds. Each must be answered with the target's labels, or refused by name."""
+def _edges(subject: Subject, records: Sequence[Record], foreign: bool) -> Iterator[Tried]:
+    """Requests that a test set never holds. Each must be answered with the target's labels, or refused by name.
+
+    What a `foreign` model's signature refuses is its own affair.
+    """
     fields = subject.served.about.fields
     first = records[0]
     count = max(1, min(A_REQUEST, MOST_VALUES // len(fields)))
     many = [records[number % len(records)] for number in range(count)]
     yield _answered(subject, "one row", [first])
     yield _answered(subject, "a thousand rows" if count == A_REQUEST else f"{count} rows", many)
+    if foreign:
+        return
     yield _answered(subject, "all values missing", [{field.name: None for field in fields}] * 4)
     tried = some([field.name for field in fields])
     yield _answered(subject, "each value missing", [{**first, name: None} for name in tried])

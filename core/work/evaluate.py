@@ -187,7 +187,7 @@ def _contract(model: Any) -> contract.Contract | None:
     if (folder := _folder(model)) is not None:
         return contract.of_manifest(folder.manifest)
     inputs = model.metadata.get_input_schema()
-    if inputs is None or not inputs.has_input_names():
+    if inputs is None or not all(inputs.input_names()):
         return None
     texts = {"string", "object", "binary"}
     fields = [

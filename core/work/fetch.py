@@ -3,23 +3,27 @@
 import shutil
 from pathlib import Path
 
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import Model, get_model_info
+
 from core.domain.errors import Failed
 from core.work import bundle, flavour
+from core.work.convert import convert, is_ours, refusal
 from core.work.job import Done, Job, Report, one_line
 from core.work.promote import wanted
-from core.work.registry import answering, connect, fetch, local_folder, noun, resolve
+from core.work.registry import NotOurs, Registry, answering, connect, fetch, local_folder, noun, resolve
 from scoring import model as scoring
 
 
 def run(job: Job, say: Report) -> Done:
-    """Option `uri`: `models:/NAME@ALIAS` or `models:/NAME/7`."""
+    """Option `uri`: `models:/NAME@ALIAS`, `models:/NAME/7`, `models:/NAME/latest` or `runs:/RUN/PATH`."""
     (uri,) = wanted(job, "uri")
     registry = connect(job.settings)
     with answering(registry.shown):
         found = resolve(registry, uri)
     version = noun(found)
     scratch = job.folder / "fetched"
-    source = fetch(found, registry, scratch)
+    source = _source(found, version["uri"], registry, scratch, say)
     if broken := _broken(source):
         raise Failed(f"{version['uri']}: will not load: {broken}")
     folder = local_folder(job.settings, version)
@@ -39,6 +43,35 @@ def run(job: Job, say: Report) -> Done:
         "why": why,
     }
     return Done(result, f"v{version['number']}")
+
+
+def look(job: Job, say: Report) -> Done:
+    """Whether what the option `uri` names can be released, by what it says of itself. Raises Failed or BadInput."""
+    (uri,) = wanted(job, "uri")
+    registry = connect(job.settings)
+    with answering(registry.shown):
+        about = get_model_info(uri) if uri.startswith("runs:") else None
+        if about is None:
+            about = get_model_info(noun(resolve(registry, uri))["uri"])
+    model = Model(flavors=about.flavors, signature=about.signature)
+    if not is_ours(model) and (why := refusal(model)):
+        raise Failed(f"{uri}: {why}")
+    say(f"{uri} can be served")
+    return Done({"uri": uri}, "ok")
+
+
+def _source(found: ModelVersion, uri: str, registry: Registry, scratch: Path, say: Report) -> Path:
+    """The version's model folder, its own or one made of what somebody else logged."""
+    try:
+        return fetch(found, registry, scratch)
+    except NotOurs as theirs:
+        folder = scratch / "converted"
+        try:
+            missing = convert(theirs.where, folder)
+        except Failed as error:
+            raise Failed(f"{uri}: {error}") from None
+        say(f"{uri}: xgboost, served as it is" + (f"; {missing}" if missing else ""))
+        return folder
 
 
 def _broken(folder: Path) -> str:

@@ -27,8 +27,17 @@ ENVIRONMENT = dict(os.environ)
 """As it was given to us: MLflow writes the address of the last registry into MLFLOW_TRACKING_URI."""
 CANDIDATE = "candidate"
 _SQLITE = "sqlite:///"
-_MODEL_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))$")
+_MODEL_URI = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+|latest))$")
+_RUN_URI = re.compile(r"^runs:/(?P<run>[^/@]+)/(?P<path>[^@]+)$")
 _RESERVED = re.compile(r"^v\d+$|^latest$|^\d+$", re.IGNORECASE)
+
+
+class NotOurs(Exception):
+    """A version was downloaded to the folder `where`, and holds no model folder."""
+
+    def __init__(self, where: Path) -> None:
+        super().__init__(f"{where}: holds no model folder")
+        self.where = where
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +143,23 @@ def without_password(text: str) -> str:
 
 
 def resolve(registry: Registry, uri: str) -> ModelVersion:
-    """The version that a `models:/…` address names. Raises BadInput or Failed, saying what is missing."""
+    """The version that a `models:/…` address names, or that was made of what a `runs:/…` one names.
+
+    Raises BadInput or Failed, saying what is missing.
+    """
+    if run := _RUN_URI.match(uri):
+        return _of_run(registry, uri, run["run"])
     match = _MODEL_URI.match(uri)
     if match is None:
-        raise BadInput(f"{uri}: not an address of a model; write models:/NAME@ALIAS or models:/NAME/7")
+        forms = "models:/NAME@ALIAS, models:/NAME/7, models:/NAME/latest or runs:/RUN/PATH"
+        raise BadInput(f"{uri}: not an address of a model; write {forms}")
     name, alias, number = match["name"], match["alias"], match["number"]
     client = registry.client
+    if number == "latest":
+        newest = client.search_model_versions(f"name = '{name}'", order_by=["version_number DESC"], max_results=1)
+        if not newest:
+            raise Failed(f"{uri}: {registry.shown} holds no version of a model {name!r}")
+        return newest[0]
     try:
         if number:
             return client.get_model_version(name, number)
@@ -155,6 +175,18 @@ def resolve(registry: Registry, uri: str) -> ModelVersion:
         raise Failed(f"{uri}: {name} has no version {number} in {registry.shown}")
     aliases = ", ".join(sorted(known.aliases)) or "none"
     raise Failed(f"{uri}: {name} has no alias {alias!r} in {registry.shown}; it has {aliases}")
+
+
+def _of_run(registry: Registry, uri: str, run: str) -> ModelVersion:
+    """The version of what a run logged: the one that was registered under this project's name, else a new one."""
+    name = registry.settings.model
+    try:
+        registry.client.get_run(run)
+        known = registry.client.search_model_versions(f"run_id = '{run}'")
+        own = next((version for version in known if version.name == name), None)
+        return own or mlflow.register_model(uri, name)
+    except MlflowException as error:
+        raise Failed(f"{uri}: {said(error)}") from error
 
 
 def said(error: Exception) -> str:
@@ -179,7 +211,8 @@ def local_folder(settings: Settings, version: Mapping[str, Any]) -> Path:
 
 
 def fetch(version: ModelVersion, registry: Registry, scratch: Path) -> Path:
-    """A version's model folder out of the registry, somewhere in `scratch`. Raises Failed where it has none."""
+    """A version's model folder out of the registry, somewhere in `scratch`. Raises Failed where its
+    files can't be had, NotOurs where somebody else made it."""
     uri = f"models:/{version.name}/{version.version}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -189,7 +222,7 @@ def fetch(version: ModelVersion, registry: Registry, scratch: Path) -> Path:
         raise Failed(f"{uri}: its files can't be read from {registry.shown}: {said(error)}") from error
     folder = where / "artifacts" / "folder"
     if not (folder / "model.json").is_file():
-        raise Failed(f"{uri}: not a model of Quarterdeck's (no artifacts/folder/model.json); release one with train")
+        raise NotOurs(where)
     return folder
 
 

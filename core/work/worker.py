@@ -30,6 +30,7 @@ STEPS: Mapping[str, str] = {
     "promote": "core.work.promote",
     "restore": "core.work.restore",
     "fetch": "core.work.fetch",
+    "look": "core.work.look",
 }
 """Where the `run` of each step lies; imported when it is needed."""
 
