@@ -18,8 +18,8 @@ def test_a_csv_with_texts_gaps_and_four_whole_labels_works(tmp_path: Path) -> No
     assert types(dataset) == {"age": "integer", "city": "category", "vip": "boolean"}
     assert dataset.labels == (1, 2, 3, 4)
     assert all(type(label) is int for label in dataset.labels)
-    assert dataset.report["dropped"] == [{"column": "note", "why": "has no value at all"}]
-    assert "note: dropped, has no value at all" in said
+    assert dataset.report["dropped"] == [{"column": "note", "why": "is always n/a"}]
+    assert "note: dropped, is always n/a" in said
     assert (len(dataset.train), len(dataset.test)) == (96, 24)
 
 
@@ -35,7 +35,7 @@ def test_a_parquet_file_says_the_same_as_its_csv(tmp_path: Path) -> None:
 def test_the_separator_is_found_in_the_header(separator: str, tmp_path: Path) -> None:
     frame = from_csv(f"\ufeff a {separator}b{separator}y\n1{separator}'x'{separator}no\n", tmp_path)
     assert list(frame.columns) == ["a", "b", "y"]
-    assert frame.iloc[0].tolist() == [1, "'x'", "no"]
+    assert frame.iloc[0].tolist() == ["1", "'x'", "no"]
 
 
 def test_a_compressed_csv_is_read(tmp_path: Path) -> None:
@@ -46,17 +46,24 @@ def test_a_column_without_a_name_gets_its_place(tmp_path: Path) -> None:
     assert list(from_csv("a,,y\n1,2,3\n", tmp_path).columns) == ["a", "column 2", "y"]
 
 
+ONE, TWO = "; 1 such, data.max_unfit allows 5%", "; 2 such, data.max_unfit allows 5%"
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ("", "rows.csv: is empty; a header and rows are needed"),
         ("\n \n", "rows.csv: is empty; a header and rows are needed"),
-        ("a,y\n1,2\n1,2,3\n", "rows.csv: line 3: 3 values where the header has 2 names"),
-        ("a,y\n1,2,3\n1,2,3\n", "rows.csv: rows have more values than the header has names"),
-        ('a,y\n1,2\n"1,2\n', "rows.csv: a quote that row 2 opens is never closed"),
+        (
+            "a,y\n1,2\n1,2,3\n",
+            "rows.csv: line 3: 3 values where the header has 2 names" + ONE,
+        ),
+        (
+            "a,y\n1,2,3\n1,2,3\n",
+            "rows.csv: line 2: 3 values where the header has 2 names" + TWO,
+        ),
+        ('a,y\n1,2\n"1,2\n', "rows.csv: line 3: a quote that is opened here is never closed"),
         ("a,b,a\n1,2,3\n", "rows.csv: two columns are called a; rename one"),
-        (b"a,\xff\n1,2\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
-        (b"a,y\n1,\xff\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: str, tmp_path: Path) -> None:
@@ -69,7 +76,7 @@ def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: s
     ("name", "content", "complaint"),
     [
         ("rows.parquet", b"a,y\n1,2\n", r"rows\.parquet: is not a Parquet file, or not a whole one"),
-        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.parquet, \.pq are read"),
+        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.tsv\.gz, \.parquet"),
         ("rows.csv.gz", b"a,y\n1,2\n", r"rows\.csv\.gz: can't be read: Not a gzipped file"),
     ],
 )
