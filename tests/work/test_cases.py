@@ -95,7 +95,7 @@ def test_a_client_may_send_the_spelling_of_the_file_or_plain_values(
 
 
 def test_blanks_around_a_category_are_left_out_and_a_blank_alone_is_missing() -> None:
-    encoder = Encoder([ModelField("work", "category", ("Private", "State"), CellReader("text"))])
+    encoder = Encoder([ModelField("work", "category", ("Private", "State"), reader=CellReader("text"))])
     matrix = array("f")
     assert encoder.encode([[" Private"], ["State "], ["  "], [None]], matrix) == 0
     assert matrix.tolist()[:2] == [0.0, 1.0]

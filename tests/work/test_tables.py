@@ -125,3 +125,28 @@ def test_fewer_rows_are_drawn_from_a_file_the_same_way_every_time(tmp_path: Path
     one, two = (from_csv(CUSTOMERS, tmp_path, rows=50) for _ in range(2))
     assert len(one) == 50
     assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "called"),
+    [("cp1252", "Windows-1252"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-8", ""), ("utf-8-sig", "")],
+)
+def test_the_encoding_is_found_and_said(encoding: str, called: str, tmp_path: Path) -> None:
+    text = "ort,preis,y\n" + "Köln,3 €,ja\nMünchen,4 €,nein\n“Höchst”,5 €,ja\n" * 40
+    (tmp_path / "rows.csv").write_bytes(text.encode(encoding))
+    said: list[str] = []
+    frame = read(settings(tmp_path), said.append)
+    assert set(frame["ort"]) == {"Köln", "München", "“Höchst”"}
+    assert (f"rows.csv: read as {called}" in said) is bool(called)
+
+
+@pytest.mark.parametrize("name", ["rows.feather", "rows.jsonl", "rows.parquet"])
+def test_files_that_know_their_types_keep_whole_numbers_exact(name: str, tmp_path: Path) -> None:
+    whole = pd.DataFrame({"big": pd.array([2**63 + 5, None, 7], dtype="UInt64"), "y": ["a", "b", "a"]})
+    if name.endswith("jsonl"):
+        (tmp_path / name).write_text('{"big": 9007199254740993, "y": "a"}\n{"big": null, "y": "b"}\n')
+    else:
+        whole.to_feather(tmp_path / name) if name.endswith("feather") else whole.to_parquet(tmp_path / name)
+    frame = read(settings(tmp_path, name), lambda _: None)
+    assert frame["big"][0] == (9007199254740993 if name.endswith("jsonl") else 2**63 + 5)
+    assert frame["big"].isna().sum() == 1
