@@ -8,10 +8,13 @@ from typing import Any, NoReturn
 
 import orjson
 
+from scoring.cells import UnfitError
 from scoring.manifest import ModelField
 from scoring.payload import PayloadError, Row
 
 NAN = math.nan
+UNKNOWN = float("nan")
+"""A missing value too, but another object: its place says that the category was not known."""
 FLOAT32_MAX = 3.4028235677973366e38
 SHOWN = 40
 """So many characters of a wrong value stand in an error."""
@@ -30,6 +33,9 @@ class Encoder:
             for place, field in enumerate(fields)
             if field.categories is not None
         ]
+        self._readers = [(place, field.reader) for place, field in enumerate(fields) if field.reader is not None]
+        self._texts = {place: reader for place, reader in self._readers if fields[place].categories is not None}
+        self._spelled = [each for each in self._readers if each[0] not in self._texts]
 
     def encode(self, rows: list[Row], matrix: "array[float]") -> int:
         """Append rows to the matrix and return how many categories in them are unknown.
@@ -45,7 +51,7 @@ class Encoder:
                     code = codes.get(value)
                     if code is None:
                         code = self._rare(index, place, value, codes)
-                        unknown += code is NAN
+                        unknown += code is UNKNOWN
                     row[place] = code
                 # None is the usual reason to fail, and looking for it first is cheaper than failing.
                 matrix.extend([NAN if value is None else value for value in row] if None in row else row)
@@ -53,8 +59,11 @@ class Encoder:
                 del matrix[start:]
                 raise
             except (TypeError, OverflowError):
-                del matrix[start:]
-                self._refuse(index, row)
+                # An array keeps what came before the value that failed.
+                del matrix[start + index * len(self._fields) :]
+                if not self._read_texts(row, matrix):
+                    del matrix[start:]
+                    self._refuse(index, row)
         return unknown
 
     def infinite(self, matrix: "array[float]", start: int, rows: int) -> PayloadError | None:
@@ -67,17 +76,37 @@ class Encoder:
         return None
 
     def _rare(self, index: int, place: int, value: Any, codes: dict[Any, float]) -> float:
-        """The code of what is not a known text: numbers compare by their JSON text, and the rest is unknown.
+        """The code of what is not a known text: texts compare as their column's reader reads them, numbers by their
+        JSON text, and the rest is unknown.
 
         A number for a field of words alone is a row in another order, and would get an answer that means nothing.
         """
-        if isinstance(value, str):
-            return NAN
         if place in self._words and isinstance(value, int | float):
             name, sent = self._fields[place].name, _shown(value)
             text = f"row {index}: {name} must be a text or null, not {sent} (values go in the order of the fields)"
             raise PayloadError(422, text)
-        return codes.get(orjson.dumps(value).decode(), NAN)
+        if not isinstance(value, str):
+            return codes.get(orjson.dumps(value).decode(), UNKNOWN)
+        reader = self._texts.get(place)
+        # A blank is missing, and not an unknown category.
+        return UNKNOWN if reader is None else codes.get(reader.read(value), UNKNOWN)
+
+    def _read_texts(self, row: Row, matrix: "array[float]") -> bool:
+        """Append a row whose numbers came as texts, as the file had them; False where a value is none of them."""
+        read = list(row)
+        for place, reader in self._spelled:
+            if isinstance(value := read[place], str):
+                try:
+                    read[place] = reader.read(value)
+                except UnfitError:
+                    return False
+        start = len(matrix)
+        try:
+            matrix.extend([NAN if value is None else value for value in read])
+        except (TypeError, OverflowError):
+            del matrix[start:]
+            return False
+        return True
 
     def _refuse(self, index: int, row: Row) -> NoReturn:
         """Say which value of a row does not fit."""

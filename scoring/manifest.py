@@ -8,6 +8,8 @@ from typing import Any, TypeAlias, TypeGuard
 
 import orjson
 
+from scoring.cells import CellReader, from_document
+
 FORMAT = 1
 TYPES = ("number", "integer", "boolean", "category")
 
@@ -22,13 +24,15 @@ class ModelError(Exception):
 class ModelField:
     """One column of the model's input. `categories` is None unless the type is `category`.
 
-    One that is not `required` is missing where a caller leaves it out.
+    One that is not `required` is missing where a caller leaves it out. With a `reader` values may come as the
+    texts that its file had.
     """
 
     name: str
     type: str
     categories: tuple[str, ...] | None = None
     required: bool = True
+    reader: CellReader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,14 @@ def _field(index: int, value: object) -> ModelField:
     if type_ not in TYPES:
         raise _WrongError(f"fields[{index}].type ({name}): one of {', '.join(TYPES)} is expected, not {type_!r}")
     required = value.get("required", True) is not False
+    reader = from_document(value.get("reader"))
+    if reader is None and value.get("reader") is not None:
+        raise _WrongError(f"fields[{index}].reader ({name}): can't be used; write the model folder again")
     if type_ != "category":
-        return ModelField(name, type_, None, required)
+        return ModelField(name, type_, None, required, reader)
     if not _texts(categories):
         raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
-    return ModelField(name, type_, tuple(categories), required)
+    return ModelField(name, type_, tuple(categories), required, reader)
 
 
 def _labels(value: object) -> tuple[Label, ...]:

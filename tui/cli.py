@@ -100,6 +100,15 @@ def init(
 
 
 @app.command()
+def data(config: Config = None, env: Env = None, sets: Sets = None, input_data: InputData = None) -> None:
+    """How the table is read, column by column, before any release."""
+    from tui import data_command  # noqa: PLC0415
+
+    project = project_of(config, env, sets, input_data)
+    end(headless.run(data_command.data(project.settings, out), err))
+
+
+@app.command()
 def release(
     config: Config = None,
     env: Env = None,

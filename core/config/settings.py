@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from core.config.columns import Column
 from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 
@@ -25,6 +26,8 @@ class DataSettings(SettingsPart):
     split: Annotated[float, Field(gt=0, lt=1)] = 0.2
     random_state: Annotated[int, Field(ge=0)] = 42
     shuffle_labels: bool = False
+    columns: dict[str, Column] = Field(default_factory=dict)
+    max_unfit: Share = 0.05
 
     @field_validator("months")
     @classmethod

@@ -1,13 +1,18 @@
 """Columns before training: what type each is, and which can't help. Knows nothing of the target's task."""
 
+import decimal
 import json
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+
+from core.config.columns import ColumnSettings
+from core.work.dates import is_date
+from core.work.reading import ColumnReport, preferred, read_column
 
 FieldType: TypeAlias = Literal["number", "integer", "boolean", "category"]
 
@@ -19,8 +24,6 @@ DENSE = 0.8
 FEW_ROWS = 20
 """Under so many rows different values prove nothing."""
 
-_DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -28,6 +31,16 @@ class Field:
 
     name: str
     type: FieldType
+    reader: dict[str, Any] | None = None
+    """How the texts of its cells are read, where it had any; as the model's manifest keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How columns of texts are read: what the project says of each, and the share that may not fit."""
+
+    columns: Mapping[str, ColumnSettings] = field(default_factory=dict)
+    most_unfit: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +51,14 @@ class Screened:
     fields: tuple[Field, ...]
     dropped: dict[str, str]
     warnings: tuple[str, ...]
+    read: tuple[ColumnReport, ...] = ()
 
 
-def screen(frame: pd.DataFrame, target: str) -> Screened:
+def screen(frame: pd.DataFrame, target: str, rules: Rules | None = None) -> Screened:
     """The columns that can be learned from, as plain numbers, booleans and texts, and the target as it is."""
+    rules = rules or Rules()
+    prefer = preferred(frame[name] for name in frame.columns if name != target and all_texts(frame[name]))
+    reports: list[ColumnReport] = []
     kept: dict[str, pd.Series] = {}
     fields: list[Field] = []
     dropped: dict[str, str] = {}
@@ -50,7 +67,12 @@ def screen(frame: pd.DataFrame, target: str) -> Screened:
     for name in frame.columns:
         if name == target:
             continue
-        values, kind = plain(frame[name])
+        column, reader = uncategorical(frame[name]), None
+        if all_texts(column) or name in rules.columns:
+            read = read_column(spelled(column), rules.columns.get(name), rules.most_unfit, prefer)
+            column, reader = read.values, None if read.reader is None else read.reader.document()
+            reports.append(read.report)
+        values, kind = plain(column)
         if isinstance(kind, _Useless):
             dropped[name] = kind.why
             continue
@@ -58,14 +80,14 @@ def screen(frame: pd.DataFrame, target: str) -> Screened:
             dropped[name] = why
             continue
         kept[name] = values
-        fields.append(Field(name, kind))
-        warned += _warnings(frame[name], values, kind)
+        fields.append(Field(name, kind, reader))
+        warned += _warnings(column, values, kind)
     for name in [name for name, values in kept.items() if _same(values, frame[target])]:
         dropped[name] = f"is the target {target} by another name"
         del kept[name]
-    fields = [field for field in fields if field.name in kept]
+    fields = [each for each in fields if each.name in kept]
     table = pd.DataFrame({**kept, target: frame[target]}, index=frame.index)
-    return Screened(table, tuple(fields), dropped, tuple(warned))
+    return Screened(table, tuple(fields), dropped, tuple(warned), tuple(reports))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +97,14 @@ class _Useless:
 
 def plain(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     """A column as float64, int64, bool or text, and its type. Raw values stay what they are."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
+    values = uncategorical(values)
     dtype = values.dtype
     if types.is_bool_dtype(dtype):
         return _booleans(values), "boolean"
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         return values, _Useless("is a date; give its parts, such as month and hour, as numbers")
     if types.is_integer_dtype(dtype):
-        return (values.astype("float64") if values.isna().any() else values.astype("int64")), "integer"
+        return _whole(values), "integer"
     if types.is_float_dtype(dtype):
         return values.astype("float64").replace([np.inf, -np.inf], np.nan), "number"
     return _objects(values)
@@ -95,14 +116,41 @@ def _objects(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     kinds = {type(value) for value in there}
     if kinds == {bool}:
         return _booleans(values), "boolean"
-    if kinds and kinds <= {Decimal, int, float}:
+    if kinds and kinds <= {decimal.Decimal, int, float}:
         return values.astype("float64").replace([np.inf, -np.inf], np.nan), "number"
-    if kinds <= {str, bool, int, float, Decimal}:
-        if len(there) and there.astype(str).str.match(_DATE).all():
+    if kinds <= {str, bool, int, float, decimal.Decimal}:
+        if len(there) and there.astype(str).map(is_date).all():
             return values, _Useless("looks like a date; give its parts, such as month and hour, as numbers")
         return values.map(_text, na_action="ignore").astype("str"), "category"
     kind = min(kind.__name__ for kind in kinds)
     return values, _Useless(f"holds {kind} values, which no model takes")
+
+
+def uncategorical(values: pd.Series) -> pd.Series:
+    """A column of pandas' categories as what they are."""
+    is_one = isinstance(values.dtype, pd.CategoricalDtype)
+    return values.astype(values.cat.categories.dtype) if is_one else values
+
+
+def all_texts(values: pd.Series) -> bool:
+    """Whether a column holds texts and gaps alone."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return True
+    return values.dtype == object and {type(value) for value in values.dropna()} == {str}
+
+
+def spelled(values: pd.Series) -> pd.Series:
+    """A column whose settings ask for another type than its file gives, in texts."""
+    return values if all_texts(values) else values.astype(object).map(_text, na_action="ignore")
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    """Whole numbers, exact: as floats only where some are missing and none is beyond 2^53."""
+    large = max(-int(values.min()), int(values.max())) if values.notna().any() else 0
+    unsigned = large >= 2**63
+    if not values.isna().any():
+        return values.astype("uint64" if unsigned else "int64")
+    return values.astype("float64") if large <= 2**53 else values.astype("UInt64" if unsigned else "Int64")
 
 
 def _booleans(values: pd.Series) -> pd.Series:
@@ -142,7 +190,12 @@ def _copy_of(values: pd.Series, name: str, kept: dict[str, pd.Series], seen: dic
 
 
 def _same(values: pd.Series, target: pd.Series) -> bool:
-    return bool(values.astype(object).equals(target.astype(object)))
+    """Whether each label has one value of its own, and each value one label: yes and no as 1 and 0 too."""
+    ours, values_ = pd.factorize(values)
+    theirs, labels = pd.factorize(target)
+    if len(values_) != len(labels) or bool((ours < 0).any()):
+        return False
+    return len(np.unique(ours * len(labels) + theirs)) == len(labels)
 
 
 def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from core.config.config import data_path
 from core.config.settings import SAMPLES, DataSettings, Settings
 from core.domain.errors import BadData
 from core.system.suggest import nearest
-from core.work.columns import Field, Screened, screen
+from core.work.columns import Field, Rules, Screened, all_texts, screen, spelled, uncategorical
+from core.work.reading import ColumnReport, read_target
 from core.work.tables import read_table
 
 Label: TypeAlias = str | int | float | bool
@@ -27,6 +28,7 @@ MIN_ROWS = 30
 MAX_LABELS = 100
 RARE = 0.05
 """A label with a smaller share of the rows is worth a warning."""
+RARE_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +60,10 @@ def read(settings: Settings, say: Tell) -> pd.DataFrame:
             raise BadData(f"{path}: no such file; data.source: did you mean the sample {near}?")
         if data.months is not None:
             raise BadData("data.months: only the sample flights has months; choose rows in the file instead")
-        frame = read_table(path)
+        frame = read_table(path, say, data.max_unfit)
         if data.rows is not None and data.rows < len(frame):
-            frame = frame.sample(n=data.rows, random_state=data.random_state).reset_index(drop=True)
+            # Keeps its rows' numbers, which the report names.
+            frame = frame.sample(n=data.rows, random_state=data.random_state)
     name = data.source if path is None else path.name
     note = " (synthetic)" if data.source == "support-tickets" else ""
     say(f"{name}{note}: {len(frame):,} rows, {len(frame.columns)} columns")
@@ -91,16 +94,20 @@ def prepare(frame: pd.DataFrame, settings: Settings, say: Tell) -> Dataset:
     data = settings.data
     rows = len(frame)
     frame = _chosen(frame, data)
-    frame = frame[frame[data.target].notna()].reset_index(drop=True)
+    frame, read_as = _with_target(frame, data)
     warnings = [f"{_counted(rows - len(frame))} without {data.target} left out"] if len(frame) < rows else []
-    frame[data.target] = _target(frame[data.target])
-    screened = screen(frame, data.target)
+    screened = screen(frame, data.target, Rules(data.columns, data.max_unfit))
+    screened = replace(screened, frame=screened.frame.reset_index(drop=True))
+    read = (*read_as, *screened.read)
     labels = _classes(screened.frame[data.target], data, settings.train.cv_folds)
     if not screened.fields:
         raise BadData(f"no column is left beside {data.target}: {_dropped(screened)}")
     warnings += [*_rare(screened.frame[data.target]), *_twins(screened.frame), *screened.warnings]
     warnings += [f"{data.target}: shuffled among the rows to train, as asked"] if data.shuffle_labels else []
     train, test = split(screened.frame, data)
+    for column in read:
+        if column.worth_a_word:
+            say(column.line())
     for name, why in screened.dropped.items():
         say(f"{name}: dropped, {why}")
     for warning in warnings:
@@ -110,6 +117,7 @@ def prepare(frame: pd.DataFrame, settings: Settings, say: Tell) -> Dataset:
         "train_rows": len(train),
         "test_rows": len(test),
         "digest": digest,
+        "read": [column.document() for column in read],
     }
     say(f"{len(train):,} rows to train, {len(test):,} held out, {len(screened.fields)} fields")
     return Dataset(train, test, data.target, screened.fields, labels, digest, report)
@@ -129,6 +137,19 @@ def _chosen(frame: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
     return frame.drop(columns=list(data.drop))
 
 
+def _with_target(frame: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame, tuple[ColumnReport, ...]]:
+    """The rows that have a label, and how it was read where it was text."""
+    target = uncategorical(frame[data.target])
+    reports: tuple[ColumnReport, ...] = ()
+    if all_texts(target) or data.target in data.columns:
+        read = read_target(spelled(target), data.columns.get(data.target))
+        target, reports = read.values, (read.report,)
+    there = target.notna()
+    frame = frame[there].copy()
+    frame[data.target] = _target(target[there])
+    return frame, reports
+
+
 def _offer(name: str, names: Sequence[str]) -> str:
     near = nearest(name, names)
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
@@ -137,12 +158,12 @@ def _offer(name: str, names: Sequence[str]) -> str:
 
 def _target(values: pd.Series) -> pd.Series:
     """The target as whole numbers, booleans or texts; whole numbers read as 1.0 because some were missing are 1."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
     if types.is_bool_dtype(values.dtype) or set(map(type, values)) == {bool}:
         return values.astype(bool)
     if types.is_numeric_dtype(values.dtype):
         whole = bool((values % 1 == 0).all())
+        if whole and types.is_unsigned_integer_dtype(values.dtype):
+            return values.astype("uint64")
         return values.astype("int64") if whole else values.astype("float64")
     return values.astype(object).map(str).astype("str")
 
@@ -172,10 +193,12 @@ def _classes(target: pd.Series, data: DataSettings, folds: int) -> tuple[Label, 
 
 
 def _rare(target: pd.Series) -> list[str]:
-    shares = target.value_counts(normalize=True)
-    return [
-        f"{target.name}: only {share:.1%} of the rows are {label}" for label, share in shares.items() if share < RARE
-    ]
+    shares = target.value_counts(normalize=True, ascending=True)
+    rare = [f"{label} ({share:.1%})" for label, share in shares.items() if share < RARE]
+    if not rare:
+        return []
+    listed = ", ".join(rare[:RARE_SHOWN]) + (f" and {len(rare) - RARE_SHOWN} more" if len(rare) > RARE_SHOWN else "")
+    return [f"{target.name}: {len(rare)} label{'' if len(rare) == 1 else 's'} under {RARE:.0%} of the rows: {listed}"]
 
 
 def _twins(frame: pd.DataFrame) -> list[str]:

@@ -81,7 +81,7 @@ def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
 def _place(value: object, places: Mapping[str, float]) -> float:
     """Where a category stands among those known; NaN for an unknown one."""
     if isinstance(value, str):
-        return places.get(value, np.nan)
+        return places.get(value, places.get(value.strip(), np.nan))
     if isinstance(value, list | dict):
         raise TypeError(f"{value!r} is not a text")
     return np.nan if _missing(value) else places.get(category_text(value), np.nan)

@@ -46,6 +46,7 @@ def fit(
         {"name": field["name"], "type": field["type"]}
         | ({"categories": _categories(train[field["name"]])} if field["type"] == "category" else {})
         | ({} if field.get("required", True) else {"required": False})
+        | ({"reader": field["reader"]} if field.get("reader") else {})
         for field in fields
     ]
     return {

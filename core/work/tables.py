@@ -1,30 +1,37 @@
-"""A file of rows as a table: CSV or Parquet. What can't be read is one line that names the file and the place."""
+"""A file of rows as a table: CSV, Parquet, Feather or JSON lines. What can't be read is one line."""
 
-import csv
-import gzip
-import re
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import feather, json as pa_json
 
 from core.domain.errors import BadData
+from core.work.csv_files import read_csv
 
-CSV = (".csv", ".csv.gz", ".tsv")
+CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET = (".parquet", ".pq")
-SEPARATORS = ",;\t|"
+FEATHER = (".feather", ".arrow")
+JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz")
+WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+"""Whole numbers stay exact where some are missing."""
+READ = CSV + PARQUET + FEATHER + JSON_LINES
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """All rows of a file, its columns' names without blanks around them; raises BadData."""
+def read_table(path: Path, tell: Callable[[str], None], most_broken: float = 0.05) -> pd.DataFrame:
+    """All rows of a file, those of CSV and JSON as they are written there, names without blanks around them.
+
+    Raises BadData, where more than a share of the rows is broken too.
+    """
     if not path.is_file():
         raise BadData(f"{path}: no such file; set data.source or pass --input-data")
-    if not path.name.lower().endswith(CSV + PARQUET):
-        raise BadData(f"{path.name}: only {', '.join(CSV + PARQUET)} are read")
+    name = path.name.lower()
+    if not name.endswith(READ):
+        raise BadData(f"{path.name}: only {', '.join(READ)} are read")
     try:
-        table = _csv(path) if path.name.lower().endswith(CSV) else _parquet(path)
+        table = read_csv(path, most_broken, tell) if name.endswith(CSV) else _typed(path)
     except (OSError, EOFError) as error:
         raise BadData(f"{path.name}: can't be read: {getattr(error, 'strerror', None) or error}") from None
     table.columns = pd.Index(_different(path, [str(name).strip() for name in table.columns]), dtype=object)
@@ -37,56 +44,20 @@ def _different(path: Path, names: list[str]) -> list[str]:
     return names
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _typed(path: Path) -> pd.DataFrame:
+    """A file that says of itself what its columns are."""
+    name = path.name.lower()
+    kind = "Parquet" if name.endswith(PARQUET) else "Feather" if name.endswith(FEATHER) else "JSON lines"
     try:
-        names, separator = _header(path)
-        with warnings.catch_warnings():
-            # pandas only warns of a row that is too long, and cuts it.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path,
-                sep=separator,
-                names=names,
-                header=0,
-                index_col=False,
-                encoding="utf-8-sig",
-                low_memory=False,
-            )
-    except pd.errors.ParserError as error:
-        raise BadData(f"{path.name}: {_place(str(error))}") from None
-    except pd.errors.ParserWarning:
-        raise BadData(f"{path.name}: rows have more values than the header has names") from None
-    except UnicodeDecodeError:
-        raise BadData(f"{path.name}: is not text in UTF-8; save it as UTF-8") from None
-
-
-def _header(path: Path) -> tuple[list[str], str]:
-    """The names of the columns as they stand there, and what lies between them."""
-    # Read by ourselves: pandas would call a second `age` `age.1`.
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        line = next((line for line in file if line.strip()), "")
-    if not line:
-        raise BadData(f"{path.name}: is empty; a header and rows are needed")
-    separator = max(SEPARATORS, key=line.count)
-    names = next(csv.reader([line], delimiter=separator))
-    names = [name.strip() or f"column {at}" for at, name in enumerate(names, 1)]
-    return _different(path, names), separator
-
-
-def _place(text: str) -> str:
-    """What pandas says of a row, in our words."""
-    match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text)
-    if match:
-        return f"line {match[2]}: {match[3]} values where the header has {match[1]} names"
-    if match := re.search(r"EOF inside string starting at row (\d+)", text):
-        return f"a quote that row {match[1]} opens is never closed"
-    return " ".join(text.removeprefix("Error tokenizing data. C error: ").split())
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid:
-        raise BadData(f"{path.name}: is not a Parquet file, or not a whole one") from None
-    return table
+        match kind:
+            case "Parquet":
+                table = pq.read_table(path)
+            case "Feather":
+                table = feather.read_table(path)
+            case _:
+                table = pa_json.read_json(path)
+    except pa.ArrowInvalid as error:
+        why = f": {' '.join(str(error).split())[:200]}" if kind == "JSON lines" else ", or not a whole one"
+        raise BadData(f"{path.name}: is not a {kind} file{why}") from None
+    frame: pd.DataFrame = table.to_pandas(types_mapper=WHOLE.get)
+    return frame

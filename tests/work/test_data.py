@@ -94,7 +94,7 @@ def test_rare_labels_and_repeated_rows_are_worth_a_word(tmp_path: Path) -> None:
     said: list[str] = []
     frame = table(x=[float(i % 60) for i in range(ROWS)], y=["rare" if i % 24 == 0 else "often" for i in range(ROWS)])
     prepared(frame, tmp_path, said)
-    assert "y: only 4.2% of the rows are rare" in said
+    assert "y: 1 label under 5% of the rows: rare (4.2%)" in said
     assert any(line.endswith("rows the same as an earlier one") for line in said)
 
 

@@ -18,8 +18,8 @@ def test_a_csv_with_texts_gaps_and_four_whole_labels_works(tmp_path: Path) -> No
     assert types(dataset) == {"age": "integer", "city": "category", "vip": "boolean"}
     assert dataset.labels == (1, 2, 3, 4)
     assert all(type(label) is int for label in dataset.labels)
-    assert dataset.report["dropped"] == [{"column": "note", "why": "has no value at all"}]
-    assert "note: dropped, has no value at all" in said
+    assert dataset.report["dropped"] == [{"column": "note", "why": "is always n/a"}]
+    assert "note: dropped, is always n/a" in said
     assert (len(dataset.train), len(dataset.test)) == (96, 24)
 
 
@@ -35,7 +35,7 @@ def test_a_parquet_file_says_the_same_as_its_csv(tmp_path: Path) -> None:
 def test_the_separator_is_found_in_the_header(separator: str, tmp_path: Path) -> None:
     frame = from_csv(f"\ufeff a {separator}b{separator}y\n1{separator}'x'{separator}no\n", tmp_path)
     assert list(frame.columns) == ["a", "b", "y"]
-    assert frame.iloc[0].tolist() == [1, "'x'", "no"]
+    assert frame.iloc[0].tolist() == ["1", "'x'", "no"]
 
 
 def test_a_compressed_csv_is_read(tmp_path: Path) -> None:
@@ -46,17 +46,24 @@ def test_a_column_without_a_name_gets_its_place(tmp_path: Path) -> None:
     assert list(from_csv("a,,y\n1,2,3\n", tmp_path).columns) == ["a", "column 2", "y"]
 
 
+ONE, TWO = "; 1 such, data.max_unfit allows 5%", "; 2 such, data.max_unfit allows 5%"
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ("", "rows.csv: is empty; a header and rows are needed"),
         ("\n \n", "rows.csv: is empty; a header and rows are needed"),
-        ("a,y\n1,2\n1,2,3\n", "rows.csv: line 3: 3 values where the header has 2 names"),
-        ("a,y\n1,2,3\n1,2,3\n", "rows.csv: rows have more values than the header has names"),
-        ('a,y\n1,2\n"1,2\n', "rows.csv: a quote that row 2 opens is never closed"),
+        (
+            "a,y\n1,2\n1,2,3\n",
+            "rows.csv: line 3: 3 values where the header has 2 names" + ONE,
+        ),
+        (
+            "a,y\n1,2,3\n1,2,3\n",
+            "rows.csv: line 2: 3 values where the header has 2 names" + TWO,
+        ),
+        ('a,y\n1,2\n"1,2\n', "rows.csv: line 3: a quote that is opened here is never closed"),
         ("a,b,a\n1,2,3\n", "rows.csv: two columns are called a; rename one"),
-        (b"a,\xff\n1,2\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
-        (b"a,y\n1,\xff\n", "rows.csv: is not text in UTF-8; save it as UTF-8"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: str, tmp_path: Path) -> None:
@@ -69,7 +76,7 @@ def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: s
     ("name", "content", "complaint"),
     [
         ("rows.parquet", b"a,y\n1,2\n", r"rows\.parquet: is not a Parquet file, or not a whole one"),
-        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.parquet, \.pq are read"),
+        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.tsv\.gz, \.parquet"),
         ("rows.csv.gz", b"a,y\n1,2\n", r"rows\.csv\.gz: can't be read: Not a gzipped file"),
     ],
 )
@@ -118,3 +125,28 @@ def test_fewer_rows_are_drawn_from_a_file_the_same_way_every_time(tmp_path: Path
     one, two = (from_csv(CUSTOMERS, tmp_path, rows=50) for _ in range(2))
     assert len(one) == 50
     assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "called"),
+    [("cp1252", "Windows-1252"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-8", ""), ("utf-8-sig", "")],
+)
+def test_the_encoding_is_found_and_said(encoding: str, called: str, tmp_path: Path) -> None:
+    text = "ort,preis,y\n" + "Köln,3 €,ja\nMünchen,4 €,nein\n“Höchst”,5 €,ja\n" * 40
+    (tmp_path / "rows.csv").write_bytes(text.encode(encoding))
+    said: list[str] = []
+    frame = read(settings(tmp_path), said.append)
+    assert set(frame["ort"]) == {"Köln", "München", "“Höchst”"}
+    assert (f"rows.csv: read as {called}" in said) is bool(called)
+
+
+@pytest.mark.parametrize("name", ["rows.feather", "rows.jsonl", "rows.parquet"])
+def test_files_that_know_their_types_keep_whole_numbers_exact(name: str, tmp_path: Path) -> None:
+    whole = pd.DataFrame({"big": pd.array([2**63 + 5, None, 7], dtype="UInt64"), "y": ["a", "b", "a"]})
+    if name.endswith("jsonl"):
+        (tmp_path / name).write_text('{"big": 9007199254740993, "y": "a"}\n{"big": null, "y": "b"}\n')
+    else:
+        whole.to_feather(tmp_path / name) if name.endswith("feather") else whole.to_parquet(tmp_path / name)
+    frame = read(settings(tmp_path, name), lambda _: None)
+    assert frame["big"][0] == (9007199254740993 if name.endswith("jsonl") else 2**63 + 5)
+    assert frame["big"].isna().sum() == 1

@@ -1,0 +1,187 @@
+"""A file of separated values as texts: its encoding, separator, header and preamble found, broken rows told by line."""
+
+import csv
+import gzip
+import io
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from charset_normalizer import from_bytes
+
+from core.domain.errors import BadData
+
+SEPARATORS = ",;\t|"
+LOOKED_AT = 200
+"""So many rows decide what separates values and where the header is."""
+SAMPLE_BYTES = 1 << 20
+LEGACY = ["cp1252", "latin_1"]
+BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+CALLED = {
+    "cp1252": "Windows-1252",
+    "latin_1": "Latin-1",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+}
+BROKEN_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a file is written. `skipped` rows stand before the header."""
+
+    encoding: str
+    separator: str
+    names: tuple[str, ...]
+    skipped: int
+    notes: tuple[str, ...] = field(default=())
+
+
+def shape(path: Path) -> Shape:
+    """What the first rows of a file say of it; raises BadData, OSError."""
+    encoding = _encoding(path)
+    with _text(path, encoding) as file:
+        head = list(itertools.islice(file, LOOKED_AT * 2))
+    if not any(line.strip() for line in head):
+        raise BadData(f"{path.name}: is empty; a header and rows are needed")
+    separator = max(SEPARATORS, key=lambda each: _agreement(head, each))
+    records = [record for record in _records(iter(head), separator) if record]
+    widths = Counter(len(record) for record in records[:LOOKED_AT])
+    width = max(widths, key=lambda each: (widths[each], each))
+    skipped = 0
+    if width > 1 and widths[width] > len(records) // 2:
+        skipped = next(at for at, record in enumerate(records) if len(record) == width)
+        # The header itself may be the row that is too short or too long.
+        skipped = 0 if skipped == 1 and len(records[0]) > 1 else skipped
+    names = [name.strip() or f"column {at}" for at, name in enumerate(records[skipped], 1)]
+    notes = [f"read as {CALLED[encoding]}"] if encoding in CALLED else []
+    notes += [f"separated by {separator!r}"] if separator != "," and len(names) > 1 else []
+    notes += [f"{skipped} line{'' if skipped == 1 else 's'} before the header left out"] if skipped else []
+    return Shape(encoding, separator, tuple(names), skipped, tuple(notes))
+
+
+def read_csv(path: Path, most_broken: float, tell: Callable[[str], None]) -> pd.DataFrame:
+    """All rows as texts. Rows with more or fewer values than names are left out with a word, up to a share of all."""
+    found = shape(path)
+    for note in found.notes:
+        tell(f"{path.name}: {note}")
+    frame = _fast(path, found)
+    return frame if frame is not None else _careful(path, found, most_broken, tell)
+
+
+def _fast(path: Path, found: Shape) -> pd.DataFrame | None:
+    """By Arrow, which knows no line numbers; None where a row does not fit."""
+    if found.skipped or found.encoding.startswith("utf-16"):
+        return None
+    names = [str(at) for at in range(len(found.names))]
+    try:
+        table = pa_csv.read_csv(
+            path,
+            read_options=pa_csv.ReadOptions(
+                column_names=names, skip_rows_after_names=1, encoding=found.encoding.removesuffix("-sig")
+            ),
+            parse_options=pa_csv.ParseOptions(delimiter=found.separator, newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return None
+    frame: pd.DataFrame = table.to_pandas()
+    frame.columns = pd.Index(found.names, dtype=object)
+    return frame
+
+
+def _careful(path: Path, found: Shape, most_broken: float, tell: Callable[[str], None]) -> pd.DataFrame:
+    """Row by row, to say which line is broken."""
+    rows: list[list[str]] = []
+    broken: list[str] = []
+    width, seen = len(found.names), 0
+    with _text(path, found.encoding) as file:
+        reader = csv.reader(file, delimiter=found.separator, strict=True)
+        line = 1
+        try:
+            for record in reader:
+                if record and (seen := seen + 1) > found.skipped + 1:
+                    if len(record) == width:
+                        rows.append(record)
+                    elif any(record):
+                        broken.append(f"line {line}: {_values(len(record))} where the header has {width} names")
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise BadData(f"{path.name}: line {line}: {_fault(error)}") from None
+    if broken:
+        if len(broken) > most_broken * (len(broken) + len(rows)):
+            raise BadData(f"{path.name}: {broken[0]}; {len(broken):,} such, data.max_unfit allows {most_broken:.0%}")
+        more = f" and {len(broken) - BROKEN_SHOWN:,} more" if len(broken) > BROKEN_SHOWN else ""
+        tell(f"{path.name}: {'; '.join(broken[:BROKEN_SHOWN])}{more}: left out")
+    return pd.DataFrame(rows, columns=pd.Index(found.names, dtype=object), dtype="str")
+
+
+def _values(count: int) -> str:
+    return f"{count} value{'' if count == 1 else 's'}"
+
+
+def _fault(error: csv.Error) -> str:
+    text = str(error)
+    return "a quote that is opened here is never closed" if "unexpected end" in text else text
+
+
+def _agreement(lines: list[str], separator: str) -> tuple[float, int]:
+    """How alike the rows are by a separator; one that separates nothing comes last."""
+    widths = Counter(len(record) for record in _records(iter(lines), separator) if record)
+    wide = {width: count for width, count in widths.items() if width > 1}
+    if not wide:
+        return 0.0, 0
+    width = max(wide, key=lambda each: (wide[each], each))
+    return wide[width] / widths.total(), width
+
+
+def _records(lines: Iterator[str], separator: str) -> list[list[str]]:
+    """The rows that a beginning of a file holds; the last may be cut."""
+    records: list[list[str]] = []
+    try:
+        records.extend(csv.reader(lines, delimiter=separator))
+    except csv.Error:
+        return records
+    return records
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _text(path: Path, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_opened(path), encoding=encoding, newline="")
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 where the whole file is that; else what its bytes look most like."""
+    with _opened(path) as file:
+        head = file.read(SAMPLE_BYTES)
+    for mark, encoding in BOMS.items():
+        if head.startswith(mark):
+            return encoding
+    if b"\0" in head[:1000]:
+        return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+    try:
+        with _text(path, "utf-8") as file:
+            while file.read(SAMPLE_BYTES):
+                pass
+    except UnicodeDecodeError:
+        return _legacy(path)
+    return "utf-8"
+
+
+def _legacy(path: Path) -> str:
+    with _opened(path) as file:
+        odd = [line for line in itertools.islice(file, 200_000) if not line.isascii()][:1000]
+    best = from_bytes(b"".join(odd), cp_isolation=LEGACY).best()
+    return "latin_1" if best is None or best.encoding not in LEGACY else best.encoding

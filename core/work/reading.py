@@ -1,0 +1,402 @@
+"""What a column of texts is, decided by the many: numbers, true and false, dates or texts. Pure.
+
+One odd cell among numbers is missing and listed; too many are refused by name.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.config.columns import ColumnSettings
+from core.domain.errors import BadData
+from core.work.dates import is_date
+from scoring.cells import MARKS, MISSING, CellReader, Decimal, UnfitError
+
+SHOWN = 3
+"""As many cells that did not fit are listed."""
+FEW_CODES = 50
+"""Up to so many different values a column that is partly numbers is one of codes."""
+LONGEST = 40
+PLAIN = r"^[+-]?(0|[1-9]\d{0,14}|(0|[1-9]\d{0,14})?\.\d+|(0|[1-9]\d{0,14})\.)([eE][+-]?\d{1,2})?$"
+COMMA, SAMPLED = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})", 200
+"""A number that only a decimal comma explains, looked for in so many rows."""
+EXACT, LARGEST = 2**53, 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A cell that is not what its column is; `row` counts from 1, without the header."""
+
+    row: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReport:
+    """What a column was read as, how many of its values fit, the first that did not, and what was done."""
+
+    name: str
+    read_as: str
+    values: int
+    fit: int
+    missing: int = 0
+    unfit: tuple[Unfit, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """One plain sentence."""
+        parts = [f"{self.fit:,} of {self.values:,} fit" if self.fit < self.values else f"all {self.values:,} fit"]
+        parts += [f"{self.missing:,} missing"] if self.missing else []
+        if self.unfit:
+            listed = ", ".join(f"{cell.text!r} in row {cell.row:,}" for cell in self.unfit)
+            odd = self.values - self.fit
+            more = f" and {odd - len(self.unfit):,} more" if odd > len(self.unfit) else ""
+            parts.append(f"{listed}{more} count{'s' if odd == 1 else ''} as missing")
+            parts.append(f"data.columns.{self.name}: text keeps them")
+        return f"{self.name}: {self.read_as}; {'; '.join([*parts, *self.notes])}"
+
+    def document(self) -> dict[str, Any]:
+        """As `report.json` keeps it."""
+        unfit = [{"row": cell.row, "text": cell.text} for cell in self.unfit]
+        return {
+            "name": self.name,
+            "read_as": self.read_as,
+            "values": self.values,
+            "fit": self.fit,
+            "missing": self.missing,
+            "unfit": unfit,
+            "notes": list(self.notes),
+            "line": self.line(),
+        }
+
+    @property
+    def worth_a_word(self) -> bool:
+        """Whether more was done than to take the values as they stand."""
+        return bool(self.unfit or self.notes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadColumn:
+    """A column's values as they were read, and the rules to read the next one by. A date has no rules."""
+
+    values: pd.Series
+    reader: CellReader | None
+    report: ColumnReport
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """The different texts of a column, trimmed, and how often each is there. `codes` are places in them, -1 missing."""
+
+    name: str
+    codes: np.ndarray[Any, np.dtype[np.int64]]
+    texts: list[str]
+    counts: list[int]
+    trimmed: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+
+def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: float, prefer: Decimal) -> ReadColumn:
+    """Read one column of texts; `prefer` is the decimal sign where a column could have either. Raises BadData."""
+    asked = asked or ColumnSettings()
+    if asked.type in (None, "number") and asked.decimal is None and not asked.missing:
+        plain = _plain_numbers(values, prefer)
+        if plain is not None:
+            return plain
+    cells = _cells(values, asked.missing)
+    if asked.type == "text":
+        return _texts(values, cells, asked, ())
+    if not cells.total:
+        return _texts(values, cells, asked, ())
+    booleans = None if asked.type == "number" else _booleans(values, cells, asked)
+    if booleans is not None and (asked.type == "boolean" or _share(booleans) >= 1 - most_unfit):
+        return _within(booleans, most_unfit)
+    if asked.type == "boolean":
+        raise BadData(f"{cells.name}: no value is true or false; data.columns.{cells.name}.type is boolean")
+    if asked.type is None and _coded(cells):
+        return _texts(values, cells, asked, ("a number begins with 0, so these are codes",))
+    numbers = _numbers(values, cells, asked, prefer)
+    if asked.type == "number" or _share(numbers) >= 1 - most_unfit:
+        return _within(numbers, most_unfit)
+    dates = sum(count for text, count in zip(cells.texts, cells.counts, strict=True) if is_date(text))
+    if dates >= (1 - most_unfit) * cells.total:
+        report = ColumnReport(cells.name, "date", cells.total, dates)
+        return ReadColumn(values, None, report)
+    if _share(numbers) > 0.5 and len(cells.texts) > FEW_CODES:
+        _within(numbers, most_unfit)
+    return _texts(values, cells, asked, ())
+
+
+def _plain_numbers(values: pd.Series, prefer: Decimal) -> ReadColumn | None:
+    """A column of which every cell is a plain number or blank, at the speed of Arrow; None for any other."""
+    if prefer != ".":
+        return None
+    texts = pc.utf8_trim_whitespace(pa.array(values, type=pa.string(), from_pandas=True))
+    blank = pc.fill_null(pc.equal(texts, ""), True)
+    there = pc.if_else(blank, None, texts)
+    count = len(there) - there.null_count
+    if not count or not pc.all(pc.match_substring_regex(there, PLAIN)).as_py():
+        return None
+    whole = pc.all(pc.match_substring_regex(there, r"^[+-]?\d+$")).as_py()
+    bare = pc.replace_substring_regex(there, r"^\+", "")
+    read = pc.cast(bare, pa.int64() if whole else pa.float64())
+    series = read.to_pandas() if not (whole and read.null_count) else pc.cast(read, pa.float64()).to_pandas()
+    series.index = values.index
+    series.name = values.name
+    kind = "whole numbers" if whole else "numbers"
+    report = ColumnReport(str(values.name), kind, count, count, read.null_count)
+    return ReadColumn(series, CellReader("number"), report)
+
+
+def _cells(values: pd.Series, missing: Iterable[str]) -> _Cells:
+    codes, found = pd.factorize(values, use_na_sentinel=True)
+    raw = [str(text) for text in found]
+    words = set(missing)
+    texts: dict[str, int] = {}
+    places = np.full(len(raw) + 1, -1, dtype=np.int64)
+    for place, text in enumerate(raw):
+        trimmed = text.strip()
+        if trimmed and trimmed not in words:
+            places[place] = texts.setdefault(trimmed, len(texts))
+    codes = places[codes]
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
+    return _Cells(
+        str(values.name), codes, list(texts), counts, sum(text != text.strip() for text in raw if text.strip())
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tried:
+    """What a column gives by one reader: a value for each different text, None missing, and which did not fit."""
+
+    raw: pd.Series
+    cells: _Cells
+    reader: CellReader
+    values: list[Any]
+    odd: frozenset[int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unfit(self) -> int:
+        return sum(self.cells.counts[place] for place in self.odd)
+
+    @property
+    def missing(self) -> int:
+        words = sum(
+            n
+            for n, value, at in zip(self.cells.counts, self.values, range(len(self.values)), strict=True)
+            if value is None and at not in self.odd
+        )
+        return words + int((self.cells.codes < 0).sum())
+
+
+def _try(raw: pd.Series, cells: _Cells, reader: CellReader) -> _Tried:
+    values: list[Any] = []
+    odd = set()
+    for place, text in enumerate(cells.texts):
+        try:
+            values.append(reader.read(text))
+        except UnfitError:
+            values.append(None)
+            odd.add(place)
+    return _Tried(raw, cells, reader, values, frozenset(odd))
+
+
+def _share(tried: _Tried) -> float:
+    """The share of the cells that fit among those that are not missing."""
+    there = len(tried.cells.codes) - tried.missing
+    return 0.0 if there == 0 else 1 - tried.unfit / there
+
+
+def _booleans(raw: pd.Series, cells: _Cells, asked: ColumnSettings) -> _Tried | None:
+    tried = _try(raw, cells, CellReader("boolean", missing=asked.missing))
+    return tried if any(value is not None for value in tried.values) else None
+
+
+def _numbers(raw: pd.Series, cells: _Cells, asked: ColumnSettings, prefer: Decimal) -> _Tried:
+    """By the decimal sign and the unit that most cells fit; the preferred sign where both do."""
+    mark = _mark(cells)
+    other: Decimal = "," if prefer == "." else "."
+    signs: tuple[Decimal, ...] = (asked.decimal,) if asked.decimal else (prefer, other)
+    tries = [_try(raw, cells, CellReader("number", sign, mark, asked.missing)) for sign in signs]
+    best = min(tries, key=lambda tried: tried.unfit)
+    if len(tries) == 2 and tries[0].unfit == tries[1].unfit and tries[0].values != tries[1].values:
+        unsure = f"either sign would fit: data.columns.{cells.name}.decimal settles it"
+        return _Tried(raw, cells, best.reader, best.values, best.odd, (unsure,))
+    return best
+
+
+def _mark(cells: _Cells) -> str:
+    """The unit that stands beside most of the numbers."""
+    found: Counter[str] = Counter()
+    for text, count in zip(cells.texts, cells.counts, strict=True):
+        body = text.strip("+-()\u2212 ")
+        for mark in MARKS:
+            if body.startswith(mark) or body.endswith(mark):
+                found[mark] += count
+    return found.most_common(1)[0][0] if found else ""
+
+
+def _coded(cells: _Cells) -> bool:
+    """Whether digits are codes: some begin with 0, and all are of one length or many begin so."""
+    digits = [(text, count) for text, count in zip(cells.texts, cells.counts, strict=True) if text.isdecimal()]
+    zeros = sum(count for text, count in digits if len(text) > 1 and text[0] == "0")
+    if not zeros or sum(count for _, count in digits) <= 0.5 * cells.total:
+        return False
+    return len({len(text) for text, _ in digits}) == 1 or zeros >= 0.01 * cells.total
+
+
+def _within(tried: _Tried, most_unfit: float) -> ReadColumn:
+    """What was read, unless too many cells do not fit."""
+    cells, name = tried.cells, tried.cells.name
+    there = len(cells.codes) - tried.missing
+    if tried.unfit > most_unfit * there:
+        listed = ", ".join(f"{cell.text!r} in row {cell.row:,}" for cell in _first(tried))
+        raise BadData(
+            f"{name}: {tried.unfit:,} of {there:,} values are no {_kind(tried)} ({listed}); set data.columns.{name}: "
+            f"text, or data.columns.{name}.missing, or data.max_unfit above {tried.unfit / there:.3g}"
+        )
+    values = _series(tried)
+    reader = tried.reader
+    notes = [*tried.notes, *_said(tried)]
+    report = ColumnReport(
+        name, _read_as(values, reader), there, there - tried.unfit, tried.missing, _first(tried), tuple(notes)
+    )
+    return ReadColumn(values, reader, report)
+
+
+def _kind(tried: _Tried) -> str:
+    return "true or false" if tried.reader.kind == "boolean" else "numbers"
+
+
+def _read_as(values: pd.Series, reader: CellReader) -> str:
+    if reader.kind == "boolean":
+        return "true and false"
+    whole = pd.api.types.is_integer_dtype(values.dtype)
+    return "whole numbers" if whole else "numbers"
+
+
+def _said(tried: _Tried) -> list[str]:
+    """How the spelling was understood, where it is not the plain one."""
+    reader, cells = tried.reader, tried.cells
+    notes = []
+    if reader.decimal == ",":
+        notes.append("decimal comma")
+    if reader.mark:
+        notes.append(f"{reader.mark} left out: {_example(tried, reader.mark)}")
+    grouped = "." if reader.decimal == "," else ","
+    if reader.kind == "number" and any(
+        grouped in text for i, text in enumerate(cells.texts) if tried.values[i] is not None
+    ):
+        notes.append(f"thousands: {_example(tried, grouped)}")
+    words = Counter(
+        {
+            t: n
+            for t, n, v in zip(cells.texts, cells.counts, tried.values, strict=True)
+            if v is None and t.lower() in MISSING
+        }
+    )
+    if words:
+        notes.append(f"missing: {', '.join(f'{word!r} {count:,} times' for word, count in words.most_common(3))}")
+    return notes
+
+
+def _example(tried: _Tried, sign: str) -> str:
+    pairs = zip(tried.cells.texts, tried.values, strict=True)
+    return next((f"{text} is {value}" for text, value in pairs if sign in text and value is not None), "")
+
+
+def _first(tried: _Tried) -> tuple[Unfit, ...]:
+    """The first cells that did not fit."""
+    if not tried.odd:
+        return ()
+    rows = np.flatnonzero(np.isin(tried.cells.codes, list(tried.odd)))[:SHOWN]
+    return tuple(
+        Unfit(int(tried.raw.index[row]) + 1, _short(tried.cells.texts[tried.cells.codes[row]])) for row in rows
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _series(tried: _Tried) -> pd.Series:
+    """The values in the narrowest type that holds them exactly."""
+    present = [value for value in tried.values if value is not None]
+    codes, index, name = tried.cells.codes, tried.raw.index, tried.raw.name
+    gaps = bool((codes < 0).any()) or any(value is None for value in tried.values)
+    picked = np.array([*tried.values, None], dtype=object)[codes]
+    if tried.reader.kind == "boolean":
+        return pd.Series(picked if gaps else picked.astype(bool), index=index, name=name)
+    if all(isinstance(value, int) for value in present):
+        low, high = min(present, default=0), max(present, default=0)
+        if low < -(2**63) or high >= LARGEST or (low < 0 and high >= 2**63):
+            raise BadData(f"{name}: holds whole numbers beyond 64 bits; set data.columns.{name}: text")
+        if max(-low, high) > EXACT and gaps:
+            return pd.Series(picked, index=index, name=name).astype("UInt64" if high >= 2**63 else "Int64")
+        kind = "float64" if gaps else "uint64" if high >= 2**63 else "int64"
+        return pd.Series(picked.astype(kind), index=index, name=name)
+    return pd.Series(picked.astype("float64"), index=index, name=name)
+
+
+def _texts(values: pd.Series, cells: _Cells, asked: ColumnSettings, notes: tuple[str, ...]) -> ReadColumn:
+    """Trimmed texts; only a blank and what the settings name is missing."""
+    picked = np.array([*cells.texts, None], dtype=object)[cells.codes]
+    said = [*notes, *_twins(cells)]
+    if cells.trimmed:
+        said.append("blanks around values left out")
+    report = ColumnReport(cells.name, "texts", cells.total, cells.total, int((cells.codes < 0).sum()), (), tuple(said))
+    series = pd.Series(picked, index=values.index, name=values.name, dtype="str")
+    return ReadColumn(series, CellReader("text", missing=asked.missing), report)
+
+
+def _twins(cells: _Cells) -> list[str]:
+    """Values that differ by capital letters alone."""
+    groups: dict[str, list[str]] = {}
+    for text in cells.texts:
+        groups.setdefault(text.casefold(), []).append(text)
+    twins = [group for group in groups.values() if len(group) > 1]
+    if not twins:
+        return []
+    more = f" and {len(twins) - 1:,} more" if len(twins) > 1 else ""
+    return [f"{' and '.join(map(repr, map(_short, twins[0][:3])))} differ by capital letters alone{more}"]
+
+
+def read_target(values: pd.Series, asked: ColumnSettings | None) -> ReadColumn:
+    """Labels from texts: whole numbers, numbers, true and false, else the texts themselves, trimmed.
+
+    A blank is no label. A word such as None is one, unless all the others are numbers.
+    """
+    asked = asked or ColumnSettings()
+    if asked.type != "text" and not asked.missing and (plain := _plain_numbers(values, ".")) is not None:
+        return plain
+    cells = _cells(values, asked.missing)
+    if asked.type != "text" and cells.texts:
+        if {text.lower() for text in cells.texts} <= {"true", "false"}:
+            return _within(_try(values, cells, CellReader("boolean", missing=asked.missing)), 0)
+        numbers = _try(values, cells, CellReader("number", asked.decimal or ".", missing=asked.missing))
+        if not numbers.odd and not _coded(cells) and any(value is not None for value in numbers.values):
+            return _within(numbers, 0)
+    words = [text for text in cells.texts if text.lower() in MISSING]
+    note = (
+        f"{', '.join(map(repr, words[:SHOWN]))} is a label; data.columns.{cells.name}.missing would leave its rows out"
+    )
+    return _texts(values, cells, asked, (note,) if words else ())
+
+
+def preferred(columns: Iterable[pd.Series]) -> Decimal:
+    """The decimal sign of a table: a comma where a column of texts can't be read otherwise."""
+    for values in columns:
+        first = values.dropna().astype(str).head(SAMPLED).str.strip()
+        if len(first) and first.str.fullmatch(COMMA).mean() > 0.5:
+            return ","
+    return "."
