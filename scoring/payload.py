@@ -70,7 +70,7 @@ class Reader:
         for form in WRAPPED:
             # A field may bear such a name: its value is never a list or an object.
             if form in document and isinstance(document[form], list | dict):
-                return self._wrapped(form, document[form]), _asked(document.get("probabilities"))
+                return self._wrapped(form, document[form]), document.get("probabilities") is True
         if not self._known.isdisjoint(document):
             return [self._record(document, 0)], False
         if wrapped := next((form for form in WRAPPED if form in document), None):
@@ -178,12 +178,6 @@ def wants_probabilities(query_string: str) -> bool:
     if word not in YES and word not in NO:
         raise PayloadError(400, f"probabilities={asked[-1][:LONGEST_NAME]} is neither: send true or false")
     return word in YES
-
-
-def _asked(value: object) -> bool:
-    if value is None or isinstance(value, bool):
-        return value is True
-    raise PayloadError(422, f"probabilities is {kind(value)}: send true or false")
 
 
 def _why_not_json(body: bytes, error: orjson.JSONDecodeError) -> str:
