@@ -66,9 +66,14 @@ class Thresholds(SettingsPart):
 
 
 class RegistrySettings(SettingsPart):
-    """Where models are kept; None: SQLite in the project's folder."""
+    """Where models are kept; None: SQLite in the project's folder.
+
+    `experiment` holds the runs, as the model is called where none is named; `tags` go to each version.
+    """
 
     tracking_uri: Annotated[str, Field(min_length=1)] | None = None
+    experiment: Annotated[str, Field(min_length=1)] | None = None
+    tags: Mapping[str, str] = Field(default_factory=dict)
 
     @field_validator("tracking_uri")
     @classmethod

@@ -60,6 +60,8 @@ def is_ours(about: Model) -> bool:
 def convert(where: Path, into: Path) -> str:
     """A model folder out of a downloaded MLflow model; says what was missing. Raises Failed where there is none."""
     about = Model.load(str(where))
+    if is_ours(about):
+        raise Failed("its model folder holds no model.json; release one with train")
     if why := refusal(about):
         raise Failed(why)
     booster = xgboost.Booster(model_file=str(where / about.flavors["xgboost"]["data"]))

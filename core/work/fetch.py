@@ -4,14 +4,16 @@ import shutil
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, get_model_info
+from xgboost.core import XGBoostError
 
 from core.domain.errors import Failed
 from core.work import bundle, flavour
 from core.work.convert import convert, is_ours, refusal
 from core.work.job import Done, Job, Report, one_line
 from core.work.promote import wanted
-from core.work.registry import NotOurs, Registry, answering, connect, fetch, local_folder, noun, resolve
+from core.work.registry import NotOurs, Registry, answering, connect, fetch, local_folder, noun, resolve, said
 from scoring import model as scoring
 
 
@@ -70,6 +72,8 @@ def _source(found: ModelVersion, uri: str, registry: Registry, scratch: Path, sa
             missing = convert(theirs.where, folder)
         except Failed as error:
             raise Failed(f"{uri}: {error}") from None
+        except (MlflowException, XGBoostError, OSError, ValueError, LookupError) as error:
+            raise Failed(f"{uri}: its files can't be read: {said(error)}") from error
         say(f"{uri}: xgboost, served as it is" + (f"; {missing}" if missing else ""))
         return folder
 

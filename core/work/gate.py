@@ -111,7 +111,7 @@ def _floors(candidate: Figures, thresholds: Thresholds) -> Iterator[Judgement]:
     }
     for metric, floor in floors.items():
         if floor is not None:
-            yield _against(candidate, metric, floor, None, f"the floor of {floor:.3f}")
+            yield _against(candidate, metric, floor, None, f"the floor of {floor:.3f}, thresholds.min_{metric}")
 
 
 def _beats(measured: Figures, metric: str, significance: float | None) -> Iterator[Judgement]:

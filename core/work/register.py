@@ -66,4 +66,5 @@ def tags(job: Job) -> dict[str, str]:
     build = next((os.environ[name] for name in BUILD_NUMBERS if os.environ.get(name)), None)
     if build:
         known["build_number"] = build
-    return known
+    # What the gate needs to know later is ours to say.
+    return {**job.settings.registry.tags, **known}

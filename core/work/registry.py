@@ -50,7 +50,7 @@ class Registry:
 
     def experiment(self) -> str:
         """The id of the experiment that holds the runs of this model."""
-        name = self.settings.model
+        name = self.settings.registry.experiment or self.settings.model
         found = self.client.get_experiment_by_name(name)
         if found is not None:
             if found.lifecycle_stage == "deleted":

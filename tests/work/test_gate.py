@@ -96,6 +96,11 @@ def test_what_could_not_be_measured_is_an_error() -> None:
     assert [each.outcome for each in verdicts] == ["PASS", "PASS", "ERROR"]
 
 
+def test_a_floor_is_named_by_its_setting() -> None:
+    floor = judge(measured(GOOD | {"recall": 0.7}), STAGING)[-1]
+    assert floor.why == "recall 0.700 is below 0.750 (the floor of 0.750, thresholds.min_recall)"
+
+
 def test_a_verdict_says_what_beside_what() -> None:
     failed = judge(measured(worse(3), GOOD), ANY)[1]
     assert failed.why == "macro F1 0.873 is below 0.882 (2 % below production's 0.900)"

@@ -265,7 +265,8 @@ async def test_a_version_can_be_checked_without_data(child: WorkChild, iris: Pro
         ("models:/iris/99", Failed, "iris has no version 99 in sqlite"),
         ("models:/rose@candidate", Failed, "holds no model 'rose'"),
         ("models:/rose/1", Failed, "holds no model 'rose'"),
-        ("runs:/abc/model", BadInput, r"write models:/NAME@ALIAS or models:/NAME/7"),
+        ("iris", BadInput, r"write models:/NAME@ALIAS, models:/NAME/7"),
+        ("runs:/abc/model", Failed, "^runs:/abc/model: Run with id=abc not found"),
         ("", BadInput, "fetch: needs the options uri"),
     ],
 )
@@ -286,12 +287,19 @@ async def test_flights_with_texts_gaps_and_two_labels(child: WorkChild, tmp_path
         data={"source": "flights", "target": "late", "rows": 1500, "months": [1, 7]},
         thresholds={"min_accuracy": 0.5, "max_regression_percent": 100.0},
         endpoint={"name": "late"},
+        registry={"experiment": "airport", "tags": {"team": "ops", "release": "not this one"}},
     )
     results = {step: await work(child, Job(step, tmp_path / "r", flights, "r")) for step in STEPS}
     assert results["data"].result["labels"] == ["no", "yes"]
     assert results["evaluate"].result["candidate"]["macro_f1"] > 0.7
     assert [each["name"] for each in results["check"].result["checks"]].count("unknown categories") == 1
     assert results["evaluate"].result["production_absent"] == "no version of late has the alias dev yet"
+    project = Project(flights, tmp_path / "r", results)
+    assert database(project, "select distinct e.name from experiments e join runs r using (experiment_id)") == [
+        ("airport",)
+    ]
+    tags = dict(database(project, "select key, value from model_version_tags"))
+    assert (tags["team"], tags["release"]) == ("ops", "r")
 
 
 @in_one_loop
