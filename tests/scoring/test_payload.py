@@ -283,6 +283,7 @@ def test_a_field_may_be_called_like_a_form() -> None:
         ('{"data": [[1]]}', "probabilities=0&probabilities=1", True),
         ('{"data": [[1]]}', "probabilities=1&probabilities=0", False),
         ('{"data": [[1]]}', "x=1", False),
+        ('{"data": [[1]], "probabilities": 1}', "", False),
         ('{"data": [[1]]}', "probabilities=0", False),
     ],
 )
