@@ -92,14 +92,16 @@ def test_hostile_names_train_as_they_are_and_are_said_tamely(
     heard: list[Said] = []
     say = Report(lambda said: heard.append(decode(encode(said))))
     frame, project = rows(first, second, labels), small(tmp_path)
-    if labels[0] == labels[1]:
+    meant = {label.strip() for label in labels}
+    # A blank is a missing label, and half of these rows are too few.
+    if len(meant) < 2 or "" in meant:
         with pytest.raises(BadData) as refused:
             data.prepare(frame, project, say)
         assert tame(str(refused.value))
     else:
         dataset = data.prepare(frame, project, say)
         assert dataset.fields[0].name == first
-        assert set(dataset.labels) == set(labels)
+        assert {str(label) for label in dataset.labels} == meant
     assert all(tame(said.text) for said in heard if isinstance(said, OutputLine))
 
 
