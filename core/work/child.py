@@ -14,7 +14,9 @@ from core.config.settings import Settings
 from core.domain.errors import Failed, Killed
 from core.system.processes import child_environment, how_it_ended, python
 from core.system.text import clean, clean_line
+from core.work import signs_of_life
 from core.work.job import Broken, Done, Job, OutputLine, Progress, Said, decode
+from core.work.signs_of_life import SignsOfLife
 
 __all__ = ["Done", "Job", "OutputLine", "Progress", "WorkChild"]
 
@@ -110,7 +112,7 @@ class WorkChild:
             await self.start()
             await self._send(job)
             while not ended:
-                said = await _next(heard, until)
+                said = await self._next(heard, until, job.step)
                 if said is None:
                     raise await self._obituary(job.step)
                 ended = isinstance(said, Done | Broken)
@@ -126,6 +128,19 @@ class WorkChild:
             if not ended:
                 self._heard = None
                 await self.cancel()
+
+    async def _next(self, heard: "asyncio.Queue[Said | _End]", until: float, step: str) -> Said | _End:
+        """What the child says next. Raises TimeoutError at the deadline, by the loop's time, and Killed if it hangs."""
+        signs, loop = SignsOfLife(), asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout_at(min(until, loop.time() + signs_of_life.LOOK_S)):
+                    return await heard.get()
+            except TimeoutError:
+                if loop.time() >= until:
+                    raise
+            if why := await asyncio.to_thread(signs.missing, self.pid):
+                raise Killed(f"{step}: the work process was ended, {why}")
 
     async def cancel(self) -> None:
         """Kill the child and all that it started, at once; a step that somebody still listens to raises Failed."""
@@ -212,12 +227,6 @@ class WorkChild:
         how = f"the work process ended, {how_it_ended(code)}"
         said = f"{how}: {self._last_words[-1]}" if self._last_words else f"{how} without a word"
         return Killed(f"{step}: {said}") if code == -signal.SIGKILL else Failed(f"{step}: {said}")
-
-
-async def _next(heard: "asyncio.Queue[Said | _End]", until: float) -> Said | _End:
-    """What the child says next. Raises TimeoutError at the deadline, a time of the running loop."""
-    async with asyncio.timeout_at(until):
-        return await heard.get()
 
 
 def _full(job: Job) -> Failed | None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.domain.errors import BadData, Failed
+from core.domain.errors import BadData, Failed, Killed
+from core.work import signs_of_life
 from core.work.child import Done, Job, Progress, WorkChild
 from tests.work.conftest import settings, work
 
@@ -98,6 +99,28 @@ async def test_cancel_kills_it_and_all_that_it_started_at_once(child: WorkChild,
             await anext(saying)
         await cancelling
         await gone(grandchild)
+
+
+async def test_one_that_is_stopped_is_ended_and_may_be_begun_again(
+    child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signs_of_life, "LOOK_S", 0.2)
+    saying = child.run(job(tmp_path, "hang"))
+    said = await anext(saying)
+    assert isinstance(said, Progress)
+    pid = int(said.figures["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(Killed, match=r"^odd: the work process was ended, it hung: no word and no work for 0\.6 s$"):
+        await anext(saying)
+    await gone(pid)
+    assert (await work(child, job(tmp_path, "where"))).result["pid"] != pid
+
+
+async def test_one_that_says_nothing_while_it_works_is_waited_for(
+    child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signs_of_life, "LOOK_S", 0.3)
+    assert (await work(child, job(tmp_path, "compute"))).result["silent"] is True
 
 
 async def test_who_stops_listening_kills_it(child: WorkChild, tmp_path: Path) -> None:
