@@ -11,8 +11,9 @@ import pandas as pd
 from pandas.api import types
 
 from core.config.columns import ColumnSettings
+from core.work.column_report import ColumnReport
 from core.work.dates import is_date
-from core.work.reading import ColumnReport, preferred, read_column
+from core.work.reading import preferred, read_column
 
 FieldType: TypeAlias = Literal["number", "integer", "boolean", "category"]
 

@@ -17,8 +17,9 @@ from core.config.config import data_path
 from core.config.settings import SAMPLES, DataSettings, Settings
 from core.domain.errors import BadData
 from core.system.suggest import nearest
+from core.work.column_report import ColumnReport
 from core.work.columns import Field, Rules, Screened, all_texts, screen, spelled, uncategorical
-from core.work.reading import ColumnReport, read_target
+from core.work.reading import read_target
 from core.work.tables import read_table
 
 Label: TypeAlias = str | int | float | bool

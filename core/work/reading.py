@@ -5,8 +5,6 @@ One odd cell among numbers is missing and listed; too many are refused by name.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +13,10 @@ import pyarrow.compute as pc
 
 from core.config.columns import ColumnSettings
 from core.domain.errors import BadData
+from core.work.attempts import Cells, Tried, attempt, booleans_in, cells_of, coded, numbers_in, share
+from core.work.column_report import ColumnReport, ReadColumn, Unfit
 from core.work.dates import is_date
-from scoring.cells import MARKS, MISSING, CellReader, Decimal, UnfitError
+from scoring.cells import MISSING, CellReader, Decimal
 
 SHOWN = 3
 """As many cells that did not fit are listed."""
@@ -29,82 +29,6 @@ COMMA, SAMPLED = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})", 200
 EXACT, LARGEST = 2**53, 2**64
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A cell that is not what its column is; `row` counts from 1, without the header."""
-
-    row: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnReport:
-    """What a column was read as, how many of its values fit, the first that did not, and what was done."""
-
-    name: str
-    read_as: str
-    values: int
-    fit: int
-    missing: int = 0
-    unfit: tuple[Unfit, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def line(self) -> str:
-        """One plain sentence."""
-        parts = [f"{self.fit:,} of {self.values:,} fit" if self.fit < self.values else f"all {self.values:,} fit"]
-        parts += [f"{self.missing:,} missing"] if self.missing else []
-        if self.unfit:
-            listed = ", ".join(f"{cell.text!r} in row {cell.row:,}" for cell in self.unfit)
-            odd = self.values - self.fit
-            more = f" and {odd - len(self.unfit):,} more" if odd > len(self.unfit) else ""
-            parts.append(f"{listed}{more} count{'s' if odd == 1 else ''} as missing")
-            parts.append(f"data.columns.{self.name}: text keeps them")
-        return f"{self.name}: {self.read_as}; {'; '.join([*parts, *self.notes])}"
-
-    def document(self) -> dict[str, Any]:
-        """As `report.json` keeps it."""
-        unfit = [{"row": cell.row, "text": cell.text} for cell in self.unfit]
-        return {
-            "name": self.name,
-            "read_as": self.read_as,
-            "values": self.values,
-            "fit": self.fit,
-            "missing": self.missing,
-            "unfit": unfit,
-            "notes": list(self.notes),
-            "line": self.line(),
-        }
-
-    @property
-    def worth_a_word(self) -> bool:
-        """Whether more was done than to take the values as they stand."""
-        return bool(self.unfit or self.notes)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReadColumn:
-    """A column's values as they were read, and the rules to read the next one by. A date has no rules."""
-
-    values: pd.Series
-    reader: CellReader | None
-    report: ColumnReport
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """The different texts of a column, trimmed, and how often each is there. `codes` are places in them, -1 missing."""
-
-    name: str
-    codes: np.ndarray[Any, np.dtype[np.int64]]
-    texts: list[str]
-    counts: list[int]
-    trimmed: int = 0
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts)
-
-
 def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: float, prefer: Decimal) -> ReadColumn:
     """Read one column of texts; `prefer` is the decimal sign where a column could have either. Raises BadData."""
     asked = asked or ColumnSettings()
@@ -112,26 +36,26 @@ def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: flo
         plain = _plain_numbers(values, prefer)
         if plain is not None:
             return plain
-    cells = _cells(values, asked.missing)
+    cells = cells_of(values, asked.missing)
     if asked.type == "text":
         return _texts(values, cells, asked, ())
     if not cells.total:
         return _texts(values, cells, asked, ())
-    booleans = None if asked.type == "number" else _booleans(values, cells, asked)
-    if booleans is not None and (asked.type == "boolean" or _share(booleans) >= 1 - most_unfit):
+    booleans = None if asked.type == "number" else booleans_in(values, cells, asked)
+    if booleans is not None and (asked.type == "boolean" or share(booleans) >= 1 - most_unfit):
         return _within(booleans, most_unfit)
     if asked.type == "boolean":
         raise BadData(f"{cells.name}: no value is true or false; data.columns.{cells.name}.type is boolean")
-    if asked.type is None and _coded(cells):
+    if asked.type is None and coded(cells):
         return _texts(values, cells, asked, ("a number begins with 0, so these are codes",))
-    numbers = _numbers(values, cells, asked, prefer)
-    if asked.type == "number" or _share(numbers) >= 1 - most_unfit:
+    numbers = numbers_in(values, cells, asked, prefer)
+    if asked.type == "number" or share(numbers) >= 1 - most_unfit:
         return _within(numbers, most_unfit)
     dates = sum(count for text, count in zip(cells.texts, cells.counts, strict=True) if is_date(text))
     if dates >= (1 - most_unfit) * cells.total:
         report = ColumnReport(cells.name, "date", cells.total, dates)
         return ReadColumn(values, None, report)
-    if _share(numbers) > 0.5 and len(cells.texts) > FEW_CODES:
+    if share(numbers) > 0.5 and len(cells.texts) > FEW_CODES:
         _within(numbers, most_unfit)
     return _texts(values, cells, asked, ())
 
@@ -157,105 +81,7 @@ def _plain_numbers(values: pd.Series, prefer: Decimal) -> ReadColumn | None:
     return ReadColumn(series, CellReader("number"), report)
 
 
-def _cells(values: pd.Series, missing: Iterable[str]) -> _Cells:
-    codes, found = pd.factorize(values, use_na_sentinel=True)
-    raw = [str(text) for text in found]
-    words = set(missing)
-    texts: dict[str, int] = {}
-    places = np.full(len(raw) + 1, -1, dtype=np.int64)
-    for place, text in enumerate(raw):
-        trimmed = text.strip()
-        if trimmed and trimmed not in words:
-            places[place] = texts.setdefault(trimmed, len(texts))
-    codes = places[codes]
-    counts = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
-    return _Cells(
-        str(values.name), codes, list(texts), counts, sum(text != text.strip() for text in raw if text.strip())
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tried:
-    """What a column gives by one reader: a value for each different text, None missing, and which did not fit."""
-
-    raw: pd.Series
-    cells: _Cells
-    reader: CellReader
-    values: list[Any]
-    odd: frozenset[int]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def unfit(self) -> int:
-        return sum(self.cells.counts[place] for place in self.odd)
-
-    @property
-    def missing(self) -> int:
-        words = sum(
-            n
-            for n, value, at in zip(self.cells.counts, self.values, range(len(self.values)), strict=True)
-            if value is None and at not in self.odd
-        )
-        return words + int((self.cells.codes < 0).sum())
-
-
-def _try(raw: pd.Series, cells: _Cells, reader: CellReader) -> _Tried:
-    values: list[Any] = []
-    odd = set()
-    for place, text in enumerate(cells.texts):
-        try:
-            values.append(reader.read(text))
-        except UnfitError:
-            values.append(None)
-            odd.add(place)
-    return _Tried(raw, cells, reader, values, frozenset(odd))
-
-
-def _share(tried: _Tried) -> float:
-    """The share of the cells that fit among those that are not missing."""
-    there = len(tried.cells.codes) - tried.missing
-    return 0.0 if there == 0 else 1 - tried.unfit / there
-
-
-def _booleans(raw: pd.Series, cells: _Cells, asked: ColumnSettings) -> _Tried | None:
-    tried = _try(raw, cells, CellReader("boolean", missing=asked.missing))
-    return tried if any(value is not None for value in tried.values) else None
-
-
-def _numbers(raw: pd.Series, cells: _Cells, asked: ColumnSettings, prefer: Decimal) -> _Tried:
-    """By the decimal sign and the unit that most cells fit; the preferred sign where both do."""
-    mark = _mark(cells)
-    other: Decimal = "," if prefer == "." else "."
-    signs: tuple[Decimal, ...] = (asked.decimal,) if asked.decimal else (prefer, other)
-    tries = [_try(raw, cells, CellReader("number", sign, mark, asked.missing)) for sign in signs]
-    best = min(tries, key=lambda tried: tried.unfit)
-    if len(tries) == 2 and tries[0].unfit == tries[1].unfit and tries[0].values != tries[1].values:
-        unsure = f"either sign would fit: data.columns.{cells.name}.decimal settles it"
-        return _Tried(raw, cells, best.reader, best.values, best.odd, (unsure,))
-    return best
-
-
-def _mark(cells: _Cells) -> str:
-    """The unit that stands beside most of the numbers."""
-    found: Counter[str] = Counter()
-    for text, count in zip(cells.texts, cells.counts, strict=True):
-        body = text.strip("+-()\u2212 ")
-        for mark in MARKS:
-            if body.startswith(mark) or body.endswith(mark):
-                found[mark] += count
-    return found.most_common(1)[0][0] if found else ""
-
-
-def _coded(cells: _Cells) -> bool:
-    """Whether digits are codes: some begin with 0, and all are of one length or many begin so."""
-    digits = [(text, count) for text, count in zip(cells.texts, cells.counts, strict=True) if text.isdecimal()]
-    zeros = sum(count for text, count in digits if len(text) > 1 and text[0] == "0")
-    if not zeros or sum(count for _, count in digits) <= 0.5 * cells.total:
-        return False
-    return len({len(text) for text, _ in digits}) == 1 or zeros >= 0.01 * cells.total
-
-
-def _within(tried: _Tried, most_unfit: float) -> ReadColumn:
+def _within(tried: Tried, most_unfit: float) -> ReadColumn:
     """What was read, unless too many cells do not fit."""
     cells, name = tried.cells, tried.cells.name
     there = len(cells.codes) - tried.missing
@@ -274,7 +100,7 @@ def _within(tried: _Tried, most_unfit: float) -> ReadColumn:
     return ReadColumn(values, reader, report)
 
 
-def _kind(tried: _Tried) -> str:
+def _kind(tried: Tried) -> str:
     return "true or false" if tried.reader.kind == "boolean" else "numbers"
 
 
@@ -285,7 +111,7 @@ def _read_as(values: pd.Series, reader: CellReader) -> str:
     return "whole numbers" if whole else "numbers"
 
 
-def _said(tried: _Tried) -> list[str]:
+def _said(tried: Tried) -> list[str]:
     """How the spelling was understood, where it is not the plain one."""
     reader, cells = tried.reader, tried.cells
     notes = []
@@ -310,12 +136,12 @@ def _said(tried: _Tried) -> list[str]:
     return notes
 
 
-def _example(tried: _Tried, sign: str) -> str:
+def _example(tried: Tried, sign: str) -> str:
     pairs = zip(tried.cells.texts, tried.values, strict=True)
     return next((f"{text} is {value}" for text, value in pairs if sign in text and value is not None), "")
 
 
-def _first(tried: _Tried) -> tuple[Unfit, ...]:
+def _first(tried: Tried) -> tuple[Unfit, ...]:
     """The first cells that did not fit."""
     if not tried.odd:
         return ()
@@ -329,7 +155,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _series(tried: _Tried) -> pd.Series:
+def _series(tried: Tried) -> pd.Series:
     """The values in the narrowest type that holds them exactly."""
     present = [value for value in tried.values if value is not None]
     codes, index, name = tried.cells.codes, tried.raw.index, tried.raw.name
@@ -348,7 +174,7 @@ def _series(tried: _Tried) -> pd.Series:
     return pd.Series(picked.astype("float64"), index=index, name=name)
 
 
-def _texts(values: pd.Series, cells: _Cells, asked: ColumnSettings, notes: tuple[str, ...]) -> ReadColumn:
+def _texts(values: pd.Series, cells: Cells, asked: ColumnSettings, notes: tuple[str, ...]) -> ReadColumn:
     """Trimmed texts; only a blank and what the settings name is missing."""
     picked = np.array([*cells.texts, None], dtype=object)[cells.codes]
     said = [*notes, *_twins(cells)]
@@ -359,7 +185,7 @@ def _texts(values: pd.Series, cells: _Cells, asked: ColumnSettings, notes: tuple
     return ReadColumn(series, CellReader("text", missing=asked.missing), report)
 
 
-def _twins(cells: _Cells) -> list[str]:
+def _twins(cells: Cells) -> list[str]:
     """Values that differ by capital letters alone."""
     groups: dict[str, list[str]] = {}
     for text in cells.texts:
@@ -379,12 +205,12 @@ def read_target(values: pd.Series, asked: ColumnSettings | None) -> ReadColumn:
     asked = asked or ColumnSettings()
     if asked.type != "text" and not asked.missing and (plain := _plain_numbers(values, ".")) is not None:
         return plain
-    cells = _cells(values, asked.missing)
+    cells = cells_of(values, asked.missing)
     if asked.type != "text" and cells.texts:
         if {text.lower() for text in cells.texts} <= {"true", "false"}:
-            return _within(_try(values, cells, CellReader("boolean", missing=asked.missing)), 0)
-        numbers = _try(values, cells, CellReader("number", asked.decimal or ".", missing=asked.missing))
-        if not numbers.odd and not _coded(cells) and any(value is not None for value in numbers.values):
+            return _within(attempt(values, cells, CellReader("boolean", missing=asked.missing)), 0)
+        numbers = attempt(values, cells, CellReader("number", asked.decimal or ".", missing=asked.missing))
+        if not numbers.odd and not coded(cells) and any(value is not None for value in numbers.values):
             return _within(numbers, 0)
     words = [text for text in cells.texts if text.lower() in MISSING]
     note = (

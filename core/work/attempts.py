@@ -1,0 +1,125 @@
+"""The different texts of a column, and what they give by one reader or another."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.config.columns import ColumnSettings
+from scoring.cells import MARKS, CellReader, Decimal, UnfitError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """The different texts of a column, trimmed, and how often each is there. `codes` are places in them, -1 missing."""
+
+    name: str
+    codes: np.ndarray[Any, np.dtype[np.int64]]
+    texts: list[str]
+    counts: list[int]
+    trimmed: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+
+def cells_of(values: pd.Series, missing: Iterable[str]) -> Cells:
+    codes, found = pd.factorize(values, use_na_sentinel=True)
+    raw = [str(text) for text in found]
+    words = set(missing)
+    texts: dict[str, int] = {}
+    places = np.full(len(raw) + 1, -1, dtype=np.int64)
+    for place, text in enumerate(raw):
+        trimmed = text.strip()
+        if trimmed and trimmed not in words:
+            places[place] = texts.setdefault(trimmed, len(texts))
+    codes = places[codes]
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
+    return Cells(
+        str(values.name), codes, list(texts), counts, sum(text != text.strip() for text in raw if text.strip())
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """What a column gives by one reader: a value for each different text, None missing, and which did not fit."""
+
+    raw: pd.Series
+    cells: Cells
+    reader: CellReader
+    values: list[Any]
+    odd: frozenset[int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unfit(self) -> int:
+        return sum(self.cells.counts[place] for place in self.odd)
+
+    @property
+    def missing(self) -> int:
+        words = sum(
+            n
+            for n, value, at in zip(self.cells.counts, self.values, range(len(self.values)), strict=True)
+            if value is None and at not in self.odd
+        )
+        return words + int((self.cells.codes < 0).sum())
+
+
+def attempt(raw: pd.Series, cells: Cells, reader: CellReader) -> Tried:
+    values: list[Any] = []
+    odd = set()
+    for place, text in enumerate(cells.texts):
+        try:
+            values.append(reader.read(text))
+        except UnfitError:
+            values.append(None)
+            odd.add(place)
+    return Tried(raw, cells, reader, values, frozenset(odd))
+
+
+def share(tried: Tried) -> float:
+    """The share of the cells that fit among those that are not missing."""
+    there = len(tried.cells.codes) - tried.missing
+    return 0.0 if there == 0 else 1 - tried.unfit / there
+
+
+def booleans_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Tried | None:
+    tried = attempt(raw, cells, CellReader("boolean", missing=asked.missing))
+    return tried if any(value is not None for value in tried.values) else None
+
+
+def numbers_in(raw: pd.Series, cells: Cells, asked: ColumnSettings, prefer: Decimal) -> Tried:
+    """By the decimal sign and the unit that most cells fit; the preferred sign where both do."""
+    mark = _mark(cells)
+    other: Decimal = "," if prefer == "." else "."
+    signs: tuple[Decimal, ...] = (asked.decimal,) if asked.decimal else (prefer, other)
+    tries = [attempt(raw, cells, CellReader("number", sign, mark, asked.missing)) for sign in signs]
+    best = min(tries, key=lambda tried: tried.unfit)
+    if len(tries) == 2 and tries[0].unfit == tries[1].unfit and tries[0].values != tries[1].values:
+        unsure = f"either sign would fit: data.columns.{cells.name}.decimal settles it"
+        return Tried(raw, cells, best.reader, best.values, best.odd, (unsure,))
+    return best
+
+
+def _mark(cells: Cells) -> str:
+    """The unit that stands beside most of the numbers."""
+    found: Counter[str] = Counter()
+    for text, count in zip(cells.texts, cells.counts, strict=True):
+        body = text.strip("+-()\u2212 ")
+        for mark in MARKS:
+            if body.startswith(mark) or body.endswith(mark):
+                found[mark] += count
+    return found.most_common(1)[0][0] if found else ""
+
+
+def coded(cells: Cells) -> bool:
+    """Whether digits are codes: some begin with 0, and all are of one length or many begin so."""
+    digits = [(text, count) for text, count in zip(cells.texts, cells.counts, strict=True) if text.isdecimal()]
+    zeros = sum(count for text, count in digits if len(text) > 1 and text[0] == "0")
+    if not zeros or sum(count for _, count in digits) <= 0.5 * cells.total:
+        return False
+    return len({len(text) for text, _ in digits}) == 1 or zeros >= 0.01 * cells.total
