@@ -24,10 +24,12 @@ class Cells:
 
     @property
     def total(self) -> int:
+        """Cells that are not missing."""
         return sum(self.counts)
 
 
 def cells_of(values: pd.Series, missing: Iterable[str]) -> Cells:
+    """The different texts of a column; blanks and the `missing` words are none of them."""
     codes, found = pd.factorize(values, use_na_sentinel=True)
     raw = [str(text) for text in found]
     words = set(missing)
@@ -57,10 +59,12 @@ class Tried:
 
     @property
     def unfit(self) -> int:
+        """Cells that did not fit."""
         return sum(self.cells.counts[place] for place in self.odd)
 
     @property
     def missing(self) -> int:
+        """Cells that are blank, or a word for that."""
         words = sum(
             n
             for n, value, at in zip(self.cells.counts, self.values, range(len(self.values)), strict=True)
@@ -70,6 +74,7 @@ class Tried:
 
 
 def attempt(raw: pd.Series, cells: Cells, reader: CellReader) -> Tried:
+    """Read each different text once."""
     values: list[Any] = []
     odd = set()
     for place, text in enumerate(cells.texts):
@@ -88,6 +93,7 @@ def share(tried: Tried) -> float:
 
 
 def booleans_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Tried | None:
+    """As true and false; None where no text is either."""
     tried = attempt(raw, cells, CellReader("boolean", missing=asked.missing))
     return tried if any(value is not None for value in tried.values) else None
 
