@@ -8,6 +8,7 @@ from core.domain.model import Observation
 from core.engine.project import Project
 from core.journal.journal import me
 from core.state import events as ev
+from core.state.fold import fold_all
 from core.targets.local.client import listing, stop
 from core.targets.local.upkeep import restart as local_restart
 from tui.headless import have_watch, opened, watch_of
@@ -18,9 +19,12 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
     hosts = await listing(project.settings.folder)
     journal = project.journal()
     try:
+        snapshot = fold_all(journal.recent(journal.clock.now()))
         for host in hosts:
             holder = journal.holder(host.endpoint)
-            if holder is not None and holder.alive and not holder.weak:
+            # Who has just brought a release to its end may hold the lease a moment longer.
+            under_way = snapshot.live_release(host.endpoint) is not None
+            if under_way and holder is not None and holder.alive and not holder.weak:
                 raise Refused(f"{host.endpoint}: {holder.label} is releasing; abort that first")
         for host in hosts:
             stopped = await stop(host.folder)

@@ -38,6 +38,7 @@ def test_traffic_is_back_by_good_answers_or_a_true_word_is_said_and_every_verb_w
 
 def test_down_ends_everything(scene: Scene) -> None:
     """After all of that the journal is whole and nothing of the project runs."""
-    assert scene.run("down").process.returncode == 0
+    down = scene.run("down")
+    assert down.process.returncode == 0, down.text
     assert scene.left() == []
     scene.whole()
