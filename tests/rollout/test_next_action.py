@@ -21,7 +21,7 @@ from tests.environments import V1, V2, V3
 
 NOW = 1000.0
 GATE = Gate("failed_percent", "<", 5.0, at_least=20)
-TODO = "mend that and call 'quarterdeck rollback' again, or release a version that works"
+WHAT_TO_DO = "mend that and call 'quarterdeck rollback' again, or release a version that works"
 
 
 def slot(
@@ -240,7 +240,7 @@ def late(**way: object) -> Release:
 
 
 def stuck(said: str) -> d.Finish:
-    return d.Finish(ev.Outcome.STUCK, f"rolled back; {said}; {TODO}")
+    return d.Finish(ev.Outcome.STUCK, f"rolled back; {said}; {WHAT_TO_DO}")
 
 
 @pytest.mark.parametrize(
