@@ -1,4 +1,4 @@
-"""The watch's ear: one line of JSON in, one back; `look` stays open while a screen is looked at."""
+"""The watch's ear: one line in, one back, of JSON but for the quick rollback; `look` stays open while a screen is looked at."""
 
 import asyncio
 import json
@@ -15,10 +15,12 @@ from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state.commands import Rollback
 from core.state.confirmation import confirmation
+from core.system.text import clean_line
 from core.watch.place import WatchPlace, package_version
 
 LINE_BYTES = 1 << 16
 MOST_TALKS = 256
+ROLLBACK = b"rollback\t"
 log = logging.getLogger("quarterdeck")
 
 
@@ -63,11 +65,14 @@ class WatchServer:
         looking = False
         try:
             while line := await reader.readline():
+                if line.startswith(ROLLBACK):
+                    writer.write((await self._rollback(line.decode()) + "\n").encode())
+                    await writer.drain()
+                    continue
                 message = json.loads(line)
                 if message["do"] == "look" and not looking:
                     looking, self.lookers = True, self.lookers + 1
-                answer = await self._rollback(message) if message["do"] == "rollback" else self._answer(message)
-                writer.write((json.dumps(answer) + "\n").encode())
+                writer.write((json.dumps(self._answer(message)) + "\n").encode())
                 await writer.drain()
         except (ConnectionError, ValueError, KeyError, TypeError, asyncio.LimitOverrunError) as error:
             log.warning("not understood on the watch's socket: %s", error)
@@ -97,19 +102,24 @@ class WatchServer:
         who = {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
         return {**who, "folder": self._here}
 
-    async def _rollback(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """A rollback by a command that has loaded nothing yet: what it goes back from, and after which event."""
+    async def _rollback(self, line: str) -> str:
+        """A rollback by a command that has loaded nothing yet, not even JSON, in fields with tabs between them.
+
+        Asked: rollback, path of quarterdeck.yaml, environment or nothing, who, for how many seconds it has been asking.
+        Said: taken, endpoint, the release that goes back or nothing, the journal's last event before; or no, and why.
+        """
         try:
-            settings = Project(Path(message["config"]), message["env"]).settings
+            _, config, environment, who, ago_s = line.rstrip("\n").split("\t")
+            settings = Project(Path(config), environment or None).settings
             name, after = endpoint_name(settings), self._engine.snapshot.seq
-            command = Rollback(name, self._engine.now() - float(message["ago_s"]))
+            command = Rollback(name, self._engine.now() - float(ago_s))
             if confirmation(command, self._engine.snapshot, self._engine.now()) is not None:
-                return {"error": f"{name}: this asks a question first"}
-            await self._engine.do(command, str(message["who"]))
+                return f"no\t{name}: this asks a question first"
+            await self._engine.do(command, who)
         except QuarterdeckError as error:
-            return {"error": str(error)}
+            return f"no\t{clean_line(str(error))}"
         release = self._engine.snapshot.live_release(name)
-        return {"endpoint": name, "after": after, "release": "" if release is None else release.id}
+        return f"taken\t{name}\t{'' if release is None else release.id}\t{after}"
 
     def _take(self, endpoint: str, *, force: bool) -> None:
         """Drive an endpoint now, whoever did before; raises Refused with who does."""

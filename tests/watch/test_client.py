@@ -88,7 +88,16 @@ async def test_an_orderly_end_leaves_nothing_and_wants_no_other(client: WatchCli
 
 async def test_what_nobody_understands_costs_the_connection_and_nothing_else(client: WatchClient) -> None:
     pid = (await client.ensure()).pid
-    for text in (b"not json\n", b"[]\n", b'{"do": 1}\n', b"{}\n", b"x" * 100_000 + b"\n", b""):
+    for text in (
+        b"not json\n",
+        b"[]\n",
+        b'{"do": 1}\n',
+        b"{}\n",
+        b"x" * 100_000 + b"\n",
+        b"",
+        b"rollback\t\n",
+        b"rollback\t\xff\n",
+    ):
         reader, writer = await asyncio.open_unix_connection(str(client.place.socket))
         writer.write(text)
         writer.write_eof()

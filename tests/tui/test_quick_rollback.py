@@ -1,0 +1,118 @@
+"""The quick way to a rollback: what it asks for, and that whatever it can't be sure of is left to the whole command."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.watch.client import WatchClient
+from core.watch.place import WatchPlace
+from tests.watch.conftest import client as client  # noqa: PLC0414
+from tui import quick_rollback
+
+
+class Watch(threading.Thread):
+    """What answers on a project's socket: one connection, one answer, given in the parts that are listed."""
+
+    def __init__(self, folder: Path, parts: list[bytes]) -> None:
+        super().__init__()
+        (folder / ".quarterdeck").mkdir()
+        self.parts = parts
+        self.asked = b""
+        self.done = threading.Event()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(folder / ".quarterdeck" / "watch.sock"))
+        self.listener.listen()
+
+    def run(self) -> None:
+        line, _ = self.listener.accept()
+        with line:
+            self.asked = line.recv(4096)
+            for part in self.parts:
+                line.sendall(part)
+            if not self.parts:
+                self.done.wait(10)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project's folder, in which the command is called."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
+        monkeypatch.delenv(name)
+    yield tmp_path
+
+
+def asked(folder: Path, parts: list[bytes], arguments: list[str]) -> tuple[quick_rollback.TakenUp | None, bytes]:
+    """What a watch that answers so makes of it, and what it was asked."""
+    watch = Watch(folder, parts)
+    watch.start()
+    try:
+        return quick_rollback.ask(arguments), watch.asked
+    finally:
+        watch.done.set()
+        watch.join(10)
+        watch.listener.close()
+
+
+def test_it_asks_in_one_line_and_reads_the_answer_in_parts(folder: Path) -> None:
+    taken, line = asked(folder, [b"taken\tlate\tr1", b"\t42\n"], ["--env", "prod"])
+    assert taken is not None
+    assert (taken.endpoint, taken.release, taken.after) == ("late", "r1", 42)
+    word, config, environment, who, ago_s = line.decode().rstrip("\n").split("\t")
+    assert (word, config, environment) == ("rollback", str(folder.resolve() / "quarterdeck.yaml"), "prod")
+    assert who
+    assert float(ago_s) >= 0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b'{"error": "rollback: this watch does not know it"}\n'],
+        [b"no\tlate: this asks a question first\n"],
+        [b"taken\tlate\tr1\tnever\n"],
+        [b"taken\tlate"],
+        [b"\xff\xfe\n"],
+        [b"\n"],
+        [],
+    ],
+)
+def test_any_other_answer_and_none_leave_it_to_the_whole_command(folder: Path, parts: list[bytes]) -> None:
+    taken, line = asked(folder, parts, [])
+    assert line.startswith(b"rollback\t")
+    assert taken is None
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--env"], ["--env="], ["--env", "a\tb"], ["late"], []])
+def test_without_a_watch_and_with_other_words_it_leaves_it_to_the_whole_command(
+    folder: Path, arguments: list[str]
+) -> None:
+    assert quick_rollback.ask(arguments) is None
+
+
+def test_a_variable_that_changes_settings_leaves_it_to_the_whole_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUARTERDECK_ENDPOINT__NAME", "other")
+    assert quick_rollback.ask([]) is None
+    assert not (folder / ".quarterdeck").exists()
+
+
+async def test_the_real_watch_says_no_where_nothing_is_served(
+    client: WatchClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.ensure()
+    place: WatchPlace = client.place
+    said: list[str] = []
+    really = quick_rollback._answer  # noqa: SLF001
+
+    def answer(where: str, line: str) -> str:
+        said.append(really(where, line))
+        return said[-1]
+
+    monkeypatch.setattr(quick_rollback, "_answer", answer)
+    assert quick_rollback.ask(["--config", str(place.config)]) is None
+    assert [line.split("\t")[0] for line in said] == ["no"]
