@@ -1,4 +1,7 @@
-"""The watch's ear: one line in, one back, of JSON but for the quick rollback; `look` stays open while a screen is looked at."""
+"""The watch's ear: one line in, one back; `look` stays open while a screen is looked at.
+
+The lines are JSON, but for a rollback's, whose command has loaded nothing that reads it.
+"""
 
 import asyncio
 import json

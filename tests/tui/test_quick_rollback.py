@@ -3,14 +3,13 @@
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.config.scaffold import init
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
-from tests.watch.conftest import client as client  # noqa: PLC0414
 from tui import quick_rollback
 
 
@@ -38,12 +37,12 @@ class Watch(threading.Thread):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder, in which the command is called."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
         monkeypatch.delenv(name)
-    yield tmp_path
+    return tmp_path
 
 
 def asked(folder: Path, parts: list[bytes], arguments: list[str]) -> tuple[quick_rollback.TakenUp | None, bytes]:
@@ -101,18 +100,19 @@ def test_a_variable_that_changes_settings_leaves_it_to_the_whole_command(
     assert not (folder / ".quarterdeck").exists()
 
 
-async def test_the_real_watch_says_no_where_nothing_is_served(
-    client: WatchClient, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_real_watch_says_no_where_nothing_is_served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = WatchClient(WatchPlace(init(folder / "late", sample="iris").resolve()))
     await client.ensure()
-    place: WatchPlace = client.place
     said: list[str] = []
-    really = quick_rollback._answer  # noqa: SLF001
+    really = quick_rollback._answer
 
     def answer(where: str, line: str) -> str:
         said.append(really(where, line))
         return said[-1]
 
     monkeypatch.setattr(quick_rollback, "_answer", answer)
-    assert quick_rollback.ask(["--config", str(place.config)]) is None
+    try:
+        assert quick_rollback.ask(["--config", str(client.place.config)]) is None
+    finally:
+        await client.stop()
     assert [line.split("\t")[0] for line in said] == ["no"]
