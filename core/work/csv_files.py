@@ -52,8 +52,8 @@ def shape(path: Path) -> Shape:
     if not any(line.strip() for line in head):
         raise BadData(f"{path.name}: is empty; a header and rows are needed")
     separator = max(SEPARATORS, key=lambda each: _agreement(head, each))
-    records = [record for record in _records(iter(head), separator) if record]
-    widths = Counter(len(record) for record in records[:LOOKED_AT])
+    records = [record for record in _records(iter(head), separator) if record][:LOOKED_AT]
+    widths = Counter(len(record) for record in records)
     width = max(widths, key=lambda each: (widths[each], each))
     skipped = 0
     if width > 1 and widths[width] > len(records) // 2:

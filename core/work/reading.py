@@ -47,7 +47,8 @@ def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: flo
     if asked.type == "boolean":
         raise BadData(f"{cells.name}: no value is true or false; data.columns.{cells.name}.type is boolean")
     if asked.type is None and coded(cells):
-        return _texts(values, cells, asked, ("a number begins with 0, so these are codes",))
+        note = f"a number begins with 0, so these are codes; data.columns.{cells.name}: number reads numbers"
+        return _texts(values, cells, asked, (note,))
     numbers = numbers_in(values, cells, asked, prefer)
     if asked.type == "number" or share(numbers) >= 1 - most_unfit:
         return _within(numbers, most_unfit)
