@@ -26,10 +26,11 @@ TIMED = 300
 """Single rows whose answers are timed."""
 A_REQUEST = 1000
 """Rows in one request, where there are many."""
-MOST_VALUES = 2_000_000
-"""In one request that is made up, at the most: of a table with many columns it has fewer rows."""
-MOST_FIELDS = 40
-"""So many of the fields are tried one by one, spread over all of them: more would take longer than to train."""
+MOST_VALUES, MADE_UP_VALUES = 2_000_000, 400_000
+"""In one request of held-out rows, and in one that is made up: of a table with many columns it has fewer rows."""
+MOST_FIELDS, FEWEST_FIELDS, TRIED_VALUES = 40, 3, 10_000
+"""So many of the fields are tried one by one, spread over all of them, and fewer where each try has many values: more
+would take longer than to train."""
 SAME = 1e-9
 """Two accuracies over the same rows that differ by less are the same number."""
 
@@ -144,29 +145,30 @@ def _edges(subject: Subject, records: Sequence[Record], foreign: bool) -> Iterat
     """
     fields = subject.served.about.fields
     first = records[0]
-    count = max(1, min(A_REQUEST, MOST_VALUES // len(fields)))
+    count = max(1, min(A_REQUEST, MADE_UP_VALUES // len(fields)))
     many = [records[number % len(records)] for number in range(count)]
     yield _answered(subject, "one row", [first])
     yield _answered(subject, "a thousand rows" if count == A_REQUEST else f"{count} rows", many)
     if foreign:
         return
     yield _answered(subject, "all values missing", [{field.name: None for field in fields}] * 4)
-    tried = some([field.name for field in fields])
+    most = max(FEWEST_FIELDS, min(MOST_FIELDS, TRIED_VALUES // len(fields)))
+    tried = some([field.name for field in fields], most)
     yield _answered(subject, "each value missing", [{**first, name: None} for name in tried])
     texts = [field.name for field in fields if field.type == "category"]
     if texts:
-        strangers = [{**first, name: "never seen before"} for name in some(texts)]
+        strangers = [{**first, name: "never seen before"} for name in some(texts, most)]
         yield _answered(subject, "unknown categories", strangers)
     if len(texts) < len(fields):
         numbers = [field.name for field in fields if field.type != "category"]
-        yield _refused(subject, "a text for a number", first, some(numbers))
+        yield _refused(subject, "a text for a number", first, some(numbers, most))
 
 
-def some(names: Sequence[str]) -> list[str]:
-    """At most `MOST_FIELDS` of the names, the first and the last among them."""
-    if len(names) <= MOST_FIELDS:
+def some(names: Sequence[str], most: int = MOST_FIELDS) -> list[str]:
+    """At most so many of the names, the first and the last among them."""
+    if len(names) <= most:
         return list(names)
-    return [names[round(place * (len(names) - 1) / (MOST_FIELDS - 1))] for place in range(MOST_FIELDS)]
+    return [names[round(place * (len(names) - 1) / (most - 1))] for place in range(most)]
 
 
 def _answered(subject: Subject, name: str, records: Sequence[Record]) -> Tried:

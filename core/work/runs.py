@@ -18,6 +18,9 @@ from core.work.job import Job, kept
 from core.work.registry import Registry, requirements
 
 EXAMPLE_ROWS = 5
+WIDE = 200
+"""Of a model with more fields MLflow keeps no example and no list of them: it reads its YAML in pure Python, many times
+over. What the fields are stands in the model's own folder."""
 RELEASE_TAG = "quarterdeck.release"
 
 
@@ -47,14 +50,16 @@ class Part:
         """The model folder as a pyfunc model that takes raw rows; its address."""
         manifest = flavour.Folder(folder).manifest
         names = [field["name"] for field in manifest["fields"]]
+        wide = len(names) > WIDE
+        known = {} if wide else {"fields": [dict(field) for field in manifest["fields"]]}
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(flavour.__file__)),
             artifacts={"folder": str(folder)},
             signature=signature(names),
-            input_example=raw[names].head(EXAMPLE_ROWS),
+            input_example=None if wide else raw[names].head(EXAMPLE_ROWS),
             pip_requirements=requirements(manifest["file"]),
-            metadata={"fields": [dict(field) for field in manifest["fields"]], "target": manifest["target"]},
+            metadata={**known, "target": manifest["target"]},
         )
         return str(logged.model_uri)
 
