@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 
 from core.config.config import state_folder
 from core.domain.errors import QuarterdeckError
+from core.domain.model import Level, Noted
 from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.engine.project import JOURNAL, Project
 from core.engine.retention import tidy
 from core.journal.journal import Journal
 from core.journal.retention import maintain
+from core.state.endpoint_events import Remarked
 from core.state.reversal import rollback_of
 from core.state.snapshot import Snapshot
+from core.system.processes import ProcessId
 
 LOOK_S = 0.5
 TIDY_S = 60.0
@@ -28,6 +32,17 @@ class Keeper:
         self._project = project
         self._engine = engine
         self._looked_at = looked_at
+
+    async def tell(self, earlier: ProcessId | None) -> None:
+        """Say at each endpoint that is up that the watch before this one ended without a word."""
+        if earlier is None or earlier.alive:
+            return
+        text = f"the watch, process {earlier.pid}, ended without a word; process {os.getpid()} steers now"
+        up = [endpoint.name for endpoint in self._engine.snapshot.endpoints.values() if endpoint.slots]
+        try:
+            await self._engine.emit(*(Remarked(name, Noted(text, Level.WARNING, source="watch")) for name in up))
+        except QuarterdeckError as error:
+            log.warning("%s; the journal does not take it: %s", text, error)
 
     async def run(self) -> None:
         """Until cancelled."""

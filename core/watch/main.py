@@ -64,6 +64,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             keeper = Keeper(project, engine, lambda: server.lookers > 0)
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGTERM, server.stopping.set)
+            await keeper.tell(place.who())
             me = process_id()
             if me is not None:
                 place.write_who(me)

@@ -32,6 +32,7 @@ def test_the_watch_is_killed_at_step_after_step_and_each_time_the_release_goes_o
             wait_for(lambda: another(scene, killed.pid), "another watch")  # noqa: B023 - asked at once
             scene.whole()
         assert call.ends() == 0, call.text
+        assert call.text.count("ended without a word") == 3
         assert scene.snapshot.endpoints["iris"].weights == {"green": 100.0, "blue": 0.0}
         assert users.failed() == []
         assert {answer.version for answer in users.answers} == {"1", "2"}

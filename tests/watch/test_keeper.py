@@ -4,9 +4,11 @@ import contextlib
 import time
 from pathlib import Path
 
+from core.domain.model import Observation, Version
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import events as ev
+from core.system.processes import ProcessId, process_id
 from core.watch.keeper import Keeper
 from tests.environments import sample
 
@@ -31,3 +33,28 @@ async def test_old_telemetry_and_old_folders_go(tmp_path: Path) -> None:
                     break
         assert len(journal.read()) <= 61
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+async def test_it_says_that_the_one_before_ended_without_a_word_where_something_is_up(tmp_path: Path) -> None:
+    me = process_id()
+    assert me is not None
+    (tmp_path / "quarterdeck.yaml").write_text("data:\n  source: iris\n  target: species\nendpoint:\n  name: late\n")
+    project = Project(tmp_path)
+    with contextlib.closing(project.journal()) as journal:
+        async with Engine(journal, project.environment_of, "ada") as engine:
+            for name, replicas in (("late", 1), ("gone", 0)):
+                await engine.emit(
+                    ev.Observed(
+                        name, Observation("blue", Version("late", "1") if replicas else None, replicas, replicas, 0.0)
+                    )
+                )
+            keeper = Keeper(project, engine, lambda: False)
+            before = engine.snapshot.seq
+            await keeper.tell(None)
+            await keeper.tell(me)
+            assert engine.snapshot.seq == before
+            await keeper.tell(ProcessId(me.pid, me.started - 1, me.boot))
+        said = [record.body for record in journal.read(before)]
+    assert [(body.endpoint, body.noted.text) for body in said if isinstance(body, ev.Remarked)] == [
+        ("late", f"the watch, process {me.pid}, ended without a word; process {me.pid} steers now")
+    ]
