@@ -63,13 +63,8 @@ def process_id(pid: int | None = None) -> ProcessId | None:
     """Who has this number now (None: this process); None where nobody has, or only somebody who has ended."""
     number = os.getpid() if pid is None else pid
     if sys.platform == "linux":
-        try:
-            stat = Path(f"/proc/{number}/stat").read_text(errors="replace")
-        except OSError:
-            return None
-        # The name stands in brackets and may hold anything, brackets too.
-        fields = stat[stat.rindex(")") + 2 :].split()
-        return None if fields[0] in "ZX" else ProcessId(number, int(fields[_STAT_START]), boot())
+        found = _listed(number)
+        return None if found is None or found[1] in "ZX" else found[0]
     try:
         process = psutil.Process(number)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -77,6 +72,17 @@ def process_id(pid: int | None = None) -> ProcessId | None:
         return ProcessId(number, round(process.create_time() * 1000), boot())
     except psutil.Error:
         return None
+
+
+def _listed(number: int) -> tuple[ProcessId, str] | None:
+    """Who stands in the kernel's list under a number, and in which state."""
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The name stands in brackets and may hold anything, brackets too.
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return ProcessId(number, int(fields[_STAT_START]), boot()), fields[0]
 
 
 def running_s() -> float:
@@ -127,7 +133,9 @@ async def ended(process: ProcessId) -> None:
         return
     loop, gone = asyncio.get_running_loop(), asyncio.Event()
     try:
-        if process.alive:
+        listed = _listed(process.pid)
+        # Its first thread may have ended before the others, which hold its ports still: the descriptor waits for all.
+        if listed is not None and listed[0] == process:
             loop.add_reader(descriptor, gone.set)
             await gone.wait()
     finally:

@@ -1,5 +1,6 @@
 """Who a process is, whether it runs, and signals that reach nobody else."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,7 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core.system.processes import ProcessId, child_environment, has_gone, process_id, python, send, whoami
+import pytest
+
+from core.system.processes import ProcessId, child_environment, ended, has_gone, process_id, python, send, whoami
 
 
 def sleeper() -> subprocess.Popen[bytes]:
@@ -20,6 +23,30 @@ def test_a_process_is_known_again_and_survives_being_written_down() -> None:
     assert me.pid == os.getpid()
     assert me.alive
     assert ProcessId.from_json(me.to_json()) == me
+
+
+FIRST_THREAD_ENDS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its kernel lists the first thread for the whole process")
+async def test_it_has_ended_when_its_last_thread_has() -> None:
+    with subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS], stdin=subprocess.PIPE) as child:  # noqa: ASYNC220
+        known = process_id(child.pid)
+        assert known is not None
+        async with asyncio.timeout(20):
+            while known.alive:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(ended(known))
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert done == set()
+        child.kill()
+        async with asyncio.timeout(20):
+            await waiting
+        assert child.wait() == -signal.SIGKILL
 
 
 def test_one_that_ended_is_not_alive_also_before_it_was_waited_for() -> None:
