@@ -1,4 +1,4 @@
-"""How the text of one cell is read: as a number, as true or false, or as a text. The same in training and in serving.
+"""How the text of one cell is read: a number, true or false, a date or a text. The same in training and in serving.
 
 Which spelling a column has (its decimal sign, its mark) is found where the model is trained and kept with its field.
 """
@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["number", "boolean", "text"]
+from scoring import dates
+
+Kind: TypeAlias = Literal["number", "boolean", "text", "date"]
 Decimal: TypeAlias = Literal[".", ","]
 
 MISSING = frozenset(
@@ -38,15 +40,16 @@ class UnfitError(ValueError):
 @dataclass(frozen=True, slots=True)
 class CellReader:
     """How the cells of one column are read. `mark` is a unit that may stand beside its numbers, `missing` more words
-    for a missing value."""
+    for a missing value; `day_first` says which of the two in 1/2/2024 is the day."""
 
     kind: Kind
     decimal: Decimal = "."
     mark: str = ""
     missing: tuple[str, ...] = ()
+    day_first: bool = False
 
     def read(self, text: str) -> int | float | bool | str | None:
-        """The value of a cell, None where it is missing; raises UnfitError. 18.1% is 18.1."""
+        """The value of a cell, None where it is missing; raises UnfitError. 18.1% is 18.1, a date its ISO text."""
         text = text.strip()
         if not text or text in self.missing:
             return None
@@ -55,10 +58,14 @@ class CellReader:
         small = text.lower()
         if small in MISSING:
             return None
+        if self.kind == "date":
+            return _date(text, self.day_first)
         return _truth(small) if self.kind == "boolean" else number(text, self.decimal, self.mark)
 
     def document(self) -> dict[str, Any]:
         """As the manifest of a model keeps it."""
+        if self.kind == "date":
+            return {"kind": self.kind, "day_first": self.day_first, "missing": list(self.missing)}
         return {"kind": self.kind, "decimal": self.decimal, "mark": self.mark, "missing": list(self.missing)}
 
 
@@ -68,11 +75,18 @@ def from_document(value: object) -> CellReader | None:
         return None
     kind, decimal, mark = value.get("kind"), value.get("decimal", "."), value.get("mark", "")
     missing = value.get("missing", [])
-    if kind not in ("number", "boolean", "text") or decimal not in (".", ",") or not isinstance(mark, str):
+    if kind not in ("number", "boolean", "text", "date") or decimal not in (".", ",") or not isinstance(mark, str):
         return None
     if not isinstance(missing, list) or not all(isinstance(word, str) for word in missing):
         return None
-    return CellReader(kind, decimal, mark, tuple(missing))
+    return CellReader(kind, decimal, mark, tuple(missing), value.get("day_first") is True)
+
+
+def _date(text: str, day_first: bool) -> str:
+    when = dates.read(text, day_first)
+    if when is None:
+        raise UnfitError("is not a date")
+    return dates.iso(when)
 
 
 def _truth(small: str) -> bool:

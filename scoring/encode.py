@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from scoring import dates
 from scoring.cells import UnfitError
 from scoring.manifest import ModelField
 from scoring.payload import PayloadError, Row
@@ -27,6 +28,8 @@ class Encoder:
 
     def __init__(self, fields: Sequence[ModelField]) -> None:
         self._fields = tuple(fields)
+        self._columns = [field for field in fields for _ in range(field.width)]
+        self._dates = [(place, field) for place, field in enumerate(fields) if field.type == "date"]
         self._words = frozenset(place for place, field in enumerate(fields) if _only_words(field.categories))
         self._codes: list[tuple[int, dict[Any, float]]] = [
             (place, {None: NAN} | {text: float(code) for code, text in enumerate(field.categories)})
@@ -35,7 +38,9 @@ class Encoder:
         ]
         self._readers = [(place, field.reader) for place, field in enumerate(fields) if field.reader is not None]
         self._texts = {place: reader for place, reader in self._readers if fields[place].categories is not None}
-        self._spelled = [each for each in self._readers if each[0] not in self._texts]
+        self._spelled = [
+            (place, reader) for place, reader in self._readers if place not in self._texts and reader.kind != "date"
+        ]
 
     def encode(self, rows: list[Row], matrix: "array[float]") -> int:
         """Append rows to the matrix and return how many categories in them are unknown.
@@ -53,26 +58,27 @@ class Encoder:
                         code = self._rare(index, place, value, codes)
                         unknown += code is UNKNOWN
                     row[place] = code
+                flat = self._flat(index, row) if self._dates else row
                 # None is the usual reason to fail, and looking for it first is cheaper than failing.
-                matrix.extend([NAN if value is None else value for value in row] if None in row else row)
+                matrix.extend([NAN if value is None else value for value in flat] if None in flat else flat)
             except PayloadError:
                 del matrix[start:]
                 raise
             except (TypeError, OverflowError):
                 # An array keeps what came before the value that failed.
-                del matrix[start + index * len(self._fields) :]
-                if not self._read_texts(row, matrix):
+                del matrix[start + index * len(self._columns) :]
+                if not self._read_texts(index, row, matrix):
                     del matrix[start:]
                     self._refuse(index, row)
         return unknown
 
     def infinite(self, matrix: "array[float]", start: int, rows: int) -> PayloadError | None:
         """What to say of a number that was too large for float32 among `rows` rows from `start`; None without one."""
-        columns = len(self._fields)
+        columns = len(self._columns)
         for place in range(start, start + rows * columns):
             if math.isinf(matrix[place]):
                 index, column = divmod(place - start, columns)
-                return _too_large(index, self._fields[column])
+                return _too_large(index, self._columns[column])
         return None
 
     def _rare(self, index: int, place: int, value: Any, codes: dict[Any, float]) -> float:
@@ -91,7 +97,30 @@ class Encoder:
         # A blank is missing, and not an unknown category.
         return UNKNOWN if reader is None else codes.get(reader.read(value), UNKNOWN)
 
-    def _read_texts(self, row: Row, matrix: "array[float]") -> bool:
+    def _flat(self, index: int, row: Row) -> Row:
+        """A row in which each date is the numbers that the model sees."""
+        flat, taken = [], 0
+        for place, field in self._dates:
+            flat += row[taken:place]
+            flat += self._parts(index, field, row[place])
+            taken = place + 1
+        return flat + row[taken:]
+
+    def _parts(self, index: int, field: ModelField, value: Any) -> Row:
+        text = value
+        if isinstance(value, str) and field.reader is not None:
+            try:
+                text = field.reader.read(value)
+            except UnfitError:
+                raise _no_date(index, field, value) from None
+        if text is None:
+            return [NAN] * field.width
+        when = dates.read(text, True) if isinstance(text, str) else None
+        if when is None:
+            raise _no_date(index, field, value)
+        return [dates.PARTS[part](when) for part in field.parts]
+
+    def _read_texts(self, index: int, row: Row, matrix: "array[float]") -> bool:
         """Append a row whose numbers came as texts, as the file had them; False where a value is none of them."""
         read = list(row)
         for place, reader in self._spelled:
@@ -102,7 +131,7 @@ class Encoder:
                     return False
         start = len(matrix)
         try:
-            matrix.extend([NAN if value is None else value for value in read])
+            matrix.extend([NAN if value is None else value for value in self._flat(index, read)])
         except (TypeError, OverflowError):
             del matrix[start:]
             return False
@@ -137,6 +166,12 @@ def has_infinity(matrix: "array[float]") -> bool:
     """Whether a number too large for float32 became infinite; bytes are searched faster than numbers."""
     raw = matrix.tobytes()
     return raw.find(_INFINITY) >= 0 or raw.find(_MINUS_INFINITY) >= 0
+
+
+def _no_date(index: int, field: ModelField, value: object) -> PayloadError:
+    return PayloadError(
+        422, f"row {index}: {field.name} must be a date such as 2024-01-31 or null, not {_shown(value)}"
+    )
 
 
 def _too_large(index: int, field: ModelField) -> PayloadError:

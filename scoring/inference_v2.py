@@ -16,7 +16,7 @@ from scoring.manifest import Label, Manifest, ModelField
 from scoring.model import label_text
 from scoring.payload import PayloadError, kind
 
-_TYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES"}
+_TYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES", "date": "BYTES"}
 _WHOLE = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _KNOWN = frozenset({"BOOL", "BYTES", "FP16", "FP32", "FP64"} | _WHOLE)
 _FORM = 'send {"inputs": [{"name": …, "shape": […], "datatype": …, "data": […]}]}'

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias, TypeGuard
 import orjson
 
 from scoring.cells import CellReader, from_document
+from scoring.dates import PARTS
 
 FORMAT = 1
-TYPES = ("number", "integer", "boolean", "category")
+TYPES = ("number", "integer", "boolean", "category", "date")
 
 Label: TypeAlias = str | int | float | bool
 
@@ -25,7 +26,7 @@ class ModelField:
     """One column of the model's input. `categories` is None unless the type is `category`.
 
     One that is not `required` is missing where a caller leaves it out. With a `reader` values may come as the
-    texts that its file had.
+    texts that its file had. The model sees a date as its `parts`, each a column.
     """
 
     name: str
@@ -33,6 +34,12 @@ class ModelField:
     categories: tuple[str, ...] | None = None
     required: bool = True
     reader: CellReader | None = None
+    parts: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Columns of the model's matrix."""
+        return len(self.parts) or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,11 @@ class Manifest:
     target: str
     labels: tuple[Label, ...]
     example: Mapping[str, Any]
+
+    @property
+    def columns(self) -> int:
+        """Columns of the model's matrix."""
+        return sum(field.width for field in self.fields)
 
 
 def read(folder: Path) -> Manifest:
@@ -120,11 +132,20 @@ def _field(index: int, value: object) -> ModelField:
     reader = from_document(value.get("reader"))
     if reader is None and value.get("reader") is not None:
         raise _WrongError(f"fields[{index}].reader ({name}): can't be used; write the model folder again")
+    if type_ == "date":
+        return ModelField(name, type_, None, required, reader or CellReader("date"), _parts(index, name, value))
     if type_ != "category":
         return ModelField(name, type_, None, required, reader)
     if not _texts(categories):
         raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
     return ModelField(name, type_, tuple(categories), required, reader)
+
+
+def _parts(index: int, name: str, value: dict[str, Any]) -> tuple[str, ...]:
+    parts = value.get("parts")
+    if not isinstance(parts, list) or not parts or not set(parts) <= set(PARTS):
+        raise _WrongError(f"fields[{index}].parts ({name}): some of {', '.join(PARTS)} are expected")
+    return tuple(parts)
 
 
 def _labels(value: object) -> tuple[Label, ...]:

@@ -50,7 +50,7 @@ class Model:
             [field.name for field in about.fields], [field.name for field in about.fields if not field.required]
         )
         self._encoder = Encoder(about.fields)
-        self._columns = len(about.fields)
+        self._columns = about.columns
 
     @property
     def labels(self) -> Sequence[Label]:
@@ -132,7 +132,7 @@ def load(folder: str | Path) -> Model:
     Raises `ModelError`, one line, when the folder is missing, broken or does not agree with its manifest.
     """
     about = manifest.read(Path(folder))
-    columns, classes = len(about.fields), len(about.labels)
+    columns, classes = about.columns, len(about.labels)
     few: Forest | None = None
     trees: Booster | Forest
     if about.file == "model.ubj":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config.settings import Settings
+from core.domain.errors import BadData
 from core.system.text import clean_line
 from core.work.child import Done, Job, OutputLine, WorkChild
 
@@ -15,6 +16,7 @@ Write = Callable[[str], None]
 async def data(settings: Settings, write: Write) -> int:
     """Read and judge the rows in a child, as a release would, and keep nothing. Exit code 0: they teach something."""
     child = WorkChild()
+    said_of_columns: list[str] = []
     file = f"{Path(settings.data.source).name}: "
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -24,6 +26,13 @@ async def data(settings: Settings, write: Write) -> int:
                         write(clean_line(line))
                 elif isinstance(said, OutputLine) and said.text.startswith(file):
                     write(clean_line(said.text))
+                elif isinstance(said, OutputLine):
+                    said_of_columns.append(clean_line(said.text))
+    except BadData:
+        # What the other columns were read as helps whoever has to mend one.
+        for line in said_of_columns:
+            write(line)
+        raise
     finally:
         await child.close()
     return 0

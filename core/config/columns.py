@@ -8,10 +8,11 @@ from core.config.quantities import Names, SettingsPart
 
 
 class ColumnSettings(SettingsPart):
-    """How a column is read: its type, its decimal sign, and more words that stand for a missing value."""
+    """How a column is read: its type, its decimal sign, whether 1/2/2024 is in February, and more words for missing."""
 
-    type: Literal["text", "number", "boolean"] | None = None
+    type: Literal["text", "number", "boolean", "date"] | None = None
     decimal: Literal[".", ","] | None = None
+    day_first: bool | None = None
     missing: Names = ()
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from core.config.errors import complain
 from core.config.layers import PREFIX, Layer, Values, filled, from_sets, from_variables, merged, read_file
-from core.config.settings import SAMPLES, EnvironmentName, Settings
+from core.config.settings import SAMPLES, SQL, EnvironmentName, Settings
 from core.domain.errors import BadInput
 
 FILE = "quarterdeck.yaml"
@@ -176,8 +176,8 @@ def runs_folder(settings: Settings) -> Path:
 
 
 def data_path(settings: Settings) -> Path | None:
-    """The project's own file of rows; None for a sample."""
-    return None if settings.data.source in SAMPLES else settings.folder / settings.data.source
+    """The project's own file of rows; None for a sample and for a query."""
+    return None if settings.data.source in (*SAMPLES, SQL) else settings.folder / settings.data.source
 
 
 def tracking_uri(settings: Settings, environ: Mapping[str, str] | None = None) -> str:

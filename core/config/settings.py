@@ -13,10 +13,27 @@ from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 
 EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
 SAMPLES = ("flights", "iris", "support-tickets")
+SQL = "sql"
+"""The source of a project whose rows a query gives."""
+
+
+class SqlSettings(SettingsPart):
+    """A query and the database that it is asked of: its address, or the variable that holds it with its password."""
+
+    query: str = Field(min_length=1)
+    url: str | None = None
+    url_env: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _public(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).password:
+            raise ValueError("holds a password; put the address into a variable and name it in data.sql.url_env")
+        return url
 
 
 class DataSettings(SettingsPart):
-    """Where rows come from. `source` is a sample's name, or a .csv or .parquet beside quarterdeck.yaml."""
+    """Where rows come from. `source` is a sample's name, `sql`, or a file or folder of rows beside quarterdeck.yaml."""
 
     source: str = Field(min_length=1)
     target: str = Field(min_length=1)
@@ -28,6 +45,7 @@ class DataSettings(SettingsPart):
     shuffle_labels: bool = False
     columns: dict[str, Column] = Field(default_factory=dict)
     max_unfit: Share = 0.05
+    sql: SqlSettings | None = None
 
     @field_validator("months")
     @classmethod

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.config.columns import ColumnSettings
+from core.work.dates import is_date, order
 from scoring.cells import MARKS, CellReader, Decimal, UnfitError
+
+LOOKED_AT = 20
+"""So many different texts say whether a column may be one of dates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +113,16 @@ def numbers_in(raw: pd.Series, cells: Cells, asked: ColumnSettings, prefer: Deci
         unsure = f"either sign would fit: data.columns.{cells.name}.decimal settles it"
         return Tried(raw, cells, best.reader, best.values, best.odd, (unsure,))
     return best
+
+
+def dates_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Tried | None:
+    """As dates; None where none of the first texts is one."""
+    if asked.type is None and not any(is_date(text) for text in cells.texts[:LOOKED_AT]):
+        return None
+    day_first, unsure = (asked.day_first, "") if asked.day_first is not None else order(cells.texts)
+    tried = attempt(raw, cells, CellReader("date", missing=asked.missing, day_first=day_first))
+    note = f"{unsure}; data.columns.{cells.name}.day_first settles it"
+    return replace(tried, notes=(note,)) if unsure else tried
 
 
 def _mark(cells: Cells) -> str:

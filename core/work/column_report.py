@@ -62,7 +62,7 @@ class ColumnReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadColumn:
-    """A column's values as they were read, and the rules to read the next one by. A date has no rules."""
+    """A column's values as they were read, and the rules to read the next one by."""
 
     values: pd.Series
     reader: CellReader | None

@@ -1,8 +1,7 @@
 """Columns before training: what type each is, and which can't help. Knows nothing of the target's task."""
 
 import decimal
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -11,29 +10,35 @@ import pandas as pd
 from pandas.api import types
 
 from core.config.columns import ColumnSettings
+from core.domain.errors import BadData
 from core.work.column_report import ColumnReport
-from core.work.dates import is_date
+from core.work.dates import parts_of
+from core.work.raw_columns import all_texts, dated, spelled, text_of, uncategorical
 from core.work.reading import preferred, read_column
 
-FieldType: TypeAlias = Literal["number", "integer", "boolean", "category"]
+FieldType: TypeAlias = Literal["number", "integer", "boolean", "category", "date"]
 
 MANY_VALUES = 200
 ALL_DIFFERENT = 0.9
 """From this share of different values on a text names its row, and says nothing of the next one."""
 DENSE = 0.8
 """Whole numbers that are all different and fill this share of their range number the rows."""
+IN_ORDER = 0.01
+"""Where labels change less often along a column, the column tells the label."""
 FEW_ROWS = 20
 """Under so many rows different values prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of the model's input; `type` is number, integer, boolean or category."""
+    """One column of the model's input; `type` is number, integer, boolean, category or date."""
 
     name: str
     type: FieldType
     reader: dict[str, Any] | None = None
     """How the texts of its cells are read, where it had any; as the model's manifest keeps it."""
+    parts: tuple[str, ...] = ()
+    """Of a date what the model sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +58,64 @@ class Screened:
     dropped: dict[str, str]
     warnings: tuple[str, ...]
     read: tuple[ColumnReport, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Why columns can't be read as they are: with one the table is of no use."""
 
 
-def screen(frame: pd.DataFrame, target: str, rules: Rules | None = None) -> Screened:
-    """The columns that can be learned from, as plain numbers, booleans and texts, and the target as it is."""
+def screen(
+    frame: pd.DataFrame, target: str, rules: Rules | None = None, tell: Callable[[int], None] = lambda _: None
+) -> Screened:
+    """The columns that can be learned from, as plain numbers, booleans and texts, and the target as it is.
+
+    After each column `tell` hears how many are done.
+    """
     rules = rules or Rules()
-    prefer = preferred(frame[name] for name in frame.columns if name != target and all_texts(frame[name]))
+    prefer = preferred(values for name, values in frame.items() if name != target and all_texts(values))
+    labels = pd.factorize(frame[target])
     reports: list[ColumnReport] = []
     kept: dict[str, pd.Series] = {}
     fields: list[Field] = []
     dropped: dict[str, str] = {}
     warned: list[str] = []
+    refused: list[str] = []
     seen: dict[int, list[str]] = {}
-    for name in frame.columns:
+    for done, (label, raw) in enumerate(frame.items()):
+        tell(done)
+        name = str(label)
         if name == target:
             continue
-        column, reader = uncategorical(frame[name]), None
+        column, reader = dated(uncategorical(raw)), None
         if all_texts(column) or name in rules.columns:
-            read = read_column(spelled(column), rules.columns.get(name), rules.most_unfit, prefer)
+            try:
+                read = read_column(spelled(column), rules.columns.get(name), rules.most_unfit, prefer)
+            except BadData as why_not:
+                refused.append(str(why_not))
+                continue
             column, reader = read.values, None if read.reader is None else read.reader.document()
             reports.append(read.report)
-        values, kind = plain(column)
+        values, kind = (column, "date") if reader and reader["kind"] == "date" else plain(column)
         if isinstance(kind, _Useless):
             dropped[name] = kind.why
             continue
-        if why := _why_not(values, kind) or _copy_of(values, name, kept, seen):
+        count, different = int(values.count()), int(values.nunique())
+        if why := (
+            _why_not(values, kind, count, different)
+            or _copy_of(values, name, kept, seen)
+            or _twin_of_the_target(values, target, labels, different)
+        ):
             dropped[name] = why
             continue
+        parts = parts_of(values) if kind == "date" else ()
+        if kind == "date" and not parts:
+            dropped[name] = "is within one hour in every row"
+            continue
         kept[name] = values
-        fields.append(Field(name, kind, reader))
-        warned += _warnings(column, values, kind)
-    for name in [name for name, values in kept.items() if _same(values, frame[target])]:
-        dropped[name] = f"is the target {target} by another name"
-        del kept[name]
-    fields = [each for each in fields if each.name in kept]
+        fields.append(Field(name, kind, reader, parts))
+        warned += _warnings(column, values, kind, count, different)
+        if kind == "integer" and different >= ALL_DIFFERENT * count and _grows(values, labels):
+            warned.append(f"{name}: grows with {target}, as an id would that gives it away; data.drop leaves it out")
     table = pd.DataFrame({**kept, target: frame[target]}, index=frame.index)
-    return Screened(table, tuple(fields), dropped, tuple(warned), tuple(reports))
+    return Screened(table, tuple(fields), dropped, tuple(warned), tuple(reports), tuple(refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,47 +129,36 @@ def plain(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     dtype = values.dtype
     if types.is_bool_dtype(dtype):
         return _booleans(values), "boolean"
-    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        return values, _Useless("is a date; give its parts, such as month and hour, as numbers")
+    if types.is_timedelta64_dtype(dtype):
+        return values, _Useless("is a time span; give it as a number, such as its hours")
     if types.is_integer_dtype(dtype):
         return _whole(values), "integer"
     if types.is_float_dtype(dtype):
-        return values.astype("float64").replace([np.inf, -np.inf], np.nan), "number"
+        return _finite(values), "number"
     return _objects(values)
+
+
+def _finite(values: pd.Series) -> pd.Series:
+    """Numbers of which an infinite one is missing."""
+    numbers = values.astype("float64")
+    infinite = np.isinf(numbers.to_numpy())
+    return numbers.mask(infinite) if infinite.any() else numbers
 
 
 def _objects(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     """A column of texts, or of Python's objects as CSV with gaps and Parquet give them."""
     there = values.dropna()
-    kinds = {type(value) for value in there}
+    kinds = {str} if isinstance(values.dtype, pd.StringDtype) else {type(value) for value in there}
     if kinds == {bool}:
         return _booleans(values), "boolean"
     if kinds and kinds <= {decimal.Decimal, int, float}:
-        return values.astype("float64").replace([np.inf, -np.inf], np.nan), "number"
+        return _finite(values), "number"
     if kinds <= {str, bool, int, float, decimal.Decimal}:
-        if len(there) and there.astype(str).map(is_date).all():
-            return values, _Useless("looks like a date; give its parts, such as month and hour, as numbers")
-        return values.map(_text, na_action="ignore").astype("str"), "category"
+        if isinstance(values.dtype, pd.StringDtype):
+            return values, "category"
+        return values.map(text_of, na_action="ignore").astype("str"), "category"
     kind = min(kind.__name__ for kind in kinds)
     return values, _Useless(f"holds {kind} values, which no model takes")
-
-
-def uncategorical(values: pd.Series) -> pd.Series:
-    """A column of pandas' categories as what they are."""
-    is_one = isinstance(values.dtype, pd.CategoricalDtype)
-    return values.astype(values.cat.categories.dtype) if is_one else values
-
-
-def all_texts(values: pd.Series) -> bool:
-    """Whether a column holds texts and gaps alone."""
-    if isinstance(values.dtype, pd.StringDtype):
-        return True
-    return values.dtype == object and {type(value) for value in values.dropna()} == {str}
-
-
-def spelled(values: pd.Series) -> pd.Series:
-    """A column whose settings ask for another type than its file gives, in texts."""
-    return values if all_texts(values) else values.astype(object).map(_text, na_action="ignore")
 
 
 def _whole(values: pd.Series) -> pd.Series:
@@ -159,17 +175,11 @@ def _booleans(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None) if values.isna().any() else values.astype(bool)
 
 
-def _text(value: Any) -> str:
-    """A value of a category: text as it is, anything else as JSON writes it."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def _why_not(values: pd.Series, kind: FieldType) -> str:
+def _why_not(values: pd.Series, kind: FieldType, count: int, different: int) -> str:
     """Why nothing can be learned from a column; empty when something can."""
-    different, count = values.nunique(), int(values.notna().sum())
     if different == 0:
         return "has no value at all"
-    if values.nunique(dropna=False) == 1:
+    if different == 1 and count == len(values):
         return f"is always {values.iloc[0]}"
     if count >= FEW_ROWS and kind == "category" and different >= ALL_DIFFERENT * count:
         return f"names its row: {different:,} different texts in {count:,} rows"
@@ -182,7 +192,10 @@ def _why_not(values: pd.Series, kind: FieldType) -> str:
 
 def _copy_of(values: pd.Series, name: str, kept: dict[str, pd.Series], seen: dict[int, list[str]]) -> str:
     """Which column this one repeats, in words; empty without one. `seen` holds names by content."""
-    mark = int(pd.util.hash_pandas_object(values, index=False).sum())
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
+        mark = hash(values.to_numpy().tobytes())
+    else:
+        mark = int(pd.util.hash_pandas_object(values, index=False).sum())
     for other in seen.setdefault(mark, []):
         if values.equals(kept[other]):
             return f"is the same as {other}"
@@ -190,24 +203,36 @@ def _copy_of(values: pd.Series, name: str, kept: dict[str, pd.Series], seen: dic
     return ""
 
 
-def _same(values: pd.Series, target: pd.Series) -> bool:
+def _twin_of_the_target(values: pd.Series, target: str, known: tuple[Any, Any], different: int) -> str:
     """Whether each label has one value of its own, and each value one label: yes and no as 1 and 0 too."""
-    ours, values_ = pd.factorize(values)
-    theirs, labels = pd.factorize(target)
-    if len(values_) != len(labels) or bool((ours < 0).any()):
+    theirs, labels = known
+    if different != len(labels):
+        return ""
+    ours, _ = pd.factorize(values)
+    if bool((ours < 0).any()) or len(np.unique(ours * len(labels) + theirs)) != len(labels):
+        return ""
+    return f"is the target {target} by another name"
+
+
+def _grows(values: pd.Series, known: tuple[Any, Any]) -> bool:
+    """Whether rows in the order of a column stand label by label, but for a few."""
+    theirs, labels = known
+    if len(values) < FEW_ROWS:
         return False
-    return len(np.unique(ours * len(labels) + theirs)) == len(labels)
+    in_order = theirs[np.argsort(values.to_numpy(np.float64, na_value=np.inf), kind="stable")]
+    changes = int((in_order[1:] != in_order[:-1]).sum())
+    return changes < len(labels) + IN_ORDER * len(values)
 
 
-def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType) -> list[str]:
+def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType, count: int, different: int) -> list[str]:
     """What someone should know of a column that is kept."""
     found = []
-    missing = values.isna().mean()
-    if missing >= 0.5:
-        found.append(f"{raw.name}: {missing:.0%} of the values are missing")
-    if kind == "category" and values.nunique() > MANY_VALUES:
-        found.append(f"{raw.name}: {values.nunique():,} different texts; the rarest count as unknown")
-    infinite = int(values.isna().sum() - raw.isna().sum())
+    missing = len(values) - count
+    if missing >= 0.5 * len(values):
+        found.append(f"{raw.name}: {missing / len(values):.0%} of the values are missing")
+    if kind == "category" and different > MANY_VALUES:
+        found.append(f"{raw.name}: {different:,} different texts; the rarest count as unknown")
+    infinite = missing and missing - int(raw.isna().sum())
     if infinite:
         what = "1 infinite value counts" if infinite == 1 else f"{infinite:,} infinite values count"
         found.append(f"{raw.name}: {what} as missing")

@@ -93,7 +93,7 @@ def _type(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Change |
         return Change("required", name, True, f"{name} could be left out and is required: rows without it are refused")
     if was["type"] == now["type"]:
         return None
-    breaking = "category" in (was["type"], now["type"])
+    breaking = not {"category", "date"}.isdisjoint((was["type"], now["type"]))
     return Change("type", name, breaking, f"{name} was of type {was['type']} and is of type {now['type']}")
 
 

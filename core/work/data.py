@@ -10,16 +10,20 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api import types
 from sklearn.model_selection import train_test_split
 
 from core.config.config import data_path
-from core.config.settings import SAMPLES, DataSettings, Settings
+from core.config.settings import SAMPLES, SQL, DataSettings, Settings
 from core.domain.errors import BadData
 from core.system.suggest import nearest
 from core.work.column_report import ColumnReport
-from core.work.columns import Field, Rules, Screened, all_texts, screen, spelled, uncategorical
+from core.work.columns import Field, Rules, Screened, screen
+from core.work.data_report import report_of
+from core.work.raw_columns import all_texts, spelled, uncategorical
 from core.work.reading import read_target
+from core.work.sql import read_query
 from core.work.tables import read_table
 
 Label: TypeAlias = str | int | float | bool
@@ -54,7 +58,11 @@ def read(settings: Settings, say: Tell) -> pd.DataFrame:
     """All rows that the settings choose, as they are; raises BadData."""
     data = settings.data
     path = data_path(settings)
-    if path is None:
+    if data.source == SQL:
+        if data.sql is None:
+            raise BadData("data.source: sql needs data.sql with a query and the url of its database")
+        frame = _drawn(read_query(data.sql, settings.folder), data)
+    elif path is None:
         frame = _sample(data)
     else:
         if not path.exists() and (near := nearest(data.source, SAMPLES)):
@@ -62,13 +70,17 @@ def read(settings: Settings, say: Tell) -> pd.DataFrame:
         if data.months is not None:
             raise BadData("data.months: only the sample flights has months; choose rows in the file instead")
         frame = read_table(path, say, data.max_unfit)
-        if data.rows is not None and data.rows < len(frame):
-            # Keeps its rows' numbers, which the report names.
-            frame = frame.sample(n=data.rows, random_state=data.random_state)
+        frame = _drawn(frame, data)
     name = data.source if path is None else path.name
     note = " (synthetic)" if data.source == "support-tickets" else ""
     say(f"{name}{note}: {len(frame):,} rows, {len(frame.columns)} columns")
     return frame
+
+
+def _drawn(frame: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
+    """As many rows as are asked for, with the numbers that they had: the report names them."""
+    few = data.rows is not None and data.rows < len(frame)
+    return frame.sample(n=data.rows, random_state=data.random_state) if few else frame
 
 
 def _sample(data: DataSettings) -> pd.DataFrame:
@@ -87,25 +99,34 @@ def _sample(data: DataSettings) -> pd.DataFrame:
     return tickets(data.rows, data.random_state)
 
 
-def prepare(frame: pd.DataFrame, settings: Settings, say: Tell) -> Dataset:
+def prepare(
+    frame: pd.DataFrame, settings: Settings, say: Tell, tell: Callable[[int], None] = lambda _: None
+) -> Dataset:
     """Judge the rows, drop what can't help, split by label; the same rows and settings give the same parts.
 
-    Raises BadData when no model can be trained on them; everything else that is worth knowing is said and reported.
+    `tell` hears how many columns are read. Raises BadData when no model can be trained on them; everything else that
+    is worth knowing is said and reported.
     """
     data = settings.data
     rows = len(frame)
     frame = _chosen(frame, data)
     frame, read_as = _with_target(frame, data)
     warnings = [f"{_counted(rows - len(frame))} without {data.target} left out"] if len(frame) < rows else []
-    screened = screen(frame, data.target, Rules(data.columns, data.max_unfit))
+    screened = screen(frame, data.target, Rules(data.columns, data.max_unfit), tell)
+    if screened.refused:
+        for line in (*(column.line() for column in (*read_as, *screened.read)), *screened.refused):
+            say(line)
+        more = f" (and {len(screened.refused) - 1} more such)" if screened.refused[1:] else ""
+        raise BadData(f"{screened.refused[0]}{more}")
     screened = replace(screened, frame=screened.frame.reset_index(drop=True))
     read = (*read_as, *screened.read)
     labels = _classes(screened.frame[data.target], data, settings.train.cv_folds)
     if not screened.fields:
         raise BadData(f"no column is left beside {data.target}: {_dropped(screened)}")
-    warnings += [*_rare(screened.frame[data.target]), *_twins(screened.frame), *screened.warnings]
+    marks = pd.util.hash_pandas_object(screened.frame, index=False).to_numpy()
+    train, test, seen_again = split(screened.frame, data, marks)
+    warnings += [*_rare(screened.frame[data.target]), *_twins(marks, seen_again, len(test)), *screened.warnings]
     warnings += [f"{data.target}: shuffled among the rows to train, as asked"] if data.shuffle_labels else []
-    train, test = split(screened.frame, data)
     for column in read:
         if column.worth_a_word:
             say(column.line())
@@ -113,8 +134,8 @@ def prepare(frame: pd.DataFrame, settings: Settings, say: Tell) -> Dataset:
         say(f"{name}: dropped, {why}")
     for warning in warnings:
         say(warning)
-    digest = _digest(screened.frame, data)
-    report = _report(screened, data, rows, warnings) | {
+    digest = _digest(list(screened.frame.columns), marks, data)
+    report = report_of(screened, data, rows, warnings) | {
         "train_rows": len(train),
         "test_rows": len(test),
         "digest": digest,
@@ -202,69 +223,45 @@ def _rare(target: pd.Series) -> list[str]:
     return [f"{target.name}: {len(rare)} label{'' if len(rare) == 1 else 's'} under {RARE:.0%} of the rows: {listed}"]
 
 
-def _twins(frame: pd.DataFrame) -> list[str]:
-    count = int(frame.duplicated().sum())
-    return [f"{_counted(count)} the same as an earlier one"] if count else []
+def _twins(marks: NDArray[np.integer[Any]], seen_again: int, held_out: int) -> list[str]:
+    """Rows that are there more than once; those on both sides of the split make a model look better than it is."""
+    count = len(marks) - len(np.unique(marks))
+    if not count:
+        return []
+    apart = f"; {seen_again:,} of {held_out:,} held-out rows are among those to train" if seen_again else ""
+    return [f"{_counted(count)} the same as an earlier one{apart}"]
 
 
 def _counted(rows: int) -> str:
     return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
-def split(frame: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and held-out rows, each label in both by its share."""
-    train, test = train_test_split(
-        frame, test_size=data.split, random_state=data.random_state, stratify=frame[data.target]
+def split(
+    frame: pd.DataFrame, data: DataSettings, marks: NDArray[np.integer[Any]]
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Training and held-out rows, each label in both by its share; and how many held out are among the others too,
+    told by the `marks` of equal rows."""
+    train, test, known, asked = train_test_split(
+        frame, marks, test_size=data.split, random_state=data.random_state, stratify=frame[data.target]
     )
+    seen_again = int(np.isin(asked, known).sum())
     train, test = train.reset_index(drop=True), test.reset_index(drop=True)
     if data.shuffle_labels:
         # Only what is learned from is spoilt: it must be judged by the truth.
         draw = np.random.default_rng(data.random_state)
         train[data.target] = train[data.target].to_numpy()[draw.permutation(len(train))]
-    return train, test
+    return train, test, seen_again
 
 
-def _digest(frame: pd.DataFrame, data: DataSettings) -> str:
-    how = [list(frame.columns), data.target, data.split, data.random_state, data.shuffle_labels]
+def _digest(names: list[str], marks: NDArray[np.integer[Any]], data: DataSettings) -> str:
+    how = [names, data.target, data.split, data.random_state, data.shuffle_labels]
     digest = hashlib.sha256(json.dumps(how).encode())
-    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    digest.update(marks.tobytes())
     return digest.hexdigest()
 
 
 def _dropped(screened: Screened) -> str:
     return "; ".join(f"{name} {why}" for name, why in screened.dropped.items()) or "there were no others"
-
-
-def _report(screened: Screened, data: DataSettings, rows: int, warnings: list[str]) -> dict[str, Any]:
-    """What `report.json` says of the data."""
-    frame = screened.frame
-    counts = frame[data.target].value_counts()
-    return {
-        "source": data.source,
-        "synthetic": data.source == "support-tickets",
-        "rows_read": rows,
-        "rows": len(frame),
-        "target": data.target,
-        "labels": {str(label): int(count) for label, count in counts.items()},
-        "columns": [describe(frame[field.name], field) for field in screened.fields],
-        "dropped": [{"column": name, "why": why} for name, why in screened.dropped.items()],
-        "warnings": warnings,
-        "labels_shuffled": data.shuffle_labels,
-    }
-
-
-def describe(values: pd.Series, field: Field) -> dict[str, Any]:
-    """One column in figures."""
-    about = {
-        "name": field.name,
-        "type": field.type,
-        "missing": int(values.isna().sum()),
-        "different": int(values.nunique()),
-    }
-    if field.type == "category":
-        return about | {"most": {str(text): int(count) for text, count in values.value_counts().head(5).items()}}
-    numbers = values.astype("float64")
-    return about | {"min": float(numbers.min()), "mean": float(numbers.mean()), "max": float(numbers.max())}
 
 
 def write_rows(frame: pd.DataFrame, path: Path, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,9 @@ from mlflow.pyfunc import PythonModel
 from numpy.typing import NDArray
 
 Field = Mapping[str, Any]
+_DATES = {"year": "year", "month": "month", "weekday": "day_of_week", "hour": "hour"}
+"""What pandas calls the parts of a date; the other one, `days`, counts from 1970."""
+_EPOCH, _DAY = pd.Timestamp(0, tz="UTC"), pd.Timedelta(days=1)
 
 
 class Folder:
@@ -55,10 +59,33 @@ def matrix(frame: pd.DataFrame, fields: Sequence[Field]) -> NDArray[np.float32]:
 
     Raises ValueError, which names the field, where a number is not one.
     """
-    columns = [_column(frame, field) for field in fields]
+    columns = [column for field in fields for column in _columns(frame, field)]
     if not columns:
         return np.zeros((len(frame), 0), dtype=np.float32)
     return np.stack(columns, axis=1)
+
+
+def _columns(frame: pd.DataFrame, field: Field) -> list[NDArray[np.float32]]:
+    """One column for a field, several for a date."""
+    if field["type"] != "date":
+        return [_column(frame, field)]
+    if field["name"] not in frame.columns:
+        return [np.full(len(frame), np.nan, dtype=np.float32) for _ in field["parts"]]
+    values = cast("pd.Series[Any]", frame[field["name"]])
+    if not isinstance(values.dtype, pd.StringDtype):
+        strange = [value for value in values if not _missing(value) and not isinstance(value, str | date)]
+        if strange:
+            raise ValueError(f"field {field['name']!r}: {strange[0]!r} is not a date")
+    try:
+        found = pd.to_datetime(values, format="ISO8601", utc=True).dt
+    except ValueError as error:
+        raise ValueError(f"field {field['name']!r}: {str(error).splitlines()[0]}") from None
+    return [
+        getattr(found, _DATES[part]).to_numpy(np.float32, na_value=np.nan)
+        if part in _DATES
+        else ((found.normalize() - _EPOCH) / _DAY).to_numpy(np.float32, na_value=np.nan)
+        for part in field["parts"]
+    ]
 
 
 def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
@@ -69,6 +96,10 @@ def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
     try:
         if field["type"] == "category":
             places = {text: float(place) for place, text in enumerate(field["categories"])}
+            if isinstance(values.dtype, pd.StringDtype):
+                codes, texts = pd.factorize(values)
+                known = np.array([*(_place(text, places) for text in texts), np.nan], dtype=np.float32)
+                return known[codes]
             return np.array([_place(value, places) for value in values], dtype=np.float32)
         # to_numeric would take "12" for a number; what is no number in JSON is none here.
         if values.dtype == object or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):

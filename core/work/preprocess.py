@@ -47,6 +47,7 @@ def fit(
         | ({"categories": _categories(train[field["name"]])} if field["type"] == "category" else {})
         | ({} if field.get("required", True) else {"required": False})
         | ({"reader": field["reader"]} if field.get("reader") else {})
+        | ({"parts": list(field["parts"])} if field.get("parts") else {})
         for field in fields
     ]
     return {
@@ -60,7 +61,8 @@ def fit(
 
 
 def _categories(values: pd.Series) -> list[str]:
-    texts = values.dropna().map(category_text)
+    texts = values.dropna()
+    texts = texts if isinstance(texts.dtype, pd.StringDtype) else texts.map(category_text)
     return sorted(texts.value_counts(sort=True).index[:MOST_CATEGORIES])
 
 

@@ -3,6 +3,7 @@
 One odd cell among numbers is missing and listed; too many are refused by name.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -13,9 +14,8 @@ import pyarrow.compute as pc
 
 from core.config.columns import ColumnSettings
 from core.domain.errors import BadData
-from core.work.attempts import Cells, Tried, attempt, booleans_in, cells_of, coded, numbers_in, share
+from core.work.attempts import Cells, Tried, attempt, booleans_in, cells_of, coded, dates_in, numbers_in, share
 from core.work.column_report import ColumnReport, ReadColumn, Unfit
-from core.work.dates import is_date
 from scoring.cells import MISSING, CellReader, Decimal
 
 SHOWN = 3
@@ -24,8 +24,10 @@ FEW_CODES = 50
 """Up to so many different values a column that is partly numbers is one of codes."""
 LONGEST = 40
 PLAIN = r"^[+-]?(0|[1-9]\d{0,14}|(0|[1-9]\d{0,14})?\.\d+|(0|[1-9]\d{0,14})\.)([eE][+-]?\d{1,2})?$"
-COMMA, SAMPLED = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})", 200
+COMMA, SAMPLED = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})", re.ASCII), 200
 """A number that only a decimal comma explains, looked for in so many rows."""
+FIRST = 20
+"""Without a comma in so many cells a column decides nothing."""
 EXACT, LARGEST = 2**53, 2**64
 
 
@@ -41,6 +43,9 @@ def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: flo
         return _texts(values, cells, asked, ())
     if not cells.total:
         return _texts(values, cells, asked, ())
+    dates = dates_in(values, cells, asked) if asked.type in (None, "date") else None
+    if dates is not None and (asked.type == "date" or share(dates) >= 1 - most_unfit):
+        return _within(dates, most_unfit)
     booleans = None if asked.type == "number" else booleans_in(values, cells, asked)
     if booleans is not None and (asked.type == "boolean" or share(booleans) >= 1 - most_unfit):
         return _within(booleans, most_unfit)
@@ -52,10 +57,6 @@ def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: flo
     numbers = numbers_in(values, cells, asked, prefer)
     if asked.type == "number" or share(numbers) >= 1 - most_unfit:
         return _within(numbers, most_unfit)
-    dates = sum(count for text, count in zip(cells.texts, cells.counts, strict=True) if is_date(text))
-    if dates >= (1 - most_unfit) * cells.total:
-        report = ColumnReport(cells.name, "date", cells.total, dates)
-        return ReadColumn(values, None, report)
     if share(numbers) > 0.5 and len(cells.texts) > FEW_CODES:
         _within(numbers, most_unfit)
     return _texts(values, cells, asked, ())
@@ -102,12 +103,14 @@ def _within(tried: Tried, most_unfit: float) -> ReadColumn:
 
 
 def _kind(tried: Tried) -> str:
-    return "true or false" if tried.reader.kind == "boolean" else "numbers"
+    return {"boolean": "true or false", "date": "dates"}.get(tried.reader.kind, "numbers")
 
 
 def _read_as(values: pd.Series, reader: CellReader) -> str:
     if reader.kind == "boolean":
         return "true and false"
+    if reader.kind == "date":
+        return "dates"
     whole = pd.api.types.is_integer_dtype(values.dtype)
     return "whole numbers" if whole else "numbers"
 
@@ -164,6 +167,8 @@ def _series(tried: Tried) -> pd.Series:
     picked = np.array([*tried.values, None], dtype=object)[codes]
     if tried.reader.kind == "boolean":
         return pd.Series(picked if gaps else picked.astype(bool), index=index, name=name)
+    if tried.reader.kind == "date":
+        return pd.Series(picked, index=index, name=name, dtype="str")
     if all(isinstance(value, int) for value in present):
         low, high = min(present, default=0), max(present, default=0)
         if low < -(2**63) or high >= LARGEST or (low < 0 and high >= 2**63):
@@ -223,7 +228,10 @@ def read_target(values: pd.Series, asked: ColumnSettings | None) -> ReadColumn:
 def preferred(columns: Iterable[pd.Series]) -> Decimal:
     """The decimal sign of a table: a comma where a column of texts can't be read otherwise."""
     for values in columns:
-        first = values.dropna().astype(str).head(SAMPLED).str.strip()
-        if len(first) and first.str.fullmatch(COMMA).mean() > 0.5:
+        if not any("," in text for text in values.iloc[:FIRST].dropna()):
+            continue
+        first = [text.strip() for text in values.iloc[: 5 * SAMPLED].dropna()]
+        first = [text for text in first if text][:SAMPLED]
+        if sum(COMMA.fullmatch(text) is not None for text in first) > len(first) / 2:
             return ","
     return "."

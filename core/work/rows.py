@@ -8,14 +8,23 @@ from core.work.job import Done, Job, Report
 ROWS = "rows.jsonl"
 SENT = 500
 """As many held-out rows go into it, for a load generator to send."""
+COLUMNS = 25
+"""After so many columns it is said how far the reading is."""
 
 
 def run(job: Job, say: Report) -> Done:
     """Leave `train.parquet`, `test.parquet` and `rows.jsonl`."""
     say.progress(None, f"reading {job.settings.data.source}")
     frame = data.read(job.settings, say)
-    say.progress(0.5, "looking at the rows")
-    dataset = data.prepare(frame, job.settings, say)
+    say.progress(0.3, "looking at the columns")
+    columns = len(frame.columns)
+
+    def read(done: int) -> None:
+        if done % COLUMNS == COLUMNS - 1:
+            say.progress(0.3 + 0.5 * done / columns, f"looking at the columns, {done + 1:,} of {columns:,}")
+
+    dataset = data.prepare(frame, job.settings, say, read)
+    say.progress(0.8, "writing the rows")
     dataset.train.to_parquet(job.folder / "train.parquet")
     dataset.test.to_parquet(job.folder / "test.parquet")
     data.write_rows(dataset.held_out, job.folder / ROWS, SENT)
@@ -30,5 +39,7 @@ def run(job: Job, say: Report) -> Done:
 
 
 def count(rows: int) -> str:
-    """As people say it: `20k rows`."""
+    """As people say it: `20k rows`, `1.5M rows`."""
+    if rows >= 999_500:
+        return f"{rows / 1e6:.3g}M rows"
     return f"{rows / 1000:.3g}k rows" if rows >= 10_000 else f"{rows:,} rows"

@@ -47,7 +47,7 @@ class Part:
         mlflow.set_tag(name, value)
 
     def log_model(self, folder: Path, raw: pd.DataFrame) -> str:
-        """The model folder as a pyfunc model that takes raw rows; its address."""
+        """The model folder as a pyfunc model that takes raw rows, of which `raw` are some; its address."""
         manifest = flavour.Folder(folder).manifest
         names = [field["name"] for field in manifest["fields"]]
         wide = len(names) > WIDE
@@ -57,7 +57,7 @@ class Part:
             python_model=str(Path(flavour.__file__)),
             artifacts={"folder": str(folder)},
             signature=signature(names),
-            input_example=None if wide else raw[names].head(EXAMPLE_ROWS),
+            input_example=None if wide else raw[names],
             pip_requirements=requirements(manifest["file"]),
             metadata={**known, "target": manifest["target"]},
         )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
@@ -26,21 +27,24 @@ def run(job: Job, say: Report) -> Done:
     """Fit both, leave their model folders, log them. What they reach on the held-out rows is for evaluate."""
     needed(job.folder, "preprocess", "train")
     x, y, _, _ = preprocess.matrices(job.folder)
+    raw = preprocess.frames(job.folder)[0].head(runs.EXAMPLE_ROWS).copy()
     say.progress(None, "opening the registry")
     registry = connect(job.settings)
     with answering(registry.shown), runs.release(registry, job) as parent:
-        baseline = _baseline(job, say, x, y)
-        candidate = _candidate(job, say, x, y)
+        baseline = _baseline(job, say, x, y, raw)
+        candidate = _candidate(job, say, x, y, raw)
     result = {"baseline": baseline, "candidate": candidate, "parent": parent, "registry": registry.shown}
     return Done(result, short(job.settings.train.primary_metric, candidate["cv"]))
 
 
-def _baseline(job: Job, say: Report, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
+def _baseline(
+    job: Job, say: Report, x: NDArray[np.float32], y: NDArray[np.int64], raw: pd.DataFrame
+) -> Mapping[str, Any]:
     say.progress(0.0, "baseline, a random forest")
     with runs.part("baseline", job, {"algorithm": "RandomForest", **FOREST}) as part:
         forest = grown(x, y, job.settings.train.random_state, say)
         folder = bundle.write_forest(job.folder / "baseline" / NAME, forest, preprocess.encoder(job.folder))
-        uri = part.log_model(folder, preprocess.frames(job.folder)[0])
+        uri = part.log_model(folder, raw)
     say(f"baseline: a random forest of {FOREST['n_estimators']} trees, run {part.run_id}")
     return {"run_id": part.run_id, "uri": uri, "folder": str(folder), "params": dict(FOREST)}
 
@@ -59,14 +63,16 @@ def grown(x: NDArray[np.float32], y: NDArray[np.int64], random_state: int, say: 
     return forest
 
 
-def _candidate(job: Job, say: Report, x: NDArray[np.float32], y: NDArray[np.int64]) -> Mapping[str, Any]:
+def _candidate(
+    job: Job, say: Report, x: NDArray[np.float32], y: NDArray[np.int64], raw: pd.DataFrame
+) -> Mapping[str, Any]:
     train = job.settings.train
     with runs.part("candidate", job, {"algorithm": "XGBoost"}) as part:
         found = find(x, y, train, say, part.log_step)
         part.log_params(found.params)
         encoder, rows = preprocess.encoder(job.folder), job.folder / ROWS
         folder = bundle.write_booster(job.folder / "candidate" / NAME, found.model, encoder, rows)
-        uri = part.log_model(folder, preprocess.frames(job.folder)[0])
+        uri = part.log_model(folder, raw)
         part.log_metrics({f"cv_{train.primary_metric}_best": found.cv, "train_log_loss": found.loss})
         part.tag("converged", str(found.converged).lower())
     say(f"candidate: XGBoost, the best of {train.n_iter}, run {part.run_id}")

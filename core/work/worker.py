@@ -38,7 +38,7 @@ FOR_DATA = ("core.work.rows", "pyarrow.parquet", "sklearn.datasets")
 FOR_THE_REST = ("core.work.train", "core.work.evaluate", "core.work.check", "core.work.registry")
 
 
-SILENT_S = 1.5
+SILENT_S = 1.0
 """No step says nothing for longer: whoever waits must see that it goes on."""
 
 

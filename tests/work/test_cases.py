@@ -21,7 +21,7 @@ TABLES = Path(__file__).parents[1] / "data" / "tables"
 CASES: Mapping[str, tuple[str, str, dict[str, str], set[object], str]] = {
     "adult2": ("adult2.csv", "income", {"hours": "number", "workclass": "category"}, {"<=50K", ">50K"}, "missing: '?'"),
     "boolmix": ("boolmix.csv", "label", {"member": "boolean"}, {"go", "stay"}, "member: true and false"),
-    "dates": ("dates.csv", "label", {"x": "number"}, {"p", "q"}, "d2: dropped, looks like a date"),
+    "dates": ("dates.csv", "label", {"d1": "date", "x": "number"}, {"p", "q"}, "d2: dropped, is the same as d1"),
     "de": (
         "de.csv",
         "Ziel",
@@ -111,6 +111,20 @@ def test_a_text_that_is_no_number_is_refused_and_leaves_no_row() -> None:
     assert len(matrix) == 0
     with pytest.raises(PayloadError, match="row 0: a must be a number"):
         encoder.encode([["1", "2"]], matrix)
+
+
+def test_where_columns_are_refused_what_all_were_read_as_is_said(tmp_path: Path) -> None:
+    lines = [
+        f"{f'odd {i}' if i % 5 == 0 else i * 0.5},{i / 4},{f'x{i}' if i % 4 == 0 else i},{'ab'[i % 2]}"
+        for i in range(1000)
+    ]
+    (tmp_path / "odd.csv").write_text("amount,fine,more,y\n" + "\n".join(lines) + "\n")
+    chosen = settings(tmp_path, "odd.csv", "y")
+    said: list[str] = []
+    with pytest.raises(BadData, match=r"^amount: 200 of 1,000 values are no numbers .* \(and 1 more such\)$"):
+        prepare(read(chosen, said.append), chosen, said.append)
+    assert "fine: numbers; all 1,000 fit" in said
+    assert any(line.startswith("more: 250 of 1,000 values are no numbers") for line in said)
 
 
 def test_too_many_odd_cells_are_refused_by_name_and_setting(tmp_path: Path) -> None:

@@ -50,7 +50,11 @@ BY_HAND: Mapping[str, Callable[[pd.DataFrame], Mapping[str, Any]]] = {
         "hours": number(t["hours"]),
     },
     "boolmix": lambda t: {"member": truth(t["member"]), "z": number(t["z"])},
-    "dates": lambda t: {"x": number(t["x"])},
+    "dates": lambda t: {
+        "month": number(t["d1"].str[5:7]),
+        "day": number(t["d3"].str.split().str[1]),
+        "x": number(t["x"]),
+    },
     "de": lambda t: {
         **{name: number(t[name], comma=True) for name in ("Alter", "Betrag", "Zins")},
         "Ort": code(t["Ort"]),

@@ -1,5 +1,6 @@
 """What type each column is, and which are dropped with a word."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from core.work.columns import screen
+from core.work.reading import read_column
 from tests.work.scene import ROWS, prepared, table, types
 
 
@@ -52,11 +54,8 @@ def test_columns_become_numbers_booleans_and_texts_and_keep_what_was_in_them(tmp
         ([f"user {i}" for i in range(ROWS)], "names its row: 120 different texts in 120 rows"),
         ([i * 0.5 for i in range(ROWS)], "is the same as x"),
         (["no", "yes", "no"] * (ROWS // 3), "is the target y by another name"),
-        (
-            [f"2024-01-{i % 28 + 1:02}" for i in range(ROWS)],
-            "looks like a date; give its parts, such as month and hour",
-        ),
-        (pd.date_range("2024-01-01", periods=ROWS), "is a date; give its parts, such as month and hour, as numbers"),
+        ([f"2024-01-31 10:{i % 50:02}" for i in range(ROWS)], "is within one hour in every row"),
+        (pd.to_timedelta(range(ROWS), unit="h"), "is a time span; give it as a number, such as its hours"),
         ([[i] for i in range(ROWS)], "holds list values, which no model takes"),
     ],
 )
@@ -91,3 +90,62 @@ def test_many_different_texts_are_kept_with_a_word(tmp_path: Path) -> None:
 
 def test_columns_can_be_dropped_by_name(tmp_path: Path) -> None:
     assert types(prepared(table(z=[i % 7 for i in range(ROWS)]), tmp_path, drop=["x"])) == {"z": "integer"}
+
+
+DAYS = [f"2024-{i % 12 + 1:02}-{i % 28 + 1:02}" for i in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("column", "parts"),
+    [
+        (DAYS, ("month", "weekday", "days")),
+        (pd.to_datetime(pd.Series(DAYS)), ("month", "weekday", "days")),
+        (pd.to_datetime(pd.Series(DAYS)).dt.tz_localize("Europe/Oslo"), ("month", "weekday", "hour", "days")),
+        ([date.fromisoformat(day) for day in DAYS], ("month", "weekday", "days")),
+        ([f"{day}T{i % 24:02}:00" for i, day in enumerate(DAYS)], ("month", "weekday", "hour", "days")),
+    ],
+    ids=["texts", "moments", "moments with an offset", "days", "texts with a time"],
+)
+def test_a_date_becomes_the_parts_that_are_not_always_the_same(
+    column: Any, parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    dataset = prepared(table(when=column), tmp_path)
+    assert types(dataset)["when"] == "date"
+    (field,) = [field for field in dataset.fields if field.name == "when"]
+    assert tuple(part for part in field.parts if part != "year") == parts
+    assert all(isinstance(text, str) for text in dataset.held_out["when"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "note"),
+    [
+        (["13/2/2024", "1/2/2024"], "2024-02-13", ""),
+        (["2/13/2024", "1/2/2024"], "2024-02-13", ""),
+        (["1.2.2024", "3.4.2024"], "2024-02-01", "1.2.2024 is taken for day 1 of month 2"),
+        (["1/2/2024", "3/4/2024"], "2024-01-02", "data.columns.d.day_first settles it"),
+        (["Feb 13 2024", "1 March 2024"], "2024-02-13", ""),
+    ],
+)
+def test_which_comes_first_of_day_and_month_is_decided_by_the_many_or_said(
+    texts: list[str], first: str, note: str
+) -> None:
+    read = read_column(pd.Series(texts * 10, name="d", dtype="str"), None, 0.05, ".")
+    assert read.report.read_as == "dates"
+    assert read.values.iloc[0] == first
+    assert note in read.report.line()
+
+
+def test_a_word_among_dates_is_missing_and_listed() -> None:
+    read = read_column(pd.Series([*DAYS, "soon", "n/a"], name="d", dtype="str"), None, 0.05, ".")
+    assert read.values.isna().sum() == 2
+    assert "'soon' in row 121 counts as missing" in read.report.line()
+
+
+def test_an_id_that_grows_with_the_target_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    ids = [100_000 + 17 * i + i % 5 for i in range(ROWS)]
+    prepared(table(account=ids, y=["no"] * 70 + ["yes"] * 50), tmp_path, said)
+    assert "account: grows with y, as an id would that gives it away; data.drop leaves it out" in said
+    said.clear()
+    prepared(table(account=ids), tmp_path, said)
+    assert not any("grows" in line for line in said)

@@ -10,6 +10,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from core.work.data import write_rows
+from core.work.rows import count
 from tests.work.scene import CUSTOMERS, ROWS, from_csv, prepared, refused, table
 
 RARE = (
@@ -95,7 +96,7 @@ def test_rare_labels_and_repeated_rows_are_worth_a_word(tmp_path: Path) -> None:
     frame = table(x=[float(i % 60) for i in range(ROWS)], y=["rare" if i % 24 == 0 else "often" for i in range(ROWS)])
     prepared(frame, tmp_path, said)
     assert "y: 1 label under 5% of the rows: rare (4.2%)" in said
-    assert any(line.endswith("rows the same as an earlier one") for line in said)
+    assert any("rows the same as an earlier one; " in line for line in said)
 
 
 @pytest.mark.parametrize(
@@ -170,3 +171,20 @@ def test_held_out_rows_are_written_raw_as_a_client_sends_them(tmp_path: Path) ->
     assert {type(row["age"]) for row in rows} == {int}
     assert {row["city"] for row in rows} == {"Oslo", "Rome", None}
     assert {row["vip"] for row in rows} == {True, False, None}
+
+
+def test_rows_that_are_on_both_sides_of_the_split_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    twice = [i // 2 * 0.5 for i in range(ROWS)]
+    prepared(table(x=twice, y=["no" if i // 2 % 3 else "yes" for i in range(ROWS)]), tmp_path, said)
+    (line,) = [line for line in said if "the same as an earlier one" in line]
+    again = int(line.split("; ")[1].split(" of ")[0])
+    assert 0 < again <= 24
+    assert line.endswith(f"; {again} of 24 held-out rows are among those to train")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(950, "950 rows"), (20_000, "20k rows"), (999_400, "999k rows"), (1_500_000, "1.5M rows")]
+)
+def test_rows_are_counted_as_people_say_it(rows: int, said: str) -> None:
+    assert count(rows) == said

@@ -1,6 +1,7 @@
 """How raw rows become the model's matrix, whatever pandas makes of them."""
 
 import warnings
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 
 from core.domain.errors import BadData
 from core.work.child import QUIET
+from scoring.dates import PARTS
+from scoring.encode import Encoder
+from scoring.manifest import ModelField
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     # MLflow warns of its own code while it is imported; the child that does so elsewhere keeps that in work.log.
@@ -89,3 +93,16 @@ def test_an_example_without_a_whole_row_has_gaps() -> None:
 def test_a_label_that_was_never_seen_is_bad_data() -> None:
     with pytest.raises(BadData, match="'z' is none of the labels a, b"):
         indices(pd.Series(["a", "z"], name="y"), ["a", "b"])
+
+
+def test_a_date_gives_the_numbers_that_an_endpoint_gives() -> None:
+    texts = ["2024-02-29", "1969-07-20T20:17:00", None]
+    parts = list(PARTS)
+    found = matrix(pd.DataFrame({"when": texts}), [{"name": "when", "type": "date", "parts": parts}])
+    served = array("f")
+    Encoder([ModelField("when", "date", parts=tuple(parts))]).encode([[text] for text in texts], served)
+    assert np.array_equal(found.ravel(), np.array(served), equal_nan=True)
+    with pytest.raises(ValueError, match="field 'when'"):
+        matrix(pd.DataFrame({"when": ["soon"]}), [{"name": "when", "type": "date", "parts": parts}])
+    with pytest.raises(ValueError, match="field 'when': 5 is not a date"):
+        matrix(pd.DataFrame({"when": [5]}), [{"name": "when", "type": "date", "parts": parts}])

@@ -76,7 +76,8 @@ def test_a_csv_that_cannot_be_read_says_where(content: str | bytes, complaint: s
     ("name", "content", "complaint"),
     [
         ("rows.parquet", b"a,y\n1,2\n", r"rows\.parquet: is not a Parquet file, or not a whole one"),
-        ("rows.xlsx", b"PK", r"rows\.xlsx: only \.csv, \.csv\.gz, \.tsv, \.tsv\.gz, \.parquet"),
+        ("rows.doc", b"PK", r"rows\.doc: only \.csv, \.csv\.gz, \.tsv, \.tsv\.gz, \.parquet"),
+        ("rows.xlsx", b"PK", r"rows\.xlsx: is not a workbook that can be read: "),
         ("rows.csv.gz", b"a,y\n1,2\n", r"rows\.csv\.gz: can't be read: Not a gzipped file"),
     ],
 )
@@ -150,3 +151,26 @@ def test_files_that_know_their_types_keep_whole_numbers_exact(name: str, tmp_pat
     frame = read(settings(tmp_path, name), lambda _: None)
     assert frame["big"][0] == (9007199254740993 if name.endswith("jsonl") else 2**63 + 5)
     assert frame["big"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("latin-1", "Windows-1252"),
+        ("cp1252", "Windows-1252"),
+    ],
+)
+def test_an_encoding_is_found_and_said(encoding: str, said: str | None, tmp_path: Path) -> None:
+    euro = "" if encoding == "latin-1" else " für 5 €"
+    rows = "".join(f"Straße {i}{euro},{'Größe' if i % 2 else 'Länge'}\n" for i in range(40))
+    (tmp_path / "rows.csv").write_bytes(f"Ort,y\n{rows}".encode(encoding))
+    told: list[str] = []
+    frame = read(settings(tmp_path), told.append)
+    assert frame["Ort"].iloc[1] == f"Straße 1{euro}"
+    assert set(frame["y"]) == {"Größe", "Länge"}
+    assert [line for line in told if "read as" in line] == ([f"rows.csv: read as {said}"] if said else [])
