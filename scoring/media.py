@@ -2,7 +2,6 @@
 
 import csv
 import math
-import re
 import zlib
 from collections.abc import Sequence
 from io import StringIO
@@ -10,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from scoring.cells import CellReader, UnfitError
 from scoring.manifest import ModelField
 from scoring.payload import PayloadError
 
@@ -19,8 +19,9 @@ PLAIN = frozenset({None, "application/json", "application/json; charset=utf-8", 
 _JSON = frozenset({"", "application/json", "application/x-www-form-urlencoded"})
 _CSV = frozenset({"text/csv", "application/csv"})
 _TAKEN = "send application/json or text/csv"
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_WORDS = {"true": True, "false": False}
+NUMBER = CellReader("number")
+LARGEST = 2**63 - 1
+"""Beyond it JSON writers take no whole number."""
 
 
 def unpacked(body: bytes, encoding: str | None, limit: int) -> bytes:
@@ -75,25 +76,37 @@ def _records(body: bytes, fields: Sequence[ModelField]) -> list[dict[str, Any]]:
         if len(set(header)) < len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise PayloadError(422, f"the CSV's header has {twice[:40]} twice")
-        numeric = {field.name for field in fields if field.categories is None}
-        numbers = [name in numeric for name in header]
-        return [_record(cells, header, numbers, lines.line_num) for cells in lines if cells]
+        known = {field.name: field for field in fields}
+        readers = [_reader(known.get(name)) for name in header]
+        return [_record(cells, header, readers, lines.line_num) for cells in lines if cells]
     except UnicodeDecodeError:
         raise PayloadError(400, "the CSV is not UTF-8") from None
     except csv.Error as error:
         raise PayloadError(400, f"the body is no CSV: {error}") from None
 
 
-def _record(cells: list[str], header: list[str], numbers: list[bool], line: int) -> dict[str, Any]:
+def _record(cells: list[str], header: list[str], readers: list[CellReader], line: int) -> dict[str, Any]:
     if len(cells) != len(header):
         raise PayloadError(422, f"line {line} of the CSV has {len(cells)} values, its header {len(header)}")
-    values = [_value(cell) if number else cell or None for cell, number in zip(cells, numbers, strict=True)]
+    values = [_value(cell, reader) for cell, reader in zip(cells, readers, strict=True)]
     return dict(zip(header, values, strict=True))
 
 
-def _value(cell: str) -> Any:
-    """A cell of a column of numbers: what is none stays a text, so that whoever encodes it names its row and field."""
-    cell = cell.strip()
-    if _NUMBER.fullmatch(cell) and math.isfinite(number := float(cell)):
-        return number
-    return _WORDS.get(cell.lower(), cell or None)
+def _reader(field: ModelField | None) -> CellReader:
+    """How a column's cells are read: as those of the model's own file, else by the type of the field."""
+    if field is None or field.categories is not None:
+        return CellReader("text")
+    return field.reader or (CellReader("boolean") if field.type == "boolean" else NUMBER)
+
+
+def _value(cell: str, reader: CellReader) -> Any:
+    """What a cell is; one that does not fit stays a text, so that whoever encodes it names its row and field."""
+    try:
+        value = reader.read(cell)
+    except UnfitError:
+        # True and false are also sent as 1 and 0.
+        return _value(cell, NUMBER) if reader.kind == "boolean" else cell.strip()
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
+        value = float(value)
+    # JSON has no infinity, and would make it a missing value.
+    return cell.strip() if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,13 +13,15 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from scoring.cells import FALSE, TRUE
+
 Row: TypeAlias = list[Any]
 Query: TypeAlias = tuple[list[Row], bool]
 """Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
 
 LOOKED_AT, LONGEST_NAME = 50, 100
 WRAPPED = ("data", "inputs", "instances", "dataframe_split", "dataframe_records")
-YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+YES, NO = TRUE | {"1"}, FALSE | {"0"}
 FORMS = (
     'send {"data": [[…]]}, {"inputs": {"field": […]}}, a record {"field": value, …}, '
     '{"dataframe_split": {"columns": […], "data": [[…]]}} or {"dataframe_records": [{…}]}'

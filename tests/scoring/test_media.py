@@ -7,6 +7,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as some
 
+from scoring.cells import CellReader
 from scoring.manifest import ModelField
 from scoring.media import as_json, unpacked
 from scoring.payload import PayloadError, Reader
@@ -31,9 +32,22 @@ def test_a_csv_reads_as_its_author_meant(text: str, wanted: list[list[object]]) 
     assert rows(text) == wanted
 
 
-@pytest.mark.parametrize("cell", ["late", "1_000", "nan", "inf", "1e999", "0x10"])
+@pytest.mark.parametrize("cell", ["late", "1_000", "1e999", "0x10"])
 def test_a_cell_that_is_no_number_stays_a_text(cell: str) -> None:
     assert rows(f"delay,vip,carrier\n{cell},1,AA\n") == [[cell, 1, "AA"]]
+
+
+def test_a_cell_reads_as_those_of_the_models_own_file_do() -> None:
+    fields = (
+        ModelField("amount", "number", reader=CellReader("number", ",", "€")),
+        ModelField("vip", "boolean", reader=CellReader("boolean")),
+        ModelField("day", "date", reader=CellReader("date", day_first=True), parts=("month",)),
+        ModelField("plain", "number"),
+    )
+    text = "amount;vip;day;plain\n1.234 €;yes;31.12.2024;n/a\n0,5;0;;99999999999999999999\n".replace(",", "#")
+    body = text.replace(";", ",").replace("0#5", '"0,5"').encode()
+    read = Reader([field.name for field in fields]).read(as_json(body, "text/csv", fields))[0]
+    assert read == [[1234, True, "2024-12-31", None], [0.5, 0, None, 1e20]]
 
 
 @pytest.mark.parametrize(
