@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.domain.errors import BadData
+from core.work.columns import MANY_VALUES
 from core.work.contract import chosen
 from core.work.flavour import category_text, matrix
 from core.work.job import Done, Job, Report, needed
@@ -61,9 +62,12 @@ def fit(
 
 
 def _categories(values: pd.Series) -> list[str]:
+    """The texts that a model tells apart. Of many those of one row are unknown, as the next row's own will be."""
     texts = values.dropna()
     texts = texts if isinstance(texts.dtype, pd.StringDtype) else texts.map(category_text)
-    return sorted(texts.value_counts(sort=True).index[:MOST_CATEGORIES])
+    counts = texts.value_counts(sort=True)
+    counts = counts[counts > 1] if len(counts) > MANY_VALUES else counts
+    return sorted(counts.index[:MOST_CATEGORIES])
 
 
 def example(frame: pd.DataFrame, fields: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -106,3 +106,12 @@ def test_a_date_gives_the_numbers_that_an_endpoint_gives() -> None:
         matrix(pd.DataFrame({"when": ["soon"]}), [{"name": "when", "type": "date", "parts": parts}])
     with pytest.raises(ValueError, match="field 'when': 5 is not a date"):
         matrix(pd.DataFrame({"when": [5]}), [{"name": "when", "type": "date", "parts": parts}])
+
+
+def test_of_many_texts_those_of_one_row_are_unknown_as_a_new_one_is() -> None:
+    names = [f"name {at:03}" for at in range(201)]
+    few = pd.DataFrame({"name": names[:200], "y": ["a", "b"] * 100})
+    many = pd.DataFrame({"name": [*names, names[7]], "y": ["a", "b"] * 101})
+    fields = [{"name": "name", "type": "category"}]
+    assert fit(few, fields, ["a", "b"], "y")["fields"][0]["categories"] == names[:200]
+    assert fit(many, fields, ["a", "b"], "y")["fields"][0]["categories"] == ["name 007"]
