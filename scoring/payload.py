@@ -18,6 +18,8 @@ Query: TypeAlias = tuple[list[Row], bool]
 """Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
 
 LOOKED_AT, LONGEST_NAME = 50, 100
+MOST_ROWS = 100_000
+"""More in one request would take more memory than a service has; each row costs some hundred bytes here."""
 WRAPPED = ("data", "inputs", "instances", "dataframe_split", "dataframe_records")
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 FORMS = (
@@ -53,6 +55,7 @@ class Reader:
 
     def read(self, body: bytes, query_string: str = "") -> Query:
         """The rows of a body; `PayloadError` names the row and the field that do not fit."""
+        bounded(body)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -134,6 +137,7 @@ class Reader:
         whole = {name: value if isinstance(value, list) else [value] for name, value in sent.items()}
         first = next(iter(whole), self.names[0])
         rows = len(whole.get(first, ()))
+        not_too_many(rows)
         taken = [whole.get(name, [None] * rows) for name in self.names]
         for name, column in zip(self.names, taken, strict=True):
             if len(column) != rows:
@@ -163,6 +167,19 @@ class Reader:
 def _short(names: Iterable[Any]) -> list[str]:
     """The first names that a person may have mistyped: comparing all that somebody sends would hold everybody up."""
     return [name for name in islice(names, LOOKED_AT) if isinstance(name, str) and len(name) <= LONGEST_NAME]
+
+
+def bounded(body: bytes) -> None:
+    """Refuse JSON of more rows than are taken before memory is spent on it: a row is a list or an object."""
+    # A short body can't hold so many.
+    if len(body) > MOST_ROWS:
+        not_too_many(body.count(b"[") + body.count(b"{"))
+
+
+def not_too_many(rows: int) -> None:
+    """`PayloadError` 413 where a request has more rows than are taken."""
+    if rows > MOST_ROWS:
+        raise PayloadError(413, f"the request has more than {MOST_ROWS:,} rows: send fewer rows at a time")
 
 
 def wants_probabilities(query_string: str) -> bool:
