@@ -208,4 +208,4 @@ class App:
             return error(405, f"{scope.path} takes POST, not {scope.method}", ("allow", "POST"))
         if scope.path not in OPEN and self._key and not self._may(scope):
             return error(401, WRONG_KEY, CHALLENGE)
-        return self._pages.answer(scope.method, scope.path, self.state, self.in_flight)
+        return self._pages.answer(scope.method, scope.path, self.state, self.in_flight, scope.headers.get("host"))
