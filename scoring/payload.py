@@ -20,6 +20,8 @@ Query: TypeAlias = tuple[list[Row], bool]
 LOOKED_AT, LONGEST_NAME = 50, 100
 MOST_ROWS = 100_000
 """More in one request would take more memory than a service has; each row costs some hundred bytes here."""
+WRAPS = 4
+"""So many lists and objects stand around the rows of a form at the most; `dataframe_split` has them."""
 WRAPPED = ("data", "inputs", "instances", "dataframe_split", "dataframe_records")
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 FORMS = (
@@ -63,6 +65,7 @@ class Reader:
         rows, probabilities = self._query(document)
         if not rows:
             raise PayloadError(422, "there are no rows: send at least one")
+        not_too_many(len(rows))
         return rows, probabilities or (query_string != "" and wants_probabilities(query_string))
 
     def _query(self, document: object) -> Query:
@@ -173,7 +176,7 @@ def bounded(body: bytes) -> None:
     """Refuse JSON of more rows than are taken before memory is spent on it: a row is a list or an object."""
     # A short body can't hold so many.
     if len(body) > MOST_ROWS:
-        not_too_many(body.count(b"[") + body.count(b"{"))
+        not_too_many(body.count(b"[") + body.count(b"{") - WRAPS)
 
 
 def not_too_many(rows: int) -> None:

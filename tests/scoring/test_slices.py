@@ -12,7 +12,7 @@ import pytest
 
 from scoring import app, bodies, slices
 from scoring.model import SLICE_ROWS, Batch, Model
-from scoring.payload import MOST_ROWS, PayloadError, Reader
+from scoring.payload import MOST_ROWS, WRAPS, PayloadError, Reader
 from scoring.slices import GIVES_WAY, OneByOne
 from tests.scoring.test_service import BODY, ROW, WAIT_S, served
 
@@ -123,14 +123,35 @@ def test_a_body_that_comes_too_slowly_is_408(model: Model, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "body",
     [
-        b"[" + b"[]," * MOST_ROWS + b"[]]",
+        b"[" + b"[]," * (MOST_ROWS + WRAPS) + b"[]]",
         b'{"inputs": {"a": [' + b"1," * MOST_ROWS + b"1]}}",
     ],
+    ids=["rows", "columns"],
 )
 def test_too_many_rows_are_refused_before_they_take_memory(body: bytes) -> None:
     with pytest.raises(PayloadError, match="more than 100,000 rows") as refused:
         Reader(["a"]).read(body)
     assert refused.value.status == 413
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "after"),
+    [
+        ("[", "[1]", "]"),
+        ('{"data": [', "[1]", "]}"),
+        ('{"dataframe_records": [', '{"a": 1}', "]}"),
+        ('{"dataframe_split": {"columns": ["a"], "data": [', "[1]", "]}}"),
+    ],
+    ids=["list", "data", "records", "split"],
+)
+def test_as_many_rows_as_are_promised_are_taken_in_each_form_and_not_one_more(
+    before: str, row: str, after: str
+) -> None:
+    reader = Reader(["a"])
+    rows, _ = reader.read((before + ",".join([row] * MOST_ROWS) + after).encode())
+    assert len(rows) == MOST_ROWS
+    with pytest.raises(PayloadError, match="more than 100,000 rows"):
+        reader.read((before + ",".join([row] * (MOST_ROWS + 1)) + after).encode())
 
 
 def test_too_many_rows_are_refused_in_the_other_forms_too(model: Model) -> None:
