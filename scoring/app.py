@@ -2,23 +2,27 @@
 
 import hmac
 from asyncio import Event, get_running_loop
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, Protocol
 
 from scoring import inference_v2
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
+from scoring.bodies import FULL, Body
 from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
 from scoring.model import Model, PayloadError
 from scoring.pages import OPEN, Pages
 from scoring.settings import Identity, ServingSettings, ServingState
+from scoring.slices import SMALL_BYTES, OneByOne
 
 PREDICT = frozenset({"/predict", "/score", "/invocations"})
 DRAINING = "the service is draining: send it to another replica"
 STARTING = "the model is not ready yet: try again in a moment"
 WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
 CHALLENGE = ("www-authenticate", "Bearer")
+AGAIN = ("retry-after", "1")
 
 
 class Scope(Protocol):
@@ -48,6 +52,7 @@ class App:
         self._entered_by_chunks = 0
         self._left = 0
         self.limit = settings.max_body_bytes
+        self.small = min(SMALL_BYTES, self.limit)
         self.metrics = Metrics(model, identity)
         self._open = False
         self._key = settings.key.encode()
@@ -56,8 +61,9 @@ class App:
         self._infer = frozenset(f"{path}/infer" for path in inference_v2.model_paths(identity.model, identity.version))
         self.predict_paths = PREDICT | self._infer
         self._pages = Pages(model, identity, settings, self.metrics)
-        writer = Writer(model, identity.version)
-        self._together = Together(model, writer, self.metrics, get_running_loop(), self._answered)
+        self._writer = Writer(model, identity.version)
+        self._together = Together(model, self._writer, self.metrics, get_running_loop(), self._answered)
+        self._large = OneByOne(get_running_loop(), lambda: self._together.waiting)
 
     def open(self) -> None:
         """Take predictions from now on."""
@@ -76,15 +82,25 @@ class App:
         return self.entered + self._entered_by_chunks - self._left
 
     def predict(self, scope: Scope, http: Reply, body: bytes, arrived_s: float) -> None:
-        """Answer a prediction whose body is here: with the others of this turn, or at once where it is refused."""
+        """Answer a small prediction whose body is here: with the others of this turn, or at once where it is refused.
+
+        What is packed is small as it comes alone, and so has its turn with the large ones.
+        """
         if not self._open and (refusal := self._refusal(scope)) is not None:
             self._refuse(http, refusal)
             return
         headers, path = scope.headers, scope.path
         typed, packed = headers.get("content-type"), headers.get("content-encoding")
-        if packed is not None or typed not in PLAIN or path in self._infer:
+        if packed is not None:
+            room = Body(self._large, self.limit, None)
+            if room.take(len(body)):
+                self._large.add(self._in_turn(scope, http, body, arrived_s, room))
+            else:
+                self._refuse(http, error(429, FULL, AGAIN))
+            return
+        if typed not in PLAIN or path in self._infer:
             try:
-                http, body = self._plain(http, unpacked(body, packed, self.limit), typed, path)
+                http, body = self._plain(http, body, typed, path)
             except PayloadError as refused:
                 self._refuse(http, error(refused.status, str(refused)))
                 return
@@ -117,16 +133,47 @@ class App:
             return
         arrived_s = perf_counter()
         self._entered_by_chunks += 1
+        body = Body(self._large, self.limit, scope.headers.get("content-length"))
         try:
-            body = await _read_up_to(http, self.limit)
-        except Exception:
-            self.cut_off(http)
+            whole = await body.read(http)
+        except PayloadError as refused:
+            body.free()
+            hint = AGAIN if refused.status == 429 else CLOSE
+            self._refuse(http, self._refusal(scope) or error(refused.status, str(refused), hint))
             return
-        if body is None:
-            text = f"the body is larger than {self.limit} bytes: send fewer rows at a time"
-            self._refuse(http, self._refusal(scope) or error(413, text, CLOSE))
+        if len(whole) > self.small:
+            self._one_by_one(scope, http, whole, arrived_s, body)
         else:
-            self.predict(scope, http, body, arrived_s)
+            body.free()
+            self.predict(scope, http, whole, arrived_s)
+
+    def _one_by_one(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> None:
+        """Have a large request scored in its turn, unless it is refused."""
+        if not self._open and (refusal := self._refusal(scope)) is not None:
+            room.free()
+            self._refuse(http, refusal)
+        else:
+            self._large.add(self._in_turn(scope, http, body, arrived_s, room))
+
+    def _in_turn(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> Iterator[None]:
+        """Read, score and answer a large request; each step takes some milliseconds."""
+        headers = scope.headers
+        try:
+            packed, typed = headers.get("content-encoding"), headers.get("content-type")
+            http, body = self._plain(http, unpacked(body, packed, self.limit), typed, scope.path)
+            yield
+            batch = yield from self._model.in_slices((body, scope.query_string))
+            answer = self._writer.write(batch)[0]
+        except PayloadError as refused:
+            self._refuse(http, error(refused.status, str(refused)))
+        except Exception as failure:
+            self._refuse(http, broken(failure))
+        else:
+            self.metrics.scored(batch, [arrived_s], perf_counter())
+            http.response_bytes(*answer)
+            self._answered(1)
+        finally:
+            room.free()
 
     def _answered(self, count: int) -> None:
         self._left += count
@@ -161,17 +208,4 @@ class App:
             return error(405, f"{scope.path} takes POST, not {scope.method}", ("allow", "POST"))
         if scope.path not in OPEN and self._key and not self._may(scope):
             return error(401, WRONG_KEY, CHALLENGE)
-        return self._pages.answer(scope.method, scope.path, self.state, self.in_flight)
-
-
-async def _read_up_to(http: Http, limit: int) -> bytes | None:
-    """The body, or None when it is larger; the rest is read and thrown away, so that the sender hears the answer."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in http:
-        size += len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
-        else:
-            chunks.clear()
-    return b"".join(chunks) if size <= limit else None
+        return self._pages.answer(scope.method, scope.path, self.state, self.in_flight, scope.headers.get("host"))

@@ -17,6 +17,8 @@ from scoring.model import Model
 
 MAX_TURNS = 8
 """A batch is closed after so many turns of the loop, however many requests each of them brought."""
+CALL_BYTES = 1 << 20
+"""And at once where so much has come: what it takes as rows is many times that."""
 
 
 class Reply(Protocol):
@@ -48,6 +50,12 @@ class Together:
         self._arrived_s: list[float] = []
         self._seen = 0
         self._turns = 0
+        self._bytes = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to score."""
+        return bool(self._replies)
 
     def add(self, reply: Reply, body: bytes, query_string: str, arrived_s: float) -> None:
         """Score this request with the others of this turn."""
@@ -56,6 +64,9 @@ class Together:
         self._replies.append(reply)
         self._requests.append((body, query_string))
         self._arrived_s.append(arrived_s)
+        self._bytes += len(body)
+        if self._bytes > CALL_BYTES:
+            self._score()
 
     def _look(self) -> None:
         """Score once a turn brought no further request.
@@ -68,13 +79,13 @@ class Together:
             self._turns += 1
             os.sched_yield()
             self._loop.call_soon(self._look)
-        else:
+        elif self._replies:
             self._score()
 
     def _score(self) -> None:
         replies, requests, arrived_s = self._replies, self._requests, self._arrived_s
         self._replies, self._requests, self._arrived_s = [], [], []
-        self._seen = self._turns = 0
+        self._seen = self._turns = self._bytes = 0
         answers = self._answers(requests, arrived_s)
         for reply, answer in zip(replies, answers, strict=True):
             reply.response_bytes(*answer)

@@ -42,14 +42,14 @@ class Encoder:
             (place, reader) for place, reader in self._readers if place not in self._texts and reader.kind != "date"
         ]
 
-    def encode(self, rows: list[Row], matrix: "array[float]") -> int:
-        """Append rows to the matrix and return how many categories in them are unknown.
+    def encode(self, rows: list[Row], matrix: "array[float]", first: int = 0) -> int:
+        """Append rows to the matrix and return how many categories in them are unknown; errors count from `first`.
 
         Rows are used up. `PayloadError` names the first value that does not fit, and leaves the matrix as it was.
         """
         start = len(matrix)
         unknown = 0
-        for index, row in enumerate(rows):
+        for index, row in enumerate(rows, first):
             try:
                 for place, codes in self._codes:
                     value = row[place]
@@ -66,19 +66,19 @@ class Encoder:
                 raise
             except (TypeError, OverflowError):
                 # An array keeps what came before the value that failed.
-                del matrix[start + index * len(self._columns) :]
+                del matrix[start + (index - first) * len(self._columns) :]
                 if not self._read_texts(index, row, matrix):
                     del matrix[start:]
                     self._refuse(index, row)
         return unknown
 
-    def infinite(self, matrix: "array[float]", start: int, rows: int) -> PayloadError | None:
+    def infinite(self, matrix: "array[float]", start: int, rows: int, first: int = 0) -> PayloadError | None:
         """What to say of a number that was too large for float32 among `rows` rows from `start`; None without one."""
         columns = len(self._columns)
         for place in range(start, start + rows * columns):
             if math.isinf(matrix[place]):
                 index, column = divmod(place - start, columns)
-                return _too_large(index, self._columns[column])
+                return _too_large(first + index, self._columns[column])
         return None
 
     def _rare(self, index: int, place: int, value: Any, codes: dict[Any, float]) -> float:

@@ -38,7 +38,7 @@ class FastPath:
         app = self._app
         if scope.path in app.predict_paths and scope.method == "POST":
             length = scope.headers.get("content-length")
-            if length is not None and int(length) <= app.limit:
+            if length is not None and int(length) <= app.small:
                 app.entered += 1
                 http = watcher.proto
                 http().add_done_callback(partial(self._read, scope, http, perf_counter()), context=self._context)

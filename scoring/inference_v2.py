@@ -14,7 +14,7 @@ from scoring.answers import Answer, Headers, json
 from scoring.batching import Reply
 from scoring.manifest import Label, Manifest, ModelField
 from scoring.model import label_text
-from scoring.payload import PayloadError, kind
+from scoring.payload import PayloadError, bounded, kind, not_too_many
 
 _TYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES", "date": "BYTES"}
 _WHOLE = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
@@ -38,6 +38,7 @@ def about(manifest: Manifest, model: str, version: str) -> Answer:
 
 def request(body: bytes, fields: Sequence[ModelField]) -> tuple[bytes, str | None]:
     """The request in our own form, and its id; `PayloadError` names the tensor that does not fit."""
+    bounded(body)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -85,6 +86,7 @@ def _rows(tensors: list[tuple[str, list[int], list[Any]]], fields: Sequence[Mode
     known = {field.name for field in fields}
     if len(tensors) == 1 and len(shape) == 2 and (name not in known or shape[1] != 1):
         width = shape[1] or 1
+        not_too_many(len(data) // width)
         return {"data": [data[start : start + width] for start in range(0, len(data), width)]}
     columns: dict[str, Any] = {}
     for name, shape, data in tensors:

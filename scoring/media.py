@@ -11,7 +11,7 @@ import orjson
 
 from scoring.cells import CellReader, UnfitError
 from scoring.manifest import ModelField
-from scoring.payload import PayloadError
+from scoring.payload import PayloadError, not_too_many
 
 PLAIN = frozenset({None, "application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"})
 """Content types of JSON in their usual spelling; the last one is what curl says of any body."""
@@ -68,6 +68,7 @@ def as_json(body: bytes, content_type: str | None, fields: Sequence[ModelField])
 
 
 def _records(body: bytes, fields: Sequence[ModelField]) -> list[dict[str, Any]]:
+    not_too_many(body.count(b"\n") - 1)
     try:
         lines = csv.reader(StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         header = [name.strip() for name in next(lines, [])]

@@ -1,10 +1,11 @@
 """The pages that are read: who serves, is it well, what does the model take, what was counted."""
 
+import re
 from collections.abc import Callable
 from time import perf_counter, time
 from typing import Any
 
-from scoring import answers, inference_v2
+from scoring import answers, inference_v2, openapi
 from scoring.answers import Answer, error
 from scoring.metrics import Metrics
 from scoring.model import Model
@@ -15,6 +16,9 @@ OPEN = frozenset(
 )
 """Pages that never ask for the key: routers and probes have none."""
 
+_HTML = ("content-type", "text/html; charset=utf-8")
+_HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
+"""What a sender may call this service: it stands on a page, in a command that people copy."""
 _TEXT = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -27,6 +31,8 @@ class Pages:
         # A router's probe must learn which version answers it, as every caller of a prediction does.
         self._version = ("x-model-version", answers.header_value(identity.version))
         self._service = settings.service
+        self._keyed = bool(settings.key)
+        self._own = f"{settings.host}:{settings.port}"
         self._metrics = metrics
         self._pages: dict[str, Callable[[ServingState, int], Answer]] = {
             "/": self._root,
@@ -35,19 +41,20 @@ class Pages:
             "/health/ready": self._ready,
             "/metadata": self._metadata,
             "/metrics": self._counted,
+            "/openapi.json": self._openapi,
             "/ping": self._ready,
             "/v2": lambda _state, _in_flight: answers.json(200, {"name": self._service, "version": identity.version}),
             "/v2/health/live": lambda _state, _in_flight: answers.json(200, {"live": True}),
             "/v2/health/ready": self._ready_v2,
         }
-        self._named = tuple(self._pages)
+        self._named = (*self._pages, "/docs")
         for path in inference_v2.model_paths(identity.model, identity.version):
             self._pages[path] = self._about_v2
             self._pages[f"{path}/ready"] = self._ready_v2
 
-    def answer(self, method: str, path: str, state: ServingState, in_flight: int) -> Answer:
-        """The page of a path, or why there is none."""
-        page = self._pages.get(path)
+    def answer(self, method: str, path: str, state: ServingState, in_flight: int, host: str | None = None) -> Answer:
+        """The page of a path, or why there is none; `host` is what the sender calls this service."""
+        page = self._pages.get(path) if path != "/docs" else lambda _state, _in_flight: self._docs(host)
         if page is None:
             return error(404, f"there is no {path}: POST to /predict or /score, or GET {', '.join(self._named)}")
         if method not in {"GET", "HEAD"}:
@@ -98,6 +105,13 @@ class Pages:
             "example": about.example,
         }
         return answers.json(200, document)
+
+    def _openapi(self, _state: ServingState, _in_flight: int) -> Answer:
+        return answers.json(200, openapi.document(self._model.about, self._identity, keyed=self._keyed))
+
+    def _docs(self, host: str | None) -> Answer:
+        name = host if host is not None and _HOST.fullmatch(host) else self._own
+        return 200, [_HTML], openapi.page(self._model.about, self._identity, name, keyed=self._keyed).encode()
 
     def _counted(self, state: ServingState, in_flight: int) -> Answer:
         text = self._metrics.render(in_flight, ready=state is ServingState.READY)

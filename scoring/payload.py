@@ -20,6 +20,10 @@ Query: TypeAlias = tuple[list[Row], bool]
 """Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
 
 LOOKED_AT, LONGEST_NAME = 50, 100
+MOST_ROWS = 100_000
+"""More in one request would take more memory than a service has; each row costs some hundred bytes here."""
+WRAPS = 4
+"""So many lists and objects stand around the rows of a form at the most; `dataframe_split` has them."""
 WRAPPED = ("data", "inputs", "instances", "dataframe_split", "dataframe_records")
 YES, NO = TRUE | {"1"}, FALSE | {"0"}
 FORMS = (
@@ -55,6 +59,7 @@ class Reader:
 
     def read(self, body: bytes, query_string: str = "") -> Query:
         """The rows of a body; `PayloadError` names the row and the field that do not fit."""
+        bounded(body)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -62,6 +67,7 @@ class Reader:
         rows, probabilities = self._query(document)
         if not rows:
             raise PayloadError(422, "there are no rows: send at least one")
+        not_too_many(len(rows))
         return rows, probabilities or (query_string != "" and wants_probabilities(query_string))
 
     def _query(self, document: object) -> Query:
@@ -136,6 +142,7 @@ class Reader:
         whole = {name: value if isinstance(value, list) else [value] for name, value in sent.items()}
         first = next(iter(whole), self.names[0])
         rows = len(whole.get(first, ()))
+        not_too_many(rows)
         taken = [whole.get(name, [None] * rows) for name in self.names]
         for name, column in zip(self.names, taken, strict=True):
             if len(column) != rows:
@@ -165,6 +172,19 @@ class Reader:
 def _short(names: Iterable[Any]) -> list[str]:
     """The first names that a person may have mistyped: comparing all that somebody sends would hold everybody up."""
     return [name for name in islice(names, LOOKED_AT) if isinstance(name, str) and len(name) <= LONGEST_NAME]
+
+
+def bounded(body: bytes) -> None:
+    """Refuse JSON of more rows than are taken before memory is spent on it: a row is a list or an object."""
+    # A short body can't hold so many.
+    if len(body) > MOST_ROWS:
+        not_too_many(body.count(b"[") + body.count(b"{") - WRAPS)
+
+
+def not_too_many(rows: int) -> None:
+    """`PayloadError` 413 where a request has more rows than are taken."""
+    if rows > MOST_ROWS:
+        raise PayloadError(413, f"the request has more than {MOST_ROWS:,} rows: send fewer rows at a time")
 
 
 def wants_probabilities(query_string: str) -> bool:

@@ -131,7 +131,7 @@ WAYS: Mapping[str, Way] = {
     "one odd cell": one_odd_cell,
     "case twins": case_twins,
     "leading zeros": each(COUNT, lambda cell: f"{cell:0>7}"),
-    "yes and no": each(FLAG, lambda cell: "yes" if cell == "True" else "no"),
+    "yes and no": each(FLAG, lambda cell: "yes" if cell.strip() == "True" else "no"),
     "all quoted": _written(quoting=csv.QUOTE_ALL),
     "Windows-1252": _written(encoding="cp1252"),
     "UTF-16": _written(encoding="utf-16"),

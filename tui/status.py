@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 from core.config.config import mlflow_ui_line
 from core.domain.errors import Unreachable
@@ -13,6 +14,8 @@ from core.state.fold import fold_all
 from core.state.release import Release
 from core.state.snapshot import Snapshot
 from core.targets.local.client import listing
+from core.targets.local.keys import read_key
+from core.targets.local.spec import exposed
 from core.targets.local.wire import HostStatus
 from tui.headless import watch_of
 
@@ -77,7 +80,9 @@ def _host(host: HostStatus | None) -> Iterable[str]:
     where = f"{host.url}  process {host.pid}" if host.alive else f"not running: {host.why}"
     if host.alive and host.started_at is not None:
         where += f"  up {span(time.time() - host.started_at)}"
-    return [f"  host     {where}", *(f"  {line}" for seen in host.slots for line in _slot(seen))]
+    warning = exposed(urlsplit(host.url).hostname or "", read_key(host.folder)) if host.alive else ""
+    warned = [f"  warning  {warning}"] if warning else []
+    return [f"  host     {where}", *warned, *(f"  {line}" for seen in host.slots for line in _slot(seen))]
 
 
 def _slot(seen: Observation) -> list[str]:

@@ -13,7 +13,7 @@ from core.domain.model import Noted, Observation, Reading, Scaled, Synced
 from core.state.codec import plain
 from core.targets.local import broadcast, keys, logs, ports, spec
 from core.targets.local.hpa import Behavior
-from core.targets.local.spec import Autoscaling, EndpointSpec
+from core.targets.local.spec import Autoscaling, EndpointSpec, exposed, url_of
 from core.targets.local.state import Held, HostState, load, save
 from tests.targets.helpers import ONE
 
@@ -183,3 +183,27 @@ async def test_the_last_look_of_the_autoscaler_is_true_too() -> None:
     news.tell(Observation("green", None, 0, 0, 0.0))
     news.leave(reader)
     assert news.read().get_nowait() == Synced(())
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "warned"),
+    [
+        ("127.0.0.1", "", False),
+        ("::1", "", False),
+        ("localhost", "", False),
+        ("0.0.0.0", "a-key", False),  # noqa: S104  (nobody listens there)
+        ("0.0.0.0", "", True),  # noqa: S104
+        ("::", "", True),
+        ("192.0.2.7", "", True),
+        ("a.example", "", True),
+    ],
+)
+def test_an_endpoint_that_others_reach_without_a_key_is_warned_of(host: str, key: str, warned: bool) -> None:
+    text = exposed(host, key)
+    assert bool(text) is warned
+    assert not warned or (f"listens on {host} without a key" in text and "endpoint.key_env" in text)
+
+
+def test_the_url_of_an_address_of_version_six_has_brackets() -> None:
+    assert url_of("::1", 80) == "http://[::1]:80"
+    assert url_of("127.0.0.1", 80) == "http://127.0.0.1:80"

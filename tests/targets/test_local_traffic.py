@@ -236,6 +236,10 @@ def test_each_cause_of_the_routers_own_errors_is_said_once_and_says_what_to_do(t
     listener = envoy.bootstrap(tmp_path, tmp_path / "admin", "127.0.0.1", 1)["static_resources"]["listeners"][0]
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     mappers = manager["local_reply_config"]["mappers"]
-    flags = [flag for each in mappers for flag in each["filter"]["response_flag_filter"]["flags"]]
-    assert len(flags) == len(set(flags))
+    filters = [each["filter"] for each in mappers]
+    flags = [flag for each in filters for flag in each.get("response_flag_filter", {}).get("flags", [])]
+    by_status = [each["status_code_filter"]["comparison"] for each in filters if "status_code_filter" in each]
+    statuses = [each["value"]["default_value"] for each in by_status]
+    assert len(flags) == len(set(flags)) > 0
+    assert len(statuses) == len(set(statuses)) > 0
     assert all(": " in each["body"]["inline_string"] for each in mappers)

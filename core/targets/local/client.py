@@ -16,7 +16,7 @@ from core.targets.local import logs, wire
 from core.targets.local.launch import end_hung, patiently, prepare, recorded, start
 from core.targets.local.routes import pin
 from core.targets.local.secret import router_secret
-from core.targets.local.spec import EndpointSpec
+from core.targets.local.spec import EndpointSpec, url_of
 from core.targets.local.state import load
 from core.targets.local.upkeep import listing, restart, status, stop
 from core.targets.protocol import Address, Report
@@ -106,7 +106,7 @@ class LocalTarget:
         state = load(self.spec.folder)
         if state is None or not state.port:
             raise Refused(f"{self.spec.endpoint} has no address yet; deploy a model first")
-        url = f"http://{self.spec.host}:{state.port}"
+        url = url_of(self.spec.host, state.port)
         weights = state.weights
         most = slot or max(weights, key=lambda name: weights[name], default=next(iter(state.slots), ""))
         # A slot has the key that it was deployed with, which may not be that of the present settings.

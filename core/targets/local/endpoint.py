@@ -19,7 +19,7 @@ from core.targets.local.member import with_figures
 from core.targets.local.repeats import Repeats
 from core.targets.local.routes import Table
 from core.targets.local.slots import Slots
-from core.targets.local.spec import EndpointSpec
+from core.targets.local.spec import EndpointSpec, exposed
 from core.targets.local.state import Held, HostState, StateWriter
 from core.targets.local.traffic import Traffic
 from core.targets.local.wire import RENEW_S
@@ -109,6 +109,8 @@ class LocalEndpoint:
         held = self.state.slots.get(slot)
         if held is None or (held.version, held.model) != (version, model):
             held = Held(version, model, replicas, replicas, spec)
+            if warning := exposed(spec.host, spec.key):
+                self.note(Noted(f"{spec.endpoint}: {warning}", Level.WARNING, slot, "host"))
         else:
             wanted = max(held.wanted, replicas) if held.asked == replicas else replicas
             kept = held.spec if held.served else spec

@@ -43,6 +43,19 @@ _OWN_ERRORS = {
     ("SI",): "the request did not come whole in time: send it without a pause",
 }
 """What the router's own answers say, by the flags that Envoy gives their cause."""
+_AGAIN: Json = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
+_OWN_STATUSES = {
+    400: "the request is not HTTP as it should be: look at its first line, its headers and its framing",
+    403: "the connection can't be upgraded to another protocol: send plain HTTP/1.1",
+    404: "there is no such path: POST to /predict or /score, or GET /metadata",
+    408: "the request did not come whole in time: send it without a pause",
+    413: "the request is larger than the router takes: send fewer rows at a time",
+    426: "this version of HTTP is not taken: send HTTP/1.0 or HTTP/1.1",
+    431: "the headers are larger than the router takes: send fewer or shorter ones",
+}
+"""What they say by status, where no flag says more."""
+HEADERS_S, REQUEST_S = "10s", "60s"
+"""So long a request's headers, and the whole of it, may take to come."""
 
 
 def endpoints(table: Table, slot: Slot) -> Json:
@@ -140,10 +153,15 @@ def _manager(folder: Path) -> Json:
             "generate_request_id": False,
             "server_header_transformation": "PASS_THROUGH",
             "stream_idle_timeout": "60s",
+            "request_headers_timeout": HEADERS_S,
+            "request_timeout": REQUEST_S,
             "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "quarterdeck"},
             "rds": {"route_config_name": "split", "config_source": _follow(folder / "routes.json")},
             "local_reply_config": {
-                "mappers": [_said(flags, text) for flags, text in _OWN_ERRORS.items()],
+                "mappers": [
+                    *(_said(_flags(flags), text) | _AGAIN for flags, text in _OWN_ERRORS.items()),
+                    *(_said(_status(status), text) for status, text in _OWN_STATUSES.items()),
+                ],
                 "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%", "status": "%RESPONSE_CODE%"}},
             },
             "access_log": [_counting()],
@@ -160,11 +178,17 @@ def _manager(folder: Path) -> Json:
     }
 
 
-def _said(flags: tuple[str, ...], text: str) -> Json:
-    return {
-        "filter": {"response_flag_filter": {"flags": list(flags)}},
-        "body": {"inline_string": text},
-    }
+def _said(when: Json, text: str) -> Json:
+    return {"filter": when, "body": {"inline_string": text}}
+
+
+def _flags(flags: tuple[str, ...]) -> Json:
+    return {"response_flag_filter": {"flags": list(flags)}}
+
+
+def _status(status: int) -> Json:
+    value = {"default_value": status, "runtime_key": f"own_answers.{status}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
 def _counting() -> Json:

@@ -17,6 +17,8 @@ from core.targets.local.ports import who_holds
 
 BACKOFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 STEADY_S = 10.0
+TELLS_S = 1.0
+"""A router that is to end tells its clients for so long to come no more, before it hangs up on those that are idle."""
 
 
 class Router:
@@ -84,15 +86,24 @@ class Router:
         self._written[name] = text
 
     async def drain(self, within_s: float) -> None:
-        """Take no new connection and wait until the requests in hand are answered."""
+        """Tell who is connected to come no more, take no new connection, wait until what is in hand is answered.
+
+        A connection that is closed without a word is a reset for whoever was about to send over it.
+        """
         with suppress(Unreachable):
-            await ask(self.admin, "/drain_listeners", method="POST")
             until_s = time.monotonic() + within_s
-            while time.monotonic() < until_s:
-                answer = await ask(self.admin, "/stats?filter=^http.front.downstream_rq_active$")
-                if answer.body.decode().strip().endswith(" 0"):
-                    return
-                await asyncio.sleep(0.05)
+            await ask(self.admin, "/drain_listeners?graceful&skip_exit", method="POST")
+            await self._none("downstream_cx_active", min(until_s, time.monotonic() + TELLS_S))
+            await ask(self.admin, "/drain_listeners", method="POST")
+            await self._none("downstream_rq_active", until_s)
+
+    async def _none(self, gauge: str, until_s: float) -> None:
+        """Wait until nothing of a kind is left, or the time is over; raises Unreachable."""
+        while True:
+            answer = await ask(self.admin, f"/stats?filter=^http.front.{gauge}$")
+            if answer.body.decode().strip().endswith(" 0") or time.monotonic() > until_s:
+                return
+            await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         """End Envoy and stop watching it."""

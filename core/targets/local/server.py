@@ -21,7 +21,7 @@ from core.system.clock import boottime_s
 from core.targets.local import wire
 from core.targets.local.endpoint import LocalEndpoint
 from core.targets.local.spare import in_spare, put_by
-from core.targets.local.spec import EndpointSpec
+from core.targets.local.spec import EndpointSpec, url_of
 
 _HUNG_UP = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
 
@@ -185,7 +185,7 @@ class Server:
             folder=endpoint.spec.folder,
             alive=True,
             pid=os.getpid(),
-            url=f"http://{endpoint.spec.host}:{endpoint.state.port}",
+            url=url_of(endpoint.spec.host, endpoint.state.port),
             slots=tuple(endpoint.broadcast.slots.values()),
             started_at=self._started_at,
             version=wire.version(),

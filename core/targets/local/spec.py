@@ -4,7 +4,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,24 @@ class EndpointSpec:
             behavior = scaling.pop("behavior", None)
             scaling = Autoscaling(**scaling, behavior=Behavior.from_json(behavior) if behavior else None)
         return cls(**fields, folder=folder, key=key, autoscaling=scaling)
+
+
+def url_of(host: str, port: int) -> str:
+    """Where an endpoint answers, as a URL."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def exposed(host: str, key: str) -> str:
+    """What is to be said of an endpoint that asks nobody for a key though other machines reach it; else empty."""
+    if key or host == "localhost":
+        return ""
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return ""
+    return (
+        f"it listens on {host} without a key: whoever reaches this machine can call it;"
+        " set endpoint.key_env, or endpoint.host: 127.0.0.1"
+    )
 
 
 def socket_path(folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from core.system.clock import boottime_s
 from core.system.processes import ended
 from core.targets.local import records, wire
 from core.targets.local.launch import end_hung, recorded, start
-from core.targets.local.spec import EndpointSpec
+from core.targets.local.spec import EndpointSpec, url_of
 from core.targets.local.state import load
 from core.targets.local.wire import HostStatus
 
@@ -29,7 +29,7 @@ async def status(folder: Path) -> HostStatus | None:
             return None
         why = str(error) if isinstance(error, Unreachable) else "its host is not running" if state.slots else "stopped"
         spec = EndpointSpec.from_json(state.spec, folder)
-        url = f"http://{spec.host}:{state.port}"
+        url = url_of(spec.host, state.port)
         return HostStatus(spec.endpoint, folder, False, None, url, state.observations(), None, why)
 
 

@@ -1,0 +1,62 @@
+"""Large requests: scored one after the other, a slice of rows at a time, so that small ones go between.
+
+Of those that wait only the bytes are kept, up to a bound; one alone is in memory as rows.
+"""
+
+import os
+from asyncio import AbstractEventLoop
+from collections import deque
+from collections.abc import Callable, Iterator
+
+SMALL_BYTES = 8 << 10
+"""Up to here a request is scored together with the others of its turn."""
+WAITING_BYTES = 32 << 20
+"""So much of large requests may wait; what comes beyond it is told to come again."""
+GIVES_WAY = 10
+"""A slice waits so many turns of the loop for small requests, which are scored within fewer, and no longer."""
+
+
+class OneByOne:
+    """The large requests that wait. All of it runs in the loop's thread."""
+
+    def __init__(self, loop: AbstractEventLoop, others_wait: Callable[[], bool]) -> None:
+        self._loop = loop
+        self._others_wait = others_wait
+        self._jobs: deque[Iterator[None]] = deque()
+        self._held = 0
+        self._gave_way = 0
+
+    def hold(self, size: int) -> bool:
+        """Take room for so many bytes; False where there is none. What alone is too large for all room is taken."""
+        if self._held and self._held + size > WAITING_BYTES:
+            return False
+        self._held += size
+        return True
+
+    def free(self, size: int) -> None:
+        """Give the room back."""
+        self._held -= size
+
+    def add(self, job: Iterator[None]) -> None:
+        """Have a request scored in its turn: each step of the job is one slice, and its last one answers."""
+        self._jobs.append(job)
+        if len(self._jobs) == 1:
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        if self._others_wait() and self._gave_way < GIVES_WAY:
+            self._gave_way += 1
+            self._loop.call_soon(self._turn)
+            return
+        self._gave_way = 0
+        over = True
+        try:
+            over = next(self._jobs[0], self) is self
+        finally:
+            # One that fails must not hold up those behind it.
+            if over:
+                self._jobs.popleft()
+            if self._jobs:
+                self._loop.call_soon(self._turn)
+        # The server's threads hand over what has arrived meanwhile.
+        os.sched_yield()
