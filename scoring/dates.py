@@ -43,7 +43,7 @@ def read(text: str, day_first: bool) -> datetime | None:
         if match := form.fullmatch(text):
             try:
                 return _moment(match.groupdict(), day_first)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
     return None
 

@@ -34,6 +34,7 @@ FIELDS = [
         ("2024-01-31T10:00:00Z", False, "2024-01-31T10:00:00"),
         ("31/1/2024", False, None),
         ("2024-02-30", False, None),
+        ("0001-01-01T00:00:00+05:00", False, None),
         ("soon", False, None),
         ("12.5", False, None),
     ],
