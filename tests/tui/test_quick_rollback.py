@@ -111,6 +111,7 @@ async def test_the_real_watch_says_no_where_nothing_is_served(folder: Path, monk
         return said[-1]
 
     monkeypatch.setattr(quick_rollback, "_answer", answer)
+    monkeypatch.setattr(quick_rollback, "TAKE_UP_S", 60.0)
     try:
         assert quick_rollback.ask(["--config", str(client.place.config)]) is None
     finally:
