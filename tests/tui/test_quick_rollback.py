@@ -40,6 +40,7 @@ class Watch(threading.Thread):
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder, in which the command is called."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(quick_rollback, "TAKE_UP_S", 60.0)
     for name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
         monkeypatch.delenv(name)
     return tmp_path
@@ -76,13 +77,19 @@ def test_it_asks_in_one_line_and_reads_the_answer_in_parts(folder: Path) -> None
         [b"taken\tlate"],
         [b"\xff\xfe\n"],
         [b"\n"],
-        [],
     ],
 )
 def test_any_other_answer_and_none_leave_it_to_the_whole_command(folder: Path, parts: list[bytes]) -> None:
     taken, line = asked(folder, parts, [])
     assert line.startswith(b"rollback\t")
     assert taken is None
+
+
+def test_a_watch_that_says_nothing_leaves_it_to_the_whole_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick_rollback, "TAKE_UP_S", 0.05)
+    assert asked(folder, [], [])[0] is None
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--env"], ["--env="], ["--env", "a\tb"], ["late"], []])
@@ -111,7 +118,6 @@ async def test_the_real_watch_says_no_where_nothing_is_served(folder: Path, monk
         return said[-1]
 
     monkeypatch.setattr(quick_rollback, "_answer", answer)
-    monkeypatch.setattr(quick_rollback, "TAKE_UP_S", 60.0)
     try:
         assert quick_rollback.ask(["--config", str(client.place.config)]) is None
     finally:
