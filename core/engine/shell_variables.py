@@ -1,4 +1,4 @@
-"""What a release needs of the shell it was begun in: its registry, the credentials for it, the endpoint's key.
+"""What a release needs of the shell it was begun in: its registry, database and credentials, the endpoint's key.
 
 Kept for each release in a file of its owner's alone, while its way back is open: a rollback from a bare shell, or by
 the watch process, finds the same registry. Never in the journal.
@@ -25,15 +25,17 @@ _NAMES = frozenset(
 )
 
 
-def _ours(name: str, key_env: str | None) -> bool:
-    return name.startswith(_PREFIXES) or name in _NAMES or name == key_env
+def _ours(name: str, settings: Settings) -> bool:
+    """Whether a release may need this variable; those that the settings name are of any name."""
+    sql = settings.data.sql
+    named = {settings.endpoint.key_env, None if sql is None else sql.url_env}
+    return name.startswith(_PREFIXES) or name in _NAMES or name in named
 
 
 def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables of this shell that a release may need."""
-    key_env = settings.endpoint.key_env
     given = os.environ if environ is None else environ
-    return {name: value for name, value in given.items() if _ours(name, key_env)}
+    return {name: value for name, value in given.items() if _ours(name, settings)}
 
 
 def keep(settings: Settings, name: str) -> None:
@@ -59,8 +61,7 @@ def environ(settings: Settings, name: object) -> Mapping[str, str]:
         kept: dict[str, str] = json.loads(path.read_text())
     except (OSError, ValueError):
         return dict(os.environ)
-    key_env = settings.endpoint.key_env
-    return {name: value for name, value in os.environ.items() if not _ours(name, key_env)} | kept
+    return {name: value for name, value in os.environ.items() if not _ours(name, settings)} | kept
 
 
 def forget_others(folder: Path, needed: Container[str]) -> None:
