@@ -143,7 +143,7 @@ def _field(index: int, value: object) -> ModelField:
 
 def _parts(index: int, name: str, value: dict[str, Any]) -> tuple[str, ...]:
     parts = value.get("parts")
-    if not isinstance(parts, list) or not parts or not set(parts) <= set(PARTS):
+    if not _texts(parts) or not parts or not set(parts) <= set(PARTS):
         raise _WrongError(f"fields[{index}].parts ({name}): some of {', '.join(PARTS)} are expected")
     return tuple(parts)
 

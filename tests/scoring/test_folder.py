@@ -37,6 +37,7 @@ def change(folder: Path, **changes: Any) -> None:
         ({"fields": [{"name": "a", "type": "moment"}]}, r"fields\[0\].type \(a\): one of number"),
         ({"fields": [{"name": "a", "type": "date"}]}, r"fields\[0\].parts \(a\): some of year"),
         ({"fields": [{"name": "a", "type": "date", "parts": ["age"]}]}, r"fields\[0\].parts \(a\): some of year"),
+        ({"fields": [{"name": "a", "type": "date", "parts": [["year"]]}]}, r"fields\[0\].parts \(a\): some of year"),
         ({"fields": [{"name": "a", "type": "category", "categories": [1]}]}, r"categories \(a\): a list of texts"),
         ({"fields": [{"name": "a", "type": "number"}] * 2}, "a is there twice"),
         ({"labels": ["one"]}, "labels: a list of at least two"),
