@@ -33,7 +33,7 @@ class Keeper:
         self._engine = engine
         self._looked_at = looked_at
 
-    async def tell(self, earlier: ProcessId | None) -> None:
+    async def tell_of(self, earlier: ProcessId | None) -> None:
         """Say at each endpoint that is up that the watch before this one ended without a word."""
         if earlier is None or earlier.alive:
             return
@@ -44,10 +44,11 @@ class Keeper:
         except QuarterdeckError as error:
             log.warning("%s; the journal does not take it: %s", text, error)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, earlier: ProcessId | None = None) -> None:
+        """Until cancelled. `earlier` is the watch that was here last, if it did not end in good order."""
         loop = asyncio.get_running_loop()
         tidied_s = loop.time()
+        await self.tell_of(earlier)
         while True:
             snapshot = self._engine.snapshot
             for name in snapshot.endpoints:

@@ -64,8 +64,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             keeper = Keeper(project, engine, lambda: server.lookers > 0)
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGTERM, server.stopping.set)
-            await keeper.tell(place.who())
-            me = process_id()
+            earlier, me = place.who(), process_id()
             if me is not None:
                 place.write_who(me)
             await server.start()
@@ -74,7 +73,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             log.warning("the watch of %s is up, process %s", place.config.parent, os.getpid())
             try:
                 async with asyncio.TaskGroup() as group:
-                    keeping = group.create_task(keeper.run(), name="keep the project")
+                    keeping = group.create_task(keeper.run(earlier), name="keep the project")
                     await _until_over(place, server)
                     keeping.cancel()
             finally:

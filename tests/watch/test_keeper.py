@@ -50,10 +50,10 @@ async def test_it_says_that_the_one_before_ended_without_a_word_where_something_
                 )
             keeper = Keeper(project, engine, lambda: False)
             before = engine.snapshot.seq
-            await keeper.tell(None)
-            await keeper.tell(me)
+            await keeper.tell_of(None)
+            await keeper.tell_of(me)
             assert engine.snapshot.seq == before
-            await keeper.tell(ProcessId(me.pid, me.started - 1, me.boot))
+            await keeper.tell_of(ProcessId(me.pid, me.started - 1, me.boot))
         said = [record.body for record in journal.read(before)]
     assert [(body.endpoint, body.noted.text) for body in said if isinstance(body, ev.Remarked)] == [
         ("late", f"the watch, process {me.pid}, ended without a word; process {me.pid} steers now")
