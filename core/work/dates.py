@@ -9,8 +9,6 @@ from scoring.dates import PARTS, ambiguous, read
 ENOUGH = 20_000
 """So many different moments say which parts are of use."""
 
-__all__ = ["is_date", "order", "parts_of"]
-
 
 def is_date(text: str) -> bool:
     """Whether it is one in a usual form, whichever comes first of day and month."""

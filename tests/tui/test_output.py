@@ -186,6 +186,9 @@ class _Full(io.StringIO):
 @pytest.mark.parametrize("stream", [lambda: None, _closed, _Full], ids=["none", "closed", "full"])
 def test_lines_for_any_other_stream_raise_nothing_either(stream: Callable[[], io.StringIO | None]) -> None:
     output.say("a line", stream())
+    after = io.StringIO()
+    output.say("another", after)
+    assert after.getvalue() == "another\n"
 
 
 def test_many_threads_may_print(pipe: tuple[io.BufferedReader, output._Stream]) -> None:
