@@ -1,8 +1,8 @@
 """`quarterdeck rollback`, asked of the watch before anything large is loaded: traffic moves first, lines follow.
 
 Nothing but what is quick to load: `pathlib` and `dataclasses` cost 10 ms, `json` 7 and `socket` 3, for a line with tabs
-that the interpreter's own `_socket` sends. Where the watch does not take it up at once, the whole command asks in its
-own way.
+that the interpreter's own `_socket` sends. Where the watch does not take it up at once, or has its socket elsewhere
+because the project's path is too long for one, the whole command asks in its own way.
 """
 
 import _socket

@@ -2,7 +2,9 @@
 
 import os
 import socket
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,13 +39,14 @@ class Watch(threading.Thread):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder, in which the command is called."""
-    monkeypatch.chdir(tmp_path)
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project's folder, in which the command is called; its path is so short that a socket in it has an address."""
     monkeypatch.setattr(quick_rollback, "TAKE_UP_S", 60.0)
     for name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
         monkeypatch.delenv(name)
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="late-") as made, monkeypatch.context() as inside:
+        inside.chdir(made)
+        yield Path(made)
 
 
 def asked(folder: Path, parts: list[bytes], arguments: list[str]) -> tuple[quick_rollback.TakenUp | None, bytes]:
