@@ -1,5 +1,6 @@
 """Whatever is wrong with what a release is given, it ends in one line and an exit code, and nothing is lost."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,17 @@ GIVEN = {
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A project that never released."""
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A project that never released; what its releases began goes with it."""
     home = tmp_path_factory.mktemp("given")
     (home / "rows.csv").write_text("size,place,kind\n" + ROWS)
     for name, text in GIVEN.items():
         (home / name).write_text(text)
     told = quarterdeck("init", "shop", "--data", "rows.csv", "--target", "kind", cwd=home)
     assert told.code == 0
-    return Shop(home / "shop", "rows", "kind")
+    shop = Shop(home / "shop", "rows", "kind")
+    yield shop
+    shop.down()
 
 
 @pytest.mark.parametrize(
