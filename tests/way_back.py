@@ -33,10 +33,10 @@ class Result:
 
 @contextlib.contextmanager
 def project(folder: Path) -> Iterator[Scene]:
-    """A project that released twice: v2 serves, v1 stands by."""
-    with Scene(folder, SETS) as scene:
+    """A project that released twice: v2 serves, v1 stands by. Only the shells that release name its registry."""
+    with Scene(folder, SETS, folder.parent / "registry.db") as scene:
         for _ in range(2):
-            released = scene.run("release", "--skip", "load", deadline_s=120)
+            released = scene.run("release", "--skip", "load", deadline_s=120, **scene.named_registry())
             assert released.process.returncode == 0, released.text
         yield scene
 
@@ -72,7 +72,15 @@ def through(scene: Scene, name: str) -> Result:
 def _serve(scene: Scene, version: str) -> None:
     """Let a version serve, the other one standing by."""
     if served(scene.port) != {version}:
-        again = scene.run("release", "--skip", "load", "--model-uri", f"models:/iris/{version}", deadline_s=120)
+        again = scene.run(
+            "release",
+            "--skip",
+            "load",
+            "--model-uri",
+            f"models:/iris/{version}",
+            deadline_s=120,
+            **scene.named_registry(),
+        )
         assert again.process.returncode == 0, again.text
         assert served(scene.port) == {version}
 

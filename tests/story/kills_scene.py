@@ -93,8 +93,9 @@ class Call:
 class Scene:
     """A project of iris in a folder. `with` ends every process that was started for it."""
 
-    def __init__(self, folder: Path, sets: Sequence[str] = QUICK) -> None:
+    def __init__(self, folder: Path, sets: Sequence[str] = QUICK, registry: Path | None = None) -> None:
         self.folder = folder
+        self.registry = registry or folder / ".quarterdeck" / "mlflow.db"
         self.sets = tuple(sets)
         self.mark = uuid.uuid4().hex
         self.calls: list[Call] = []
@@ -126,6 +127,10 @@ class Scene:
         }
         given = {**os.environ, **paths, MARK: self.mark, "COLUMNS": "200", **more}
         return {name: value for name, value in given.items() if value}
+
+    def named_registry(self) -> dict[str, str]:
+        """The variable by which a shell names the registry, where it is not the project's own."""
+        return {"MLFLOW_TRACKING_URI": f"sqlite:///{self.registry}"}
 
     def flags(self, sets: Sequence[str] | None = None) -> list[str]:
         """The settings of the scene as the command takes them."""

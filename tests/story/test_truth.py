@@ -13,6 +13,7 @@ from tests.story.kills_scene import QUICK, Scene, wait_for
 from tests.story.roles import kill
 from tests.story.terminal import Terminal
 from tests.story.users import Strangers, Users, served
+from tests.story.ways import broken_standby
 from tests.tui.looking import lines
 from tui.health import health
 from tui.history import History
@@ -82,24 +83,6 @@ def test_a_rollback_to_what_cannot_start_moves_no_traffic_and_says_so(scene: Sce
     again = scene.run("rollback", deadline_s=150)
     assert again.process.returncode == 0, again.text
     assert served(scene.port) == {"1"}
-
-
-@contextlib.contextmanager
-def broken_standby(scene: Scene) -> Iterator[None]:
-    """What stands by is killed and can be loaded from nowhere; mended again on leaving."""
-    state = scene.folder / ".quarterdeck"
-    hidden = [state / "models" / "iris-1", *state.glob("mlflow.db*"), *state.glob("mlartifacts")]
-    for path in hidden:
-        path.rename(path.with_name(f"{path.name}.hidden"))
-    try:
-        standby = scene.standby()
-        for process in standby:
-            kill(process)
-        wait_for(lambda: all(not process.is_running() for process in standby), "the end of what stood by")
-        yield
-    finally:
-        for path in hidden:
-            path.with_name(f"{path.name}.hidden").rename(path)
 
 
 def test_nothing_is_called_healthy_while_nobody_is_answered(scene: Scene) -> None:

@@ -15,6 +15,7 @@ import psutil
 from core.state import events as ev
 from tests.story.kills_scene import Call, Scene, wait_for
 from tests.story.roles import kill
+from tui.headless import INTERRUPTED
 
 LOCKED_S = 3.0
 HOUR_S = 3600
@@ -29,9 +30,9 @@ class Told:
 
     @classmethod
     def by(cls, call: Call) -> "Told":
-        """Of a command that is waited for; one that a signal ended gave no code."""
+        """Of a command that is waited for; one that a signal ended gave no code, nor did one that left it going."""
         code = call.ends(60)
-        return cls(code if code >= 0 else None, call.text)
+        return cls(code if 0 <= code < INTERRUPTED else None, call.text)
 
 
 Way = Callable[[Scene], Told]
@@ -101,19 +102,48 @@ def restarted(scene: Scene) -> Told:
 
 def registry_locked(scene: Scene) -> Told:
     """Somebody writes to the registry all the while."""
-    with _written(scene.folder / ".quarterdeck" / "mlflow.db"):
+    with _written(scene.registry):
         return Told.by(scene.call("rollback"))
 
 
 def registry_gone(scene: Scene) -> Told:
     """Its file is away, and comes back afterwards."""
-    file = scene.folder / ".quarterdeck" / "mlflow.db"
+    file = scene.registry
     away = file.with_suffix(".away")
     file.rename(away)
     try:
         return Told.by(scene.call("rollback"))
     finally:
         away.replace(file)
+
+
+@contextlib.contextmanager
+def broken_standby(scene: Scene) -> Iterator[None]:
+    """What stands by is killed and can be loaded from nowhere; mended again on leaving."""
+    state = scene.folder / ".quarterdeck"
+    hidden = [state / "models" / "iris-1", *_beside(scene.registry), *state.glob("mlartifacts")]
+    for path in hidden:
+        path.rename(path.with_name(f"{path.name}.hidden"))
+    try:
+        standby = scene.standby()
+        for process in standby:
+            kill(process)
+        wait_for(lambda: all(not process.is_running() for process in standby), "the end of what stood by")
+        yield
+    finally:
+        for path in hidden:
+            path.with_name(f"{path.name}.hidden").rename(path)
+
+
+def standby_broken(scene: Scene) -> Told:
+    """What stood by is killed and can't be loaded from anywhere."""
+    with broken_standby(scene):
+        return Told.by(scene.call("rollback"))
+
+
+def _beside(database: Path) -> list[Path]:
+    """A file of SQLite's and its journals."""
+    return list(database.parent.glob(f"{database.name}*"))
 
 
 def journal_locked(scene: Scene) -> Told:
@@ -210,6 +240,7 @@ WAYS: Mapping[str, Way] = {
     "the watch is killed at Applied": struck(ev.Applied, "watch", standby=False),
     "the watch hangs at TurnedBack": struck(ev.TurnedBack, "watch", number=signal.SIGSTOP),
     "what stood by was killed": struck(ev.Ended, standby=False),
+    "what stood by can't be loaded": standby_broken,
     "the watch is dead": before("watch"),
     "the watch hangs": before("watch", number=signal.SIGSTOP),
     "the host is dead": before("host"),
