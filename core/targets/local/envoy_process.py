@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.errors import BadInput, Failed, Unreachable
+from core.system.clock import boottime_s
 from core.system.text import clean_line
 from core.targets.local import records
 from core.targets.local.detached import Detached
@@ -48,10 +49,14 @@ def binary() -> Path:
 
 @dataclass(slots=True)
 class EnvoyProcess:
-    """The present Envoy of one endpoint. `epoch` counts the changes since one began with nothing to take over."""
+    """The present Envoy of one endpoint. `epoch` counts the changes since one began with nothing to take over.
+
+    `begun_s` is when it was started, by the boot's clock.
+    """
 
     endpoint: Path
     epoch: int = 0
+    begun_s: float = 0.0
     present: Detached = field(default_factory=lambda: Detached(None))
     older: list[Detached] = field(default_factory=list)
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -74,9 +79,16 @@ class EnvoyProcess:
         """Take over what an earlier host has left; False where none answers: then it has been ended."""
         record = records.read(records.router_record(self.endpoint))
         self.present, self.epoch = Detached(records.process_in(record)), int(record.get("epoch", 0))
+        self.begun_s = float(record.get("begun_s", 0.0))
         running = records.router_processes(self.endpoint)
         self.older = [Detached(one) for one in running if one != self.present.process]
         if self.present.alive:
+            if boottime_s() - self.begun_s < START_S:
+                # Started just now, by whoever starts this host: it does not answer yet.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(START_S):
+                        if await self.answers():
+                            return True
             with suppress(Unreachable):
                 if (await ask(self.admin, "/ready", timeout_s=HANGS_S)).status == 200:
                     return True
@@ -122,13 +134,15 @@ class EnvoyProcess:
         ]
         # It asks the kernel to be ended with its parent, so its parent is nobody.
         self.present = await Detached.orphan(command, log)
+        self.begun_s = boottime_s()
         self._write()
 
     def _write(self) -> None:
         self.older = [one for one in self.older if one.alive]
         older = [one.process.to_json() for one in self.older if one.process]
         process = self.present.process.to_json() if self.present.process else None
-        records.write(records.router_record(self.endpoint), {"process": process, "epoch": self.epoch, "older": older})
+        what = {"process": process, "epoch": self.epoch, "begun_s": self.begun_s, "older": older}
+        records.write(records.router_record(self.endpoint), what)
 
     async def answers(self) -> bool:
         """Wait until it says that it is live; False when it ended before."""

@@ -5,7 +5,6 @@ Router, parents and replicas outlive it, however it ends: the next host adopts t
 """
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ from core.targets.local import records, wire
 from core.targets.local.endpoint import LocalEndpoint
 from core.targets.local.keys import read_key
 from core.targets.local.ports import check_port, who_holds
+from core.targets.local.router_revival import lock_host
 from core.targets.local.server import Server
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import HostState, load, save, state_path
@@ -34,7 +34,7 @@ LOG_BYTES = 1 << 20
 def main() -> int:
     """Be the host of a folder; gives at once when another one is."""
     folder = Path(sys.argv[1]).resolve()
-    lock = _lock(folder)
+    lock = lock_host(folder)
     if lock is None:
         _say({"running": True})
         return 0
@@ -51,17 +51,6 @@ def main() -> int:
         return 1
     asyncio.run(_run(spec, state, note))
     return 0
-
-
-def _lock(folder: Path) -> int | None:
-    """Only one host carries a folder; the lock goes with its process, however that ends."""
-    lock = os.open(folder / "host.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
 
 
 def _settle(folder: Path) -> tuple[EndpointSpec, HostState, str]:

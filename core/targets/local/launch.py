@@ -10,6 +10,7 @@ from typing import Any
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.system.processes import ProcessId, child_environment, ended, python, send
 from core.targets.local import records, wire
+from core.targets.local.router_revival import revive_router
 from core.targets.local.spec import EndpointSpec
 
 START_S = 30.0
@@ -72,6 +73,7 @@ async def start(folder: Path) -> None:
     try:
         async with asyncio.timeout(START_S):
             # Another host may be just starting, or just ending: one of the next rounds finds out.
+            await revive_router(folder)
             while (await _spawn(folder)).get("running"):
                 host = recorded(folder)
                 try:

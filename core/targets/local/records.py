@@ -85,6 +85,12 @@ def in_pool(place: Path) -> list[ProcessId]:
     return [process for path in paths if (process := process_in(read(path))) is not None]
 
 
+def manned_pools(folder: Path) -> list[Path]:
+    """The pools of which a replica still runs."""
+    places = sorted(run_folder(folder).glob("*/"))
+    return [place for place in places if any(process_in(read(path)) for path in place.glob("replica-*.json"))]
+
+
 def running(folder: Path) -> list[ProcessId]:
     """All that still runs for an endpoint besides its host."""
     pools = [process for place in sorted(run_folder(folder).glob("*/")) for process in in_pool(place)]

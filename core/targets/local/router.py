@@ -60,6 +60,13 @@ class Router:
         if why:
             raise BadInput(f"the router does not start: {why}")
 
+    async def revive(self) -> bool:
+        """Start Envoy on the files that an earlier host has left, for the next one; False where it can't be."""
+        if await self._envoy.find() or who_holds(*self.address):
+            return False
+        await self._envoy.start(self._bootstrap(0))
+        return True
+
     def _bootstrap(self, epoch: int) -> Path:
         """The file that Envoy starts with."""
         admin = self._envoy.admin_of(epoch)
