@@ -1,17 +1,23 @@
 """What is done to a project as it stands: stop it, change its processes under load, write its report anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.config.config import endpoint_name
-from core.domain.errors import Refused
+from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Observation
 from core.engine.project import Project
 from core.journal.journal import me
-from core.state import events as ev
+from core.state import commands as c, events as ev
 from core.state.fold import fold_all
+from core.state.snapshot import Snapshot
+from core.system.clock import boottime_s
 from core.targets.local.client import listing, stop
 from core.targets.local.upkeep import restart as local_restart
 from tui.headless import have_watch, opened, watch_of
+
+
+LOAD_ENDS_S = 15.0
+LOOK_S = 0.5
 
 
 async def down(project: Project, write: Callable[[str], None]) -> int:
@@ -26,6 +32,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
             under_way = snapshot.live_release(host.endpoint) is not None
             if under_way and holder is not None and holder.alive and not holder.weak:
                 raise Refused(f"{host.endpoint}: {holder.label} is releasing; abort that first")
+        await _end_loads(project, [name for name in snapshot.endpoints if _loaded(snapshot, name)], write)
         for host in hosts:
             stopped = await stop(host.folder)
             gone = [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
@@ -37,6 +44,30 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
     finally:
         journal.close()
     return 0
+
+
+async def _end_loads(project: Project, names: Sequence[str], write: Callable[[str], None]) -> None:
+    """End the load that runs on these endpoints: against nothing it would count errors only."""
+    if not names:
+        return
+    async with opened(project) as engine:
+        until_s = boottime_s() + LOAD_ENDS_S
+        for name in names:
+            try:
+                await engine.do(c.SetLoad(name, stop=True))
+            except QuarterdeckError as error:
+                # It has ended meanwhile, or nobody can be told: endpoints are stopped all the same.
+                write(str(error))
+                continue
+            while _loaded(engine.snapshot, name) and boottime_s() < until_s:
+                await engine.change(LOOK_S)
+            runs_on = _loaded(engine.snapshot, name)
+            write(f"{name}: its load {f'does not end within {LOAD_ENDS_S:g} s' if runs_on else 'was ended'}")
+
+
+def _loaded(snapshot: Snapshot, name: str) -> bool:
+    load = snapshot.endpoint(name).load
+    return load is not None and load.running
 
 
 async def restart(project: Project, write: Callable[[str], None]) -> int:

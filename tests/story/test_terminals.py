@@ -83,5 +83,15 @@ def test_a_load_that_was_killed_is_in_nobodys_way(scene: Scene) -> None:
         again = scene.run("load", "--users", "5", "--seconds", "2")
         assert again.process.returncode == 0, again.text
         assert users.failed() == []
-    assert scene.run("down").process.returncode == 0
+
+
+def test_down_ends_a_load_that_was_begun_by_hand_and_says_so(scene: Scene) -> None:
+    """Nothing would answer it any more, and its errors would be the verdict on a version that is gone."""
+    load = scene.call("load", "--users", "5", "--seconds", "600")
+    load.says("requests a second")
+    down = scene.run("down")
+    assert down.process.returncode == 0, down.text
+    assert "iris: its load was ended" in down.lines, down.text
+    assert load.ends() != 130, load.text
+    assert "stopped" in load.text, load.text
     assert scene.left() == []
