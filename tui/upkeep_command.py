@@ -15,7 +15,6 @@ from core.targets.local.client import listing, stop
 from core.targets.local.upkeep import restart as local_restart
 from tui.headless import have_watch, opened, watch_of
 
-
 LOAD_ENDS_S = 15.0
 LOOK_S = 0.5
 

@@ -8,7 +8,7 @@ import psutil
 
 from core.domain.errors import Unreachable
 from core.targets.local.launch import start
-from core.targets.local.router_revival import lock_host, revive_router
+from core.targets.local.router_revival import keeping_router, lock_host, revive_router
 from core.targets.protocol import Address
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ask, loading, watching
@@ -113,3 +113,20 @@ async def test_a_router_is_left_to_the_host_that_is_there(endpoints: Endpoints) 
         finally:
             host.resume()
         await watcher.noted("the router is back after")
+
+
+async def test_a_router_that_dies_while_its_host_is_still_to_come_is_started_too(endpoints: Endpoints) -> None:
+    """A host that died often is started after a while only."""
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher)
+    host.kill()
+    assert await ended([host])
+    async with keeping_router(target.spec.folder) as revived:
+        for count in (1, 2):
+            router = running(target, "router")
+            router[0].kill()
+            assert await ended(router)
+            await _answers(await target.address())
+            assert len(revived) == count
+    assert running(target, "host") == []

@@ -14,7 +14,7 @@ from core.state.codec import noun, plain
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
 from core.targets.local.launch import end_hung, patiently, prepare, recorded, start
-from core.targets.local.router_revival import revive_router
+from core.targets.local.router_revival import keeping_router
 from core.targets.local.routes import pin
 from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec, url_of
@@ -86,13 +86,14 @@ class LocalTarget:
                 await self._pause(POLL_S)
                 continue
             short_lives = 0 if time.monotonic() - begun_s > max(BACKOFF_S) else short_lives + 1
-            # Before anything is written down: requests fail until it answers.
-            revived = await revive_router(self.spec.folder)
-            yield Noted(f"the host of {self.spec.endpoint} {how}; starting it again", level, source="host")
+            # Before anything is written down: requests fail until the router answers.
+            async with keeping_router(self.spec.folder) as revived:
+                yield Noted(f"the host of {self.spec.endpoint} {how}; starting it again", level, source="host")
+                await self._pause(BACKOFF_S[min(short_lives, len(BACKOFF_S)) - 1] if short_lives else 0.0)
+                back = await self._revive()
             if revived:
-                yield Noted("the router died with it; it was started at once", Level.ERROR, source="router")
-            await self._pause(BACKOFF_S[min(short_lives, len(BACKOFF_S)) - 1] if short_lives else 0.0)
-            yield await self._revive()
+                yield Noted("the router died with it and was started at once", Level.ERROR, source="router")
+            yield back
 
     async def logs(self, slot: Slot, replica: str = "", lines: int = 50) -> AsyncIterator[str]:
         """The last lines of a replica's log, or of all of a slot, then each new one."""

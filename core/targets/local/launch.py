@@ -10,7 +10,7 @@ from typing import Any
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.system.processes import ProcessId, child_environment, ended, python, send
 from core.targets.local import records, wire
-from core.targets.local.router_revival import revive_router
+from core.targets.local.router_revival import keeping_router
 from core.targets.local.spec import EndpointSpec
 
 START_S = 30.0
@@ -71,9 +71,8 @@ async def start(folder: Path) -> None:
     if not await asyncio.to_thread(folder.is_dir):
         raise Refused(f"{folder.name} has never been deployed here; deploy a model first")
     try:
-        async with asyncio.timeout(START_S):
+        async with asyncio.timeout(START_S), keeping_router(folder):
             # Another host may be just starting, or just ending: one of the next rounds finds out.
-            await revive_router(folder)
             while (await _spawn(folder)).get("running"):
                 host = recorded(folder)
                 try:

@@ -3,14 +3,17 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from core.domain.errors import QuarterdeckError
+from core.system.processes import ended
 from core.targets.local import records
 from core.targets.local.router import Router
 from core.targets.local.state import HostState, load
+
+AGAIN_S = 0.1
 
 
 def lock_host(folder: Path) -> int | None:
@@ -43,6 +46,34 @@ async def revive_router(folder: Path) -> bool:
             return await Router(folder / "router", address, lambda _: None, lambda: None).revive()
     except (QuarterdeckError, OSError, KeyError):
         return False
+
+
+@asynccontextmanager
+async def keeping_router(folder: Path) -> AsyncIterator[list[None]]:
+    """Until the next host is there its starter looks after the router; gives a list with one entry for each revival."""
+    revived: list[None] = []
+
+    async def keep() -> None:
+        while True:
+            process = records.process_in(records.read(records.router_record(folder)))
+            if process is not None:
+                await ended(process)
+            if process is None or revived:
+                # It can't be started now, or was already: what dies at its start is not asked without end.
+                await asyncio.sleep(AGAIN_S)
+            await once()
+
+    async def once() -> None:
+        if await revive_router(folder):
+            revived.append(None)
+
+    await once()
+    keeper = asyncio.create_task(keep(), name=f"keep the router of {folder.name}")
+    try:
+        yield revived
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
 
 
 @contextmanager
