@@ -1,13 +1,15 @@
 """`quarterdeck rollback`, asked of the watch before anything large is loaded: traffic moves first, lines follow.
 
 Nothing but what is quick to load: `pathlib` and `dataclasses` cost 10 ms, `json` 7 and `socket` 3, for a line with tabs
-that the interpreter's own `_socket` sends. Where the watch does not take it up at once, or has its socket elsewhere
-because the project's path is too long for one, the whole command asks in its own way.
+that the interpreter's own `_socket` sends. Where the watch does not take it up at once the whole command asks in its
+own way.
 """
 
 import _socket
 import os
 import time
+
+from core.system.sockets import socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,12 +42,12 @@ def ask(arguments: "Sequence[str]") -> TakenUp | None:
         return None
     given = flags.get("--config", FILE)
     folder, name = (given, FILE) if os.path.isdir(given) else os.path.split(given)
-    where = os.path.join(os.path.realpath(folder or os.curdir), STATE, SOCKET)
     path = os.path.realpath(os.path.join(folder, name))
     asked = ("rollback", path, flags.get("--env", ""), _user(), f"{_running_s():.6f}")
     if any(character in field for field in asked for character in "\t\r\n"):
         return None
     try:
+        where = socket_address(os.path.join(os.path.realpath(folder or os.curdir), STATE), SOCKET)
         said = _answer(where, "\t".join(asked))
         word, endpoint, release, after = said.split("\t")
         return TakenUp(endpoint, release, int(after)) if word == "taken" else None

@@ -11,6 +11,7 @@ import pytest
 from core.domain.errors import BadInput
 from core.domain.model import Noted, Observation, Reading, Scaled, Synced
 from core.state.codec import plain
+from core.system import sockets
 from core.targets.local import broadcast, keys, logs, ports, spec
 from core.targets.local.hpa import Behavior
 from core.targets.local.spec import Autoscaling, EndpointSpec, exposed, url_of
@@ -100,7 +101,7 @@ def test_a_key_that_an_older_host_wrote_is_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_for_sockets_that_others_may_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec, "SHARED", tmp_path)
+    monkeypatch.setattr(sockets, "SHARED", str(tmp_path))
     (tmp_path / f"quarterdeck-{os.getuid()}").mkdir(mode=0o755)
     with pytest.raises(BadInput, match="chmod 700"):
         spec.socket_path(Path("/", "x" * 120), "host.sock")
@@ -113,7 +114,7 @@ def test_a_socket_lies_where_every_shell_looks_for_it(tmp_path: Path, monkeypatc
         monkeypatch.setenv(name, str(tmp_path))
     tempfile.tempdir = None
     assert spec.socket_path(folder, "host.sock") == before
-    assert len(str(before)) < spec.SOCKET_BYTES
+    assert len(str(before)) < sockets.SOCKET_BYTES
 
 
 # State

@@ -110,8 +110,13 @@ def test_a_variable_that_changes_settings_leaves_it_to_the_whole_command(
     assert not (folder / ".quarterdeck").exists()
 
 
-async def test_the_real_watch_says_no_where_nothing_is_served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = WatchClient(WatchPlace(init(folder / "late", sample="iris").resolve()))
+@pytest.mark.parametrize("deep", ["", f"{'d' * 100}/{'e' * 100}"], ids=["near", "deep"])
+async def test_the_real_watch_is_asked_wherever_the_project_lies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, deep: str
+) -> None:
+    """It says no: nothing is served here. A path of two hundred bytes has no room in a socket's address."""
+    (folder / deep).mkdir(parents=True, exist_ok=True)
+    client = WatchClient(WatchPlace(init(folder / deep / "late", sample="iris").resolve()))
     await client.ensure()
     said: list[str] = []
     really = quick_rollback._answer

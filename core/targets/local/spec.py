@@ -1,8 +1,5 @@
 """What an endpoint on this machine is to be, and where its files lie. Frozen; starts nothing."""
 
-import hashlib
-import os
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -11,12 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import BadInput
+from core.system.sockets import socket_address
 from core.targets.local.hpa import Behavior
-
-SOCKET_BYTES = 100
-"""Longest path of a unix socket that we use; Linux allows 107 bytes, macOS 103."""
-
-SHARED = Path("/tmp")  # noqa: S108  (what we use of it is checked to be ours alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +98,7 @@ def exposed(host: str, key: str) -> str:
 
 def socket_path(folder: Path, name: str) -> Path:
     """Where a unix socket of this folder lies: inside, or in a short place when that path is too long."""
-    inside = folder.resolve() / name
-    if len(os.fsencode(inside)) <= SOCKET_BYTES:
-        return inside
-    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-    return _runtime_folder() / f"{digest}-{name}"
-
-
-def _runtime_folder() -> Path:
-    """One place that every process of this user finds, whatever its environment says."""
-    folder = SHARED / f"quarterdeck-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    seen = folder.lstat()
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
-        raise BadInput(f"{folder} is not a folder of yours alone; remove it or run: chmod 700 {folder}")
-    return folder
+    try:
+        return Path(socket_address(str(folder), name))
+    except PermissionError as error:
+        raise BadInput(str(error)) from None
