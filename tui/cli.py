@@ -24,6 +24,7 @@ app = typer.Typer(
 Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
 Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
 Sets = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, as key.path=value. Can be repeated.")]  # noqa: UP045
+NoEnv = Annotated[Optional[str], typer.Option("--env", hidden=True)]  # noqa: UP045
 InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")]
 
 
@@ -53,6 +54,14 @@ def project_of(config: Path | None, env: str | None, sets: list[str] | None, dat
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
     return project
+
+
+def whole_project(verb: str, config: Path | None, env: str | None) -> Project:
+    """The project, for what is done to all of it; an environment that was named is said to change nothing."""
+    if env is not None:
+        project_of(config, env, None)
+        err(f"{verb}: is of the whole project, every environment of it; --env {env} changes nothing here")
+    return project_of(config, None, None)
 
 
 @app.callback(invoke_without_command=True)
@@ -220,11 +229,12 @@ def watch(
     stop: Annotated[bool, typer.Option("--stop", help="End it; endpoints go on, and nobody steers.")] = False,
     install: Annotated[bool, typer.Option("--install", help="Bring the endpoints back after a reboot.")] = False,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Take that back.")] = False,
+    env: NoEnv = None,
 ) -> None:
     """The process that steers this project's releases with every terminal closed; started where none runs."""
     from tui import watch_command  # noqa: PLC0415
 
-    project = project_of(config, None, None)
+    project = whole_project("watch", config, env)
     end(headless.run(watch_command.run(project, out, foreground, stop, install, uninstall), err))
 
 
@@ -246,12 +256,15 @@ def restart(config: Config = None, env: Env = None, sets: Sets = None) -> None:
 def backup(
     file: Annotated[Path, typer.Argument(help="A .tar.gz that is not there yet.")],
     config: Config = None,
+    env: NoEnv = None,
 ) -> None:
     """The project in one file: settings, journal, registry, models, runs. It may be in use meanwhile; no keys."""
     from core.engine.backup import backup as write  # noqa: PLC0415
 
+    project = whole_project("backup", config, env)
+
     async def work() -> int:
-        made = write(project_of(config, None, None).settings, file)
+        made = write(project.settings, file)
         out(f"wrote {made.path}: {made.files} files, {made.size / 1e6:.1f} MB; 'quarterdeck restore' unpacks it")
         return 0
 

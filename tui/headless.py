@@ -14,7 +14,7 @@ from core.engine.project import Project
 from core.state import commands as c
 from core.state.release import Release
 from core.system.tasks import TaskGuard
-from core.watch.client import WatchClient
+from core.watch.client import ANSWER_S, WatchClient
 from core.watch.place import WatchPlace
 from tui.output import say
 
@@ -48,10 +48,20 @@ def watch_of(project: Project) -> WatchClient:
 
 async def have_watch(project: Project, write: Callable[[str], None]) -> None:
     """Start the project's watch where none runs; without one each command drives by itself, and it is said."""
+    client = watch_of(project)
     try:
-        await watch_of(project).ensure()
+        await client.ensure()
+        if told := replaced(client):
+            write(told)
     except Unreachable as error:
         write(f"{error}; what is begun here ends with this command")
+
+
+def replaced(client: WatchClient) -> str:
+    """What is to be said of a watch that hung and was ended; empty without one."""
+    if client.hung is None:
+        return ""
+    return f"the watch before it, process {client.hung.pid}, gave no sign of life for {ANSWER_S:g} s and was ended"
 
 
 @contextlib.asynccontextmanager

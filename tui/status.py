@@ -10,6 +10,7 @@ from core.domain.model import Observation
 from core.domain.plan import title
 from core.engine.project import Project
 from core.journal.journal import Holder
+from core.journal.leases import BEAT_S
 from core.state.fold import fold_all
 from core.state.release import Release
 from core.state.snapshot import Snapshot
@@ -17,7 +18,7 @@ from core.targets.local.client import listing
 from core.targets.local.keys import read_key
 from core.targets.local.spec import exposed
 from core.targets.local.wire import HostStatus
-from tui.headless import watch_of
+from tui.headless import replaced, watch_of
 
 
 async def lines_of(project: Project) -> list[str]:
@@ -41,8 +42,8 @@ async def lines_of(project: Project) -> list[str]:
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
         holder = holders[name]
-        if holder is not None and holder.alive:
-            lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}")
+        if holder is not None and (holder.alive or holder.hangs):
+            lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}{_silence(holder)}")
         lines.append("")
     if len(lines) <= 2 * bool(project.notice):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
@@ -58,7 +59,14 @@ async def _watch(project: Project, needed: bool) -> str:
         return f"watch: {error}"
     if status is None:
         return "watch: none; the next release starts one, or 'quarterdeck watch'"
-    return f"watch: process {status.pid}, steers since {_clock(status.started_at)}"
+    told = replaced(client)
+    return f"watch: process {status.pid}, steers since {_clock(status.started_at)}{f'; {told}' if told else ''}"
+
+
+def _silence(holder: Holder) -> str:
+    if not holder.hangs:
+        return ""
+    return f": no sign of life for {holder.silent_s:.0f} s; another takes over {BEAT_S:g} s after its last"
 
 
 def _clock(at: float) -> str:

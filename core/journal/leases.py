@@ -12,6 +12,7 @@ from core.system.processes import ProcessId, process_id
 
 BEAT_S = 15.0
 """A driver that was silent for so long is dead or hangs; it beats five times in that time."""
+SILENT_S = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,23 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who drives an endpoint. A weak one only watches, and gives way to anybody who releases."""
+    """Who drives an endpoint. A weak one only watches, and gives way to anybody who releases.
+
+    `runs`: its process is on this machine; `silent_s` is how long ago it gave its last sign.
+    """
 
     who: str
     pid: int
     machine: str
     weak: bool
     alive: bool
+    runs: bool
+    silent_s: float
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it is there and has missed more than one of its signs."""
+        return self.runs and self.silent_s > SILENT_S
 
     @property
     def label(self) -> str:
@@ -64,8 +75,9 @@ class Leases:
             return None
         who, pid, machine, weak, started, boot, beat = row
         here = machine == socket.gethostname()
-        alive = self._now() - beat < BEAT_S and (not here or ProcessId(pid, started, boot).alive)
-        return Holder(who, pid, machine, bool(weak), alive)
+        runs, silent_s = here and ProcessId(pid, started, boot).alive, self._now() - beat
+        alive = silent_s < BEAT_S and (runs or not here)
+        return Holder(who, pid, machine, bool(weak), alive, runs, silent_s)
 
     def take(self, endpoint: str, who: str, weak: bool, force: bool, above: int) -> Lease:
         """Within a transaction: from nobody, from a dead one, from one who only watches or, by force, from anybody."""

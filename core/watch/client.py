@@ -12,7 +12,7 @@ from typing import Any
 from core.config.layers import PREFIX
 from core.domain.errors import Unreachable
 from core.system.clock import boottime_s
-from core.system.processes import child_environment, python, send
+from core.system.processes import ProcessId, child_environment, python, send
 from core.system.text import clean_line
 from core.watch.place import WatchPlace, package_version
 
@@ -37,10 +37,14 @@ class WatchStatus:
 
 
 class WatchClient:
-    """The watch of one project, as `Steering` for an engine and as something to keep alive."""
+    """The watch of one project, as `Steering` for an engine and as something to keep alive.
+
+    `hung` is the last one that gave no sign of life and was ended here for that.
+    """
 
     def __init__(self, place: WatchPlace) -> None:
         self.place = place
+        self.hung: ProcessId | None = None
         self._looking: asyncio.StreamWriter | None = None
 
     # Steering
@@ -78,7 +82,7 @@ class WatchClient:
             # Busy or hanging: only time tells.
             status = await self.status(ANSWER_S)
             if status is None:
-                send(who, signal.SIGKILL)
+                self.hung = who if send(who, signal.SIGKILL) else None
         if status is not None and status.version != package_version():
             await self.stop()
             status = None

@@ -232,6 +232,20 @@ def test_a_driver_on_another_machine_is_known_by_its_beat(
     assert (holder.alive, holder.label) == (alive, f"ada, process {os.getpid()} on elsewhere")
 
 
+@pytest.mark.parametrize(("silent_s", "alive", "hangs"), [(1.0, True, False), (10.0, True, True), (60.0, False, True)])
+def test_a_driver_that_runs_and_gives_no_sign_hangs(
+    journal: Journal, path: Path, silent_s: float, alive: bool, hangs: bool
+) -> None:
+    journal.take("late", "ada")
+    db = sqlite3.connect(path)
+    db.execute("update leases set beat = ?", (journal.clock.now() - silent_s,))
+    db.commit()
+    db.close()
+    holder = journal.holder("late")
+    assert holder is not None
+    assert (holder.alive, holder.hangs, holder.silent_s >= silent_s) == (alive, hangs, True)
+
+
 def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise KeyError("no such user")

@@ -85,6 +85,24 @@ def test_a_load_that_was_killed_is_in_nobodys_way(scene: Scene) -> None:
         assert users.failed() == []
 
 
+def test_a_watch_that_hangs_is_said_where_it_is_replaced(scene: Scene) -> None:
+    (watch,) = scene.roles()["watch"]
+    watch.suspend()
+    looks = scene.run("status")
+    assert looks.process.returncode == 0
+    assert f"the watch before it, process {watch.pid}, gave no sign of life for 5 s and was ended" in looks.text
+    assert watch.pid not in {one.pid for one in scene.roles()["watch"]}
+
+
+def test_an_environment_that_is_named_for_the_whole_project_is_said_to_change_nothing(scene: Scene) -> None:
+    """One line of flags serves every verb; a name that is wrong is refused all the same."""
+    for verb in (("watch",), ("backup", str(scene.folder.parent / "all.tar.gz"))):
+        told = scene.call(*verb, "--env", "prod", sets=())
+        assert told.ends() == 0, told.text
+        assert f"{verb[0]}: is of the whole project, every environment of it; --env prod changes" in told.text
+        assert scene.call(*verb, "--env", "nowhere", sets=()).ends() == 2
+
+
 def test_down_ends_a_load_that_was_begun_by_hand_and_says_so(scene: Scene) -> None:
     """Nothing would answer it any more, and its errors would be the verdict on a version that is gone."""
     load = scene.call("load", "--users", "5", "--seconds", "600")

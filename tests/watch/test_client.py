@@ -13,6 +13,7 @@ from core.system.processes import process_id
 from core.watch import client as module
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
+from tui.headless import replaced
 
 
 def alive(pid: int) -> bool:
@@ -58,6 +59,7 @@ async def test_one_that_hangs_is_ended_and_followed_by_another(
     second = await client.ensure()
     assert second.pid != first.pid
     assert not alive(first.pid)
+    assert replaced(client).startswith(f"the watch before it, process {first.pid}, gave no sign of life")
 
 
 async def test_one_of_another_version_is_ended_in_good_order(

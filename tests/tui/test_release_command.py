@@ -1,0 +1,55 @@
+"""`quarterdeck release`: when it ends, somebody steers what it has released."""
+
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config.planner import Wishes
+from core.config.scaffold import init
+from core.engine.project import Project
+from core.system.processes import ProcessId, ended
+from tui import release_command
+from tui.headless import INTERRUPTED, watch_of
+
+
+@pytest.mark.parametrize(("code", "followed"), [(0, True), (1, True), (INTERRUPTED, False)])
+async def test_a_watch_that_dies_in_the_last_moments_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, followed: bool
+) -> None:
+    """Nobody looks any more: until the next call a host that dies would stay so."""
+    project = Project(init(tmp_path / "late", sample="iris"))
+    first: list[ProcessId] = []
+
+    async def begun(*_: object) -> str:
+        return "r1"
+
+    @contextlib.asynccontextmanager
+    async def driven(*_: object) -> AsyncIterator[None]:
+        yield
+
+    async def dies(work: Coroutine[Any, Any, int], *_: object) -> int:
+        work.close()
+        who = watch_of(project).place.who()
+        assert who is not None
+        first.append(who)
+        os.kill(who.pid, signal.SIGKILL)
+        await ended(who)
+        return code
+
+    monkeypatch.setattr(release_command, "begun", begun)
+    monkeypatch.setattr(release_command, "driven", driven)
+    monkeypatch.setattr(release_command, "interruptible", dies)
+    said: list[str] = []
+    try:
+        assert await release_command.release(project, Wishes(), said.append) == code
+        status = await watch_of(project).status(5)
+        assert (status is not None) is followed
+        assert status is None or status.pid != first[0].pid
+    finally:
+        await watch_of(project).stop()
+    assert said == []
