@@ -14,7 +14,6 @@ from core.config.settings import Settings
 from core.domain.errors import Failed, Killed
 from core.system.processes import child_environment, how_it_ended, python
 from core.system.text import clean, clean_line
-from core.work import signs_of_life
 from core.work.job import Broken, Done, Job, OutputLine, Progress, Said, decode
 from core.work.signs_of_life import SignsOfLife
 
@@ -111,8 +110,9 @@ class WorkChild:
             _make(job)
             await self.start()
             await self._send(job)
+            signs = SignsOfLife(job.step, asyncio.get_running_loop().time())
             while not ended:
-                said = await self._next(heard, until, job.step)
+                said = await self._next(heard, until, job.step, signs)
                 if said is None:
                     raise await self._obituary(job.step)
                 ended = isinstance(said, Done | Broken)
@@ -129,17 +129,21 @@ class WorkChild:
                 self._heard = None
                 await self.cancel()
 
-    async def _next(self, heard: "asyncio.Queue[Said | _End]", until: float, step: str) -> Said | _End:
+    async def _next(
+        self, heard: "asyncio.Queue[Said | _End]", until: float, step: str, signs: SignsOfLife
+    ) -> Said | _End:
         """What the child says next. Raises TimeoutError at the deadline, by the loop's time, and Killed if it hangs."""
-        signs, loop = SignsOfLife(), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                async with asyncio.timeout_at(min(until, loop.time() + signs_of_life.LOOK_S)):
-                    return await heard.get()
+                async with asyncio.timeout_at(min(until, signs.due_s)):
+                    said = await heard.get()
+                signs.spoke(loop.time(), isinstance(said, Progress) and said.again)
+                return said
             except TimeoutError:
                 if loop.time() >= until:
                     raise
-            if why := await asyncio.to_thread(signs.missing, self.pid):
+            if why := await asyncio.to_thread(signs.missing, self.pid, loop.time()):
                 raise Killed(f"{step}: the work process was ended, {why}")
 
     async def cancel(self) -> None:

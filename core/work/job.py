@@ -50,11 +50,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a step is, from 0 to 1 where that is known, and what it measured so far."""
+    """How far a step is, from 0 to 1 where that is known, and what it measured so far.
+
+    `again`: said by the clock because the step itself said nothing.
+    """
 
     fraction: float | None
     text: str
     figures: Mapping[str, float | str] = field(default_factory=dict)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,9 @@ def decode(text: str) -> Said:
     match said:
         case OutputLine(text=line):
             return OutputLine(clean_line(line))
-        case Progress(fraction=fraction, text=line, figures=figures):
+        case Progress(fraction=fraction, text=line, figures=figures, again=again):
             shown = {name: clean_line(each) if isinstance(each, str) else each for name, each in figures.items()}
-            return Progress(fraction, clean_line(line), shown)
+            return Progress(fraction, clean_line(line), shown, again)
         case Done(result=result, figure=figure):
             return Done(result, clean_line(figure))
     return said

@@ -99,7 +99,7 @@ class Speaker:
                 if self._last is not None and now_s - self._said_s >= SILENT_S:
                     self._said_s = now_s
                     text = f"{self._last.text}, for {now_s - self._since_s:.0f} s"
-                    self._write(Progress(self._last.fraction, text))
+                    self._write(Progress(self._last.fraction, text, again=True))
 
     def _write(self, said: Said) -> None:
         self._words.write(encode(said) + "\n")

@@ -18,7 +18,7 @@ LONG = (*QUICK, "release.hold_s=30")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A project whose first version serves."""
     with Scene(tmp_path_factory.mktemp("terminals") / "iris", LONG) as scene:
-        first = scene.run("release", "--skip", "load")
+        first = scene.run("release", "--skip", "load", deadline_s=180)
         assert first.process.returncode == 0, first.text
         yield scene
 

@@ -15,9 +15,10 @@ import pytest
 from core.domain.errors import BadData, Failed, Killed
 from core.work import signs_of_life
 from core.work.child import Done, Job, Progress, WorkChild
+from core.work.signs_of_life import SignsOfLife
 from tests.work.conftest import settings, work
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 def job(folder: Path, do: str, step: str = "odd", **changes: object) -> Job:
@@ -104,22 +105,38 @@ async def test_cancel_kills_it_and_all_that_it_started_at_once(child: WorkChild,
 async def test_one_that_is_stopped_is_ended_and_may_be_begun_again(
     child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signs_of_life, "LOOK_S", 0.2)
+    monkeypatch.setattr(signs_of_life, "LOOK_S", 1.5)
     saying = child.run(job(tmp_path, "hang"))
     said = await anext(saying)
     assert isinstance(said, Progress)
     pid = int(said.figures["pid"])
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(Killed, match=r"^odd: the work process was ended, it hung: no word and no work for 0\.6 s$"):
+    with pytest.raises(Killed, match=r"^odd: the work process was ended, it hung: no word and no work for 4\.5 s$"):
         await anext(saying)
     await gone(pid)
     assert (await work(child, job(tmp_path, "where"))).result["pid"] != pid
 
 
+async def test_one_whose_clock_alone_goes_on_is_ended_too(
+    child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that wait for each other without end: the one that says for how long it goes on is none of them."""
+    monkeypatch.setattr(signs_of_life, "LOOK_S", 1.5)
+    with pytest.raises(Killed, match=r"^odd: the work process was ended, it hung: no word and no work for"):
+        await work(child, job(tmp_path, "hang"))
+
+
+def test_a_step_that_waits_for_others_lives_as_long_as_its_clock() -> None:
+    inside, outside = SignsOfLife("train", 0.0), SignsOfLife("data", 0.0)
+    for signs in (inside, outside):
+        signs.spoke(5.0, again=True)
+    assert (inside.due_s, outside.due_s) == (signs_of_life.LOOK_S, 5.0 + signs_of_life.LOOK_S)
+
+
 async def test_one_that_says_nothing_while_it_works_is_waited_for(
     child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signs_of_life, "LOOK_S", 0.3)
+    monkeypatch.setattr(signs_of_life, "LOOK_S", 2.0)
     assert (await work(child, job(tmp_path, "compute"))).result["silent"] is True
 
 

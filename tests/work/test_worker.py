@@ -36,5 +36,5 @@ def test_a_silent_step_is_said_to_go_on_until_it_is_done(monkeypatch: pytest.Mon
     assert first == Progress(0.5, "1 of 2", {"best": 0.9})
     assert line == OutputLine("a line")
     assert others
-    assert all(isinstance(each, Progress) and each.text == "1 of 2, for 0 s" for each in others)
+    assert all(isinstance(each, Progress) and each.text == "1 of 2, for 0 s" and each.again for each in others)
     assert isinstance(done, Done)
