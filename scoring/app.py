@@ -13,6 +13,7 @@ from scoring.bodies import FULL, Body
 from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
 from scoring.model import Model, PayloadError
+from scoring.pace import Pace
 from scoring.pages import OPEN, Pages
 from scoring.settings import Identity, ServingSettings, ServingState
 from scoring.slices import SMALL_BYTES, OneByOne
@@ -63,7 +64,7 @@ class App:
         self._pages = Pages(model, identity, settings, self.metrics)
         self._writer = Writer(model, identity.version)
         self._together = Together(model, self._writer, self.metrics, get_running_loop(), self._answered)
-        self._large = OneByOne(get_running_loop(), lambda: self._together.waiting)
+        self._large = OneByOne(get_running_loop(), lambda: self._together.waiting, Pace(settings.cores))
 
     def open(self) -> None:
         """Take predictions from now on."""
