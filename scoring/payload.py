@@ -156,11 +156,14 @@ class Reader:
         columns, rows = value.get("columns"), value["data"]
         if not isinstance(columns, list):
             raise PayloadError(422, 'dataframe_split has no list "columns": name the columns of its data')
-        if missing := self._absent(columns):
+        # What is no text names no field.
+        at = {name: place for place, name in enumerate(columns) if isinstance(name, str)}
+        if missing := self._absent(at):
             raise PayloadError(422, f"dataframe_split: {self._missing(missing, columns)}")
-        if twice := next((name for name in self.names if columns.count(name) > 1), None):
-            raise PayloadError(422, f"dataframe_split: the column {twice} is there twice")
-        places = [columns.index(name) if name in columns else None for name in self.names]
+        for place, name in enumerate(columns):
+            if isinstance(name, str) and at[name] != place and name in self._known:
+                raise PayloadError(422, f"dataframe_split: the column {name} is there twice")
+        places = [at.get(name) for name in self.names]
         for index, row in enumerate(rows):
             if not isinstance(row, list):
                 raise PayloadError(422, f"row {index} of dataframe_split is {kind(row)}: send a list of values")
