@@ -37,7 +37,7 @@ def test_slices_give_the_answer_that_one_call_gives(model: Model) -> None:
     whole = model.predict([(json.dumps(request).encode(), "probabilities=1")])
     sliced = in_slices(model, request, "probabilities=1")
     assert model.answer(sliced, 0) == model.answer(whole, 0)
-    assert (sliced.counts, sliced.unknown_categories) == (whole.counts, whole.unknown_categories)
+    assert (sliced.counts, sliced.unknown) == (whole.counts, whole.unknown)
 
 
 @pytest.mark.parametrize("wrong", [[1, 2, True, {}], [1e300, 2, True, "AA"], ["x", 2, True, "AA"], [1]])
