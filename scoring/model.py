@@ -74,7 +74,7 @@ class Model:
         for place, (body, query_string) in enumerate(requests):
             try:
                 rows, wishes = read(body, query_string)
-                unknown = self._noted(rows, matrix, batch, place) if wishes & NOTES else encode(rows, matrix)
+                unknown = self._wished(wishes, rows, matrix, batch, place) if wishes else encode(rows, matrix)
             except PayloadError as refused:
                 batch.refused[place] = refused
                 counts.append(0)
@@ -82,8 +82,6 @@ class Model:
                 counts.append(len(rows))
                 if unknown:
                     add(batch.unknown, unknown)
-                if wishes & PROBABILITIES:
-                    batch.probabilities.add(place)
         if has_infinity(matrix):
             matrix = self._without_infinities(matrix, batch)
         prepared_s = perf_counter()
@@ -136,6 +134,12 @@ class Model:
         batch.looked_at += self._ranges.count(matrix, len(rows), batch.outside)
         batch.preparation_ms += (prepared_s - began_s) * 1000
         batch.inference_ms += (perf_counter() - prepared_s) * 1000
+
+    def _wished(self, wishes: int, rows: list[Row], matrix: "array[float]", batch: Batch, place: int) -> list[int]:
+        """Encode rows of a request that wants more than predictions."""
+        if wishes & PROBABILITIES:
+            batch.probabilities.add(place)
+        return self._noted(rows, matrix, batch, place) if wishes & NOTES else self._encoder.encode(rows, matrix)
 
     def _noted(self, rows: list[Row], matrix: "array[float]", batch: Batch, place: int, first: int = 0) -> list[int]:
         """Encode rows of a request that wants notes, and take these down."""

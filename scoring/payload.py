@@ -195,6 +195,8 @@ def not_too_many(rows: int) -> None:
 
 def _asked(document: dict[str, Any]) -> int:
     """What a body wants beside predictions."""
+    if len(document) == 1:
+        return 0
     wishes = PROBABILITIES if document.get("probabilities") is True else 0
     return wishes | NOTES if document.get("notes") is True else wishes
 
