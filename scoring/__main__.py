@@ -49,4 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The server's threads may still have senders in hand, and those can't stand an interpreter that is taken down.
+    os._exit(code)

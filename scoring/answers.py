@@ -50,7 +50,7 @@ class Writer:
         answers: list[Answer] = []
         at = 0
         for place, count in enumerate(batch.counts):
-            if count == 1 and place not in batch.probabilities:
+            if count == 1 and place not in batch.probabilities and place not in batch.notes:
                 one = classes[at]
                 answers.append((200, headers[one], heads[one] + tail))
             elif count:

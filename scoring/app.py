@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, Protocol
 
-from scoring import inference_v2
+from scoring import inference_v2, keys
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
 from scoring.bodies import FULL, Body
 from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
 from scoring.model import Model, PayloadError
+from scoring.pace import Pace
 from scoring.pages import OPEN, Pages
 from scoring.settings import Identity, ServingSettings, ServingState
 from scoring.slices import SMALL_BYTES, OneByOne
@@ -21,7 +22,6 @@ PREDICT = frozenset({"/predict", "/score", "/invocations"})
 DRAINING = "the service is draining: send it to another replica"
 STARTING = "the model is not ready yet: try again in a moment"
 WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
-CHALLENGE = ("www-authenticate", "Bearer")
 AGAIN = ("retry-after", "1")
 
 
@@ -63,7 +63,7 @@ class App:
         self._pages = Pages(model, identity, settings, self.metrics)
         self._writer = Writer(model, identity.version)
         self._together = Together(model, self._writer, self.metrics, get_running_loop(), self._answered)
-        self._large = OneByOne(get_running_loop(), lambda: self._together.waiting)
+        self._large = OneByOne(get_running_loop(), lambda: self._together.waiting, Pace(settings.cores))
 
     def open(self) -> None:
         """Take predictions from now on."""
@@ -194,18 +194,16 @@ class App:
         if self.state is not ServingState.READY:
             return error(503, DRAINING if self.state is ServingState.DRAINING else STARTING, CLOSE)
         if self._key and not self._may(scope):
-            return error(401, WRONG_KEY, CHALLENGE)
+            return error(401, WRONG_KEY, keys.CHALLENGE)
         return None
 
     def _may(self, scope: Scope) -> bool:
-        """Whether the key came, as a bearer token or as `x-api-key`."""
-        scheme, _, token = (scope.headers.get("authorization") or "").partition(" ")
-        sent = token if scheme.lower() == "bearer" else scope.headers.get("x-api-key") or ""
-        return hmac.compare_digest(sent.strip().encode(errors="replace"), self._key)
+        """Whether the key came."""
+        return hmac.compare_digest(keys.sent(scope.headers).encode(errors="replace"), self._key)
 
     def _page(self, scope: Scope) -> Answer:
         if scope.path in self.predict_paths:
             return error(405, f"{scope.path} takes POST, not {scope.method}", ("allow", "POST"))
         if scope.path not in OPEN and self._key and not self._may(scope):
-            return error(401, WRONG_KEY, CHALLENGE)
+            return error(401, WRONG_KEY, keys.BROWSER_CHALLENGE)
         return self._pages.answer(scope.method, scope.path, self.state, self.in_flight, scope.headers.get("host"))

@@ -10,13 +10,12 @@ import orjson
 
 from scoring import dates
 from scoring.cells import UnfitError
-from scoring.manifest import ModelField
+from scoring.manifest import FLOAT32_MAX, ModelField
 from scoring.payload import PayloadError, Row
 
 NAN = math.nan
 UNKNOWN = float("nan")
 """A missing value too, but another object: its place says that the category was not known."""
-FLOAT32_MAX = 3.4028235677973366e38
 SHOWN = 40
 """So many characters of a wrong value stand in an error."""
 
@@ -42,13 +41,13 @@ class Encoder:
             (place, reader) for place, reader in self._readers if place not in self._texts and reader.kind != "date"
         ]
 
-    def encode(self, rows: list[Row], matrix: "array[float]", first: int = 0) -> int:
-        """Append rows to the matrix and return how many categories in them are unknown; errors count from `first`.
+    def encode(self, rows: list[Row], matrix: "array[float]", first: int = 0) -> list[int]:
+        """Append rows to the matrix and return the field of each unknown category in them; errors count from `first`.
 
         Rows are used up. `PayloadError` names the first value that does not fit, and leaves the matrix as it was.
         """
         start = len(matrix)
-        unknown = 0
+        unknown: list[int] = []
         for index, row in enumerate(rows, first):
             try:
                 for place, codes in self._codes:
@@ -56,7 +55,8 @@ class Encoder:
                     code = codes.get(value)
                     if code is None:
                         code = self._rare(index, place, value, codes)
-                        unknown += code is UNKNOWN
+                        if code is UNKNOWN:
+                            unknown.append(place)
                     row[place] = code
                 flat = self._flat(index, row) if self._dates else row
                 # None is the usual reason to fail, and looking for it first is cheaper than failing.

@@ -14,7 +14,7 @@ from scoring.answers import Answer, Headers, json
 from scoring.batching import Reply
 from scoring.manifest import Label, Manifest, ModelField
 from scoring.model import label_text
-from scoring.payload import PayloadError, bounded, kind, not_too_many
+from scoring.payload import WISHES, PayloadError, bounded, kind, not_too_many
 
 _TYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES", "date": "BYTES"}
 _WHOLE = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
@@ -50,9 +50,9 @@ def request(body: bytes, fields: Sequence[ModelField]) -> tuple[bytes, str | Non
     if named is not None and not isinstance(named, str):
         raise PayloadError(422, f"the id is {kind(named)}: send a text")
     options = document.get("parameters")
-    wanted = isinstance(options, dict) and options.get("probabilities") is True
+    wishes = {name: isinstance(options, dict) and options.get(name) is True for name in WISHES}
     tensors = [_tensor(place, each) for place, each in enumerate(inputs)]
-    ours = {"probabilities": wanted} | _rows(tensors, fields)
+    ours = wishes | _rows(tensors, fields)
     return orjson.dumps(ours), named
 
 
@@ -127,6 +127,9 @@ class Answers:
                 {"name": "probabilities", "shape": shape, "datatype": "FP64", "data": flat, "parameters": parameters}
             )
         head = {"model_name": self._model, "model_version": ours["version"]}
+        if "notes" in ours:
+            # A parameter is a text, a number or a boolean there.
+            head["parameters"] = {"notes": orjson.dumps(ours["notes"]).decode()}
         return head | ({} if self._named is None else {"id": self._named}) | {"outputs": outputs}
 
 

@@ -12,6 +12,7 @@ from scoring.cells import CellReader, from_document
 from scoring.dates import PARTS
 
 FORMAT = 1
+FLOAT32_MAX = 3.4028235677973366e38
 TYPES = ("number", "integer", "boolean", "category", "date")
 
 Label: TypeAlias = str | int | float | bool
@@ -26,7 +27,8 @@ class ModelField:
     """One column of the model's input. `categories` is None unless the type is `category`.
 
     One that is not `required` is missing where a caller leaves it out. With a `reader` values may come as the
-    texts that its file had. The model sees a date as its `parts`, each a column.
+    texts that its file had. The model sees a date as its `parts`, each a column. `range` is the least and the greatest
+    number of the rows it was trained on, where that is known.
     """
 
     name: str
@@ -35,6 +37,7 @@ class ModelField:
     required: bool = True
     reader: CellReader | None = None
     parts: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
 
     @property
     def width(self) -> int:
@@ -135,7 +138,7 @@ def _field(index: int, value: object) -> ModelField:
     if type_ == "date":
         return ModelField(name, type_, None, required, reader or CellReader("date"), _parts(index, name, value))
     if type_ != "category":
-        return ModelField(name, type_, None, required, reader)
+        return ModelField(name, type_, None, required, reader, range=_range(index, name, value.get("range")))
     if not _texts(categories):
         raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
     return ModelField(name, type_, tuple(categories), required, reader)
@@ -146,6 +149,19 @@ def _parts(index: int, name: str, value: dict[str, Any]) -> tuple[str, ...]:
     if not _texts(parts) or not parts or not set(parts) <= set(PARTS):
         raise _WrongError(f"fields[{index}].parts ({name}): some of {', '.join(PARTS)} are expected")
     return tuple(parts)
+
+
+def _range(index: int, name: str, value: object) -> tuple[float, float] | None:
+    """Models of earlier releases have none."""
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2 and all(_fits_float32(each) for each in value):
+        return float(value[0]), float(value[1])
+    raise _WrongError(f"fields[{index}].range ({name}): two numbers are expected, the least and the greatest")
+
+
+def _fits_float32(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= FLOAT32_MAX
 
 
 def _labels(value: object) -> tuple[Label, ...]:

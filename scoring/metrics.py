@@ -2,13 +2,15 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import time
 
 from scoring.model import Batch, Model, label_text
 from scoring.settings import Identity
 
 LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+MOST_FIELDS, OTHERS = 200, "(others)"
+"""So many fields are counted by name."""
 BATCH_ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 1000, 10000)
 
 
@@ -45,7 +47,10 @@ class Metrics:
         self.answers: dict[int, int] = {200: 0}
         self.predictions = [0] * len(self.labels)
         self.rows = 0
-        self.unknown_categories = 0
+        self.unknown = _by_field(field.name for field in model.about.fields if field.categories is not None)
+        self.outside = _by_field(field.name for field in model.about.fields if field.range is not None)
+        self.looked_at = 0
+        self._fields = [field.name for field in model.about.fields]
         self.latency = LatencyHistogram(LATENCY_S)
         self.batch = LatencyHistogram(BATCH_ROWS)
 
@@ -63,9 +68,18 @@ class Metrics:
         if batch.classes:
             self.rows += len(batch.classes)
             self.batch.observe(len(batch.classes))
-            self.unknown_categories += batch.unknown_categories
+            self.looked_at += batch.looked_at
+            if batch.unknown:
+                self._add(batch.unknown, self.unknown)
+            if batch.outside:
+                self._add(batch.outside, self.outside)
             for one, count in Counter(batch.classes).items():
                 self.predictions[one] += count
+
+    def _add(self, more: Mapping[int, int], counts: dict[str, int]) -> None:
+        for place, count in more.items():
+            name = self._fields[place]
+            counts[name if name in counts else OTHERS] += count
 
     def render(self, in_flight: int, *, ready: bool) -> str:
         """Prometheus's text."""
@@ -80,8 +94,13 @@ class Metrics:
         yield from _head("scoring_predictions_total", "counter", "Rows scored, by the label they got.")
         for label, count in zip(self.labels, self.predictions, strict=True):
             yield f'scoring_predictions_total{{label="{_escape(label)}"}} {count}'
-        yield from _head("scoring_unknown_categories_total", "counter", "Values that no category knows.")
-        yield f"scoring_unknown_categories_total {self.unknown_categories}"
+        yield from _head("scoring_unknown_category_total", "counter", "Values that no category knows, by field.")
+        yield from _fields("scoring_unknown_category_total", self.unknown)
+        about = "Numbers outside the range in training, by field, in the rows compared with it."
+        yield from _head("scoring_out_of_range_total", "counter", about)
+        yield from _fields("scoring_out_of_range_total", self.outside)
+        yield from _head("scoring_range_rows_total", "counter", "Rows compared with the ranges: all, or a sample.")
+        yield f"scoring_range_rows_total {self.looked_at}"
         yield from _head("scoring_request_seconds", "histogram", "From a request's arrival to its answer.")
         yield from self.latency.lines("scoring_request_seconds")
         yield from _head("scoring_batch_rows", "histogram", "Rows that one call of the model scored.")
@@ -95,6 +114,17 @@ class Metrics:
         yield from _head("scoring_model_info", "gauge", "The model that is served.")
         pairs = ",".join(f'{key}="{_escape(value)}"' for key, value in self.info.items())
         yield f"scoring_model_info{{{pairs}}} 1"
+
+
+def _by_field(names: Iterable[str]) -> dict[str, int]:
+    """Zeros for the first fields and for all others together."""
+    found = list(names)
+    return dict.fromkeys(found[:MOST_FIELDS], 0) | ({OTHERS: 0} if len(found) > MOST_FIELDS else {})
+
+
+def _fields(name: str, counts: Mapping[str, int]) -> Iterable[str]:
+    for field, count in counts.items():
+        yield f'{name}{{field="{_escape(field)}"}} {count}'
 
 
 def _head(name: str, kind: str, text: str) -> tuple[str, str]:

@@ -11,7 +11,8 @@ from scoring import manifest
 from scoring.encode import NAN, Encoder, has_infinity
 from scoring.library import Booster, Forest, Trees
 from scoring.manifest import Label, Manifest, ModelError
-from scoring.payload import PayloadError, Reader, Row
+from scoring.notes import Notes, Ranges, add
+from scoring.payload import NOTES, PROBABILITIES, PayloadError, Reader, Row
 
 __all__ = ["Batch", "Model", "ModelError", "PayloadError", "load"]
 
@@ -26,8 +27,9 @@ class Batch:
     """Requests that were scored in one call, in their order; times are of the whole call.
 
     `counts` are the rows of each request (0: it was refused), `classes` and `scores` those of all rows, one
-    after the other, with `width` scores a row. Kept as columns because an object for each request costs more
-    than scoring it.
+    after the other, with `width` scores a row. Kept as columns because an object for each request costs more than
+    scoring it. `unknown` categories and numbers `outside` their range are counted by the place of their field, the
+    second among the rows `looked_at`.
     """
 
     width: int
@@ -36,7 +38,10 @@ class Batch:
     scores: list[float] = field(default_factory=list)
     refused: dict[int, PayloadError] = field(default_factory=dict)
     probabilities: set[int] = field(default_factory=set)
-    unknown_categories: int = 0
+    notes: dict[int, Notes] = field(default_factory=dict)
+    unknown: dict[int, int] = field(default_factory=dict)
+    outside: dict[int, int] = field(default_factory=dict)
+    looked_at: int = 0
     preparation_ms: float = 0.0
     inference_ms: float = 0.0
 
@@ -52,6 +57,7 @@ class Model:
             [field.name for field in about.fields], [field.name for field in about.fields if not field.required]
         )
         self._encoder = Encoder(about.fields)
+        self._ranges = Ranges(about.fields)
         self._columns = about.columns
 
     @property
@@ -67,15 +73,15 @@ class Model:
         read, encode, counts = self._reader.read, self._encoder.encode, batch.counts
         for place, (body, query_string) in enumerate(requests):
             try:
-                rows, probabilities = read(body, query_string)
-                batch.unknown_categories += encode(rows, matrix)
+                rows, wishes = read(body, query_string)
+                unknown = self._wished(wishes, rows, matrix, batch, place) if wishes else encode(rows, matrix)
             except PayloadError as refused:
                 batch.refused[place] = refused
                 counts.append(0)
             else:
                 counts.append(len(rows))
-                if probabilities:
-                    batch.probabilities.add(place)
+                if unknown:
+                    add(batch.unknown, unknown)
         if has_infinity(matrix):
             matrix = self._without_infinities(matrix, batch)
         prepared_s = perf_counter()
@@ -83,6 +89,7 @@ class Model:
         if rows_:
             batch.scores = self._scores(matrix, rows_)
             batch.classes = _classes(batch.scores, batch.width)
+            batch.looked_at = self._ranges.count(matrix, rows_, batch.outside)
         batch.preparation_ms = (prepared_s - began_s) * 1000
         batch.inference_ms = (perf_counter() - prepared_s) * 1000
         return batch
@@ -92,7 +99,9 @@ class Model:
         began_s = perf_counter()
         batch = Batch(self._trees.width)
         try:
-            rows, probabilities = self._reader.read(*request)
+            rows, wishes = self._reader.read(*request)
+            if wishes & NOTES:
+                batch.notes[0] = Notes()
             batch.preparation_ms = (perf_counter() - began_s) * 1000
             yield
             # The last slice may be short: all rows of a request are scored by the same library.
@@ -104,7 +113,7 @@ class Model:
             return Batch(self._trees.width, counts=[0], refused={0: refused})
         batch.counts = [len(rows)]
         batch.classes = _classes(batch.scores, batch.width)
-        if probabilities:
+        if wishes & PROBABILITIES:
             batch.probabilities.add(0)
         return batch
 
@@ -112,14 +121,32 @@ class Model:
         """Score rows that stand at `first` in their request, and add them to its batch."""
         began_s = perf_counter()
         matrix: array[float] = array("f")
-        batch.unknown_categories += self._encoder.encode(rows, matrix, first)
+        if 0 in batch.notes:
+            unknown = self._noted(rows, matrix, batch, 0, first)
+        else:
+            unknown = self._encoder.encode(rows, matrix, first)
+        add(batch.unknown, unknown)
         refused = self._encoder.infinite(matrix, 0, len(rows), first) if has_infinity(matrix) else None
         if refused is not None:
             raise refused
         prepared_s = perf_counter()
         batch.scores += trees.predict(matrix, len(rows))
+        batch.looked_at += self._ranges.count(matrix, len(rows), batch.outside)
         batch.preparation_ms += (prepared_s - began_s) * 1000
         batch.inference_ms += (perf_counter() - prepared_s) * 1000
+
+    def _wished(self, wishes: int, rows: list[Row], matrix: "array[float]", batch: Batch, place: int) -> list[int]:
+        """Encode rows of a request that wants more than predictions."""
+        if wishes & PROBABILITIES:
+            batch.probabilities.add(place)
+        return self._noted(rows, matrix, batch, place) if wishes & NOTES else self._encoder.encode(rows, matrix)
+
+    def _noted(self, rows: list[Row], matrix: "array[float]", batch: Batch, place: int, first: int = 0) -> list[int]:
+        """Encode rows of a request that wants notes, and take these down."""
+        sent, start = [list(row) for row in rows], len(matrix)
+        unknown = self._encoder.encode(rows, matrix, first)
+        self._ranges.note(sent, matrix, start, first, batch.notes.setdefault(place, Notes()))
+        return unknown
 
     def _without_infinities(self, matrix: "array[float]", batch: Batch) -> "array[float]":
         """Refuse the requests that hold a number too large for float32, and leave their rows out."""
@@ -154,6 +181,8 @@ class Model:
             names = [label_text(label) for label in labels]
             scores = batch.scores[start * batch.width : end * batch.width]
             answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in _full(scores, batch.width)]
+        if place in batch.notes:
+            answer["notes"] = batch.notes[place].document()
         return answer
 
 

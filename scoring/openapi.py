@@ -20,6 +20,10 @@ _REFUSALS = {
     "429": "too much waits to be scored: come again after `retry-after` seconds",
     "503": "no replica is ready, or this one is draining",
 }
+_WISHES = {
+    "probabilities": "of each label",
+    "notes": "which values are unknown categories or outside the range in training",
+}
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "pre{background:#8882;padding:1rem;overflow:auto}td,th{text-align:left;padding:.2rem 1rem .2rem 0}"
@@ -31,7 +35,8 @@ def document(about: Manifest, identity: Identity, *, keyed: bool) -> dict[str, A
     operation: dict[str, Any] = {
         "summary": f"Predict {about.target}",
         "parameters": [
-            {"name": "probabilities", "in": "query", "schema": {"type": "boolean"}, "description": "of each label"}
+            {"name": name, "in": "query", "schema": {"type": "boolean"}, "description": text}
+            for name, text in _WISHES.items()
         ],
         "requestBody": {"required": True, "content": {"application/json": _request(about)}},
         "responses": {"200": _answers(about)} | {status: _refusal(text) for status, text in _REFUSALS.items()},
@@ -52,6 +57,11 @@ def document(about: Manifest, identity: Identity, *, keyed: bool) -> dict[str, A
     }
 
 
+_NOTE = {
+    "type": "object",
+    "properties": {"row": {"type": "integer"}, "field": {"type": "string"}, "value": {}, "note": {"type": "string"}},
+    "required": ["note"],
+}
 _ERROR = {
     "type": "object",
     "properties": {"error": {"type": "string"}, "status": {"type": "integer"}},
@@ -64,7 +74,7 @@ def _request(about: Manifest) -> dict[str, Any]:
     many = {"type": "array", "items": row, "minItems": 1}
     records = {
         "type": "object",
-        "properties": {"dataframe_records": many, "probabilities": {"type": "boolean"}},
+        "properties": {"dataframe_records": many} | {name: {"type": "boolean"} for name in _WISHES},
         "required": ["dataframe_records"],
     }
     return {"schema": {"anyOf": [records, many]}, "example": {"dataframe_records": [dict(about.example)]}}
@@ -94,12 +104,13 @@ def _answers(about: Manifest) -> dict[str, Any]:
             "type": "array",
             "items": {"type": "object", "additionalProperties": {"type": "number"}},
         },
+        "notes": {"type": "array", "items": _NOTE},
         "model": {"type": "string"},
         "version": {"type": "string"},
         "num_samples": {"type": "integer"},
         "took_ms": {"type": "object", "additionalProperties": {"type": "number"}},
     }
-    required = [name for name in properties if name != "probabilities"]
+    required = [name for name in properties if name not in _WISHES]
     schema = {"type": "object", "properties": properties, "required": required}
     return {"description": "one label for each row", "content": {"application/json": {"schema": schema}}}
 

@@ -16,8 +16,11 @@ import orjson
 from scoring.cells import FALSE, TRUE
 
 Row: TypeAlias = list[Any]
-Query: TypeAlias = tuple[list[Row], bool]
-"""Rows in the order of the fields, their values as they came, and whether probabilities are wanted."""
+Query: TypeAlias = tuple[list[Row], int]
+"""Rows in the order of the fields, their values as they came, and what is wanted beside predictions: 0, or some of"""
+
+PROBABILITIES, NOTES = 1, 2
+WISHES = {"probabilities": PROBABILITIES, "notes": NOTES}
 
 LOOKED_AT, LONGEST_NAME = 50, 100
 MOST_ROWS = 100_000
@@ -64,23 +67,23 @@ class Reader:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise PayloadError(400, _why_not_json(body, error)) from None
-        rows, probabilities = self._query(document)
+        rows, wishes = self._query(document)
         if not rows:
             raise PayloadError(422, "there are no rows: send at least one")
         not_too_many(len(rows))
-        return rows, probabilities or (query_string != "" and wants_probabilities(query_string))
+        return rows, wishes | wished(query_string) if query_string else wishes
 
     def _query(self, document: object) -> Query:
         if isinstance(document, list):
-            return self._rows(document, "the list"), False
+            return self._rows(document, "the list"), 0
         if not isinstance(document, dict):
             raise PayloadError(422, f"the body is {kind(document)}: {FORMS}")
         for form in WRAPPED:
             # A field may bear such a name: its value is never a list or an object.
             if form in document and isinstance(document[form], list | dict):
-                return self._wrapped(form, document[form]), document.get("probabilities") is True
+                return self._wrapped(form, document[form]), _asked(document)
         if not self._known.isdisjoint(document):
-            return [self._record(document, 0)], False
+            return [self._record(document, 0)], 0
         if wrapped := next((form for form in WRAPPED if form in document), None):
             raise PayloadError(422, f"{wrapped} is {kind(document[wrapped])}: {FORMS}")
         raise PayloadError(422, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
@@ -156,11 +159,14 @@ class Reader:
         columns, rows = value.get("columns"), value["data"]
         if not isinstance(columns, list):
             raise PayloadError(422, 'dataframe_split has no list "columns": name the columns of its data')
-        if missing := self._absent(columns):
+        # What is no text names no field.
+        at = {name: place for place, name in enumerate(columns) if isinstance(name, str)}
+        if missing := self._absent(at):
             raise PayloadError(422, f"dataframe_split: {self._missing(missing, columns)}")
-        if twice := next((name for name in self.names if columns.count(name) > 1), None):
-            raise PayloadError(422, f"dataframe_split: the column {twice} is there twice")
-        places = [columns.index(name) if name in columns else None for name in self.names]
+        for place, name in enumerate(columns):
+            if isinstance(name, str) and at[name] != place and name in self._known:
+                raise PayloadError(422, f"dataframe_split: the column {name} is there twice")
+        places = [at.get(name) for name in self.names]
         for index, row in enumerate(rows):
             if not isinstance(row, list):
                 raise PayloadError(422, f"row {index} of dataframe_split is {kind(row)}: send a list of values")
@@ -187,19 +193,31 @@ def not_too_many(rows: int) -> None:
         raise PayloadError(413, f"the request has more than {MOST_ROWS:,} rows: send fewer rows at a time")
 
 
-def wants_probabilities(query_string: str) -> bool:
-    """Whether `?probabilities=1` (or true, yes, on) is there; `PayloadError` for what is neither yes nor no."""
-    if "probabilities" not in query_string:
-        return False
+def _asked(document: dict[str, Any]) -> int:
+    """What a body wants beside predictions."""
+    if len(document) == 1:
+        return 0
+    wishes = PROBABILITIES if document.get("probabilities") is True else 0
+    return wishes | NOTES if document.get("notes") is True else wishes
+
+
+def wished(query_string: str) -> int:
+    """What `?probabilities=1&notes=1` (or true, yes, on) wants; `PayloadError` for what is neither yes nor no."""
+    if "probabilities" not in query_string and "notes" not in query_string:
+        return 0
     try:
         # A name alone, or as often as somebody likes to send it, is no reason to read on.
-        asked = parse_qs(query_string, keep_blank_values=True, max_num_fields=LOOKED_AT).get("probabilities", ["no"])
+        asked = parse_qs(query_string, keep_blank_values=True, max_num_fields=LOOKED_AT)
     except ValueError:
         raise PayloadError(400, f"the query has more than {LOOKED_AT} fields") from None
-    word = asked[-1].lower()
-    if word not in YES and word not in NO:
-        raise PayloadError(400, f"probabilities={asked[-1][:LONGEST_NAME]} is neither: send true or false")
-    return word in YES
+    wishes = 0
+    for name, wish in WISHES.items():
+        said = asked.get(name, ["no"])[-1]
+        word = said.lower()
+        if word not in YES and word not in NO:
+            raise PayloadError(400, f"{name}={said[:LONGEST_NAME]} is neither: send true or false")
+        wishes |= wish if word in YES else 0
+    return wishes
 
 
 def _why_not_json(body: bytes, error: orjson.JSONDecodeError) -> str:

@@ -1,7 +1,13 @@
 """What a service is told: which version it serves, how, and the states it goes through."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+
+
+def no_limit() -> float | None:
+    """Nobody holds it to so many cores."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +22,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """How to serve. An empty `key` means no key; port 0 takes a free one; `drain_s` bounds the way out."""
+    """How to serve. An empty `key` means no key; port 0 takes a free one; `drain_s` bounds the way out; `cores` is
+    what its CPU time is held to at the moment."""
 
     host: str = "127.0.0.1"
     port: int = 0
     key: str = field(default="", repr=False)
     max_body_bytes: int = 8 * 1024 * 1024
     drain_s: float = 5.0
+    cores: Callable[[], float | None] = no_limit
     service: str = "quarterdeck-scoring"
 
 

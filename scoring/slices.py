@@ -8,6 +8,8 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from scoring.pace import Pace
+
 SMALL_BYTES = 8 << 10
 """Up to here a request is scored together with the others of its turn."""
 WAITING_BYTES = 32 << 20
@@ -19,9 +21,10 @@ GIVES_WAY = 10
 class OneByOne:
     """The large requests that wait. All of it runs in the loop's thread."""
 
-    def __init__(self, loop: AbstractEventLoop, others_wait: Callable[[], bool]) -> None:
+    def __init__(self, loop: AbstractEventLoop, others_wait: Callable[[], bool], pace: Pace) -> None:
         self._loop = loop
         self._others_wait = others_wait
+        self._pace = pace
         self._jobs: deque[Iterator[None]] = deque()
         self._held = 0
         self._gave_way = 0
@@ -49,10 +52,14 @@ class OneByOne:
             self._loop.call_soon(self._turn)
             return
         self._gave_way = 0
+        if (wait_s := self._pace.wait_s()) > 0:
+            self._loop.call_later(wait_s, self._turn)
+            return
         over = True
         try:
             over = next(self._jobs[0], self) is self
         finally:
+            self._pace.paid()
             # One that fails must not hold up those behind it.
             if over:
                 self._jobs.popleft()

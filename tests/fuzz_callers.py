@@ -93,7 +93,14 @@ class Stranger:
             path = dice.choice(PAGES)
         if dice.random() < 0.15:
             path += dice.choice(
-                ("?probabilities=1", "?probabilities=maybe", "?probabilities", "?%ff=&&=&probabilities=%00")
+                (
+                    "?probabilities=1",
+                    "?notes=1",
+                    "?notes=1&probabilities=1",
+                    "?probabilities=maybe",
+                    "?probabilities",
+                    "?%ff=&&=&probabilities=%00",
+                )
             )
         headers = {"host": "x", "content-type": dice.choice(TYPES) if dice.random() < 0.1 else kind}
         if dice.random() < 0.1:
@@ -139,6 +146,7 @@ class Stranger:
         columns = {name: [record.get(name) for record in records] for name in form.names}
         bodies: list[Callable[[], Any]] = [
             lambda: {"data": rows},
+            lambda: {"data": rows, "notes": dice.choice((True, False, 1))},
             lambda: {"instances": dice.choice((rows, records, columns))},
             lambda: {"inputs": dice.choice((rows, records, columns))},
             lambda: {"dataframe_split": {"columns": form.names, "data": rows}},

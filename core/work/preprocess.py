@@ -49,6 +49,7 @@ def fit(
         | ({} if field.get("required", True) else {"required": False})
         | ({"reader": field["reader"]} if field.get("reader") else {})
         | ({"parts": list(field["parts"])} if field.get("parts") else {})
+        | (_range(train[field["name"]]) if field["type"] in ("number", "integer") else {})
         for field in fields
     ]
     return {
@@ -59,6 +60,13 @@ def fit(
         "labels": list(labels),
         "example": example(train, fitted),
     }
+
+
+def _range(values: pd.Series) -> dict[str, Any]:
+    """Between what a column's numbers lie, as the model sees them; of none there is no range."""
+    numbers = values.dropna().to_numpy(np.float32, na_value=np.nan)
+    numbers = numbers[np.isfinite(numbers)]
+    return {"range": [float(numbers.min()), float(numbers.max())]} if len(numbers) else {}
 
 
 def _categories(values: pd.Series) -> list[str]:

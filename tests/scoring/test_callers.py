@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from base64 import b64encode
 from typing import Any
 
 import httpx
@@ -99,6 +100,10 @@ def test_what_is_not_taken_is_refused_in_one_line(
         ({"authorization": f"BEARER   {KEY}"}, 200),
         ({"x-api-key": KEY}, 200),
         ({"authorization": "Basic eA==", "x-api-key": KEY}, 200),
+        ({"authorization": f"Basic {b64encode(f'me:{KEY}'.encode()).decode()}"}, 200),
+        ({"authorization": f"basic {b64encode(f':{KEY}'.encode()).decode()}"}, 200),
+        ({"authorization": f"Basic {b64encode(f'{KEY}:'.encode()).decode()}"}, 401),
+        ({"authorization": b"Basic \xe4"}, 401),
         ({"authorization": KEY}, 401),
         ({"authorization": f"Bearer {KEY}x"}, 401),
         ({"authorization": b"Bearer \xff\xfe"}, 401),
@@ -120,3 +125,20 @@ def test_a_thousand_requests_of_a_stranger_get_an_answer_and_none_is_a_failure(m
     assert sum(statuses.values()) == 1000
     assert {status for status in statuses if status >= 500} == set()
     assert {200, 400, 404, 405, 415, 422} <= set(statuses)
+
+
+PAGES_WITH_KEY = ("/docs", "/openapi.json", "/metadata", "/metrics", "/v2/models/late")
+OPEN_PAGES = ("/", "/health", "/health/live", "/health/ready", "/ping", "/v2", "/v2/health/live", "/v2/health/ready")
+
+
+def test_a_browser_is_asked_for_the_key_and_probes_need_none(model: Model) -> None:
+    def visit(http: httpx.Client) -> tuple[list[httpx.Response], list[int], list[int]]:
+        without = [http.get(path) for path in PAGES_WITH_KEY]
+        with_key = [http.get(path, auth=("me", KEY)).status_code for path in PAGES_WITH_KEY]
+        return without, with_key, [http.get(path).status_code for path in OPEN_PAGES]
+
+    without, with_key, open_pages = served(model, visit, key=KEY)
+    assert {answer.status_code for answer in without} == {401}
+    assert {answer.headers["www-authenticate"].partition(" ")[0] for answer in without} == {"Basic"}
+    assert with_key == [200] * len(PAGES_WITH_KEY)
+    assert open_pages == [200] * len(OPEN_PAGES)

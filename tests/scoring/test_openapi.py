@@ -23,7 +23,7 @@ def test_the_document_names_the_fields_and_its_example_is_taken(model: Model, ke
         http.headers["x-api-key"] = key
         about = http.get("/openapi.json")
         asked = about.json()["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
-        return about, http.post("/predict?probabilities=true", json=asked)
+        return about, http.post("/predict?probabilities=true&notes=true", json=asked)
 
     about, answer = served(model, visit, key=key)
     document: dict[str, Any] = about.json()

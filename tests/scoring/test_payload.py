@@ -11,6 +11,7 @@ from hypothesis import given, strategies as some
 from scoring import payload
 from scoring.encode import Encoder
 from scoring.manifest import ModelField
+from scoring.media import as_json
 from scoring.model import Model
 from scoring.payload import PayloadError, Reader
 
@@ -32,7 +33,7 @@ def matrix_of(document: Any) -> tuple[bytes, int]:
     rows, _ = Reader(NAMES).read(json.dumps(document).encode())
     matrix: array[float] = array("f")
     unknown = Encoder(FIELDS).encode(rows, matrix)
-    return array("f", [math.nan if math.isnan(value) else value for value in matrix]).tobytes(), unknown
+    return array("f", [math.nan if math.isnan(value) else value for value in matrix]).tobytes(), len(unknown)
 
 
 @given(rows_of_any_kind, some.permutations([*NAMES, "more"]))
@@ -320,3 +321,20 @@ def test_a_field_that_may_be_left_out_is_missing(body: object) -> None:
 def test_a_field_that_must_be_sent_is_named_beside_one_that_need_not() -> None:
     with pytest.raises(PayloadError, match="the field a is missing"):
         Reader(["a", "b", "c"], ["b"]).read(b'{"c": 2}')
+
+
+WIDE = [f"c{place}" for place in range(20_000)]
+
+
+def test_a_split_of_very_many_columns_is_read_in_any_order() -> None:
+    split = {"columns": [*reversed(WIDE), 7, "more"], "data": [[*reversed(range(20_000)), None, None]]}
+    assert Reader(WIDE).read(json.dumps({"dataframe_split": split}).encode())[0] == [list(range(20_000))]
+
+
+def test_a_column_that_is_there_twice_is_named_however_many_there_are() -> None:
+    split = {"columns": [*WIDE, WIDE[-1]], "data": [[1] * 20_001]}
+    with pytest.raises(PayloadError, match="the column c19999 is there twice"):
+        Reader(WIDE).read(json.dumps({"dataframe_split": split}).encode())
+    csv = ",".join([*WIDE, WIDE[-1]]).encode()
+    with pytest.raises(PayloadError, match="header has c19999 twice"):
+        as_json(csv, "text/csv", [ModelField(name, "number") for name in WIDE])

@@ -195,7 +195,7 @@ def test_everything_is_counted(model: Model) -> None:
     assert counted(page, 'scoring_requests_total{status="200"}') == 2
     assert counted(page, 'scoring_requests_total{status="400"}') == 1
     assert counted(page, "scoring_rows_total") == 3
-    assert counted(page, "scoring_unknown_categories_total") == 1
+    assert counted(page, 'scoring_unknown_category_total{field="carrier"}') == 1
     assert counted(page, "scoring_request_seconds_count") == 3
     assert counted(page, 'scoring_request_seconds_bucket{le="+Inf"}') == 3
     assert counted(page, "scoring_batch_rows_sum") == 3

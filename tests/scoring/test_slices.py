@@ -12,7 +12,9 @@ import pytest
 
 from scoring import app, bodies, slices
 from scoring.model import SLICE_ROWS, Batch, Model
+from scoring.pace import Pace
 from scoring.payload import MOST_ROWS, WRAPS, PayloadError, Reader
+from scoring.settings import no_limit
 from scoring.slices import GIVES_WAY, OneByOne
 from tests.scoring.test_service import BODY, ROW, WAIT_S, served
 
@@ -35,7 +37,7 @@ def test_slices_give_the_answer_that_one_call_gives(model: Model) -> None:
     whole = model.predict([(json.dumps(request).encode(), "probabilities=1")])
     sliced = in_slices(model, request, "probabilities=1")
     assert model.answer(sliced, 0) == model.answer(whole, 0)
-    assert (sliced.counts, sliced.unknown_categories) == (whole.counts, whole.unknown_categories)
+    assert (sliced.counts, sliced.unknown) == (whole.counts, whole.unknown)
 
 
 @pytest.mark.parametrize("wrong", [[1, 2, True, {}], [1e300, 2, True, "AA"], ["x", 2, True, "AA"], [1]])
@@ -64,7 +66,7 @@ async def test_small_ones_go_between_slices_and_large_ones_go_on_all_the_same() 
         if name == "b":
             done.set()
 
-    line = OneByOne(asyncio.get_running_loop(), others)
+    line = OneByOne(asyncio.get_running_loop(), others, Pace(no_limit))
     line.add(job("a"))
     line.add(job("b"))
     async with asyncio.timeout(5):
@@ -74,7 +76,7 @@ async def test_small_ones_go_between_slices_and_large_ones_go_on_all_the_same() 
 
 
 async def test_what_waits_has_a_bound_and_the_first_is_always_taken() -> None:
-    room = OneByOne(asyncio.get_running_loop(), lambda: False)
+    room = OneByOne(asyncio.get_running_loop(), lambda: False, Pace(no_limit))
     assert room.hold(slices.WAITING_BYTES + 1)
     assert not room.hold(1)
     room.free(slices.WAITING_BYTES + 1)

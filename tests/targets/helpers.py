@@ -134,15 +134,18 @@ async def watching(target: Target) -> AsyncIterator[Watcher]:
 
 
 class Load:
-    """Users who ask again as soon as they are answered; every answer is counted, and none is asked for twice."""
+    """Users who ask again as soon as they are answered, or after a pause; every answer is counted, and none is asked
+    for twice."""
 
-    def __init__(self, address: Address, users: int = 4, body: bytes = b"") -> None:
+    def __init__(self, address: Address, users: int = 4, body: bytes = b"", pause_s: float = 0.0) -> None:
         self.body = body
+        self.pause_s = pause_s
         self.where = where(address)
         self.headers = address.headers
         self.users = users
         self.answers: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.told = 0
         self._news = asyncio.Event()
 
     @property
@@ -183,13 +186,16 @@ class Load:
                 self.failed[f"{answer.status} {answer.body.decode()}"] += 1
             self._news.set()
             if answer.headers.get("connection") == "close":
+                self.told += 1
                 return
+            if self.pause_s:
+                await asyncio.sleep(self.pause_s)
 
 
 @asynccontextmanager
-async def loading(address: Address, users: int = 4, body: bytes = b"") -> AsyncIterator[Load]:
+async def loading(address: Address, users: int = 4, body: bytes = b"", pause_s: float = 0.0) -> AsyncIterator[Load]:
     """A load that runs inside the block; with a body it posts."""
-    load = Load(address, users, body)
+    load = Load(address, users, body, pause_s)
     tasks = [asyncio.create_task(load.user()) for _ in range(users)]
     try:
         yield load

@@ -173,6 +173,25 @@ async def test_the_page_is_the_sum_of_those_that_answer(tmp_path: Path) -> None:
             assert lines((await get(page)).body.decode(), "in_flight") == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_whatever_comes_along_with_a_question_costs_nobody_the_answer(tmp_path: Path, method: str) -> None:
+    """A body may come late or look like another request; the connection is told to end, and ends with the asker."""
+    async with page_of(tmp_path) as page:
+        reader, writer = await asyncio.open_unix_connection(str(page.socket))
+        writer.write(f"{method} /metrics HTTP/1.1\r\ncontent-length: 400000\r\n\r\n".encode())
+        async with asyncio.timeout(20):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            for _ in range(4):
+                writer.write(b"GET /metrics HTTP/1.1\r\n\r\n" * 4000)
+                await writer.drain()
+            writer.write_eof()
+            rest = await reader.read()
+        writer.close()
+    assert head.startswith("HTTP/1.1 200" if method == "GET" else "HTTP/1.1 405")
+    assert "connection: close" in head
+    assert b"HTTP/1.1" not in rest
+
+
 async def test_the_page_wants_the_endpoints_key_and_a_get(tmp_path: Path) -> None:
     async with page_of(tmp_path, key="s3cret") as page:
         assert [(await get(page, key)).status for key in ("", "wrong", "s3cret")] == [401, 401, 200]

@@ -38,6 +38,33 @@ async def test_a_restart_under_load_changes_every_process_and_fails_no_request(e
     ]
 
 
+async def test_callers_who_pause_on_a_connection_are_never_cut_while_replicas_go_weights_flip_and_all_restarts(
+    endpoints: Endpoints,
+) -> None:
+    """Whoever is about to send finds the connection open, or was told before that it would not be."""
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await serving(target, watcher, 3)
+        await target.apply("green", TWO, 2)
+        await watcher.ready("green", 2)
+        async with loading(await target.address(), users=30, pause_s=0.1) as load:
+            for share in (50, 0, 100):
+                await target.route({"blue": 100 - share, "green": share})
+                await watcher.weight("green", share)
+                await load.more(100)
+            await target.apply("green", TWO, 1)
+            await watcher.ready("green", 1)
+            await target.remove("blue")
+            await watcher.gone("blue")
+            await load.more(100)
+            assert (load.failed, load.told) == ({}, 0)
+            await restart(target.spec.folder, lambda _: None)
+            await load.more(200)
+        assert not load.failed
+        # The router is another one: each connection to the last one was told to come anew.
+        assert load.told >= load.users
+
+
 async def test_a_router_that_was_changed_is_watched_and_changed_again(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:

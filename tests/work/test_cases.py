@@ -90,17 +90,17 @@ def test_a_client_may_send_the_spelling_of_the_file_or_plain_values(
     field = next(field for field in dataset_of(name, target, tmp_path, []).fields if field.name == column)
     encoder = Encoder([ModelField(field.name, field.type, reader=from_document(field.reader))])
     one, two = array("f"), array("f")
-    assert encoder.encode([[spelled]], one) == encoder.encode([[plain]], two) == 0
+    assert encoder.encode([[spelled]], one) == encoder.encode([[plain]], two) == []
     assert one.tobytes() == two.tobytes()
 
 
 def test_blanks_around_a_category_are_left_out_and_a_blank_alone_is_missing() -> None:
     encoder = Encoder([ModelField("work", "category", ("Private", "State"), reader=CellReader("text"))])
     matrix = array("f")
-    assert encoder.encode([[" Private"], ["State "], ["  "], [None]], matrix) == 0
+    assert encoder.encode([[" Private"], ["State "], ["  "], [None]], matrix) == []
     assert matrix.tolist()[:2] == [0.0, 1.0]
     assert all(math.isnan(value) for value in matrix[2:])
-    assert encoder.encode([["Other"]], matrix) == 1
+    assert encoder.encode([["Other"]], matrix) == [0]
 
 
 def test_a_text_that_is_no_number_is_refused_and_leaves_no_row() -> None:

@@ -147,17 +147,19 @@ class MetricsPage:
         self._guard.start(self._talk(reader, writer), "talk")
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request on each connection: what came along with it may be anything, and is thrown away."""
         try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-                lines = (line.partition(":") for line in head[1:])
-                headers = {name.strip().lower(): value.strip() for name, _, value in lines}
-                method = head[0].split(" ", 1)[0]
-                writer.write(await self._answer(method, _key_of(headers)))
-                await writer.drain()
-                if method not in {"GET", "HEAD"}:
-                    return  # What it sent along is not read.
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            lines = (line.partition(":") for line in head[1:])
+            headers = {name.strip().lower(): value.strip() for name, _, value in lines}
+            method = head[0].split(" ", 1)[0]
+            writer.write(await self._answer(method, _key_of(headers)))
+            await writer.drain()
+            # Closed with something unread, the answer would be lost to the router.
+            async with asyncio.timeout(ANSWER_S):
+                while await reader.read(1 << 16):
+                    pass
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, TimeoutError):
             return
         finally:
             writer.close()
@@ -185,5 +187,13 @@ def _error(text: str) -> bytes:
 
 
 def _response(status: str, body: bytes, *more: str, kind: str = "application/json") -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"content-type: {kind}", f"content-length: {len(body)}", *more, "", ""]
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"content-type: {kind}",
+        f"content-length: {len(body)}",
+        "connection: close",
+        *more,
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + body

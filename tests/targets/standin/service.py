@@ -36,6 +36,7 @@ class ServingSettings:
     key: str = field(default="", repr=False)
     max_body_bytes: int = 1 << 23
     drain_s: float = 5.0
+    cores: Callable[[], float | None] = lambda: None
     service: str = "standin"
 
 
