@@ -72,13 +72,18 @@ class TrainSettings(SettingsPart):
 
 
 class Thresholds(SettingsPart):
-    """What a candidate must reach; precision and recall are averaged over the labels. None: not asked."""
+    """What a candidate must reach; precision and recall are averaged over the labels. None: not asked.
 
-    min_accuracy: Share | None = 0.8
+    `refuse_worse` fails one that is worse than the most common label for all rows, or than the baseline by more than
+    chance; elsewhere that is only said.
+    """
+
+    min_accuracy: Share | None = None
     min_precision: Share | None = None
     min_recall: Share | None = None
     max_regression_percent: Percent = 2.0
     beat_baseline: bool = False
+    refuse_worse: bool = False
     significance: Annotated[float, Field(gt=0, lt=1)] | None = None
     max_latency_ms: Annotated[float, Field(gt=0)] = 100.0
 
@@ -109,9 +114,11 @@ class RetentionSettings(SettingsPart):
 
 
 class Settings(SettingsPart):
-    """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies."""
+    """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies, `floors_from` says
+    of each threshold that is set where."""
 
     folder: Path
+    floors_from: Mapping[str, str] = Field(default_factory=dict)
     environment: EnvironmentName = "dev"
     production: bool = False
     model: str = ""
