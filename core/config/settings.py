@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from core.config.columns import Column
-from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share
+from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 
 EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
+ModelKind: TypeAlias = Literal["xgboost", "forest", "linear"]
 SAMPLES = ("flights", "iris", "support-tickets")
 SQL = "sql"
 """The source of a project whose rows a query gives."""
@@ -62,13 +63,28 @@ class FieldSettings(SettingsPart):
 
 
 class TrainSettings(SettingsPart):
-    """How long the search for a candidate goes on, and by what it is judged."""
+    """Which models compete to be the candidate, how long the search goes on, and by what they are judged.
 
+    `search`: random tries `n_iter` on all rows, halving on few rows and the best of them on more; auto is halving where
+    rows are many.
+    """
+
+    models: Annotated[tuple[ModelKind, ...], BeforeValidator(listed)] = ("xgboost",)
+    search: Literal["auto", "random", "halving"] = "auto"
     n_iter: Count = 20
     cv_folds: Annotated[int, Field(ge=2, le=50)] = 3
     random_state: Annotated[int, Field(ge=0)] = 42
     primary_metric: Literal["accuracy", "precision", "recall", "macro_f1", "log_loss"] = "macro_f1"
     deadline_s: Annotated[float, Field(gt=0)] = 1800.0
+
+    @field_validator("models")
+    @classmethod
+    def _some(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        if not models:
+            raise ValueError("names no model; some of xgboost, forest, linear")
+        if len(set(models)) < len(models):
+            raise ValueError("names a model twice")
+        return models
 
 
 class Thresholds(SettingsPart):
