@@ -13,7 +13,7 @@ BYTES_IN_MB = 1024 * 1024
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM; the key comes from the environment, where no list of processes shows it."""
     options = _parser().parse_args(arguments)
-    identity = Identity(options.model, options.version, options.run_id, options.uri)
+    identity = Identity(options.model, options.version, options.run_id, options.uri, options.registry)
     try:
         settings = ServingSettings(
             host=options.host,
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", default="0", help="the version in the registry")
     parser.add_argument("--run-id", default="")
     parser.add_argument("--uri", default="")
+    parser.add_argument("--registry", default="")
     parser.add_argument("--max-body-mb", type=float, default=8.0)
     parser.add_argument("--drain-s", type=float, default=5.0)
     return parser

@@ -91,8 +91,8 @@ def _checked(folder: Path, document: dict[str, Any]) -> Manifest:
     if document.get("task") != "classification":
         raise _WrongError(f"task: only classification is served, the folder has {document.get('task')!r}")
     file, treelite = document.get("file"), document.get("treelite")
-    if file not in ("model.ubj", "model.tl"):
-        raise _WrongError(f"file: model.ubj or model.tl is expected, not {file!r}")
+    if file not in ("model.ubj", "model.tl", "linear.json"):
+        raise _WrongError(f"file: model.ubj, model.tl or linear.json is expected, not {file!r}")
     if treelite not in (None, "model.tl"):
         raise _WrongError(f"treelite: model.tl or null is expected, not {treelite!r}")
     example = document.get("example")

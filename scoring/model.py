@@ -10,6 +10,7 @@ from typing import Any
 from scoring import manifest
 from scoring.encode import NAN, Encoder, has_infinity
 from scoring.library import Booster, Forest, Trees
+from scoring.linear import Linear
 from scoring.manifest import Label, Manifest, ModelError
 from scoring.notes import Notes, Ranges, add
 from scoring.payload import NOTES, PROBABILITIES, PayloadError, Reader, Row
@@ -199,11 +200,13 @@ def load(folder: str | Path) -> Model:
     about = manifest.read(Path(folder))
     columns, classes = about.columns, len(about.labels)
     few: Forest | None = None
-    trees: Booster | Forest
+    trees: Booster | Forest | Linear
     if about.file == "model.ubj":
         trees = Booster(about.folder / about.file, columns, classes)
         if about.treelite is not None and trees.used == trees.rounds:
             few = Forest(about.folder / about.treelite, columns, classes)
+    elif about.file == "linear.json":
+        trees = Linear(about.folder / about.file, columns, classes)
     else:
         trees = Forest(about.folder / about.file, columns, classes)
     if few is not None and few.width != trees.width:

@@ -12,12 +12,14 @@ def no_limit() -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the registry calls the model that is served, and where it came from."""
+    """What the registry calls the model that is served, and where it came from: `uri` is the model's own address,
+    `registry` the tracking server's without a password."""
 
     model: str
     version: str
     run_id: str = ""
     uri: str = ""
+    registry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ FLOORS: Mapping[EnvironmentName, Values] = {
             "min_precision": 0.85,
             "min_recall": 0.80,
             "beat_baseline": True,
+            "refuse_worse": True,
         },
     },
 }
@@ -131,10 +132,22 @@ def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer]) -> Settin
     for layer in layers:
         _refuse_misplaced(layer)
         values = merged(values, layer.values)
+    found = {"folder": path.parent, "environment": name, "floors_from": _floors_from(name, layers)}
     try:
-        return Settings.model_validate({**values, "folder": path.parent, "environment": name})
+        return Settings.model_validate({**values, **found})
     except ValidationError as error:
         raise BadInput(complain(error, layers)) from None
+
+
+def _floors_from(name: EnvironmentName, layers: Sequence[Layer]) -> Mapping[str, str]:
+    """Where each threshold is set: as its place writes it, or that it is what the environment asks by itself."""
+    found = {}
+    for layer in layers:
+        thresholds = layer.values.get("thresholds")
+        for key in thresholds if isinstance(thresholds, Mapping) else ():
+            keys = ("thresholds", str(key))
+            found[str(key)] = layer.path(keys) if layer.source else f"{'.'.join(keys)}, which {name} asks by itself"
+    return found
 
 
 def _refuse_misplaced(layer: Layer) -> None:
@@ -144,7 +157,7 @@ def _refuse_misplaced(layer: Layer) -> None:
     for key in ("environment", "environments"):
         if layer.section and key in layer.values:
             raise BadInput(f"{layer.path([key])}: belongs to the top of the file")
-    for key in ("environments", "folder"):
+    for key in ("environments", "folder", "floors_from"):
         if layer.source and key in layer.values:
             raise BadInput(f"{layer.path([key])}: can't be set here")
 

@@ -11,7 +11,7 @@ from core.config.layers import VARIABLES, Keys, Layer
 from core.config.settings import Settings
 from core.system.suggest import did_you_mean, nearest
 
-_HIDDEN = ("folder", "production")
+_HIDDEN = ("folder", "floors_from", "production")
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",

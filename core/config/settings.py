@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from core.config.columns import Column
-from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share
+from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 
 EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
+ModelKind: TypeAlias = Literal["xgboost", "forest", "linear"]
 SAMPLES = ("flights", "iris", "support-tickets")
 SQL = "sql"
 """The source of a project whose rows a query gives."""
@@ -62,23 +63,43 @@ class FieldSettings(SettingsPart):
 
 
 class TrainSettings(SettingsPart):
-    """How long the search for a candidate goes on, and by what it is judged."""
+    """Which models compete to be the candidate, how long the search goes on, and by what they are judged.
 
+    `search`: random tries `n_iter` on all rows, halving on few rows and the best of them on more; auto is halving where
+    rows are many.
+    """
+
+    models: Annotated[tuple[ModelKind, ...], BeforeValidator(listed)] = ("xgboost",)
+    search: Literal["auto", "random", "halving"] = "auto"
     n_iter: Count = 20
     cv_folds: Annotated[int, Field(ge=2, le=50)] = 3
     random_state: Annotated[int, Field(ge=0)] = 42
     primary_metric: Literal["accuracy", "precision", "recall", "macro_f1", "log_loss"] = "macro_f1"
     deadline_s: Annotated[float, Field(gt=0)] = 1800.0
 
+    @field_validator("models")
+    @classmethod
+    def _some(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        if not models:
+            raise ValueError("names no model; some of xgboost, forest, linear")
+        if len(set(models)) < len(models):
+            raise ValueError("names a model twice")
+        return models
+
 
 class Thresholds(SettingsPart):
-    """What a candidate must reach; precision and recall are averaged over the labels. None: not asked."""
+    """What a candidate must reach; precision and recall are averaged over the labels. None: not asked.
 
-    min_accuracy: Share | None = 0.8
+    `refuse_worse` fails one that is worse than the most common label for all rows, or than the baseline by more than
+    chance; elsewhere that is only said.
+    """
+
+    min_accuracy: Share | None = None
     min_precision: Share | None = None
     min_recall: Share | None = None
     max_regression_percent: Percent = 2.0
     beat_baseline: bool = False
+    refuse_worse: bool = False
     significance: Annotated[float, Field(gt=0, lt=1)] | None = None
     max_latency_ms: Annotated[float, Field(gt=0)] = 100.0
 
@@ -109,9 +130,11 @@ class RetentionSettings(SettingsPart):
 
 
 class Settings(SettingsPart):
-    """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies."""
+    """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies, `floors_from` says
+    of each threshold that is set where."""
 
     folder: Path
+    floors_from: Mapping[str, str] = Field(default_factory=dict)
     environment: EnvironmentName = "dev"
     production: bool = False
     model: str = ""

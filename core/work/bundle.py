@@ -10,6 +10,8 @@ import treelite
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
+from core.work.linear import Linear
+
 
 def write_booster(folder: Path, model: XGBClassifier, encoder: Mapping[str, Any], rows: Path) -> Path:
     """XGBoost as `model.ubj`, and as treelite's checkpoint, which answers single rows quicker; with the held-out
@@ -22,31 +24,49 @@ def write_booster(folder: Path, model: XGBClassifier, encoder: Mapping[str, Any]
     return folder
 
 
-def write_forest(folder: Path, model: RandomForestClassifier, encoder: Mapping[str, Any]) -> Path:
+def write_forest(
+    folder: Path, model: RandomForestClassifier, encoder: Mapping[str, Any], rows: Path | None = None
+) -> Path:
     """A random forest as treelite's checkpoint."""
     with _fresh(folder) as beside:
         treelite.sklearn.import_model(model).serialize(beside / "model.tl")
         _manifest(beside, encoder, "RandomForest", "model.tl")
+        if rows is not None:
+            shutil.copyfile(rows, beside / rows.name)
     return folder
 
 
-def copy(source: Path, folder: Path, version: Mapping[str, Any]) -> Path:
-    """A version's folder for the local target, with `version.json` in it."""
+def write_linear(folder: Path, model: Linear, encoder: Mapping[str, Any], rows: Path | None = None) -> Path:
+    """A linear model as its weights."""
+    with _fresh(folder) as beside:
+        (beside / "linear.json").write_text(json.dumps(model.weights()))
+        _manifest(beside, encoder, "Linear", "linear.json", treelite_file=None)
+        if rows is not None:
+            shutil.copyfile(rows, beside / rows.name)
+    return folder
+
+
+def copy(source: Path, folder: Path, version: Mapping[str, Any], registry: str) -> Path:
+    """A version's folder for the local target, with `version.json` in it; `registry` is an address without a password."""
+    about = {**version, "registry": registry}
     if _holds(folder, version):
         return folder
     with _fresh(folder) as beside:
         shutil.copytree(source, beside, dirs_exist_ok=True)
-        (beside / "version.json").write_text(json.dumps(version))
+        (beside / "version.json").write_text(json.dumps(about))
     return folder
 
 
 def _holds(folder: Path, version: Mapping[str, Any]) -> bool:
     path = folder / "version.json"
-    return path.is_file() and bool(json.loads(path.read_text()) == dict(version))
+    # The folder may serve: another address of the same registry is no reason to write it anew.
+    return path.is_file() and bool(version.items() <= json.loads(path.read_text()).items())
 
 
-def _manifest(folder: Path, encoder: Mapping[str, Any], algorithm: str, file: str) -> None:
-    manifest = {**encoder, "algorithm": algorithm, "file": file, "treelite": "model.tl"}
+def _manifest(
+    folder: Path, encoder: Mapping[str, Any], algorithm: str, file: str, treelite_file: str | None = "model.tl"
+) -> None:
+    manifest = {**encoder, "algorithm": algorithm, "file": file, "treelite": treelite_file}
     (folder / "model.json").write_text(json.dumps(manifest, indent=1))
 
 

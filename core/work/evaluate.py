@@ -24,11 +24,12 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The held-out rows: raw, and the true labels as places in `labels`."""
+    """The held-out rows: raw, and the true labels as places in `labels`; `shares` are those of the training rows."""
 
     raw: pd.DataFrame
     truth: NDArray[np.int64]
     labels: list[Any]
+    shares: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def run(job: Job, say: Report) -> Done:
         if baseline := _baseline(job, rows, say):
             answers["baseline"] = baseline
         say.progress(0.5, f"the version behind {alias(job.settings)}")
+        answers["majority"] = majority(rows)
         live, absent = _live(registry, rows, say, str(job.options.get("serving") or ""))
         if live and live.answers:
             answers["production"] = live.answers
@@ -67,16 +69,22 @@ def run(job: Job, say: Report) -> Done:
         for name, other in answers.items()
         if name != "candidate"
     }
+    names = {"majority": f"always {rows.labels[int(rows.shares.argmax())]}"}
     for name, each in figures.items():
-        say(f"{name}: " + ", ".join(short(metric, each[metric]) for metric in _SHOWN if each[metric] is not None))
+        say(
+            f"{names.get(name, name)}: "
+            + ", ".join(short(metric, each[metric]) for metric in _SHOWN if each[metric] is not None)
+        )
     for name, test in against.items():
-        say(f"candidate against {name}: right alone {test['better']}, wrong alone {test['worse']}, p {test['p']:.3f}")
+        apart = f"right alone {test['better']}, wrong alone {test['worse']}, p {test['p']:.3f}"
+        say(f"candidate against {names.get(name, name)}: {apart}")
     metric = job.settings.train.primary_metric
     result = {
         **figures,
         "against": against,
         "rows": len(rows.raw),
         "labels": rows.labels,
+        "most_common": rows.labels[int(rows.shares.argmax())],
         "primary_metric": metric,
         "production_version": live.version if live and live.answers else None,
         "production_absent": absent,
@@ -92,9 +100,17 @@ _SHOWN = ("macro_f1", "accuracy", "precision", "recall", "log_loss")
 def held_out(folder: Path) -> Rows:
     """The held-out rows that the data step left."""
     data = needed(folder, "data", "evaluate")
-    _, test = preprocess.frames(folder)
-    truth = preprocess.indices(test[data["target"]], data["labels"])
-    return Rows(test.drop(columns=[data["target"]]), truth, list(data["labels"]))
+    train, test = preprocess.frames(folder)
+    target, labels = data["target"], data["labels"]
+    trained_on = preprocess.indices(train[target], labels)
+    shares = np.bincount(trained_on, minlength=len(labels)) / len(trained_on)
+    return Rows(test.drop(columns=[target]), preprocess.indices(test[target], labels), list(labels), shares)
+
+
+def majority(rows: Rows) -> Answers:
+    """What somebody says who knows nothing but how common each label is: the most common one, for every row."""
+    count = len(rows.truth)
+    return Answers(np.full(count, int(rows.shares.argmax())), np.tile(rows.shares, (count, 1)))
 
 
 def of_folder(folder: Path, rows: Rows) -> Answers:

@@ -32,7 +32,7 @@ def run(job: Job, say: Report) -> Done:
     if folder.exists() and (broken := _broken(folder)):
         say(f"{folder}: will not load ({broken}); taken from the registry anew")
         shutil.rmtree(folder)
-    bundle.copy(source, folder, version)
+    bundle.copy(source, folder, version, registry.shown)
     shutil.rmtree(scratch, ignore_errors=True)
     say(f"{uri} is {version['uri']}, run {version['run_id'] or 'unknown'}")
     why = found.tags.get("converged", "yes")

@@ -1,5 +1,5 @@
 """The model as MLflow loads it: raw rows in, the target's own labels out. Lies inside the logged model and imports
-nothing of Quarterdeck; needs pandas, numpy and, by the model's file, xgboost or treelite."""
+nothing of Quarterdeck; needs pandas, numpy and, by the model's file, xgboost or treelite; a linear model neither."""
 
 from __future__ import annotations
 
@@ -150,10 +150,37 @@ def _load(file: Path) -> Any:
 
         booster = Booster(model_file=str(file))
         return lambda rows: booster.inplace_predict(rows, missing=np.nan)
+    if file.suffix == ".json":
+        return _linear(json.loads(file.read_text(encoding="utf-8")))
     import treelite  # noqa: PLC0415 - and XGBoost no treelite
 
     forest = treelite.Model.deserialize(str(file))
     return lambda rows: treelite.gtil.predict(forest, rows)
+
+
+def _linear(weights: Mapping[str, Any]) -> Any:
+    """A function from a matrix to a linear model's probabilities."""
+    intercepts, columns = np.array(weights["intercepts"]), weights["columns"]
+    # A place behind the categories, where a missing one looks.
+    tables = {
+        at: np.array([*each["categories"], each["missing"]]) for at, each in enumerate(columns) if "number" not in each
+    }
+
+    def scores(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        total = np.tile(intercepts, (len(rows), 1))
+        for at, each in enumerate(columns):
+            values, gaps = rows[:, at], np.isnan(rows[:, at])
+            if at in tables:
+                total += tables[at][np.where(gaps, -1, values).astype(int)]
+            else:
+                given = np.where(gaps, 0, values).astype(np.float64)
+                total += np.where(gaps[:, None], each["missing"], given[:, None] * np.array(each["number"]))
+        if total.shape[1] == 1:
+            return cast("NDArray[np.float64]", 1 / (1 + np.exp(-np.clip(total, -700, 700))))
+        raised = np.exp(np.maximum(total - total.max(axis=1, keepdims=True), -700))
+        return cast("NDArray[np.float64]", raised / raised.sum(axis=1, keepdims=True))
+
+    return scores
 
 
 class Classifier(PythonModel):  # type: ignore[misc]

@@ -14,6 +14,7 @@ Outcome: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
 Figures: TypeAlias = Mapping[str, Any]
 
 LOWER_IS_BETTER = frozenset({"log_loss"})
+SIGNIFICANT = 0.05
 NAMES = {"macro_f1": "macro F1", "log_loss": "log loss"}
 
 
@@ -37,11 +38,13 @@ def run(job: Job, say: Report) -> Done:
     # A version that was fetched says it in its tags.
     candidate = trained["candidate"] if trained else kept(job.folder, "fetch") or {}
     unconverged = None if candidate.get("converged", True) else clean_line(str(candidate["why"]))
-    verdicts = judge(measured, job.settings.thresholds, unconverged)
+    verdicts = judge(measured, job.settings.thresholds, unconverged, job.settings.floors_from)
     found = _changes(measured)
     callers = callers_can_go_on(found, job.settings.release.allow_breaking)
     for verdict in (*verdicts, *callers):
         say(f"{verdict.outcome.lower()}: {verdict.why}")
+    for line in warnings(measured, job.settings.thresholds):
+        say(f"warning: {line}")
     for change in found:
         say(f"{'breaking: ' if change.breaking else ''}{change.text}")
     failed = [verdict for verdict in (*verdicts, *callers) if verdict.outcome != "PASS"]
@@ -73,14 +76,61 @@ def callers_can_go_on(found: Sequence[contract.Change], allowed: bool) -> list[J
     return [Judgement("breaking", None, "<=", 0.0, float(len(breaking)), "PASS" if allowed else "FAIL", why)]
 
 
-def judge(measured: Figures, thresholds: Thresholds, unconverged: str | None = None) -> list[Judgement]:
-    """Every question, in the order in which people ask them. `unconverged` says why training led nowhere, if it did."""
+def judge(
+    measured: Figures,
+    thresholds: Thresholds,
+    unconverged: str | None = None,
+    floors_from: Mapping[str, str] | None = None,
+) -> list[Judgement]:
+    """Every question, in the order in which people ask them. `unconverged` says why training led nowhere, if it did;
+    `floors_from` says of each threshold where it is set."""
     metric = measured["primary_metric"]
     verdicts = [_convergence(unconverged), _regression(measured, metric, thresholds.max_regression_percent)]
-    verdicts += _floors(measured["candidate"], thresholds)
+    verdicts += _floors(measured["candidate"], thresholds, floors_from or {})
+    if thresholds.refuse_worse:
+        verdicts += [Judgement("worse", against, "<=", 0.0, 1.0, "FAIL", why) for against, why in worse(measured)]
     if thresholds.beat_baseline:
         verdicts += _beats(measured, metric, thresholds.significance)
     return verdicts
+
+
+def worse(measured: Figures) -> Iterator[tuple[str, str]]:
+    """What the candidate is worse than, whatever the metric, and why in words: the most common label for every row by
+    the primary metric or by more than chance, the baseline by more than chance (McNemar, p < 0.05)."""
+    metric, candidate = measured["primary_metric"], measured["candidate"]
+    guess, label = measured.get("majority"), clean_line(str(measured.get("most_common")))
+    value, standard = _number(candidate[metric]), _number((guess or {}).get(metric))
+    if value is not None and standard is not None and _behind(metric, value, standard):
+        yield "majority", f"{_name(metric)} {value:.3f} is worse than the {standard:.3f} of saying {label} to every row"
+    elif rows := _right_less_often(measured, "majority"):
+        yield "majority", f"saying {label} to every row is right more often than the candidate ({rows})"
+    if rows := _right_less_often(measured, "baseline"):
+        yield "baseline", f"the baseline is right more often than the candidate ({rows})"
+
+
+def warnings(measured: Figures, thresholds: Thresholds) -> Iterator[str]:
+    """What should be known of a candidate that goes on all the same."""
+    found = dict(worse(measured))
+    if not thresholds.refuse_worse:
+        yield from (f"{why}; thresholds.refuse_worse: true stops such a candidate" for why in found.values())
+    metric = measured["primary_metric"]
+    value, standard = (_number((measured[name] or {}).get(metric)) for name in ("candidate", "baseline"))
+    if "baseline" not in found and value is not None and standard is not None and _behind(metric, value, standard):
+        test = measured["against"].get("baseline")
+        chance = f", which may be chance (p {test['p']:.3f})" if test and test["p"] >= SIGNIFICANT else ""
+        yield f"the baseline is the better model: {_name(metric)} {standard:.3f}, the candidate {value:.3f}{chance}"
+
+
+def _right_less_often(measured: Figures, other: str) -> str:
+    """How surely another one is right more often; empty where it is not by more than chance."""
+    test = measured["against"].get(other)
+    if not test or test["p"] >= SIGNIFICANT or test["better"] >= test["worse"]:
+        return ""
+    return f"{test['worse']} rows to {test['better']}, p {test['p']:.3f}"
+
+
+def _behind(metric: str, value: float, standard: float) -> bool:
+    return value > standard if metric in LOWER_IS_BETTER else value < standard
 
 
 def _convergence(unconverged: str | None) -> Judgement:
@@ -103,7 +153,7 @@ def _regression(measured: Figures, metric: str, percent: float) -> Judgement:
     return _against(measured["candidate"], metric, worst, against, words)
 
 
-def _floors(candidate: Figures, thresholds: Thresholds) -> Iterator[Judgement]:
+def _floors(candidate: Figures, thresholds: Thresholds, floors_from: Mapping[str, str]) -> Iterator[Judgement]:
     floors = {
         "accuracy": thresholds.min_accuracy,
         "precision": thresholds.min_precision,
@@ -111,7 +161,9 @@ def _floors(candidate: Figures, thresholds: Thresholds) -> Iterator[Judgement]:
     }
     for metric, floor in floors.items():
         if floor is not None:
-            yield _against(candidate, metric, floor, None, f"the floor of {floor:.3f}, thresholds.min_{metric}")
+            key = f"min_{metric}"
+            where = floors_from.get(key, f"thresholds.{key}")
+            yield _against(candidate, metric, floor, None, f"the floor of {where}")
 
 
 def _beats(measured: Figures, metric: str, significance: float | None) -> Iterator[Judgement]:

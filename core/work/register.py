@@ -25,7 +25,7 @@ def run(job: Job, say: Report) -> Done:
         registry.point(CANDIDATE, str(found.version))
     version = noun(found)
     say(f"{version['uri']} from run {version['run_id']}, alias {CANDIDATE}")
-    folder = bundle.copy(Path(trained["folder"]), local_folder(job.settings, version), version)
+    folder = bundle.copy(Path(trained["folder"]), local_folder(job.settings, version), version, registry.shown)
     return Done({"version": version, "folder": str(folder), "registry": registry.shown}, f"v{version['number']}")
 
 

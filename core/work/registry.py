@@ -228,7 +228,7 @@ def fetch(version: ModelVersion, registry: Registry, scratch: Path) -> Path:
 
 def requirements(file: str) -> list[str]:
     """What the logged model needs, with the versions that made it."""
-    package = ["xgboost", "xgboost-cpu"] if file.endswith(".ubj") else ["treelite"]
+    package = {".ubj": ["xgboost", "xgboost-cpu"], ".json": []}.get(Path(file).suffix, ["treelite"])
     pins = []
     for name in ["mlflow", "numpy", "pandas", *package]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

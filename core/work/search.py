@@ -1,22 +1,21 @@
-"""The random search for a candidate, which says after each try how far it is. Knows nothing of MLflow."""
+"""The search for XGBoost's best settings, which says after each try how far it is. Knows nothing of MLflow."""
 
-import os
-import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xgboost
-from joblib import parallel_config
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.stats import loguniform, randint, uniform
-from sklearn.metrics import log_loss
-from sklearn.model_selection import ParameterSampler, RandomizedSearchCV, StratifiedKFold
+from sklearn.base import clone
+from sklearn.metrics import get_scorer, log_loss
+from sklearn.model_selection import ParameterSampler, StratifiedKFold, train_test_split
 
 from core.config.settings import TrainSettings
 from core.domain.errors import BadData
+from core.work.cores import threads
 from core.work.figures import SCORERS, SHORT
 from core.work.job import Report
 
@@ -30,6 +29,10 @@ SPACE: Mapping[str, Any] = {
     "reg_lambda": loguniform(0.5, 10.0),
 }
 """Where candidates are drawn from; on 16,000 rows and two cores one fit of it takes a few tenths of a second."""
+FACTOR = 3
+"""Halving leaves one of so many candidates, and gives it so many times the rows."""
+LARGE_ROWS, FEWEST_ROWS = 10_000, 1_500
+"""From so many training rows on halving is the default; no round has fewer than the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +40,12 @@ class Found:
     """The best candidate, fitted on all training rows. `cv` is its mean score over the folds, `loss` its log loss on
     the rows it was fitted on; `why` says what is wrong where it did not converge."""
 
-    model: xgboost.XGBClassifier
+    model: Any
     params: Mapping[str, Any]
     cv: float
     loss: float
     converged: bool
     why: str
-
-
-class Search(RandomizedSearchCV):  # type: ignore[misc]
-    """A RandomizedSearchCV that takes one candidate at a time and tells after each how it went."""
-
-    told: Callable[[int, Mapping[str, Any]], None]
-
-    def _run_search(self, evaluate_candidates: Callable[[Any], Mapping[str, Any]]) -> None:
-        drawn = ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
-        for number, params in enumerate(drawn, start=1):
-            self.told(number, evaluate_candidates([params]))
 
 
 def find(
@@ -64,37 +56,87 @@ def find(
     log_step: Callable[[int, Mapping[str, float]], None],
 ) -> Found:
     """Try `n_iter` candidates by cross-validation and fit the best on all rows."""
-    sign = -1.0 if train.primary_metric == "log_loss" else 1.0
-
-    def told(number: int, results: Mapping[str, Any]) -> None:
-        scores = sign * np.asarray(results["mean_test_score"])
-        best = float(scores.max() if sign > 0 else scores.min())
-        last = float(scores[-1])
-        log_step(number, {f"cv_{train.primary_metric}": last, "cv_best": best})
-        name = SHORT[train.primary_metric]
-        say.progress(number / (train.n_iter + 1), f"{number} of {train.n_iter}", candidate=number, best=best)
-        say(f"candidate {number} of {train.n_iter}: {name} {last:.4f}, best {best:.4f}")
-
-    # One thread a fit and the folds side by side: two threads of OpenMP wait for each other after every level of a
+    # One thread a fit and fits side by side: two threads of OpenMP wait for each other after every level of a
     # tree, which costs more than it brings up to some 100,000 rows, and ten times as much on a busy machine.
     model = xgboost.XGBClassifier(tree_method="hist", n_jobs=1, random_state=train.random_state)
-    search = Search(
-        model,
-        dict(SPACE),
-        n_iter=train.n_iter,
-        scoring=SCORERS[train.primary_metric],
-        cv=StratifiedKFold(_folds(y, train.cv_folds), shuffle=True, random_state=train.random_state),
-        random_state=train.random_state,
-        error_score="raise",
-    )
-    search.told = told
-    with parallel_config("threading", n_jobs=threads()):
-        search.fit(x, y)
-    best = search.best_estimator_
-    params = {name: _plain(value) for name, value in search.best_params_.items()}
-    loss = float(log_loss(y, best.predict_proba(x), labels=list(range(int(y.max()) + 1))))
-    why = trouble(float(search.best_score_), loss, y)
-    return Found(best, params, sign * float(search.best_score_), loss, not why, why)
+    left = [dict(params) for params in ParameterSampler(dict(SPACE), train.n_iter, random_state=train.random_state)]
+    rounds = sizes(y, train)
+    lower, name = train.primary_metric == "log_loss", SHORT[train.primary_metric]
+    tried, best = 0, float("nan")
+    fits = _fits(len(left), len(rounds))
+    for number, rows in enumerate(rounds, start=1):
+        round_ = "" if len(rounds) == 1 else f" (round {number} of {len(rounds)}, {rows:,} rows)"
+        part = sample(y, rows, train.random_state)
+        scores: list[float] = []
+        for place, last in enumerate(scored(model, left, x[part], y[part], train), start=1):
+            tried += 1
+            scores.append(last)
+            best = (min if lower else max)(scores)
+            log_step(tried, {f"cv_{train.primary_metric}": last, "cv_best": best})
+            say.progress(tried / (fits + 1), f"{place} of {len(left)}{round_}", candidate=tried, best=best)
+            say(f"candidate {place} of {len(left)}{round_}: {name} {last:.4f}, best {best:.4f}")
+        order = np.argsort(scores if lower else np.negative(scores), kind="stable")
+        keep = 1 if number == len(rounds) else -(-len(left) // FACTOR)
+        left = [left[place] for place in order[:keep]]
+    return fitted(clone(model).set_params(**left[0], n_jobs=threads()), left[0], best, x, y)
+
+
+def sizes(y: NDArray[np.int64], train: TrainSettings) -> list[int]:
+    """How many rows each round has: all of them in the last. One round alone where nothing is to be halved."""
+    halving = train.search == "halving" or (train.search == "auto" and len(y) >= LARGE_ROWS)
+    found, rows, left = [len(y)], len(y) // FACTOR, train.n_iter
+    rarest = np.bincount(y).min() / len(y)
+    while halving and left > 1 and rows >= FEWEST_ROWS and rows * rarest >= 2 * train.cv_folds and len(found) < FACTOR:
+        found.insert(0, rows)
+        rows, left = rows // FACTOR, -(-left // FACTOR)
+    return found
+
+
+def _fits(candidates: int, rounds: int) -> int:
+    """How many candidates all rounds try together."""
+    total = 0
+    for _ in range(rounds):
+        total, candidates = total + candidates, -(-candidates // FACTOR)
+    return total
+
+
+def sample(y: NDArray[np.int64], rows: int, random_state: int) -> NDArray[np.int64] | slice:
+    """Places of so many rows, each label as common as among all."""
+    if rows >= len(y):
+        return slice(None)
+    places, _ = train_test_split(np.arange(len(y)), train_size=rows, stratify=y, random_state=random_state)
+    kept: NDArray[np.int64] = np.sort(places)
+    return kept
+
+
+def scored(
+    model: Any,
+    candidates: Sequence[Mapping[str, Any]],
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    train: TrainSettings,
+) -> Iterator[float]:
+    """The mean over the folds of each candidate, in their order, as soon as it is known; folds side by side."""
+    cv = StratifiedKFold(folds(y, train.cv_folds), shuffle=True, random_state=train.random_state)
+    parts = list(cv.split(x, y))
+    scorer = get_scorer(SCORERS[train.primary_metric])
+    sign = -1.0 if train.primary_metric == "log_loss" else 1.0
+
+    def one(params: Mapping[str, Any], fit: NDArray[np.int64], judge: NDArray[np.int64]) -> float:
+        return sign * float(scorer(clone(model).set_params(**params).fit(x[fit], y[fit]), x[judge], y[judge]))
+
+    tasks = (delayed(one)(params, fit, judge) for params in candidates for fit, judge in parts)
+    scores = Parallel(n_jobs=threads(), backend="threading", return_as="generator")(tasks)
+    for _ in candidates:
+        yield float(np.mean([next(scores) for _ in parts]))
+
+
+def fitted(model: Any, params: Mapping[str, Any], cv: float, x: NDArray[np.float32], y: NDArray[np.int64]) -> Found:
+    """A candidate on all rows, and whether its training led anywhere."""
+    model.fit(x, y)
+    loss = float(log_loss(y, model.predict_proba(x), labels=list(range(int(y.max()) + 1))))
+    why = trouble(cv, loss, y)
+    return Found(model, {name: _plain(value) for name, value in params.items()}, cv, loss, not why, why)
 
 
 def trouble(score: float, loss: float, y: NDArray[np.int64]) -> str:
@@ -109,22 +151,12 @@ def trouble(score: float, loss: float, y: NDArray[np.int64]) -> str:
     return ""
 
 
-def _folds(y: NDArray[np.int64], wanted: int) -> int:
+def folds(y: NDArray[np.int64], wanted: int) -> int:
     """As many folds as asked for, and at most one for each row of the rarest label."""
     rarest = int(np.bincount(y).min())
     if rarest < 2:
         raise BadData("the rarest label has fewer than two rows to train on; drop it or bring more rows")
     return min(wanted, rarest)
-
-
-def threads() -> int:
-    """The cores that this process may use; one where it is traced, as for coverage: CPython 3.11 can then hang in
-    threads that come back from OpenMP."""
-    if sys.gettrace() is not None or threading.gettrace() is not None:
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ def change(folder: Path, **changes: Any) -> None:
     [
         ({"format": 2}, "format: this service reads 1"),
         ({"task": "regression"}, "task: only classification"),
-        ({"file": "model.pkl"}, "file: model.ubj or model.tl"),
+        ({"file": "model.pkl"}, "file: model.ubj, model.tl or linear.json"),
         ({"treelite": "x"}, "treelite: model.tl or null"),
         ({"algorithm": ""}, "algorithm: a text"),
         ({"target": 3}, "target: a text"),

@@ -21,7 +21,7 @@ from scoring.model import Batch, Model, ModelError, load
 from scoring.service import Identity, ServeError, ServingSettings, free_port, serve
 
 T = TypeVar("T")
-IDENTITY = Identity("late", "7", "run-1", "models:/late/7")
+IDENTITY = Identity("late", "7", "run-1", "models:/late/7", "http://mlflow.example:5000")
 ROW = [1.5, 3, True, "AA"]
 BODY = {"data": [ROW]}
 KEY = "a-secret-key"
@@ -77,13 +77,14 @@ def test_the_pages_say_who_serves_and_what_it_takes(model: Model) -> None:
     # A router's probe must learn which version answered it.
     assert (health.headers["x-model-version"], ready.headers["x-model-version"]) == ("7", "7")
     metadata = about.json()
-    assert [metadata[key] for key in ("model_name", "model_version", "run_id", "mlflow_uri", "model_loaded")] == [
+    assert [metadata[key] for key in ("model_name", "model_version", "run_id", "mlflow_uri", "model_uri")] == [
         "late",
         "7",
         "run-1",
+        "http://mlflow.example:5000",
         "models:/late/7",
-        True,
     ]
+    assert metadata["model_loaded"] is True
     assert metadata["fields"][0] == {"name": "delay", "type": "number"}
     assert metadata["fields"][3]["categories"] == ["9E", "AA", "UA"]
     assert metadata["labels"] == ["no", "yes"]

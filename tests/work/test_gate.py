@@ -1,15 +1,19 @@
 """The gate as a table: figures and thresholds in, verdicts out."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.config.config import FLOORS
-from core.config.settings import Thresholds
-from core.work.gate import judge
+from core.config.config import FLOORS, load
+from core.config.settings import Settings, Thresholds
+from core.work.gate import judge, warnings
 
 GOOD = {"accuracy": 0.95, "precision": 0.95, "recall": 0.95, "macro_f1": 0.90, "log_loss": 0.20}
+
+
+GUESS = {"accuracy": 0.6, "precision": 0.3, "recall": 0.5, "macro_f1": 0.375, "log_loss": 0.67}
 
 
 def worse(percent: float) -> Mapping[str, float]:
@@ -29,7 +33,7 @@ def measured(
     """What evaluate leaves."""
     against = {"baseline": {"better": better, "worse": 10 - better, "p": p}}
     figures = {"candidate": candidate, "production": production, "baseline": baseline}
-    return {**figures, "primary_metric": metric, "against": against}
+    return {**figures, "primary_metric": metric, "against": against, "majority": GUESS, "most_common": "no"}
 
 
 def thresholds(environment: str, **changes: Any) -> Thresholds:
@@ -67,7 +71,32 @@ ANY = Thresholds(min_accuracy=None)
         ("accuracy not a number", measured(GOOD | {"accuracy": float("nan")}), DEV, ["accuracy None"]),
         ("better by chance, where it must be shown", measured(GOOD, p=0.3, better=6), SIGNIFICANT, ["p baseline"]),
         ("better by more than chance", measured(GOOD, p=0.01, better=9), SIGNIFICANT, []),
-        ("worse by more than chance", measured(GOOD, p=0.01, better=1), SIGNIFICANT, ["p baseline"]),
+        (
+            "worse by more than chance",
+            measured(GOOD, p=0.01, better=1),
+            SIGNIFICANT,
+            ["worse baseline", "p baseline"],
+        ),
+        (
+            "worse by more than chance, whatever the metric, prod",
+            measured(GOOD, p=0.01, better=1),
+            PROD,
+            ["worse baseline"],
+        ),
+        ("worse by more than chance is only said in dev", measured(GOOD, p=0.01, better=1), DEV, []),
+        ("worse by chance, prod", measured(GOOD, p=0.06, better=1), PROD, []),
+        (
+            "worse than the most common label, prod",
+            measured(GUESS | {"macro_f1": 0.37}, baseline=GUESS | {"macro_f1": 0.3}),
+            Thresholds(refuse_worse=True),
+            ["worse majority"],
+        ),
+        (
+            "log loss worse than that of the labels' shares",
+            measured(GOOD | {"log_loss": 0.7}, baseline=GOOD | {"log_loss": 0.7}, metric="log_loss"),
+            Thresholds(refuse_worse=True),
+            ["worse majority"],
+        ),
         ("log loss 1 % higher, dev", measured(worse(1), metric="log_loss"), DEV, []),
         ("log loss 3 % higher", measured(GOOD | {"log_loss": 0.206}, metric="log_loss"), ANY, ["log_loss baseline"]),
         ("log loss lower is better", measured(GOOD | {"log_loss": 0.1}, GOOD, metric="log_loss"), PROD, []),
@@ -98,7 +127,42 @@ def test_what_could_not_be_measured_is_an_error() -> None:
 
 def test_a_floor_is_named_by_its_setting() -> None:
     floor = judge(measured(GOOD | {"recall": 0.7}), STAGING)[-1]
-    assert floor.why == "recall 0.700 is below 0.750 (the floor of 0.750, thresholds.min_recall)"
+    assert floor.why == "recall 0.700 is below 0.750 (the floor of thresholds.min_recall)"
+
+
+@pytest.mark.parametrize(
+    ("text", "sets", "where"),
+    [
+        ("", (), "thresholds.min_accuracy, which dev asks by itself"),
+        ("thresholds: {min_accuracy: 0.97}", (), "quarterdeck.yaml: thresholds.min_accuracy"),
+        (
+            "environments: {dev: {thresholds: {min_accuracy: 0.97}}}",
+            (),
+            "quarterdeck.yaml: environments.dev.thresholds.min_accuracy",
+        ),
+        ("", ("thresholds.min_accuracy=0.97",), "--set thresholds.min_accuracy"),
+    ],
+)
+def test_a_floor_says_where_it_is_set(text: str, sets: tuple[str, ...], where: str, tmp_path: Path) -> None:
+    project = f"data: {{source: iris, target: species}}\nendpoint: {{name: x}}\n{text}\n"
+    (tmp_path / "quarterdeck.yaml").write_text(project)
+    settings = Settings.from_dump(load(tmp_path, sets=sets, environ={}).dump())
+    judged = judge(measured(GOOD), settings.thresholds, floors_from=settings.floors_from)
+    assert next(each.why for each in judged if each.metric == "accuracy").endswith(f"(the floor of {where})")
+
+
+def test_a_baseline_that_is_the_better_model_is_said() -> None:
+    (said,) = warnings(measured(worse(1)), DEV)
+    assert (
+        said == "the baseline is the better model: macro F1 0.900, the candidate 0.891, which may be chance (p 1.000)"
+    )
+    assert not list(warnings(measured(GOOD), DEV))
+
+
+def test_a_candidate_that_is_worse_is_told_of_where_it_goes_on() -> None:
+    (said,) = warnings(measured(GOOD, p=0.01, better=1), DEV)
+    assert said.startswith("the baseline is right more often than the candidate (9 rows to 1, p 0.010)")
+    assert "thresholds.refuse_worse" in said
 
 
 def test_a_verdict_says_what_beside_what() -> None:

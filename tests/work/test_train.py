@@ -17,8 +17,9 @@ with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setenv(name, value)
     from sklearn.ensemble import RandomForestClassifier
 
-    from core.work import search, train
+    from core.work import train
     from core.work.check import MOST_FIELDS, some
+    from core.work.cores import threads
 
 
 def test_a_forest_that_is_grown_in_parts_is_the_same_as_in_one_go() -> None:
@@ -39,9 +40,9 @@ def test_a_forest_that_is_grown_in_parts_is_the_same_as_in_one_go() -> None:
 def test_what_is_traced_computes_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "gettrace", lambda: None)
     monkeypatch.setattr(threading, "gettrace", lambda: None)
-    assert search.threads() >= 1
+    assert threads() >= 1
     monkeypatch.setattr(threading, "gettrace", lambda: print)
-    assert search.threads() == 1
+    assert threads() == 1
 
 
 def test_of_many_fields_some_are_tried_the_first_and_the_last_among_them() -> None:

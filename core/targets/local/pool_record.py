@@ -20,9 +20,18 @@ def write_pool(place: Path, slot: Slot, held: Held) -> None:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     version, spec = held.version, held.spec
     identity = {"model": version.model, "version": version.number, "run_id": version.run_id, "uri": version.uri}
+    identity["registry"] = _registry(held.model)
     what = {"slot": slot, "version": plain(version), "model": str(held.model), "spec": spec.to_json()}
     key = key_name(spec.folder, spec.key)
     records.write(place / "pool.json", {**what, "key": key, "identity": identity})
+
+
+def _registry(model: Path) -> str:
+    """The address of the registry that a model folder came from; empty where it does not say."""
+    try:
+        return str(json.loads((model / "version.json").read_text()).get("registry", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def pools_left(folder: Path) -> list[tuple[Path, Slot, Held]]:
