@@ -47,7 +47,7 @@ def write_linear(folder: Path, model: Linear, encoder: Mapping[str, Any], rows: 
 
 
 def copy(source: Path, folder: Path, version: Mapping[str, Any], registry: str) -> Path:
-    """A version's folder for the local target, with `version.json` in it; `registry` is an address without a password."""
+    """A version's folder for the local target, with `version.json` in it; `registry` is shown without a password."""
     about = {**version, "registry": registry}
     if _holds(folder, version):
         return folder

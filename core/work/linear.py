@@ -59,7 +59,7 @@ class Linear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         per_number = self._inner.coef_[:, : len(self._numbers)] / self._spread
         intercepts = self._inner.intercept_ - per_number @ self._mean
         columns: list[Any] = [None] * len(self.categories)
-        for at, column in enumerate(self._numbers):
+        for at, column in enumerate(self._numbers.tolist()):
             slope = per_number[:, at]
             columns[column] = {"number": slope.tolist(), "missing": (slope * self._mean[at]).tolist()}
         start = len(self._numbers)

@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, train_test_split
 from xgboost import XGBClassifier
 
+from core.work.entrants import FOREST
 from core.work.search import SPACE
-from core.work.train import FOREST
 
 
 def main(path: str, tries: int, folds: int) -> None:

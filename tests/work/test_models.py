@@ -3,7 +3,9 @@
 import json
 import warnings
 from array import array
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +45,7 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame({"n": number, "text": draw.choice(["a", "b", "c"], ROWS), "m": draw.normal(size=ROWS)})
 
 
-FIELDS = [
+FIELDS: list[Mapping[str, Any]] = [
     {"name": "n", "type": "number"},
     {"name": "text", "type": "category", "categories": ["a", "b", "c"]},
     {"name": "m", "type": "number"},

@@ -20,6 +20,7 @@ with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     from core.work import train
     from core.work.check import MOST_FIELDS, some
     from core.work.cores import threads
+    from core.work.entrants import FOREST
 
 
 def test_a_forest_that_is_grown_in_parts_is_the_same_as_in_one_go() -> None:
@@ -28,7 +29,7 @@ def test_a_forest_that_is_grown_in_parts_is_the_same_as_in_one_go() -> None:
     y = (x[:, 0] + draw.normal(0, 0.5, 400) > 0).astype(np.int64)
     said: list[Said] = []
     grown = train.grown(x, y, 7, Report(said.append))
-    whole = RandomForestClassifier(**train.FOREST, random_state=7, n_jobs=1).fit(x, y)
+    whole = RandomForestClassifier(**FOREST, random_state=7, n_jobs=1).fit(x, y)
     for one, two in zip(grown.estimators_, whole.estimators_, strict=True):
         assert np.array_equal(one.tree_.threshold, two.tree_.threshold)
         assert np.array_equal(one.tree_.value, two.tree_.value)
