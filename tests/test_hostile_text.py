@@ -190,8 +190,8 @@ def test_escaping_loses_nothing(text: str) -> None:
 @given(hostile, hostile)
 def test_kinds_of_failure_and_labels_are_tame_where_a_load_counts_them(kind: str, label: str) -> None:
     tally = Tally()
-    tally.request(1.0, None, kind)
-    tally.request(1.0, type("Answer", (), {"headers": {"x-label": label}, "status_code": 200}), None)
+    tally.request(1.0, None, kind, 5.0)
+    tally.request(1.0, type("Answer", (), {"headers": {"x-label": label}, "status_code": 200}), None, 5.0)
     tally.error(ValueError(kind))
     figures = tally.take()
     assert all(map(tame, [*figures["failed"], *figures["mix"]]))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.domain.model import Series, Slot, add_counts
-from tui.history import UNWATCHED_S
+from tui.history import UNWATCHED_S, answered_at
 from tui.view import View
 
 LATELY_S = 3.0
@@ -89,6 +89,12 @@ def no_answer_s(view: View) -> float | None:
     return gone if gone >= limit else None
 
 
+def load_quiet_s(view: View) -> float:
+    """For how long the load has not said what it counted."""
+    last = view.series(None).last
+    return view.now - max(_begun(view), last.at if last is not None else 0.0)
+
+
 def _begun(view: View) -> float:
     """Since when load is sent without a break."""
     load = view.endpoint.load if view.endpoint else None
@@ -106,7 +112,7 @@ def _patience_s(series: Series, last_answer: float) -> float:
     for sample in reversed(series.samples):
         if sample.at <= last_answer - USUAL_S:
             break
-        if sample.at <= last_answer:
+        if answered_at(sample) <= last_answer:
             requests, first, covered = requests + sample.requests, sample.at, sample.seconds
     usual_s = (last_answer - first + covered) / requests if requests else 0.0
     return max(NO_ANSWER_S, 2 * covered if requests else 0.0, PATIENCE * usual_s)

@@ -8,6 +8,7 @@ from tui.evidence import (
     answers_well,
     at_the_client,
     at_the_router,
+    load_quiet_s,
     no_answer_s,
     no_word_s,
     sends_load,
@@ -42,6 +43,9 @@ def health(view: View) -> Line:
     if ill is not None:
         return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
     if not answers_well(view):
+        if no_answer_s(view) is not None:
+            # The target is heard, but no count of the load's comes: it may not be sent at all.
+            return (("? ", "waits"), (f"the load is not heard from for {as_text.about(load_quiet_s(view))}", "waits"))
         return (("◦ ready, no traffic", "dim"),)
     main = max(taking, key=lambda seen: seen.weight)
     return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))
@@ -52,9 +56,8 @@ def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
     client = _failing(at_the_client(view))
     silence = no_answer_s(view)
     last = view.series(None).last
-    counted = last is not None and view.now - last.at <= NO_ANSWER_S + last.seconds
-    # A load that is silent as well as the target tells nothing: its driver may be gone.
-    if silence is not None and (counted or not unheard):
+    # A load that says nothing tells nothing: who sends it may be gone.
+    if silence is not None and last is not None and load_quiet_s(view) <= NO_ANSWER_S + last.seconds:
         return (("✖ ", "fails"), (f"no answer for {as_text.about(silence)}", "fails"))
     down = next((seen for seen in taking if seen.ready == 0), None)
     if down is not None and not unheard:

@@ -1,5 +1,6 @@
 """What the deck remembers of events that a snapshot does not keep: replicas over time, and who was heard when."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,8 @@ class History:
     """By endpoint, unless it says otherwise; all moments in seconds since the epoch.
 
     `heard`: when its target last said something. `answered`: when a slot, or the load (None), last counted an
-    answer. `sending`: since when load is asked for without a break. `paused` is by release.
+    answer. `sending`: since when load is asked for without a break; for ever while it has no users. `paused` is by
+    release.
     """
 
     points: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
@@ -61,12 +63,16 @@ class History:
                 known = self if sample.slot is None else self._heard(name, at)
                 if not answers(sample):
                     return known
-                return replace(known, answered={**known.answered, (name, sample.slot): sample.at})
+                return replace(known, answered={**known.answered, (name, sample.slot): answered_at(sample)})
             case ev.Looked(endpoint=name) | ev.Remarked(endpoint=name) | ev.Verified(endpoint=name):
                 return self._heard(name, at)
             case ev.UsageSeen(endpoint=name):
                 return self._heard(name, at)
             case ev.LoadStarted(endpoint=name) | ev.LoadWanted(endpoint=name, paused=False):
+                return replace(self, sending={**self.sending, name: at})
+            case ev.LoadWanted(endpoint=name, users=0):
+                return replace(self, sending={**self.sending, name: math.inf})
+            case ev.LoadWanted(endpoint=name, users=int()) if self.sending.get(name) == math.inf:
                 return replace(self, sending={**self.sending, name: at})
             case ev.Paused(release=id_):
                 return replace(self, paused={**self.paused, id_: at})
@@ -106,7 +112,10 @@ def _carried(known: Snapshot) -> History:
         last = [one.last.at for (of, slot), one in known.series.items() if of == name and slot and one.last]
         said = [*looks, *last, *([endpoint.verified_at] if endpoint.verified_at else [])]
         heard |= {name: max(said)} if said else {}
-    counted = {key: next((s.at for s in reversed(one.samples) if answers(s)), 0.0) for key, one in known.series.items()}
+    counted = {
+        key: next((answered_at(one) for one in reversed(series.samples) if answers(one)), 0.0)
+        for key, series in known.series.items()
+    }
     points = {
         name: tuple(Point(known.at, seen.slot, seen.ready) for seen in endpoint.slots.values())
         for name, endpoint in known.endpoints.items()
@@ -116,4 +125,14 @@ def _carried(known: Snapshot) -> History:
 
 def answers(sample: Sample) -> bool:
     """Whether something answered in a sample, good or bad; what was given up or could not connect is no answer."""
-    return sample.ok > 0 or any(sample.refused.values()) or any(map(_STATUS.match, sample.failed))
+    return (
+        sample.quiet_s is not None
+        or sample.ok > 0
+        or any(sample.refused.values())
+        or any(map(_STATUS.match, sample.failed))
+    )
+
+
+def answered_at(sample: Sample) -> float:
+    """When the last answer of a sample came, in seconds since the epoch; its end where nobody kept that moment."""
+    return sample.at - (sample.quiet_s or 0.0)

@@ -41,6 +41,9 @@ def reality(view: View) -> Mapping[Slot, Reality]:
     endpoint = view.endpoint
     if endpoint is None:
         return {}
+    if no_answer_s(view) is not None:
+        # What came in the seconds before is no figure of now.
+        return dict.fromkeys(endpoint.slots, Reality(None, None))
     since = view.end - FRESH_S
     samples = {slot: recent(view.series(slot), since) for slot in endpoint.slots}
     # What answered before traffic moved says nothing of where it goes now.

@@ -41,7 +41,7 @@ def _plain(line: Line) -> str:
 
 def _silences(view: View) -> list[str]:
     silence, unheard = no_answer_s(view), silent_s(view)
-    said = [f"nothing has answered the load for {as_text.about(silence)}"] if silence is not None else []
+    said = [f"no answer to the load is known of for {as_text.about(silence)}"] if silence is not None else []
     if unheard is not None:
         said.append(f"the target was last heard of {as_text.about(unheard)} ago: what stands here is as old")
     return said
@@ -112,10 +112,14 @@ def _driver(view: View) -> list[str]:
 
 def _refused(view: View) -> list[str]:
     """What was refused: by the target until now, by it and what is around it lately, and to this deck."""
+    deaths = {mark.text for mark in (view.endpoint.marks if view.endpoint else ()) if mark.kind is MarkKind.DIED}
     lines = [
         (line.at, f"{line.source}: {line.text}")
         for line in view.log
-        if line.endpoint in ("", view.name) and line.level != "info" and line.source in BLAMED
+        if line.endpoint in ("", view.name)
+        and line.level != "info"
+        and line.source in BLAMED
+        and line.text not in deaths
     ]
     asked = [(refusal.at, f"refused: {refusal.why}") for refusal in view.refusals]
     lately = sorted([*lines[-LAST:], *asked[-LAST:]], reverse=True)

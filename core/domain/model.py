@@ -83,7 +83,8 @@ class Sample:
     `at` is the end of the second in seconds since the epoch; `failed` counts by kind; `mix` counts what
     answered, under `version:7` and `label:yes`; `users` is None where nobody counts users. `refused` counts, by
     status, what was the caller's doing: it is no request here, for it says nothing about the version. `errors`
-    counts, by kind, the exceptions in the code that sends a load: those are no requests either.
+    counts, by kind, the exceptions in the code that sends a load: those are no requests either. `quiet_s` is how
+    long before `at` the last answer came; None where there was none, or nobody kept its moment.
     """
 
     slot: Slot | None
@@ -96,11 +97,14 @@ class Sample:
     seconds: float = 1.0
     refused: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
+    quiet_s: float | None = None
 
     def __add__(self, other: "Sample") -> "Sample":
+        at = max(self.at, other.at)
+        last = [one.at - one.quiet_s for one in (self, other) if one.quiet_s is not None]
         return Sample(
             slot=self.slot,
-            at=max(self.at, other.at),
+            at=at,
             ok=self.ok + other.ok,
             failed=add_counts(self.failed, other.failed),
             users=other.users if other.users is not None else self.users,
@@ -109,6 +113,7 @@ class Sample:
             seconds=self.seconds + other.seconds,
             refused=add_counts(self.refused, other.refused),
             errors=add_counts(self.errors, other.errors),
+            quiet_s=at - max(last) if last else None,
         )
 
     @property

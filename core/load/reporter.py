@@ -76,7 +76,7 @@ class Reporter:
         gevent.spawn(self._listen)
 
     def _on_request(self, response_time: Any, response: Any = None, exception: Any = None, **_: Any) -> None:
-        self._tally.request(response_time, response, exception)
+        self._tally.request(response_time, response, exception, time.time())
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         self._tally.error(exception)

@@ -12,6 +12,7 @@ from core.system.text import clean_line
 def sample_of(line: Line) -> Sample:
     """One line of the reporter as a sample."""
     counts = {int(index): count for index, count in line["counts"].items()}
+    answered = line["answered"]
     return Sample(
         slot=None,
         at=line["at"],
@@ -22,6 +23,7 @@ def sample_of(line: Line) -> Sample:
         mix=cleaned(line["mix"]),
         seconds=line["seconds"],
         errors=cleaned(line["errors"]),
+        quiet_s=max(0.0, line["at"] - answered) if answered is not None else None,
     )
 
 

@@ -14,7 +14,7 @@ LONGEST_KIND = 90
 class Tally:
     """Counts requests as they end; `take` hands the figures over and starts anew."""
 
-    __slots__ = ("_counts", "_errors", "_failed", "_high", "_known", "_low", "_mix", "_ok", "_sum_ms")
+    __slots__ = ("_answered", "_counts", "_errors", "_failed", "_high", "_known", "_low", "_mix", "_ok", "_sum_ms")
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -29,9 +29,12 @@ class Tally:
         self._sum_ms = 0.0
         self._low: float | None = None
         self._high: float | None = None
+        self._answered: float | None = None
 
-    def request(self, ms: float | None, response: Any, exception: BaseException | str | None) -> None:
-        """One request that ended; `ms` is None where nothing was timed."""
+    def request(self, ms: float | None, response: Any, exception: BaseException | str | None, at: float) -> None:
+        """One request that ended `at` a moment, in seconds since the epoch; `ms` is None where nothing was timed."""
+        if not exception or getattr(response, "status_code", 0):
+            self._answered = at
         if exception:
             self._add(self._failed, "", failure_kind(exception, response), 1)
         else:
@@ -80,6 +83,8 @@ class Tally:
         if figures["min_ms"] is not None:
             self._low = figures["min_ms"] if self._low is None else min(self._low, figures["min_ms"])
             self._high = figures["max_ms"] if self._high is None else max(self._high, figures["max_ms"])
+        if figures["answered"] is not None:
+            self._answered = max(self._answered or 0.0, figures["answered"])
 
     @property
     def empty(self) -> bool:
@@ -97,6 +102,7 @@ class Tally:
             "sum_ms": self._sum_ms,
             "min_ms": self._low,
             "max_ms": self._high,
+            "answered": self._answered,
         }
         self._clear()
         return figures

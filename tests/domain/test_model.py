@@ -18,6 +18,8 @@ def test_two_samples_added_count_everything(one: Sample, two: Sample) -> None:
     assert both.at == max(one.at, two.at)
     assert both.users == (one.users if two.users is None else two.users)
     assert both.latency.count == one.latency.count + two.latency.count
+    last = [it.at - it.quiet_s for it in (one, two) if it.quiet_s is not None]
+    assert both.quiet_s == (both.at - max(last) if last else None)
 
 
 def test_shares_and_rates_of_a_sample() -> None:

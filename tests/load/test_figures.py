@@ -8,6 +8,7 @@ from core.config.profiles import PROFILES, profile
 from core.domain.errors import BadInput
 from core.domain.histogram import Histogram
 from core.domain.model import LoadStage
+from core.load.samples import sample_of
 from core.load.steering import LoadShape
 from core.load.tally import MOST_KINDS, Tally, failure_kind
 
@@ -49,9 +50,9 @@ def test_what_workers_counted_adds_up_to_what_one_process_would_have() -> None:
     ]
     alone, master = Tally(), Tally()
     for ms, answer, exception in seen:
-        alone.request(ms, answer, exception)
+        alone.request(ms, answer, exception, 5.0)
         worker = Tally()
-        worker.request(ms, answer, exception)
+        worker.request(ms, answer, exception, 5.0)
         master.merge(worker.take())
     alone.error(ValueError("in a task"))
     worker = Tally()
@@ -78,12 +79,25 @@ def test_what_workers_counted_adds_up_to_what_one_process_would_have() -> None:
 def test_kinds_without_end_are_counted_as_other() -> None:
     tally = Tally()
     for number in range(MOST_KINDS + 5):
-        tally.request(1.0, None, f"row {number} is wrong")
+        tally.request(1.0, None, f"row {number} is wrong", 5.0)
     failed = tally.take()["failed"]
     assert len(failed) == MOST_KINDS + 1
     assert failed["other"] == 5
-    tally.request(1.0, None, "row 3 is wrong")
+    tally.request(1.0, None, "row 3 is wrong", 5.0)
     assert tally.take()["failed"] == {"row 3 is wrong": 1}, "a kind keeps its name for the run"
+
+
+def test_the_moment_of_the_last_answer_is_kept_and_what_was_given_up_is_none() -> None:
+    worker, master = Tally(), Tally()
+    worker.request(5.0, Answer(200), None, 10.0)
+    worker.request(5.0, Answer(503), RuntimeError(), 10.2)
+    worker.request(2000.0, Answer(0), TimeoutError(), 10.9)
+    worker.request(1.0, None, ConnectionRefusedError(), 10.95)
+    master.merge(worker.take())
+    master.merge(Tally().take())
+    line = {**master.take(), "at": 11.0, "users": 3, "seconds": 1.0}
+    assert sample_of(line).quiet_s == pytest.approx(0.8)
+    assert sample_of({**line, **master.take()}).quiet_s is None, "a second without an answer has no last one"
 
 
 def steering(stages: Any = (), shape: str = "") -> tuple[LoadShape, list[tuple[int, float]]]:

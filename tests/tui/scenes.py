@@ -86,6 +86,13 @@ def router_hangs(seconds: int = 6) -> list[Event]:
     return seen_each_second(quiet, seconds)
 
 
+def stops_between(quiet_s: float, seconds: int) -> list[Event]:
+    """The router stops in the middle of a second: the last answer came so long before its end."""
+    last = Sample(None, MOMENT + 1, 250, users=300, latency=Histogram.of([40.0] * 250), quiet_s=quiet_s)
+    events = each_second(at_ten(), [ev.Sampled(ENDPOINT, last), *clients(MOMENT + 1, seconds - 1, 0)])
+    return seen_each_second(events, seconds)
+
+
 def clients_fail(seconds: int = 6) -> list[Event]:
     """72 of 100 requests fail at the client."""
     return seen_each_second(

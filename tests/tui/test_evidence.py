@@ -60,6 +60,26 @@ def slow_users() -> list[Event]:
     return scenes.seen_each_second(told, 36)
 
 
+def more_users_while_nothing_answers() -> list[Event]:
+    """Somebody adds users to a load that nothing answers: that is no answer either."""
+    return scenes.then(scenes.router_hangs(), ev.LoadWanted(ENDPOINT, users=310), at=MOMENT + 5.5)
+
+
+def load_dies() -> list[Event]:
+    """Who sends the load is gone: its count stops, and the target is heard of and has nothing to count."""
+    zeros = [ev.Sampled(ENDPOINT, Sample("blue", MOMENT + n, 0)) for n in (1, 2, 3)]
+    return scenes.each_second(scenes.at_ten(), zeros)
+
+
+def users_after_none() -> list[Event]:
+    """For a minute the load had no users; now it has some again, for a second."""
+    events = scenes.then(scenes.at_ten(), ev.LoadWanted(ENDPOINT, users=0))
+    zeros = [ev.Sampled(ENDPOINT, Sample(None, MOMENT + n, 0, users=0)) for n in range(1, 61)]
+    zeros_too = [ev.Sampled(ENDPOINT, Sample(slot, MOMENT + 59, 0)) for slot in ("blue", "green")]
+    quiet = scenes.then(scenes.each_second(events, zeros), *zeros_too, at=MOMENT + 60)
+    return scenes.then(scenes.seen_each_second(quiet, 60), ev.LoadWanted(ENDPOINT, users=5), at=MOMENT + 60)
+
+
 @pytest.mark.parametrize(
     ("scene", "at", "said"),
     [
@@ -67,6 +87,12 @@ def slow_users() -> list[Event]:
         (lambda: scenes.router_hangs(2), MOMENT + 1, "● healthy v6"),
         (lambda: scenes.router_hangs(3), MOMENT + 3, "✖ no answer for 3 s"),
         (scenes.router_hangs, MOMENT + 6, "✖ no answer for 6 s"),
+        (lambda: scenes.stops_between(0.9, 2), MOMENT + 2.0, "● healthy v6"),
+        (lambda: scenes.stops_between(0.9, 2), MOMENT + 2.1, "✖ no answer for 2 s"),
+        (lambda: scenes.stops_between(0.0, 2), MOMENT + 2.9, "● healthy v6"),
+        (load_dies, MOMENT + 4, "? the load is not heard from for 4 s"),
+        (more_users_while_nothing_answers, MOMENT + 6, "✖ no answer for 6 s"),
+        (users_after_none, MOMENT + 61, "◦ ready, no traffic"),
         (scenes.clients_fail, MOMENT + 6, "✖ failing: 72 % at the client"),
         (failing_at_the_router, MOMENT + 4, "✖ failing: 83 % of v7"),
         (scenes.all_crash, MOMENT + 6, "✖ v6 down: 0 of 8 ready"),
@@ -112,6 +138,14 @@ def test_what_is_not_heard_of_shows_its_figures_without_colour() -> None:
     rows = TrafficPane().lines(view, 80, 3)
     assert "good" not in {role for row in rows for _, role in row}
     assert TrafficPane().note_of(view) == "as of 13 s ago · 127.0.0.1:8080"
+
+
+def test_while_nothing_answers_no_slot_has_figures_of_the_seconds_before() -> None:
+    view = seen(scenes.stops_between(0.9, 2), MOMENT + 2.1)
+    rows = TrafficPane().lines(view, 80, 3)[:2]
+    assert all(text(row).split()[-11:-3] == ["–", "of", share, "–", "rps", "p95", "–", "–"]
+               for row, share in zip(rows, ("90", "10"), strict=True))  # fmt: skip
+    assert "good" not in {role for row in rows for _, role in row}
 
 
 def test_a_proof_is_no_good_sign_while_nobody_answers() -> None:
@@ -205,6 +239,15 @@ def test_what_came_before_is_known_from_a_snapshot_that_carries_it() -> None:
     view = View(known.snapshot, carried, known.name, MOMENT)
     assert text(health(view)) == "● healthy v6"
     assert {point.slot: point.ready for point in view.points} == {"blue": 8, "green": 4}
+
+
+def test_the_top_line_is_drawn_anew_when_the_silence_gets_too_long_and_not_a_second_later() -> None:
+    events = scenes.stops_between(0.9, 2)
+    known = seen(events)
+    views = [View(known.snapshot, known.history, known.name, MOMENT + after) for after in (2.02, 2.12)]
+    for pane in (Top(), TrafficPane()):
+        early, late = (pane.parts(view) for view in views)
+        assert [one is two for one, two in zip(early, late, strict=True)].count(False) == 1
 
 
 @pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 200])

@@ -2,6 +2,7 @@
 
 from tui import format as as_text
 from tui.actions import ACTIONS, refused, way_back
+from tui.evidence import no_answer_s
 from tui.health import health
 from tui.styled import Line, Part, apart, fit, fitting, width as cells_of
 from tui.summary import on_its_way
@@ -25,7 +26,9 @@ class Top(Pane, can_focus=False):
         """Nearly everything bears on the service's health, and a line costs little."""
         endpoint = view.endpoint
         series = [view.series(slot) for slot in (endpoint.slots if endpoint else ())]
-        return (view.release, endpoint, view.series(None), view.lost, *series)
+        # The rule of no answer goes by the clock: it comes true between two samples, and between two ticks.
+        mute = no_answer_s(view) is not None
+        return (view.release, endpoint, view.series(None), view.lost, mute, *series)
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """One line. Where there is little room the health of the service stays longest."""

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from core.domain.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
-from tui.evidence import nobody_drives, silent_s
+from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.health import FAILING_PERCENT
 from tui.pending import pending
 from tui.styled import Line, Part, aligned, bar, cut, fitting, left, right, width as width_of
@@ -41,7 +41,7 @@ class TrafficPane(Pane):
         if endpoint is None:
             return (None,)
         series = [view.series(slot) for slot in endpoint.slots]
-        return (endpoint, view.release, view.series(None), *series)
+        return (endpoint, view.release, view.series(None), no_answer_s(view) is None, *series)
 
     def name_of(self, view: View) -> str:
         """The endpoint's own name, and who drives it since when."""
@@ -82,7 +82,7 @@ class TrafficPane(Pane):
 
     def _slots(self, shown: list[Observation], view: View, width: int) -> list[Line]:
         """A line a slot, in columns; the bar has the room that the figures leave, and columns leave as a whole."""
-        real, heard = reality(view), silent_s(view) is None
+        real, heard = reality(view), silent_s(view) is None and no_answer_s(view) is None
         weights = view.endpoint.weights if view.endpoint else {}
         figures = aligned(
             [_figures(seen, real[seen.slot], weights, heard, heard and _quiet(view, seen.slot)) for seen in shown],
@@ -168,7 +168,9 @@ class TrafficPane(Pane):
     def why(self, view: View) -> list[str]:
         """What is known of the service now, and what happened to it."""
         retire = view.endpoint.retire if view.endpoint else {}
-        stays = [f"{slot} stays for the way back until {as_text.clock(at)}" for slot, at in retire.items()]
+        stays = [
+            f"{slot} stays for the way back for another {as_text.about(at - view.now)}" for slot, at in retire.items()
+        ]
         return [*service(view), *stays]
 
 
