@@ -9,7 +9,8 @@ from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
-from tui.evidence import no_answer_s, nobody_drives, silent_s
+from tui.evidence import no_answer_s, nobody_drives
+from tui.health import health
 from tui.styled import Line
 from tui.theme import slot_role
 from tui.view import View
@@ -152,8 +153,8 @@ def proof(view: View) -> Line:
         wanted = _spoken(endpoint, endpoint.weights)
         return (("… ", "moves"), (f"{wanted}, not verified yet", "waits")) if endpoint.weights else ()
     ago = f" · {as_text.about(view.now - at)} ago" if at else ""
-    # What was proved is past: while nobody answers it is no good sign.
-    known = silent_s(view) is None and no_answer_s(view) is None
+    # What was proved is past: while the service fails, or nothing is known of it, that is no good sign.
+    known = not {role for _, role in health(view)} & {"fails", "waits"}
     since = "the key" if verified.since == "key" else "the route"
     return (
         ("✔ ", "good" if known else "dim"),

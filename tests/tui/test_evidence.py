@@ -148,9 +148,10 @@ def test_while_nothing_answers_no_slot_has_figures_of_the_seconds_before() -> No
     assert "good" not in {role for row in rows for _, role in row}
 
 
-def test_a_proof_is_no_good_sign_while_nobody_answers() -> None:
+def test_a_proof_is_no_good_sign_while_the_service_fails() -> None:
     assert proof(seen(scenes.at_ten()))[0] == ("✔ ", "good")
-    assert proof(seen(scenes.router_hangs(), MOMENT + 6))[0] == ("✔ ", "dim")
+    for scene in (scenes.router_hangs, scenes.clients_fail, scenes.all_crash):
+        assert proof(seen(scene(), MOMENT + 6))[0] == ("✔ ", "dim")
 
 
 def test_verdicts_that_are_old_say_so_and_are_not_green() -> None:
