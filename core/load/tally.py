@@ -33,7 +33,7 @@ class Tally:
 
     def request(self, ms: float | None, response: Any, exception: BaseException | str | None, at: float) -> None:
         """One request that ended `at` a moment, in seconds since the epoch; `ms` is None where nothing was timed."""
-        if not exception or getattr(response, "status_code", 0):
+        if not exception or getattr(response, "status_code", None):
             self._answered = at
         if exception:
             self._add(self._failed, "", failure_kind(exception, response), 1)
