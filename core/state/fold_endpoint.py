@@ -10,6 +10,8 @@ from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 
 K = TypeVar("K")
 V = TypeVar("V")
+SAME_KEY_S = 0.25
+"""Two proofs whose keys lie nearer to each other are of one key; nobody presses it twice within that time."""
 
 
 def with_(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
@@ -47,6 +49,8 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
             return replace(endpoint, weights=weights, retire=kept)
         case ev.Verified(weights=weights):
+            if _again(endpoint, body, at):
+                return endpoint
             main = max(weights, key=lambda slot: weights[slot], default=None)
             moved = _moved(endpoint.verified, body)
             marked = _mark(endpoint, at, MarkKind.TRAFFIC, moved[1], moved[0] or main)
@@ -85,6 +89,15 @@ def _used(known: Observation, body: ev.UsageSeen) -> Observation:
         for replica in known.replicas
     )
     return replace(known, replicas=replicas)
+
+
+def _again(endpoint: Endpoint, now: ev.Verified, at: float) -> bool:
+    """Whether the same key was proved before: whoever took over proves it again, and the first proof is what counts."""
+    before = endpoint.verified
+    if before is None or now.since != "key" or (before.since, before.weights) != (now.since, now.weights):
+        return False
+    pressed, pressed_before = at - now.took_ms / 1000, (endpoint.verified_at or 0.0) - before.took_ms / 1000
+    return abs(pressed - pressed_before) < SAME_KEY_S
 
 
 def _moved(before: ev.Verified | None, now: ev.Verified) -> tuple[Slot | None, str]:

@@ -341,6 +341,25 @@ def test_traffic_that_only_went_down_is_marked_for_who_has_most() -> None:
     assert after(first, first).endpoints["late"].marks[-1].slot == "blue"
 
 
+def test_a_key_that_was_proved_stays_proved_as_it_was() -> None:
+    """A driver that takes over proves the way back again; only another key, or another route, is another proof."""
+
+    def told(*proofs: tuple[float, ev.Verified]) -> tuple[float, float | None]:
+        events = [ev.Event(seq, at, "ada", body) for seq, (at, body) in enumerate(proofs, 1)]
+        said = fold_all(events).endpoints["late"]
+        assert said.verified is not None
+        return said.verified.took_ms, said.verified_at
+
+    def proof(took_ms: float, since: str = "key", slot: str = "blue") -> ev.Verified:
+        return ev.Verified("late", {slot: 100.0}, took_ms, 4, since)
+
+    assert told((10.0, proof(50)), (13.4, proof(3450))) == (50, 10.0)
+    assert told((10.0, proof(50)), (13.4, proof(60))) == (60, 13.4)
+    assert told((10.0, proof(50)), (13.4, proof(3450, "route"))) == (3450, 13.4)
+    assert told((10.0, proof(50, "route")), (13.4, proof(3450))) == (3450, 13.4)
+    assert told((10.0, proof(50, slot="green")), (13.4, proof(3450))) == (3450, 13.4)
+
+
 def test_a_slot_that_goes_is_due_no_more() -> None:
     due = (ev.RetireDue("late", "blue", 9.0), ev.RetireDue("late", "green", 8.0))
     assert after(*due).endpoints["late"].retire == {"blue": 9.0, "green": 8.0}
