@@ -78,7 +78,7 @@ def find(
         order = np.argsort(scores if lower else np.negative(scores), kind="stable")
         keep = 1 if number == len(rounds) else -(-len(left) // FACTOR)
         left = [left[place] for place in order[:keep]]
-    return fitted(clone(model).set_params(**left[0], n_jobs=threads()), left[0], best, x, y)
+    return fitted(clone(model).set_params(**left[0]), left[0], best, x, y)
 
 
 def sizes(y: NDArray[np.int64], train: TrainSettings) -> list[int]:

@@ -23,7 +23,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
         "production": True,
         "data": {"source": "iris", "target": "species"},
         "train": {"n_iter": 2, "cv_folds": 2},
-        "thresholds": {"max_regression_percent": 10.0},
+        "thresholds": {"max_regression_percent": 10.0, "min_accuracy": 0.8},
         "endpoint": {"name": "iris"},
     }
     return Settings.model_validate_json(json.dumps(values | changes))
