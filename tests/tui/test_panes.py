@@ -90,6 +90,7 @@ def test_with_little_room_the_stages_around_the_one_that_runs_are_shown() -> Non
 def test_the_last_look_of_the_autoscaler_in_words() -> None:
     view = seen(scenes.at_ten())
     assert lines(Scaling(), view)[0].startswith("8 of 2–15 · 8 ready   cpu 64 % of 60 %   keeps 8: within tolerance")
+    assert lines(Scaling(), view, 50)[0].endswith("keeps 8")
     assert Scaling().note_of(view) == "next look in 10 s"
     up = Scaled("blue", MOMENT, 8, 12, "cpu 118 % of 60 %; maximum 12", (Reading("cpu", 118, 60),), 2, 12, 1.5, True)
     view = seen(scenes.then(scenes.at_ten(), ev.Looked(ENDPOINT, up)))

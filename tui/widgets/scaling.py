@@ -109,14 +109,15 @@ class Scaling(Pane):
             role = "moves" if reading.value is not None and reading.value > reading.target * 1.1 else "strong"
             said: Line = ((f"   {reading.name} ", "dim"), (value, role), (f" of {reading.target:g} %", "dim"))
             parts.append((2, said))
-        change = f"{one.before} → {one.after} " if one.before != one.after else f"keeps {one.after}: "
-        parts.append((3, ((f"   {change}", "moves" if one.before != one.after else "dim"),)))
+        changed = one.before != one.after
+        change, gap = (f"{one.before} → {one.after}", " ") if changed else (f"keeps {one.after}", ": ")
+        parts.append((3, ((f"   {change}", "moves" if changed else "dim"),)))
         line = fitting(parts, width)
         end: Line = ((f"{ago} ago", "dim"),)
         if cells_of(line) + cells_of(end) + 1 > width:
             return line
-        room = width - cells_of(line) - cells_of(end) - 1
-        why: Line = ((cut(_why(one), room), "dim"),) if room > LEAST_WHY else ()
+        room = width - cells_of(line) - cells_of(end) - 1 - len(gap)
+        why: Line = ((gap + cut(_why(one), room), "dim"),) if room > LEAST_WHY else ()
         return apart((*line, *why), end, width)
 
     def why(self, view: View) -> list[str]:
