@@ -26,7 +26,7 @@ from core.system.text import escaped
 from core.targets.protocol import Report as Seen, Target
 from core.work import data
 from core.work.child import WorkChild
-from core.work.job import Broken, Done, Job, OutputLine, Progress, Report, Said, decode, encode, one_line
+from core.work.job import Broken, Done, Job, OutputLine, Progress, Report, Said, decode, encode, needed, one_line
 from tests.environments import V2, begin
 from tests.world import serving
 
@@ -142,7 +142,9 @@ async def test_a_table_with_an_evil_header_tears_no_line(child: WorkChild, tmp_p
     assert all(map(tame, texts)), texts
     done = said[-1]
     assert isinstance(done, Done)
-    assert EVIL in json.dumps(done.result["report"], ensure_ascii=False).encode().decode("unicode_escape")
+    assert EVIL in json.dumps(
+        needed(tmp_path / "r1", "data", "the test")["report"], ensure_ascii=False
+    ).encode().decode("unicode_escape")
     await child.close()
     assert tame((tmp_path / "r1" / "work.log").read_text().replace("\n", ""))
     missing = Job("data", tmp_path / "r2", small(tmp_path, drop=[HIDDEN]))

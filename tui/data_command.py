@@ -9,6 +9,7 @@ from core.config.settings import Settings
 from core.domain.errors import BadData
 from core.system.text import clean_line
 from core.work.child import Done, Job, OutputLine, WorkChild
+from core.work.job import needed
 
 Write = Callable[[str], None]
 
@@ -22,7 +23,7 @@ async def data(settings: Settings, write: Write) -> int:
         with tempfile.TemporaryDirectory() as folder:
             async for said in child.run(Job("data", Path(folder), settings)):
                 if isinstance(said, Done):
-                    for line in lines(said.result["report"]):
+                    for line in lines(needed(Path(folder), "data", "data")["report"]):
                         write(clean_line(line))
                 elif isinstance(said, OutputLine) and said.text.startswith(file):
                     write(clean_line(said.text))

@@ -34,6 +34,8 @@ MAX_LABELS = 100
 RARE = 0.05
 """A label with a smaller share of the rows is worth a warning."""
 RARE_SHOWN = 5
+LINES = 100
+"""As many of a kind are said; the others stand in the report alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,13 +129,9 @@ def prepare(
     train, test, seen_again = split(screened.frame, data, marks)
     warnings += [*_rare(screened.frame[data.target]), *_twins(marks, seen_again, len(test)), *screened.warnings]
     warnings += [f"{data.target}: shuffled among the rows to train, as asked"] if data.shuffle_labels else []
-    for column in read:
-        if column.worth_a_word:
-            say(column.line())
-    for name, why in screened.dropped.items():
-        say(f"{name}: dropped, {why}")
-    for warning in warnings:
-        say(warning)
+    _say_the_first([column.line() for column in read if column.worth_a_word], "such columns", say)
+    _say_the_first([f"{name}: dropped, {why}" for name, why in screened.dropped.items()], "dropped", say)
+    _say_the_first(warnings, "such", say)
     digest = _digest(list(screened.frame.columns), marks, data)
     report = report_of(screened, data, rows, warnings) | {
         "train_rows": len(train),
@@ -143,6 +141,14 @@ def prepare(
     }
     say(f"{len(train):,} rows to train, {len(test):,} held out, {len(screened.fields)} fields")
     return Dataset(train, test, data.target, screened.fields, labels, digest, report)
+
+
+def _say_the_first(lines: Sequence[str], what: str, say: Tell) -> None:
+    """The first lines of a kind; the report has them all, a log of thousands is read by nobody."""
+    for line in lines[:LINES]:
+        say(line)
+    if len(lines) > LINES:
+        say(f"and {len(lines) - LINES:,} more {what}: quarterdeck data tells them all")
 
 
 def _chosen(frame: pd.DataFrame, data: DataSettings) -> pd.DataFrame:

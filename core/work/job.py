@@ -70,10 +70,14 @@ class OutputLine:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a step; `figure` is the one number that stands for it: `20k rows`, `f1 .857`, `v7`."""
+    """What came of a step; `figure` is the one number that stands for it: `20k rows`, `f1 .857`, `v7`.
+
+    `left` grows with the table: it stays in the step's folder for the steps after it and is never said or journaled.
+    """
 
     result: Mapping[str, Any]
     figure: str
+    left: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ _KINDS: Mapping[str, type[Said]] = {"progress": Progress, "line": OutputLine, "d
 def encode(said: Said) -> str:
     """What the child says, as one line."""
     name = next(name for name, kind in _KINDS.items() if kind is type(said))
-    return json.dumps({"say": name, **{key: getattr(said, key) for key in said.__slots__}}, default=_plain)
+    told = (key for key in said.__slots__ if key != "left")
+    return json.dumps({"say": name, **{key: getattr(said, key) for key in told}}, default=_plain)
 
 
 def decode(text: str) -> Said:
@@ -138,12 +143,13 @@ def keep(folder: Path, step: str, done: Done) -> None:
     """Leave a step's result for the steps after it, whole or not at all."""
     path = folder / f"{step}.json"
     beside = path.with_suffix(".json.new")
-    beside.write_text(json.dumps({"result": done.result, "figure": done.figure}, default=_plain, indent=1))
+    whole = {**done.result, **done.left}
+    beside.write_text(json.dumps({"result": whole, "figure": done.figure}, default=_plain, indent=1))
     beside.replace(path)
 
 
 def kept(folder: Path, step: str) -> Mapping[str, Any] | None:
-    """What a step left; None where it has not run."""
+    """All that a step came to and left; None where it has not run."""
     path = folder / f"{step}.json"
     if not path.is_file():
         return None

@@ -1,6 +1,7 @@
 """The data step: rows read, judged and split, and left on disk for the steps after it."""
 
 from dataclasses import asdict
+from typing import Any
 
 from core.work import data
 from core.work.job import Done, Job, Report
@@ -28,18 +29,19 @@ def run(job: Job, say: Report) -> Done:
     dataset.train.to_parquet(job.folder / "train.parquet")
     dataset.test.to_parquet(job.folder / "test.parquet")
     data.write_rows(dataset.held_out, job.folder / ROWS, SENT)
-    result = {
+    result: dict[str, Any] = {
         "target": dataset.target,
-        "fields": [asdict(field) for field in dataset.fields],
         "labels": list(dataset.labels),
         "digest": dataset.digest,
-        "report": dataset.report,
+        "rows": len(dataset.train) + len(dataset.test),
+        "columns": len(dataset.fields),
     }
-    return Done(result, count(len(dataset.train) + len(dataset.test)))
+    left = {"fields": [asdict(field) for field in dataset.fields], "report": dataset.report}
+    return Done(result, count(result["rows"]), left)
 
 
 def count(rows: int) -> str:
-    """As people say it: `20k rows`, `1.5M rows`."""
+    """As people say it: `20k rows`; a million and more in full, as a short form would round them by thousands."""
     if rows >= 999_500:
-        return f"{rows / 1e6:.3g}M rows"
+        return f"{rows:,} rows"
     return f"{rows / 1000:.3g}k rows" if rows >= 10_000 else f"{rows:,} rows"

@@ -184,7 +184,7 @@ def test_rows_that_are_on_both_sides_of_the_split_are_told(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [(950, "950 rows"), (20_000, "20k rows"), (999_400, "999k rows"), (1_500_000, "1.5M rows")]
+    ("rows", "said"), [(950, "950 rows"), (20_000, "20k rows"), (999_400, "999k rows"), (1_000_000, "1,000,000 rows")]
 )
 def test_rows_are_counted_as_people_say_it(rows: int, said: str) -> None:
     assert count(rows) == said
