@@ -148,11 +148,24 @@ def no_word_s(view: View) -> float:
 
 def _busy(view: View) -> bool:
     """Whether the target has something to say each second: traffic flows, or did when it was last heard."""
-    if sends_load(view):
-        return True
+    return sends_load(view) or _last_asked(view) is not None
+
+
+def uncounted_s(view: View) -> float | None:
+    """For how long nobody has counted at the router, where requests came when it was last counted.
+
+    None while it is counted, where the last count was of none, and where it is so long ago that it tells nothing.
+    """
+    asked = _last_asked(view)
+    gone = view.now - asked if asked is not None else 0.0
+    return gone if LATELY_S <= gone <= FEW_S else None
+
+
+def _last_asked(view: View) -> float | None:
+    """When the router was last counted, if it had requests then; None where it had none."""
     last = [sample for slot in (view.endpoint.slots if view.endpoint else {}) if (sample := view.series(slot).last)]
-    newest = max(last, key=lambda sample: sample.at, default=None)
-    return newest is not None and newest.requests > 0
+    newest = max((sample.at for sample in last), default=0.0)
+    return newest if any(sample.requests > 0 for sample in last if sample.at == newest) else None
 
 
 def nobody_drives(view: View) -> bool:

@@ -13,6 +13,7 @@ from tui.evidence import (
     no_word_s,
     sends_load,
     silent_s,
+    uncounted_s,
 )
 from tui.styled import Line
 from tui.theme import slot_role
@@ -46,6 +47,8 @@ def health(view: View) -> Line:
         if no_answer_s(view) is not None:
             # The target is heard, but no count of the load's comes: it may not be sent at all.
             return (("? ", "waits"), (f"the load is not heard from for {as_text.about(load_quiet_s(view))}", "waits"))
+        if (uncounted := uncounted_s(view)) is not None:
+            return (("? ", "waits"), (f"answers not counted for {as_text.about(uncounted)}", "waits"))
         return (("◦ ready, no traffic", "dim"),)
     main = max(taking, key=lambda seen: seen.weight)
     return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))

@@ -51,6 +51,17 @@ def outside() -> list[Event]:
     return scenes.each_second(events, [ev.Sampled(ENDPOINT, Sample("blue", MOMENT + n, 40)) for n in range(1, 9)])
 
 
+def counts_stop() -> list[Event]:
+    """Others ask, and whoever counts their answers is gone, though the target is heard of."""
+    return scenes.seen_each_second(outside(), 12)
+
+
+def others_leave() -> list[Event]:
+    """Others have asked, and ask no more: the router counts none."""
+    zeros = [ev.Sampled(ENDPOINT, Sample("blue", MOMENT + n, 0)) for n in (9, 10, 11)]
+    return scenes.then(outside(), *zeros, at=MOMENT + 11)
+
+
 def slow_users() -> list[Event]:
     """One user who asks every 6 s, and was answered 5 s ago."""
     seconds = [Sample(None, MOMENT + n, int(n % 6 == 1), users=1) for n in range(1, 37)]
@@ -102,6 +113,9 @@ def users_after_none() -> list[Event]:
         (idle, MOMENT + 1 + UNWATCHED_S + 10, "? not heard from for 40 s"),
         (paused_load, MOMENT + 8, "◦ ready, no traffic"),
         (outside, MOMENT + 8, "● healthy v6"),
+        (counts_stop, MOMENT + 10, "● healthy v6"),
+        (counts_stop, MOMENT + 12, "? answers not counted for 4 s"),
+        (others_leave, MOMENT + 12, "◦ ready, no traffic"),
         (slow_users, MOMENT + 36, "● healthy v6"),
         (slow_users, MOMENT + 76, "? not heard from for 40 s"),
         (scenes.rolled_back, KEY + 5, "● healthy v6"),
