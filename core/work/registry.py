@@ -183,7 +183,9 @@ def _of_run(registry: Registry, uri: str, run: str) -> ModelVersion:
     try:
         registry.client.get_run(run)
         known = registry.client.search_model_versions(f"run_id = '{run}'")
-        own = next((version for version in known if version.name == name), None)
+        # One run may have logged several models; a version's own `model_id` is empty, its source names the model.
+        source = f"models:/{mlflow.models.get_model_info(uri).model_id}"
+        own = next((version for version in known if version.name == name and version.source == source), None)
         return own or mlflow.register_model(uri, name)
     except MlflowException as error:
         raise Failed(f"{uri}: {said(error)}") from error

@@ -42,6 +42,7 @@ with mlflow.start_run(experiment_id=place) as run:
     for name, kind, model in (
         ("theirs", mlflow.xgboost, XGBClassifier(n_estimators=2)),
         ("linear", mlflow.sklearn, LogisticRegression()),
+        ("other", mlflow.xgboost, XGBClassifier(n_estimators=3)),
     ):
         kept = "model" if name == "theirs" else name
         kind.log_model(model.fit(x, y), name=kept, pip_requirements=[], registered_model_name=name)
@@ -152,6 +153,8 @@ async def test_addresses_of_every_form_are_looked_at_and_fetched(
             assert (await does("look", uri))["uri"] == uri
             version = (await does("fetch", uri))["version"]
             assert (version["model"], version["number"]) == ("iris" if uri.startswith("runs") else "theirs", "1")
+        for path, number in (("other", "2"), ("model", "1"), ("other", "2")):
+            assert (await does("fetch", f"runs:/{run}/{path}"))["version"]["number"] == number, path
         for uri, why in (
             (
                 "models:/linear/1",
