@@ -21,6 +21,9 @@ SEPARATORS = ",;\t|"
 LOOKED_AT = 200
 """So many rows decide what separates values and where the header is."""
 SAMPLE_BYTES = 1 << 20
+WIDE_BYTES = 1000
+LEAST_WIDE = 0.1
+"""Separators, digits and line ends make more than this share of any table's characters."""
 LEGACY = ["cp1252", "latin_1"]
 BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 CALLED = {
@@ -47,8 +50,11 @@ class Shape:
 def shape(path: Path) -> Shape:
     """What the first rows of a file say of it; raises BadData, OSError."""
     encoding = _encoding(path)
-    with _text(path, encoding) as file:
-        head = list(itertools.islice(file, LOOKED_AT * 2))
+    try:
+        with _text(path, encoding) as file:
+            head = list(itertools.islice(file, LOOKED_AT * 2))
+    except UnicodeDecodeError as error:
+        raise _undecodable(path, encoding, error) from None
     if not any(line.strip() for line in head):
         raise BadData(f"{path.name}: is empty; a header and rows are needed")
     separator = max(SEPARATORS, key=lambda each: _agreement(head, each))
@@ -117,12 +123,19 @@ def _careful(path: Path, found: Shape, most_broken: float, tell: Callable[[str],
                 line = reader.line_num + 1
         except csv.Error as error:
             raise BadData(f"{path.name}: line {line}: {_fault(error)}") from None
+        except UnicodeDecodeError as error:
+            raise _undecodable(path, found.encoding, error) from None
     if broken:
         if len(broken) > most_broken * (len(broken) + len(rows)):
             raise BadData(f"{path.name}: {broken[0]}; {len(broken):,} such, data.max_unfit allows {most_broken:.0%}")
         more = f" and {len(broken) - BROKEN_SHOWN:,} more" if len(broken) > BROKEN_SHOWN else ""
         tell(f"{path.name}: {'; '.join(broken[:BROKEN_SHOWN])}{more}: left out")
     return pd.DataFrame(rows, columns=pd.Index(found.names, dtype=object), dtype="str")
+
+
+def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> BadData:
+    called = CALLED.get(encoding, "UTF-8")
+    return BadData(f"{path.name}: begins as {called} and is none further on ({error.reason}); save it as CSV in UTF-8")
 
 
 def _values(count: int) -> str:
@@ -169,15 +182,35 @@ def _encoding(path: Path) -> str:
     for mark, encoding in BOMS.items():
         if head.startswith(mark):
             return encoding
-    if b"\0" in head[:1000]:
-        return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+    if wide := _wide(head[: WIDE_BYTES & ~1]):
+        return wide
+    line = 1
     try:
         with _text(path, "utf-8") as file:
-            while file.read(SAMPLE_BYTES):
-                pass
+            while part := file.read(SAMPLE_BYTES):
+                _no_nul(path, part, line)
+                line += part.count("\n")
     except UnicodeDecodeError:
+        with _text(path, "latin_1") as file:
+            _no_nul(path, file.read(SAMPLE_BYTES), 1)
         return _legacy(path)
     return "utf-8"
+
+
+def _wide(head: bytes) -> str:
+    """UTF-16 without a mark: of each character's two bytes only the high one is ever zero, and often; else empty."""
+    low, high = head[1::2].count(0), head[::2].count(0)
+    for name, often, never in (("utf-16-le", low, high), ("utf-16-be", high, low)):
+        if often >= LEAST_WIDE * len(head) / 2 > 0 and not never:
+            return name
+    return ""
+
+
+def _no_nul(path: Path, part: str, line: int) -> None:
+    """Raise BadData for what no text holds."""
+    if (at := part.find("\0")) >= 0:
+        where = line + part.count("\n", 0, at)
+        raise BadData(f"{path.name}: line {where}: holds a NUL byte, as no text does; save the table as CSV in UTF-8")
 
 
 def _legacy(path: Path) -> str:

@@ -184,8 +184,9 @@ def _of_run(registry: Registry, uri: str, run: str) -> ModelVersion:
         registry.client.get_run(run)
         known = registry.client.search_model_versions(f"run_id = '{run}'")
         # One run may have logged several models; a version's own `model_id` is empty, its source names the model.
-        source = f"models:/{mlflow.models.get_model_info(uri).model_id}"
-        own = next((version for version in known if version.name == name and version.source == source), None)
+        model = mlflow.models.get_model_info(uri).model_id
+        source = f"models:/{model}" if model else f"/{uri.removeprefix('runs:/').partition('/')[2]}"
+        own = next((one for one in known if one.name == name and (one.source or "").endswith(source)), None)
         return own or mlflow.register_model(uri, name)
     except MlflowException as error:
         raise Failed(f"{uri}: {said(error)}") from error

@@ -46,6 +46,7 @@ def test_a_column_without_a_name_gets_its_place(tmp_path: Path) -> None:
     assert list(from_csv("a,,y\n1,2,3\n", tmp_path).columns) == ["a", "column 2", "y"]
 
 
+NUL = "holds a NUL byte, as no text does; save the table as CSV in UTF-8"
 ONE, TWO = "; 1 such, data.max_unfit allows 5%", "; 2 such, data.max_unfit allows 5%"
 
 
@@ -54,6 +55,12 @@ ONE, TWO = "; 1 such, data.max_unfit allows 5%", "; 2 such, data.max_unfit allow
     [
         ("", "rows.csv: is empty; a header and rows are needed"),
         ("\n \n", "rows.csv: is empty; a header and rows are needed"),
+        ("a,b,y\n1,\0002,yes\n" * 30, f"rows.csv: line 2: {NUL}"),
+        (bytes(range(256)) * 20, f"rows.csv: line 1: {NUL}"),
+        (
+            "a,y\n1,no\n".encode("utf-16-be") * 100 + b"\xdc\x00",
+            "rows.csv: begins as UTF-16 and is none further on (illegal encoding); save it as CSV in UTF-8",
+        ),
         (
             "a,y\n1,2\n1,2,3\n",
             "rows.csv: line 3: 3 values where the header has 2 names" + ONE,
