@@ -1,5 +1,6 @@
 """Whatever is wrong with what a release is given, it ends in one line and an exit code, and nothing is lost."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def test_a_folder_without_a_project_is_one_line(tmp_path: Path) -> None:
     told = quarterdeck("release", cwd=tmp_path)
     assert told.code == 2
     assert told.error.startswith(f"error: no quarterdeck.yaml in {tmp_path}: run 'quarterdeck init")
+
+
+def test_what_is_to_be_typed_next_can_be_typed(tmp_path: Path) -> None:
+    """Also where the folder's name has blanks and quotes in it."""
+    told = quarterdeck("init", "late 'flights", "--sample", "iris", cwd=tmp_path)
+    (line,) = [line for line in told.lines if "; next: " in line]
+    assert shlex.split(line.rpartition("; next: ")[2])[:3] == ["cd", "late 'flights", "&&"]
 
 
 def test_a_slip_in_the_file_names_file_key_and_the_nearest_right_one(shop: Shop, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line, and the one place where an engine is put together. Loads a screen or an SDK only when asked."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -105,7 +106,7 @@ def init(
     except QuarterdeckError as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
-    out(f"wrote {path}; next: cd {folder} && quarterdeck release")
+    out(f"wrote {path}; next: cd {shlex.quote(str(folder))} && quarterdeck release")
 
 
 @app.command()
@@ -282,7 +283,7 @@ def restore(
 
     async def work() -> int:
         unpack(file, folder, me())
-        out(f"restored to {folder}; next: cd {folder} && quarterdeck status")
+        out(f"restored to {folder}; next: cd {shlex.quote(str(folder))} && quarterdeck status")
         return 0
 
     end(headless.run(work(), err))

@@ -1,7 +1,8 @@
 """`quarterdeck status`: one screen that says what runs where."""
 
+import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from core.config.config import mlflow_ui_line
@@ -13,7 +14,6 @@ from core.journal.journal import Holder
 from core.journal.leases import BEAT_S
 from core.state.fold import fold_all
 from core.state.release import Release
-from core.state.snapshot import Snapshot
 from core.targets.local.client import listing
 from core.targets.local.keys import read_key
 from core.targets.local.spec import exposed
@@ -26,11 +26,14 @@ async def lines_of(project: Project) -> list[str]:
     settings = project.settings
     names = project.by_endpoint()
     # First the journal: a project that was moved or copied is told apart there.
-    snapshot, holders = _known(project, names)
-    hosts = {host.endpoint: host for host in await listing(settings.folder)}
-    # Where one was stopped on purpose, looking starts none.
-    left = watch_of(project).place.was_there and any(host.slots for host in hosts.values())
-    watch = await _watch(project, needed=left)
+    with contextlib.closing(project.journal()) as journal:
+        snapshot = fold_all(journal.recent(journal.clock.now()))
+        hosts = {host.endpoint: host for host in await listing(settings.folder)}
+        # Where one was stopped on purpose, looking starts none.
+        left = watch_of(project).place.was_there and any(host.slots for host in hosts.values())
+        watch = await _watch(project, needed=left)
+        # Only now: a watch that hung was replaced, and drives no more.
+        holders = {name: journal.holder(name) for name in names}
     lines: list[str] = [project.notice, ""] if project.notice else []
     for name, own in names.items():
         release = snapshot.release_of(name)
@@ -73,15 +76,6 @@ def _clock(at: float) -> str:
     return time.strftime("%d %b %H:%M:%S", time.localtime(at))
 
 
-def _known(project: Project, names: Iterable[str]) -> tuple[Snapshot, Mapping[str, Holder | None]]:
-    """What the journal says is true, and who drives each endpoint."""
-    journal = project.journal()
-    try:
-        return fold_all(journal.recent(journal.clock.now())), {name: journal.holder(name) for name in names}
-    finally:
-        journal.close()
-
-
 def _host(host: HostStatus | None) -> Iterable[str]:
     if host is None:
         return ["  host     none: nothing is served"]
@@ -112,7 +106,8 @@ def _release(release: Release) -> str:
         step = title(release.current.step) if release.current else "its end"
         return f"{release.id}  {version}  {release.state.value}, at {step}"
     outcome = release.outcome.value if release.outcome else "over"
-    return f"{release.id}  {version}  {outcome}{': ' + release.why if release.why else ''}"
+    why = f": {release.why}" if release.why not in ("", outcome) else ""
+    return f"{release.id}  {version}  {outcome}{why}"
 
 
 def span(seconds: float) -> str:

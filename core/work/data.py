@@ -201,7 +201,7 @@ def _classes(target: pd.Series, data: DataSettings, folds: int) -> tuple[Label, 
     counts = target.value_counts()
     labels: list[Label] = sorted(target.unique().tolist())
     if len(target) < MIN_ROWS:
-        raise BadData(f"{_counted(len(target))} are too few; at least {MIN_ROWS} are needed")
+        raise BadData(f"{_counted(len(target))}: too few; at least {MIN_ROWS} are needed")
     if len(labels) == 1:
         raise BadData(f"data.target: {data.target} is {labels[0]!r} in every row; two different labels are needed")
     if len(labels) > MAX_LABELS:

@@ -111,8 +111,8 @@ def test_rare_labels_and_repeated_rows_are_worth_a_word(tmp_path: Path) -> None:
         (table(), {"drop": ["z"]}, "data.drop: rows.csv has no column 'z'; it has x, y"),
         (table(), {"drop": ["y"]}, "data.drop: y is the target; it can't be dropped"),
         (table().head(0), {}, "rows.csv: holds no rows"),
-        (table(y=[None] * ROWS), {}, "0 rows are too few; at least 30 are needed"),
-        (table().head(29), {}, "29 rows are too few; at least 30 are needed"),
+        (table(y=[None] * ROWS), {}, "0 rows: too few; at least 30 are needed"),
+        (table().head(29), {}, "29 rows: too few; at least 30 are needed"),
         (table(y=["no"] * ROWS), {}, "data.target: y is 'no' in every row; two different labels are needed"),
         (table(y=[1] * ROWS), {}, "data.target: y is 1 in every row; two different labels are needed"),
         (
