@@ -25,6 +25,7 @@ class Identity:
     version: str
     run_id: str = ""
     uri: str = ""
+    registry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
