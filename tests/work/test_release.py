@@ -56,9 +56,9 @@ def test_every_step_says_its_figure(iris: Project) -> None:
 
 def test_the_search_is_told_candidate_by_candidate(iris: Project) -> None:
     # A step that takes longer than a second repeats its last word with how long it has been.
-    texts = [each.text for each in iris.worked["train"].progress if ", for " not in each.text]
-    assert texts[-2:] == ["1 of 2", "2 of 2"]
-    assert iris.worked["train"].progress[-1].figures.keys() == {"candidate", "best"}
+    told = [each for each in iris.worked["train"].progress if ", for " not in each.text]
+    assert [each.text for each in told[-2:]] == ["1 of 2", "2 of 2"]
+    assert told[-1].figures.keys() == {"candidate", "best"}
 
 
 def test_baseline_candidate_and_production_are_measured_on_the_same_rows(iris: Project) -> None:
