@@ -13,15 +13,20 @@ from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
 from core.targets.local.client import listing, stop
 from core.targets.local.upkeep import restart as local_restart
+from core.targets.local.wire import HostStatus
 from tui.headless import have_watch, opened, watch_of
 
+TAKEN_DOWN = "the endpoint was taken down"
 LOAD_ENDS_S = 15.0
 LOOK_S = 0.5
 
 
 async def down(project: Project, write: Callable[[str], None]) -> int:
-    """Drain and stop every endpoint of the project, and then its watch; what is gone is written down."""
-    hosts = await listing(project.settings.folder)
+    """Drain and stop every endpoint, or the named environment's alone; the last one takes the watch along.
+
+    What is gone is written down, also the release that nobody drove any more.
+    """
+    hosts, others = await _meant(project)
     journal = project.journal()
     try:
         snapshot = fold_all(journal.recent(journal.clock.now()))
@@ -31,18 +36,35 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
             under_way = snapshot.live_release(host.endpoint) is not None
             if under_way and holder is not None and holder.alive and not holder.weak:
                 raise Refused(f"{host.endpoint}: {holder.label} is releasing; abort that first")
-        await _end_loads(project, [name for name in snapshot.endpoints if _loaded(snapshot, name)], write)
+        others_too = {host.endpoint for host in others}
+        loaded = [name for name in snapshot.endpoints if _loaded(snapshot, name) and name not in others_too]
+        await _end_loads(project, loaded, write)
         for host in hosts:
             stopped = await stop(host.folder)
-            gone = [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
+            gone: list[ev.Body] = [
+                ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots
+            ]
+            if (left := snapshot.live_release(host.endpoint)) is not None:
+                gone.append(ev.Ended(left.id, ev.Outcome.ABORTED, TAKEN_DOWN))
+                write(f"{left.id}: ends here, {TAKEN_DOWN}")
             journal.append(gone, me(), journal.clock.now())
             write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
         if not hosts:
             write("nothing runs here")
-        await watch_of(project).stop()
+        if not any(host.slots for host in others):
+            await watch_of(project).stop()
     finally:
         journal.close()
     return 0
+
+
+async def _meant(project: Project) -> tuple[Sequence[HostStatus], Sequence[HostStatus]]:
+    """The hosts that a verb means, and the others: all of the project, or those of the environment that was named."""
+    hosts = await listing(project.settings.folder)
+    if project.env is None:
+        return hosts, []
+    name = endpoint_name(project.settings)
+    return [one for one in hosts if one.endpoint == name], [one for one in hosts if one.endpoint != name]
 
 
 async def _end_loads(project: Project, names: Sequence[str], write: Callable[[str], None]) -> None:
@@ -70,8 +92,8 @@ def _loaded(snapshot: Snapshot, name: str) -> bool:
 
 
 async def restart(project: Project, write: Callable[[str], None]) -> int:
-    """Change host, router and replicas of every endpoint of the project, and then its watch, under load."""
-    hosts = await listing(project.settings.folder)
+    """Change host, router and replicas of every endpoint, or of one environment, and then the watch, under load."""
+    hosts, _ = await _meant(project)
     for host in hosts:
         if host.slots:
             await local_restart(host.folder, write)

@@ -79,9 +79,9 @@ def test_a_version_is_promoted_without_training_and_judged_by_prod(good: Shop) -
     asked = (
         "converged",
         "2 % below baseline's",
-        "floor of 0.900",
-        "floor of 0.850",
-        "floor of 0.800",
+        "0.900 (the floor of thresholds.min_accuracy",
+        "0.850 (the floor of thresholds.min_precision",
+        "0.800 (the floor of thresholds.min_recall",
         "the baseline's",
     )
     assert len(whys) == len(asked)
@@ -116,3 +116,13 @@ def test_each_environment_has_its_own_endpoint_and_its_own_aliases(good: Shop) -
     assert len(set(urls)) == 2
     assert told.code == 0
     assert [line.split(" · ")[0] for line in told.lines if " · " in line] == ["grades-dev", "grades"]
+
+
+def test_a_down_of_one_environment_leaves_the_others(good: Shop) -> None:
+    """Production answers on, and its watch steers on."""
+    down = good.run("down", "--env", "dev")
+    assert (down.code, down.lines) == (0, ["grades-dev: drained and stopped"])
+    with good.client() as client:
+        assert client.get("/metadata").status_code == 200
+    looks = good.run("status")
+    assert any(line.startswith("watch: process ") for line in looks.lines)

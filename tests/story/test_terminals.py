@@ -91,6 +91,7 @@ def test_a_watch_that_hangs_is_said_where_it_is_replaced(scene: Scene) -> None:
     looks = scene.run("status")
     assert looks.process.returncode == 0
     assert f"the watch before it, process {watch.pid}, gave no sign of life for 5 s and was ended" in looks.text
+    assert not [line for line in looks.lines if line.startswith("  driver") and f"process {watch.pid}" in line]
     assert watch.pid not in {one.pid for one in scene.roles()["watch"]}
 
 
@@ -112,4 +113,22 @@ def test_down_ends_a_load_that_was_begun_by_hand_and_says_so(scene: Scene) -> No
     assert "iris: its load was ended" in down.lines, down.text
     assert load.ends() != 130, load.text
     assert "stopped" in load.text, load.text
+    assert scene.left() == []
+
+
+def test_a_down_ends_the_release_that_nobody_drives_any_more(scene: Scene) -> None:
+    """It runs nowhere then, and no rollback brings back what was taken down on purpose."""
+    first = scene.run("release", "--skip", "load", deadline_s=180)
+    assert first.process.returncode == 0, first.text
+    for watch in scene.roles()["watch"]:
+        kill(watch)
+    left = scene.call("release", "--attached", "--skip", "load")
+    scene.reaches("hold 10")
+    left.process.terminate()
+    left.ends()
+    down = scene.run("down")
+    assert down.process.returncode == 0, down.text
+    assert f"{scene.release.id}: ends here, the endpoint was taken down" in down.lines
+    assert scene.snapshot.live_release("iris") is None
+    assert scene.run("rollback").process.returncode == 3
     assert scene.left() == []

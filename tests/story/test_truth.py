@@ -186,18 +186,6 @@ def test_looking_starts_no_load_that_a_closed_terminal_asked_for(scene: Scene) -
     assert scene.left(*SERVING) == []
 
 
-def test_a_status_that_replaces_a_hung_watch_names_no_other_driver(scene: Scene) -> None:
-    """The one that hung is gone once it is told who steers."""
-    (hung,) = scene.roles()["watch"]
-    kill(hung, signal.SIGSTOP)
-    status = scene.run("status")
-    assert status.process.returncode == 0, status.text
-    (steers,) = [line for line in status.lines if line.startswith("watch: process ")]
-    assert not steers.startswith(f"watch: process {hung.pid},")
-    assert f"process {hung.pid}, gave no sign of life" in steers
-    assert not [line for line in status.lines if line.startswith("  driver") and f"process {hung.pid}" in line]
-
-
 def test_down_ends_everything(scene: Scene) -> None:
     """After all of that nothing of the project runs."""
     assert scene.run("down").process.returncode == 0
