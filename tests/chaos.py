@@ -1,8 +1,8 @@
 """Random kills and hangs over releases under load: python -m tests.chaos [--rounds N] [--seconds S] [--only TEXT].
 
-Bounded by both; prints a table: fault, rounds, failed requests, seconds, healed by itself. Ends with 1 where a round did
-not heal, or where requests failed though nothing that serves was struck. A round is one release of
-the version that does not serve, a fault in a random step of it, and after it every second time a rollback.
+Bounded by both; prints a table: fault, rounds, failed requests, seconds, healed by itself. A round is one release of
+the version that does not serve, a fault in a random step of it, and after it every second time a rollback. It ends with
+1 where a round did not heal, or where requests failed though nothing that serves was struck.
 """
 
 import argparse
