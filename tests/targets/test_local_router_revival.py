@@ -7,6 +7,7 @@ from contextlib import suppress
 import psutil
 
 from core.domain.errors import Unreachable
+from core.targets.local.client import LocalTarget
 from core.targets.local.launch import start
 from core.targets.local.router_revival import keeping_router, lock_host, revive_router
 from core.targets.protocol import Address
@@ -27,7 +28,8 @@ async def _answers(address: Address) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_router_that_died_with_its_host_answers_before_the_next_host_is_there(endpoints: Endpoints) -> None:
+async def _revived(endpoints: Endpoints) -> LocalTarget:
+    """An endpoint whose host and router were killed together, and whose router was started again."""
     target = endpoints.target()
     async with watching(target) as watcher:
         host = await serving(target, watcher)
@@ -36,6 +38,11 @@ async def test_a_router_that_died_with_its_host_answers_before_the_next_host_is_
         process.kill()
     assert await ended([host, *router])
     assert await revive_router(target.spec.folder)
+    return target
+
+
+async def test_a_router_that_died_with_its_host_answers_before_the_next_host_is_there(endpoints: Endpoints) -> None:
+    target = await _revived(endpoints)
     await _answers(await target.address())
     assert running(target, "host") == []
     revived = pids(target, "router")
@@ -48,14 +55,7 @@ async def test_a_router_that_died_with_its_host_answers_before_the_next_host_is_
 
 
 async def test_a_router_that_is_still_starting_is_adopted_too(endpoints: Endpoints) -> None:
-    target = endpoints.target()
-    async with watching(target) as watcher:
-        host = await serving(target, watcher)
-    router = running(target, "router")
-    for process in (host, *router):
-        process.kill()
-    assert await ended([host, *router])
-    assert await revive_router(target.spec.folder)
+    target = await _revived(endpoints)
     (revived,) = running(target, "router")
     revived.suspend()
     try:
