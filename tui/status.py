@@ -34,7 +34,9 @@ async def lines_of(project: Project) -> list[str]:
         watch = await _watch(project, needed=left)
         # Only now: a watch that hung was replaced, and drives no more.
         holders = {name: journal.holder(name) for name in names}
-    lines: list[str] = [project.notice, ""] if project.notice else []
+        _, jump = journal.clock.jump()
+    notices = [text for text in (project.notice, jump) if text]
+    lines: list[str] = [*notices, ""] if notices else []
     for name, own in names.items():
         release = snapshot.release_of(name)
         host = hosts.get(name)
@@ -48,7 +50,7 @@ async def lines_of(project: Project) -> list[str]:
         if holder is not None and (holder.alive or holder.hangs):
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}{_silence(holder)}")
         lines.append("")
-    if len(lines) <= 2 * bool(project.notice):
+    if len(lines) <= len(notices) + bool(notices):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
     return [*lines, watch, f"models: {mlflow_ui_line(settings)}"]
 

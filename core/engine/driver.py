@@ -31,8 +31,6 @@ SYNC_S = {ReleaseState.BACK: 1.0}
 """The way back waits so long for its watch's first full report; anything else `SYNC_LATE_S`."""
 SYNC_LATE_S = 30.0
 LOOK_S = 0.2
-TAKEN_UP_S = 2.0
-"""A command is written down by whoever asks, and taken up within this time by whoever drives."""
 log = logging.getLogger("quarterdeck")
 
 
@@ -57,7 +55,6 @@ class Driver:
         pending = self._pending if acts else None
         self._housekeeping = Housekeeping(store, lease, environment, self._target, self._emit, pending)
         self._closed = False
-        self._began_at = self._store.now()
         self._began_s = time.monotonic()
         self._said_late = False
         self._calls = Calls(store, self._emit, lambda: self._release)
@@ -238,10 +235,10 @@ class Driver:
     async def _route(self, release: Release, action: d.Route) -> None:
         weights = dict(action.weights)
         way = release.way if action.index is None else None
-        # A way that long nobody drove is timed from here: that time says nothing of the route.
-        mine = way is not None and way.began_at >= self._began_at - TAKEN_UP_S
-        before_s = max(0.0, self._store.now() - (way.asked_at or way.began_at)) if way is not None and mine else 0.0
-        what = "key" if way is not None and mine and way.asked_at is not None else "route"
+        # Whoever pressed the key has waited since, also while nobody drove.
+        pressed_at = way.asked_at if way is not None else None
+        before_s = 0.0 if pressed_at is None else max(0.0, self._store.now() - pressed_at)
+        what = "route" if pressed_at is None else "key"
         self._observer.expect(weights, before_s, what, release.id)
         routed: list[ev.Body] = [ev.Routed(self.environment.endpoint, weights, release.id)]
         if action.index is not None:

@@ -271,6 +271,10 @@ class Engine:
                 self.tell(error)
                 await asyncio.sleep(ATTEND_S)
 
+    def clock_jump(self, told_s: float) -> tuple[float, str]:
+        """As `JournalClock.jump`: what to say of a clock that was set."""
+        return self._journal.clock.jump(told_s)
+
     def now(self) -> float:
         """Seconds since the epoch by the clock that all processes of the project share, and nobody sets."""
         return self._journal.clock.now()

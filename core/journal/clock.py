@@ -26,13 +26,15 @@ class JournalClock:
         """How far the wall's clock is ahead of this one: somebody set it."""
         return time.time() - self.now()
 
-    @property
-    def drifted(self) -> str:
-        """What to tell people when the wall's clock was set; empty while the two agree."""
+    def jump(self, told_s: float = 0.0) -> tuple[float, str]:
+        """How far the clocks are apart, and what to tell people where that is another distance than they know of."""
         drift_s = self.drift_s
+        if abs(drift_s - told_s) < DRIFT_S:
+            return told_s, ""
         if abs(drift_s) < DRIFT_S:
-            return ""
-        return f"the clock was set {abs(drift_s):.0f} s {'forward' if drift_s > 0 else 'back'}; durations ignore that"
+            return drift_s, "the clock is right again; durations ignored all of it"
+        way = "forward" if drift_s > 0 else "back"
+        return drift_s, f"the clock was set {abs(drift_s):.0f} s {way}; durations ignore that"
 
 
 def wall_offset_s() -> float:

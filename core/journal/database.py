@@ -28,6 +28,7 @@ class Database:
 
     def __init__(self, path: Path, read_only: bool, wait_s: float) -> None:
         self.path = path
+        self.read_only = read_only
         self._reserve = Reserve(path)
         with self._errors():
             if not read_only:
@@ -81,19 +82,6 @@ class Database:
                 self._db.execute("insert or ignore into clock values (?,?)", (boot(), wall_offset_s()))
             row = self._db.execute(query, (boot(),)).fetchone()
         return JournalClock(wall_offset_s() if row is None else float(row[0]))
-
-    def reanchor(self) -> None:
-        """Let the clock agree with the wall's again. Only while no release is live: durations jump by it."""
-        values = (boot(), wall_offset_s())
-        self._write(lambda db: db.execute("insert or replace into clock values (?,?)", values))
-        self.clock.offset_s = values[1]
-
-    def resync(self) -> None:
-        """Take over the clock from the journal, where another process may have anchored it anew."""
-        with self._errors():
-            row = self._db.execute("select offset_s from clock where boot = ?", (boot(),)).fetchone()
-        if row is not None:
-            self.clock.offset_s = float(row[0])
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 A follower is a cursor: it can fall behind, never overflow. What a power cut may cost: `docs/journal.md`.
 """
 
+import contextlib
 import getpass
 import logging
 import os
@@ -101,7 +102,13 @@ class Journal(Database):
 
         Of telemetry only the last minutes, what a hold under way needs, and the last word on everything.
         """
-        return self._since(self.kept(), now - RECENT_S)
+        cut, kept = now - RECENT_S, self.kept()
+        if not kept.seq and not self.read_only:
+            # Another version's checkpoint, or none: whoever folds all of it first does so for everybody.
+            with contextlib.suppress(JournalError):
+                self.fold_until(cut)
+                kept = self.kept()
+        return self._since(kept, cut)
 
     def kept(self) -> Snapshot:
         """What was folded into the newest checkpoint; empty where there is none."""

@@ -32,15 +32,26 @@ class Keeper:
         self._project = project
         self._engine = engine
         self._looked_at = looked_at
+        self._told_s = 0.0
 
     async def tell_of(self, earlier: ProcessId | None) -> None:
         """Say at each endpoint that is up that the watch before this one ended without a word."""
         if earlier is None or earlier.alive:
             return
         text = f"the watch, process {earlier.pid}, ended without a word; process {os.getpid()} steers now"
+        await self._remark("watch", text)
+
+    async def tell_of_the_clock(self) -> None:
+        """Say that somebody set the machine's clock, once for each time."""
+        self._told_s, text = self._engine.clock_jump(self._told_s)
+        if text:
+            await self._remark("clock", text)
+
+    async def _remark(self, source: str, text: str) -> None:
+        """To everybody, at each endpoint that is up."""
         up = [endpoint.name for endpoint in self._engine.snapshot.endpoints.values() if endpoint.slots]
         try:
-            await self._engine.emit(*(Remarked(name, Noted(text, Level.WARNING, source="watch")) for name in up))
+            await self._engine.emit(*(Remarked(name, Noted(text, Level.WARNING, source=source)) for name in up))
         except QuarterdeckError as error:
             log.warning("%s; the journal does not take it: %s", text, error)
 
@@ -53,6 +64,7 @@ class Keeper:
             snapshot = self._engine.snapshot
             for name in snapshot.endpoints:
                 self._engine.attend(name)
+            await self.tell_of_the_clock()
             self._engine.coarse = not self._looked_at()
             if loop.time() >= tidied_s + TIDY_S:
                 tidied_s = loop.time()

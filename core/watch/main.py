@@ -14,13 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.domain.errors import QuarterdeckError
+from core.engine.engine import Engine
 from core.engine.project import Project
+from core.state.release import ReleaseState
 from core.system.processes import process_id
 from core.watch.keeper import Keeper
 from core.watch.place import WatchPlace
 from core.watch.server import WatchServer
 
 LOOK_S = 1.0
+BACK_S = 20.0
+"""A watch that is to end brings a way back to its end for so long; whoever asked it to end waits longer."""
 LOG_BYTES = 1 << 20
 log = logging.getLogger("quarterdeck")
 
@@ -75,6 +79,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
                 async with asyncio.TaskGroup() as group:
                     keeping = group.create_task(keeper.run(earlier), name="keep the project")
                     await _until_over(place, server)
+                    await _until_back(engine)
                     keeping.cancel()
             finally:
                 await server.close()
@@ -90,6 +95,14 @@ async def _until_over(place: WatchPlace, server: WatchServer) -> None:
                 await server.stopping.wait()
         if not place.lock.exists():
             return
+
+
+async def _until_back(engine: Engine) -> None:
+    """Whoever pressed the key is not to wait for another watch: what is on its way gets there first, within limits."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BACK_S):
+            while any(one.live and one.state is not ReleaseState.RUNNING for one in engine.snapshot.releases.values()):
+                await engine.change(LOOK_S)
 
 
 def _let_go(place: WatchPlace) -> None:

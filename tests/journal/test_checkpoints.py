@@ -173,7 +173,18 @@ def test_a_checkpoint_in_another_shape_is_made_anew_from_the_facts(
     monkeypatch.setattr(codec, "shape", lambda: "other")
     assert journal.kept().seq == 0
     assert known(fold_all(journal.recent(NOW))) == known(before)
+    # Whoever opens it next need not fold it again, watch or no watch.
+    assert journal.kept().seq > 0
     assert known(folded(journal, NOW - RECENT_S)) == known(before)
+
+
+def test_who_may_only_read_folds_for_themselves(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(journal, released(6), NOW - 3600)
+    before = folded(journal, NOW - RECENT_S)
+    monkeypatch.setattr(codec, "shape", lambda: "other")
+    with contextlib.closing(Journal(journal.path, read_only=True)) as reader:
+        assert known(fold_all(reader.recent(NOW))) == known(before)
+        assert reader.kept().seq == 0
 
 
 def test_each_replicas_last_word_is_known_however_old(journal: Journal) -> None:

@@ -207,13 +207,14 @@ def test_all_processes_of_a_project_share_one_clock(
     monkeypatch.setattr("time.time", lambda: wall)
     with contextlib.closing(Journal(path)) as other:
         assert abs(other.clock.now() - journal.clock.now()) < 0.1
-        assert other.clock.drifted == "the clock was set 3600 s forward; durations ignore that"
-        other.reanchor()
-        assert abs(other.clock.now() - wall) < 0.1
-        assert other.clock.drifted == ""
-        assert abs(journal.clock.now() - wall) > 3000
-        journal.resync()
-        assert abs(journal.clock.now() - wall) < 0.1
+        drift_s, text = other.clock.jump()
+        assert drift_s == pytest.approx(3600, abs=1)
+        assert text == "the clock was set 3600 s forward; durations ignore that"
+        assert other.clock.jump(drift_s) == (drift_s, "")
+        monkeypatch.setattr("time.time", lambda: wall - 3600)
+        assert other.clock.jump(drift_s)[1] == "the clock is right again; durations ignored all of it"
+        monkeypatch.setattr("time.time", lambda: wall - 3700)
+        assert other.clock.jump()[1] == "the clock was set 100 s back; durations ignore that"
 
 
 def test_another_start_of_the_machine_has_an_offset_of_its_own(

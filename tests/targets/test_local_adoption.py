@@ -206,16 +206,25 @@ async def test_a_record_of_another_process_ends_nobody(endpoints: Endpoints) -> 
     assert records.end_all(target.spec.folder) == 0
 
 
-def test_alone_is_who_has_no_state_or_no_host_for_long(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = endpoints.folder
+def test_alone_is_who_has_no_endpoint_or_no_host_for_long_and_no_place_in_its_state(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, pool = endpoints.folder, endpoints.folder / "run" / "1"
+    pool.mkdir(parents=True)
+    records.write(pool / "pool.json", {"slot": "blue"})
     now_s = Counter({"now": 100})
     monkeypatch.setattr(records, "boottime_s", lambda: now_s["now"])
-    alone = records.Alone(folder)
-    assert alone.over()
-    (folder / "state.json").write_text("{}")
+    alone = records.Alone(folder, pool)
+    assert (alone.over(), alone.gone) == (True, True)
+    (folder / "state.json").write_text('{"slots": {"blue": {}}}')
     assert not alone.over()
-    now_s["now"] += 601
-    assert alone.over()
+    now_s["now"] += 60_000
+    assert not alone.over()
+    (folder / "state.json").write_text('{"slots": {"green": {}}}')
+    assert (alone.over(), alone.gone) == (True, False)
+    (folder / "state.json").write_text("half of i")
+    assert not alone.over()
+    (folder / "state.json").write_text('{"slots": {}}')
     records.write(records.host_record(folder), {"process": records.me()})
     assert not alone.over()
     assert json.loads(records.host_record(folder).read_text())

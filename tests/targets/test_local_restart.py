@@ -1,11 +1,13 @@
 """Package and running host greet each other; a restart changes all processes under load."""
 
+import asyncio
+
 import pytest
 
 from core.domain.errors import Failed, Refused
 from core.domain.model import Level, Noted
-from core.targets.local import wire
-from core.targets.local.client import restart, status
+from core.targets.local import records, wire
+from core.targets.local.client import restart, status, stop
 from core.targets.local.repeats import Repeats
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, loading, watching
@@ -92,6 +94,31 @@ async def test_a_restart_whose_replicas_do_not_come_leaves_the_old_ones(endpoint
             await load.more(20)
         assert not load.failed
         assert pids(target, "replica") == old
+
+
+async def test_traffic_moves_while_replicas_are_changed_and_what_is_stopped_meanwhile_stays_stopped(
+    endpoints: Endpoints,
+) -> None:
+    """Changing replicas may take minutes; a way back may not."""
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher, 1)
+        await target.apply("green", TWO, 1)
+        await watcher.ready("green", 1)
+        old = pids(target, "replica")
+        # From now on none of this version gets ready.
+        endpoints.model("1", mute=True)
+        restarting = asyncio.create_task(restart(target.spec.folder, lambda _: None))
+        await watcher.until(lambda: pids(target, "host") - {host.pid})
+        await watcher.until(lambda: len(pids(target, "replica") - old) > 0)
+        await target.route({"green": 100})
+        await watcher.weight("green", 100)
+        assert not restarting.done()
+        stopping = asyncio.create_task(stop(target.spec.folder))
+        with pytest.raises(Refused, match="late was stopped meanwhile"):
+            await restarting
+        assert await stopping
+    assert records.running(target.spec.folder) == []
 
 
 async def test_where_nothing_is_deployed_there_is_nothing_to_restart(endpoints: Endpoints) -> None:

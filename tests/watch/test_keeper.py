@@ -4,6 +4,8 @@ import contextlib
 import time
 from pathlib import Path
 
+import pytest
+
 from core.domain.model import Observation, Version
 from core.engine.engine import Engine
 from core.engine.project import Project
@@ -57,4 +59,23 @@ async def test_it_says_that_the_one_before_ended_without_a_word_where_something_
         said = [record.body for record in journal.read(before)]
     assert [(body.endpoint, body.noted.text) for body in said if isinstance(body, ev.Remarked)] == [
         ("late", f"the watch, process {me.pid}, ended without a word; process {me.pid} steers now")
+    ]
+
+
+async def test_a_clock_that_was_set_is_said_once_for_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "quarterdeck.yaml").write_text("data:\n  source: iris\n  target: species\nendpoint:\n  name: late\n")
+    project, ahead, real = Project(tmp_path), [0.0], time.time
+    with contextlib.closing(project.journal()) as journal:
+        monkeypatch.setattr("time.time", lambda: real() + ahead[0])
+        async with Engine(journal, project.environment_of, "ada") as engine:
+            await engine.emit(ev.Observed("late", Observation("blue", Version("late", "1"), 1, 1, 100.0)))
+            before = engine.snapshot.seq
+            keeper = Keeper(project, engine, lambda: False)
+            for ahead[0] in (0.0, 3600.0, 3600.0, -3600.0, 0.0, 0.0):
+                await keeper.tell_of_the_clock()
+        said = [record.body.noted for record in journal.read(before) if isinstance(record.body, ev.Remarked)]
+    assert [(noted.source, noted.text.partition(";")[0]) for noted in said] == [
+        ("clock", "the clock was set 3600 s forward"),
+        ("clock", "the clock was set 3600 s back"),
+        ("clock", "the clock is right again"),
     ]

@@ -13,7 +13,7 @@ from core.domain.model import Level, Noted, Slot, Synced, Version
 from core.state.codec import noun, plain
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
-from core.targets.local.launch import end_hung, patiently, prepare, recorded, start
+from core.targets.local.launch import end_hung, patiently, prepare, recorded, start, start_host
 from core.targets.local.router_revival import keeping_router
 from core.targets.local.routes import pin
 from core.targets.local.secret import router_secret
@@ -180,7 +180,7 @@ class LocalTarget:
     async def _revive(self) -> Noted:
         begun_s = time.monotonic()
         try:
-            await start(self.spec.folder)
+            await start_host(self.spec.folder)
         except QuarterdeckError as error:
             return Noted(f"the host of {self.spec.endpoint} does not start: {error}", Level.ERROR, source="host")
         took_ms = 1000 * (time.monotonic() - begun_s)

@@ -161,9 +161,14 @@ class LocalEndpoint:
             self._slots.close_all(slot)
 
     async def renew(self) -> None:
-        """Change every replica and the router for new processes, without a failed request; raises Failed."""
+        """Change every replica and the router for new processes, without a failed request; raises Failed.
+
+        Meanwhile slots and traffic may be changed, and all may be stopped.
+        """
         if why := await self._slots.renew(RENEW_S):
             raise Failed(f"the new replicas do not get ready, the old ones stay: {why}")
+        if not self.state.slots:
+            raise Refused(f"{self.spec.endpoint} was stopped meanwhile")
         await self.traffic.renew()
 
     async def stop(self) -> None:
@@ -174,7 +179,7 @@ class LocalEndpoint:
         if self.spec.folder.exists():
             await self._writer.saved()
         await self.traffic.stop(self.spec.drain_s)
-        self.pools.clear()
+        self._slots.forget_all()
         await asyncio.gather(*(pool.stop() for of_slot in pools.values() for pool in of_slot))
         for slot in pools:
             self._gone(slot)

@@ -184,8 +184,9 @@ class EnvoyProcess:
         self.present, self.older = Detached(None), []
 
     async def stop(self) -> None:
-        """End it; what was written down of it goes."""
-        await self.kill()
+        """End it; what was written down of it goes. One that is being changed for another is waited for."""
+        async with self._changing:
+            await self.kill()
         for path in (records.router_record(self.endpoint), self.admin_of(0), self.admin_of(1)):
             path.unlink(missing_ok=True)
 

@@ -67,11 +67,17 @@ async def sign_of_life(folder: Path) -> None:
 
 
 async def start(folder: Path) -> None:
-    """Start the host of a folder unless one runs; raises what it says against it."""
+    """Start the host of a folder unless one runs, its router before it; raises what it says against it."""
+    async with keeping_router(folder):
+        await start_host(folder)
+
+
+async def start_host(folder: Path) -> None:
+    """As `start`, for whoever keeps the router meanwhile and tells of it."""
     if not await asyncio.to_thread(folder.is_dir):
         raise Refused(f"{folder.name} has never been deployed here; deploy a model first")
     try:
-        async with asyncio.timeout(START_S), keeping_router(folder):
+        async with asyncio.timeout(START_S):
             # Another host may be just starting, or just ending: one of the next rounds finds out.
             while (await _spawn(folder)).get("running"):
                 host = recorded(folder)

@@ -24,7 +24,7 @@ from core.system.processes import ProcessId, process_id, send
 
 END_S = 5.0
 ALONE_S = 600.0
-"""A parent or replica that no host has looked after for so long ends: nobody would ever find it."""
+"""A parent or replica that no host has looked after for so long ends, unless the endpoint's state names its slot."""
 
 
 def run_folder(folder: Path) -> Path:
@@ -128,20 +128,33 @@ def end_strays(folder: Path) -> int:
 
 
 class Alone:
-    """Whether nobody looks after an endpoint any more. `since_s` is when it last had a host, by the boot's clock."""
+    """Whether nobody has a use for a pool any more. `since_s` is when it last had a host, by the boot's clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pool: Path) -> None:
         self._folder = folder
+        self._pool = pool
         self._since_s = boottime_s()
 
     def looked_after(self) -> None:
         """A host was heard just now."""
         self._since_s = boottime_s()
 
+    @property
+    def gone(self) -> bool:
+        """The endpoint has gone from this machine."""
+        return not (self._folder / "state.json").exists()
+
     def over(self) -> bool:
-        """Its state has gone, or no host has run for too long."""
-        if not (self._folder / "state.json").exists():
+        """The endpoint has gone; or no host has run for too long, and what the pool serves was never accepted or was
+        taken out. What was accepted goes on: it may have callers, or be somebody's way back.
+        """
+        if self.gone:
             return True
         if process_in(read(host_record(self._folder))) is not None:
             self.looked_after()
-        return boottime_s() - self._since_s > ALONE_S
+        return boottime_s() - self._since_s > ALONE_S and not self._held()
+
+    def _held(self) -> bool:
+        slots = read(self._folder / "state.json").get("slots")
+        # A state that can't be read says nothing against it.
+        return not isinstance(slots, dict) or read(self._pool / "pool.json").get("slot") in slots

@@ -86,7 +86,7 @@ def _settle(path: str) -> None:
 
 def _look(folder: Path, pool: Path, parent: int, limit: Limit) -> None:
     """Without a parent and without a host nobody would ever end this process: it does so itself."""
-    alone = records.Alone(folder)
+    alone = records.Alone(folder, pool)
     while True:
         time.sleep(LOOK_S)
         if os.getppid() == parent:

@@ -40,6 +40,7 @@ class Server:
         self._started_at = time.time()
         self._server: asyncio.Server | None = None
         self._lock = asyncio.Lock()
+        self._renewing = asyncio.Lock()
         self._talks: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.StreamWriter] = set()
 
@@ -92,14 +93,17 @@ class Server:
             match message["do"]:
                 case "status":
                     return self._status().to_json()
-                case "stop" | "renew" as do:
-                    return await self._long(self._stop() if do == "stop" else self._renew(), message, reader, writer)
+                case "stop":
+                    return await self._long(self._stop(), self._lock, message, reader, writer)
+                case "renew":
+                    # It takes minutes where replicas load slowly, and no route may wait for it.
+                    return await self._long(self.endpoint.renew(), self._renewing, message, reader, writer)
                 case "leave":
                     self.stopping.set()
                 case _:
                     folder = self.endpoint.spec.folder
                     change = in_spare(folder, lambda: self._change(message))
-                    await self._alone(change, message, reader, writer)
+                    await self._alone(change, self._lock, message, reader, writer)
                     put_by(folder)
         except GivenUpError:
             self.endpoint.note(Noted(f"{message['do']}: given up before it was begun", Level.WARNING, source="host"))
@@ -114,13 +118,18 @@ class Server:
         return {}
 
     async def _alone(
-        self, work: Awaitable[None], message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        work: Awaitable[None],
+        lock: asyncio.Lock,
+        message: dict[str, Any],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
-        """Do one change after the other; one that was given up meanwhile is not begun."""
+        """Do one thing under a lock after the other; one that was given up meanwhile is not begun."""
         begun = False
         try:
             gone = asyncio.create_task(reader.read(1), name="hung up?")
-            turn = asyncio.create_task(self._lock.acquire(), name="turn")
+            turn = asyncio.create_task(lock.acquire(), name="turn")
             try:
                 await asyncio.wait({gone, turn}, return_when=asyncio.FIRST_COMPLETED)
                 if not turn.done() or gone.done() or _hung_up(writer) or boottime_s() > message.get("until_s", 1e18):
@@ -130,19 +139,24 @@ class Server:
             finally:
                 gone.cancel()
                 if turn.done() and not turn.cancelled():
-                    self._lock.release()
+                    lock.release()
                 turn.cancel()
         finally:
             if not begun and asyncio.iscoroutine(work):
                 work.close()
 
     async def _long(
-        self, work: Awaitable[None], message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        work: Awaitable[None],
+        lock: asyncio.Lock,
+        message: dict[str, Any],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> dict[str, Any]:
         """Something that takes its time: meanwhile it is said that this host lives."""
         beating = asyncio.create_task(_beat(writer), name="beat")
         try:
-            await self._alone(work, message, reader, writer)
+            await self._alone(work, lock, message, reader, writer)
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
@@ -174,9 +188,6 @@ class Server:
             self.stopped = True
             await self.endpoint.stop()
             self.stopping.set()
-
-    async def _renew(self) -> None:
-        await self.endpoint.renew()
 
     def _status(self) -> wire.HostStatus:
         endpoint = self.endpoint

@@ -102,6 +102,11 @@ class Slots:
         for pool in self.pools.get(slot, []):
             self._close(slot, pool)
 
+    def forget_all(self) -> None:
+        """Look after none any more: whoever asked for the pools ends them."""
+        self.pools.clear()
+        self._turned.set()
+
     def _pool(self, slot: Slot, held: Held, place: Path | None = None) -> Pool:
         return Pool(
             slot,
@@ -166,9 +171,10 @@ class Slots:
         return ""
 
     def _stay(self, slot: Slot) -> None:
-        """Have the old pool again for one that was to follow it."""
-        pools = self.pools[slot]
-        old = next((pool for pool in pools if pool.outdated and not pool.closing and not pool.lost), None)
+        """Have the old pool again for one that was to follow it, unless the slot holds something else by now."""
+        pools, held = self.pools[slot], self._held().get(slot)
+        able = [pool for pool in pools if pool.outdated and not pool.closing and not pool.lost]
+        old = next((pool for pool in able if held is not None and pool.held.replicas_of == held.replicas_of), None)
         if old is not None:
             old.outdated = False
             pools.remove(old)

@@ -3,7 +3,7 @@
 `python -m core.targets.local.zygote FOLDER POOL SOCKET`: an endpoint's folder, this pool's folder in it, and the
 number of the socket to listen on. The host connects; commands and reports are JSON lines. When the host goes, parent
 and replicas live on, and the next host connects again and is told what there is. Nobody is left behind: they end by
-themselves once the endpoint's state has gone or no host has come for ten minutes (`records.ALONE_S`).
+themselves once the endpoint's state has gone, or is without their slot and no host comes (`records.ALONE_S`).
 It never predicts: a child forked after OpenMP has run hangs.
 """
 
@@ -186,7 +186,7 @@ def run(zygote: Zygote) -> None:
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.siginterrupt(signal.SIGCHLD, False)
-    alone, look_s, routers = records.Alone(zygote.folder), 0.0, list[ProcessId]()
+    alone, look_s, routers = records.Alone(zygote.folder, zygote.pool), 0.0, list[ProcessId]()
     while not zygote.stopping:
         sources: list[Any] = [
             zygote.listener,
@@ -212,7 +212,7 @@ def run(zygote: Zygote) -> None:
             # Remembered while it can be read: where the folder goes, the router must go too.
             routers = records.router_processes(zygote.folder) or routers
             if zygote.host is None and alone.over():
-                for router in routers:
+                for router in routers if alone.gone else ():
                     send(router, signal.SIGKILL)
                 break
     zygote.end()
