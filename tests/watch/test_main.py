@@ -1,6 +1,7 @@
 """How a watch ends."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,13 @@ async def test_a_watch_that_is_to_end_first_brings_a_way_back_to_its_end_or_give
         await main._until_back(engine)
         store.place.stall("route")
         await engine.do(c.Rollback("late"))
-        await until(engine, lambda s: s.releases["r2"].way and s.releases["r2"].way.routed)
+        await until(engine, lambda s: s.releases["r2"].way)
         ending = asyncio.create_task(main._until_back(engine))
         if not patient:
             await ending
         assert engine.snapshot.releases["r2"].live
-        store.place.stall("route", on=False)
+        store.place.push(replace(store.place.slots["green"], weight=0.0, proved_by=0))
+        store.place.push(replace(store.place.slots["blue"], weight=100.0, proved_by=20))
         await ended(engine, "r2")
         await ending
     journal.close()
