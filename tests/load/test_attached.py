@@ -79,7 +79,7 @@ async def test_its_figures_come_and_it_can_be_steered(locusts: Locusts) -> None:
     async with Attached(url + "/") as load:
         assert load.web_url == url
         samples = load.samples()
-        busy = await until(samples, lambda sample: sample.users == 5 and sample.requests > 40)
+        busy = await until(load, samples, lambda sample: sample.users == 5 and sample.requests > 40)
         assert 60 < busy.rps < 101
         assert sum(busy.failed.values()) == pytest.approx(busy.requests / 10, abs=2)
         assert set(busy.failed) == {"LocustBadStatusCode(code=500)"}
@@ -87,10 +87,10 @@ async def test_its_figures_come_and_it_can_be_steered(locusts: Locusts) -> None:
         await load.users(7, 100)
         await load.pause()
         await load.users(2)
-        await until(samples, lambda sample: sample.users == 0)
+        await until(load, samples, lambda sample: sample.users == 0)
         await load.resume()
         await load.reset()
-        await until(samples, lambda sample: sample.users == 2)
+        await until(load, samples, lambda sample: sample.users == 2)
         await load.stop()
         result = await load.wait()
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -113,7 +113,7 @@ async def test_a_shape_decides_there_too_and_one_that_goes_is_noticed(
     assert [sample async for sample in samples] == [], "letting go ends them"
     assert (await load.wait()).how == "let go"
     async with Attached(url) as load:
-        await until(load.samples(), lambda sample: sample.users == 3)
+        await until(load, load.samples(), lambda sample: sample.users == 3)
         with pytest.raises(Refused, match="using shape class 'Flat'"):
             await load.users(9)
         locusts.running[0].kill()

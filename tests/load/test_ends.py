@@ -53,7 +53,7 @@ def outcome(result: LoadResult) -> tuple[str, str]:
 
 async def busy(run: LoadRun) -> int:
     """Its process, once it has sent something."""
-    await until(run.samples(), lambda sample: sample.requests > 0)
+    await until(run, run.samples(), lambda sample: sample.requests > 0)
     assert run.pid is not None
     return run.pid
 

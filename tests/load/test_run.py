@@ -20,18 +20,20 @@ from core.domain.errors import BadInput, Refused
 from core.domain.model import LoadStage, Sample
 from core.load.child import LoadRun, start
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
+from core.load.load import RunningLoad
 from tests.load.conftest import Serve
 
 STRANGER = Path(__file__).with_name("stranger.py")
 
 
-async def until(samples: AsyncIterator[Sample], seen: Callable[[Sample], bool], patience_s: float = 20) -> Sample:
+async def until(run: RunningLoad, samples: AsyncIterator[Sample], seen: Callable[[Sample], bool]) -> Sample:
     """The first sample that shows it."""
-    async with asyncio.timeout(patience_s):
+    async with asyncio.timeout(20):
         async for sample in samples:
             if seen(sample):
                 return sample
-    raise AssertionError("the run ended before that was seen")
+        result = await run.wait()
+    raise AssertionError(f"the run ended before that was seen: {result.how}, {result.why}")
 
 
 async def total(run: LoadRun) -> Sample:
@@ -86,18 +88,18 @@ async def test_it_is_steered_while_it_runs_and_locusts_own_page_is_open(
     run = await start(profile("steady", users=3, spawn_rate=50, duration_s=None), settings)
     try:
         samples = run.samples()
-        await until(samples, lambda sample: sample.users == 3)
+        await until(run, samples, lambda sample: sample.users == 3)
         assert run.web_url is not None
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(run.web_url)).status_code == 200
         await run.users(9, 50)
-        await until(samples, lambda sample: sample.users == 9)
+        await until(run, samples, lambda sample: sample.users == 9)
         await run.pause()
         await run.pause()
-        await until(samples, lambda sample: sample.users == 0)
+        await until(run, samples, lambda sample: sample.users == 0)
         await run.users(6)
         await run.resume()
-        await until(samples, lambda sample: sample.users == 6)
+        await until(run, samples, lambda sample: sample.users == 6)
         with pytest.raises(BadInput, match="can't be had"):
             await run.users(-1)
         await run.reset()
@@ -142,11 +144,11 @@ async def test_workers_lose_nothing_and_follow(serve: Serve, rows: Path, tmp_pat
     settings = LocustSettings(serve(break_every=10), tmp_path, rows, processes=2)
     async with LoadRun(profile("steady", users=10, spawn_rate=2, duration_s=None), settings) as run:
         samples = run.samples()
-        await until(samples, lambda sample: (sample.users or 0) >= 2)
+        await until(run, samples, lambda sample: (sample.users or 0) >= 2)
         await run.users(16, 100)
-        await until(samples, lambda sample: sample.users == 16)
+        await until(run, samples, lambda sample: sample.users == 16)
         await run.users(4, 100)
-        await until(samples, lambda sample: sample.users == 4)
+        await until(run, samples, lambda sample: sample.users == 4)
         await run.stop()
         summed, result = await total(run), await run.wait()
 
@@ -172,7 +174,7 @@ async def test_a_step_profile_climbs_and_a_high_load_sends_batches(serve: Serve,
 async def test_a_locust_that_is_killed_is_named_and_leaves_no_workers(serve: Serve, rows: Path, tmp_path: Path) -> None:
     settings = LocustSettings(serve(), tmp_path, rows, processes=2)
     async with LoadRun(profile("steady", users=2, duration_s=None), settings) as run:
-        await until(run.samples(), lambda sample: sample.requests > 0)
+        await until(run, run.samples(), lambda sample: sample.requests > 0)
         assert run.pid is not None
         workers = psutil.Process(run.pid).children()
         assert len(workers) == 2

@@ -7,16 +7,14 @@ import pytest
 from tests.story.kills_scene import Scene
 from tests.way_back import project, through
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
-SHORT = (
+pytestmark = pytest.mark.slow
+SHORT = ("stdout is full", "the watch is killed at Routed", "the host hangs")
+LONGER = (
     "stdout and stderr are closed",
-    "stdout is full",
     "the terminal is hung up",
     "terminal and watch are killed",
-    "the watch is killed at Routed",
     "the watch is killed at Ended",
     "the watch hangs",
-    "the host hangs",
     "it is asked twice at once",
     "the whole machine was restarted",
 )
@@ -29,7 +27,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield scene
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", [*SHORT, *(pytest.param(name, marks=pytest.mark.long) for name in LONGER)])
 def test_traffic_is_back_by_good_answers_or_a_true_word_is_said_and_every_verb_works(scene: Scene, name: str) -> None:
     """Through one fault; that every verb works is tried in `through`."""
     result = through(scene, name)
