@@ -225,9 +225,13 @@ def between(before: Page, after: Page, seconds: float) -> Sample:
         before = Page()
     requests = after.requests - before.requests
     failures = min(max(0, after.failures - before.failures), requests)
-    failed = {kind: more for kind, count in after.by_kind.items() if (more := count - before.by_kind.get(kind, 0)) > 0}
-    if sum(failed.values()) != failures:  # the looks at counts and kinds are moments apart
-        failed = {"failed": failures} if failures else {}
+    failed, rest = dict[str, int](), failures
+    for kind, count in after.by_kind.items():
+        # The looks at counts and kinds are moments apart: the counts say how many, the kinds as far as they are known.
+        if (more := min(rest, count - before.by_kind.get(kind, 0))) > 0:
+            failed[kind], rest = more, rest - more
+    if rest:
+        failed["failed"] = rest
     latency = Histogram()
     if requests and after.p50_ms is not None:
         p95_ms = after.p50_ms if after.p95_ms is None else after.p95_ms

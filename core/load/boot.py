@@ -20,6 +20,10 @@ from core.load.wire import Wire
 from core.system.processes import die_with_parent
 
 SETTINGS = "QUARTERDECK_LOAD"
+SILENT_S = 10
+"""A worker or its master that says nothing for so long has died or hangs. Locust says so of a worker after 3 s, which a
+machine that is busy with its load takes easily.
+"""
 
 
 class CompleteCsv(locust.stats.StatsCSVFileWriter):  # type: ignore[misc]
@@ -89,7 +93,8 @@ def main() -> None:
     wire = Wire(settings["fd"])
     sys.argv[0] = "locust"
     locust.runners.WORKER_REPORT_INTERVAL = TICK_S
-    locust.runners.MASTER_HEARTBEAT_TIMEOUT = 10
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = SILENT_S
+    locust.runners.HEARTBEAT_LIVENESS = SILENT_S
     locust.stats.StatsCSVFileWriter = CompleteCsv
     locust.main.merge_locustfiles_content = with_checked_classes(
         locust.main.merge_locustfiles_content, settings["user_classes"], wire, settings["only_check"]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-SILENT_LOOKS = 5
+SILENT_LOOKS = 10
 """Locust says its figures once a second: silent for so many looks, a second apart, it hangs."""
 OVERTIME_LOOKS = 15
 """So many looks after its time was up, or after it said that it ends, it should have ended."""

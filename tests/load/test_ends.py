@@ -40,7 +40,7 @@ def locustfile(folder: Path, more: str = "", user: str = USER) -> Path:
 
 async def ended(run: LoadRun) -> LoadResult:
     """What it came to; every end here comes by itself."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return await run.wait()
 
 
