@@ -14,6 +14,7 @@ import pandas as pd
 
 from core.domain.errors import Failed
 from core.work import evaluate
+from core.work.content import records_of
 from core.work.flavour import manifest
 from core.work.job import Done, Job, Report, kept
 from core.work.registry import answering, connect
@@ -110,11 +111,7 @@ def run(job: Job, say: Report) -> Done:
 def as_records(frame: pd.DataFrame, subject: Subject) -> list[Record]:
     """Raw rows as a client sends them."""
     names = [field.name for field in subject.served.about.fields if field.name in frame.columns]
-    rows = frame[names].astype(object)
-    return [
-        {str(name): value for name, value in record.items()}
-        for record in rows.where(rows.notna(), None).to_dict("records")
-    ]
+    return list(records_of(frame[names]))
 
 
 def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say: Report) -> Iterator[Tried]:

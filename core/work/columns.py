@@ -1,7 +1,7 @@
 """Columns before training: what type each is, and which can't help. Knows nothing of the target's task."""
 
 import decimal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -11,10 +11,13 @@ from pandas.api import types
 
 from core.config.columns import ColumnSettings
 from core.domain.errors import BadData
-from core.work.column_report import ColumnReport
+from core.work.column_report import ColumnReport, ReadColumn
+from core.work.content import Content, codes_of, content_of
 from core.work.dates import parts_of
+from core.work.plain_numbers import read_plain, together
 from core.work.raw_columns import all_texts, dated, spelled, text_of, uncategorical
-from core.work.reading import preferred, read_column
+from core.work.reading import may_be_plain, preferred, read_column
+from scoring.cells import Decimal
 
 FieldType: TypeAlias = Literal["number", "integer", "boolean", "category", "date"]
 
@@ -79,15 +82,12 @@ def screen(
     warned: list[str] = []
     refused: list[str] = []
     seen: dict[int, list[str]] = {}
-    for done, (label, raw) in enumerate(frame.items()):
+    for done, (name, raw, plain_one) in enumerate(_columns(frame, target, rules, prefer)):
         tell(done)
-        name = str(label)
-        if name == target:
-            continue
-        column, reader = dated(uncategorical(raw)), None
-        if all_texts(column) or name in rules.columns:
+        column, reader = raw, None
+        if plain_one is not None or all_texts(raw) or name in rules.columns:
             try:
-                read = read_column(spelled(column), rules.columns.get(name), rules.most_unfit, prefer)
+                read = plain_one or read_column(spelled(raw), rules.columns.get(name), rules.most_unfit, prefer)
             except BadData as why_not:
                 refused.append(str(why_not))
                 continue
@@ -97,11 +97,11 @@ def screen(
         if isinstance(kind, _Useless):
             dropped[name] = kind.why
             continue
-        count, different = int(values.count()), int(values.nunique())
+        content = content_of(values)
         if why := (
-            _why_not(values, kind, count, different)
-            or _copy_of(values, name, kept, seen)
-            or _twin_of_the_target(values, target, labels, different)
+            _why_not(values, kind, content)
+            or _copy_of(values, name, content.mark, kept, seen)
+            or _twin_of_the_target(values, content, target, labels)
         ):
             dropped[name] = why
             continue
@@ -111,11 +111,29 @@ def screen(
             continue
         kept[name] = values
         fields.append(Field(name, kind, reader, parts))
-        warned += _warnings(column, values, kind, count, different)
-        if kind == "integer" and different >= ALL_DIFFERENT * count and _grows(values, labels):
+        warned += _warnings(column, values, kind, content)
+        if kind == "integer" and content.different >= ALL_DIFFERENT * content.count and _grows(values, labels):
             warned.append(f"{name}: grows with {target}, as an id would that gives it away; data.drop leaves it out")
     table = pd.DataFrame({**kept, target: frame[target]}, index=frame.index)
     return Screened(table, tuple(fields), dropped, tuple(warned), tuple(reports), tuple(refused))
+
+
+def _columns(
+    frame: pd.DataFrame, target: str, rules: Rules, prefer: Decimal
+) -> Iterator[tuple[str, pd.Series, ReadColumn | None]]:
+    """Each column but the target, with what it is where it is one of plain numbers."""
+    names = [name for name in frame.columns if name != target]
+    step = together(len(frame))
+    for start in range(0, len(names), step):
+        part = {str(name): dated(uncategorical(frame[name])) for name in names[start : start + step]}
+        wanted = [
+            name
+            for name, column in part.items()
+            if may_be_plain(rules.columns.get(name), prefer) and (name in rules.columns or all_texts(column))
+        ]
+        found = dict(zip(wanted, read_plain([spelled(part[name]) for name in wanted]), strict=True))
+        for name, column in part.items():
+            yield name, column, found.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +141,19 @@ class _Useless:
     why: str
 
 
+_AS_THEY_ARE: Mapping[np.dtype[Any], FieldType] = {
+    np.dtype(np.int64): "integer",
+    np.dtype(np.float64): "number",
+    np.dtype(np.bool_): "boolean",
+}
+"""Most columns; to look closer costs more than to read them."""
+
+
 def plain(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     """A column as float64, int64, bool or text, and its type. Raw values stay what they are."""
-    values = uncategorical(values)
     dtype = values.dtype
+    if isinstance(dtype, np.dtype) and dtype in _AS_THEY_ARE:
+        return (_finite(values) if dtype == np.float64 else values), _AS_THEY_ARE[dtype]
     if types.is_bool_dtype(dtype):
         return _booleans(values), "boolean"
     if types.is_timedelta64_dtype(dtype):
@@ -140,22 +167,21 @@ def plain(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
 
 def _finite(values: pd.Series) -> pd.Series:
     """Numbers of which an infinite one is missing."""
-    numbers = values.astype("float64")
+    numbers = values if values.dtype == np.float64 else values.astype("float64")
     infinite = np.isinf(numbers.to_numpy())
     return numbers.mask(infinite) if infinite.any() else numbers
 
 
 def _objects(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
     """A column of texts, or of Python's objects as CSV with gaps and Parquet give them."""
-    there = values.dropna()
-    kinds = {str} if isinstance(values.dtype, pd.StringDtype) else {type(value) for value in there}
+    if isinstance(values.dtype, pd.StringDtype):
+        return values, "category"
+    kinds = {type(value) for value in values.dropna()}
     if kinds == {bool}:
         return _booleans(values), "boolean"
     if kinds and kinds <= {decimal.Decimal, int, float}:
         return _finite(values), "number"
     if kinds <= {str, bool, int, float, decimal.Decimal}:
-        if isinstance(values.dtype, pd.StringDtype):
-            return values, "category"
         return values.map(text_of, na_action="ignore").astype("str"), "category"
     kind = min(kind.__name__ for kind in kinds)
     return values, _Useless(f"holds {kind} values, which no model takes")
@@ -175,8 +201,9 @@ def _booleans(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None) if values.isna().any() else values.astype(bool)
 
 
-def _why_not(values: pd.Series, kind: FieldType, count: int, different: int) -> str:
+def _why_not(values: pd.Series, kind: FieldType, content: Content) -> str:
     """Why nothing can be learned from a column; empty when something can."""
+    count, different = content.count, content.different
     if different == 0:
         return "has no value at all"
     if different == 1 and count == len(values):
@@ -190,12 +217,8 @@ def _why_not(values: pd.Series, kind: FieldType, count: int, different: int) -> 
     return ""
 
 
-def _copy_of(values: pd.Series, name: str, kept: dict[str, pd.Series], seen: dict[int, list[str]]) -> str:
+def _copy_of(values: pd.Series, name: str, mark: int, kept: Mapping[str, pd.Series], seen: dict[int, list[str]]) -> str:
     """Which column this one repeats, in words; empty without one. `seen` holds names by content."""
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
-        mark = hash(values.to_numpy().tobytes())
-    else:
-        mark = int(pd.util.hash_pandas_object(values, index=False).sum())
     for other in seen.setdefault(mark, []):
         if values.equals(kept[other]):
             return f"is the same as {other}"
@@ -203,13 +226,13 @@ def _copy_of(values: pd.Series, name: str, kept: dict[str, pd.Series], seen: dic
     return ""
 
 
-def _twin_of_the_target(values: pd.Series, target: str, known: tuple[Any, Any], different: int) -> str:
+def _twin_of_the_target(values: pd.Series, content: Content, target: str, known: tuple[Any, Any]) -> str:
     """Whether each label has one value of its own, and each value one label: yes and no as 1 and 0 too."""
     theirs, labels = known
-    if different != len(labels):
+    if content.different != len(labels) or content.count < len(values):
         return ""
-    ours, _ = pd.factorize(values)
-    if bool((ours < 0).any()) or len(np.unique(ours * len(labels) + theirs)) != len(labels):
+    ours = codes_of(values, content)
+    if len(np.unique(ours * len(labels) + theirs)) != len(labels):
         return ""
     return f"is the target {target} by another name"
 
@@ -224,10 +247,10 @@ def _grows(values: pd.Series, known: tuple[Any, Any]) -> bool:
     return changes < len(labels) + IN_ORDER * len(values)
 
 
-def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType, count: int, different: int) -> list[str]:
+def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType, content: Content) -> list[str]:
     """What someone should know of a column that is kept."""
     found = []
-    missing = len(values) - count
+    missing, different = len(values) - content.count, content.different
     if missing >= 0.5 * len(values):
         found.append(f"{raw.name}: {missing / len(values):.0%} of the values are missing")
     if kind == "category" and different > MANY_VALUES:

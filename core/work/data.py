@@ -20,6 +20,7 @@ from core.domain.errors import BadData
 from core.system.suggest import nearest
 from core.work.column_report import ColumnReport
 from core.work.columns import Field, Rules, Screened, screen
+from core.work.content import records_of
 from core.work.data_report import report_of
 from core.work.raw_columns import all_texts, spelled, uncategorical
 from core.work.reading import read_target
@@ -272,6 +273,5 @@ def _dropped(screened: Screened) -> str:
 
 def write_rows(frame: pd.DataFrame, path: Path, count: int) -> None:
     """The first rows as JSON lines, raw as a client sends them; a missing value is null."""
-    rows = frame.head(count)
-    records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    records = records_of(frame.head(count))
     path.write_text("".join(json.dumps(record, allow_nan=False) + "\n" for record in records), encoding="utf-8")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.config.settings import DataSettings
 from core.work.columns import Field, Screened
+from core.work.content import commonest, content_of
 
 
 def report_of(screened: Screened, data: DataSettings, rows: int, warnings: list[str]) -> dict[str, Any]:
@@ -29,10 +30,15 @@ def report_of(screened: Screened, data: DataSettings, rows: int, warnings: list[
 
 def describe(values: pd.Series, field: Field) -> dict[str, Any]:
     """One column in figures."""
-    missing = len(values) - int(values.count())
-    about = {"name": field.name, "type": field.type, "missing": missing, "different": int(values.nunique())}
+    content = content_of(values)
+    about = {
+        "name": field.name,
+        "type": field.type,
+        "missing": len(values) - content.count,
+        "different": content.different,
+    }
     if field.type == "category":
-        return about | {"most": {str(text): int(count) for text, count in values.value_counts().head(5).items()}}
+        return about | {"most": commonest(content, 5)}
     if field.type == "date":
         there = values.dropna()
         return about | {"first": there.min(), "last": there.max(), "parts": list(field.parts)}

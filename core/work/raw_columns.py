@@ -16,6 +16,8 @@ def uncategorical(values: pd.Series) -> pd.Series:
 
 def dated(values: pd.Series) -> pd.Series:
     """A column of moments or days as the texts that JSON has for them; of moments with an offset those of UTC."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return values
     if types.is_datetime64_any_dtype(values.dtype):
         plain_ = values.dt.tz_convert("UTC") if values.dt.tz is not None else values
         texts: pd.Series = plain_.dt.strftime("%Y-%m-%dT%H:%M:%S").astype("str")

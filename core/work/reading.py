@@ -9,13 +9,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from core.config.columns import ColumnSettings
 from core.domain.errors import BadData
 from core.work.attempts import Cells, Tried, attempt, booleans_in, cells_of, coded, dates_in, numbers_in, share
 from core.work.column_report import ColumnReport, ReadColumn, Unfit
+from core.work.plain_numbers import read_plain
 from scoring.cells import MISSING, CellReader, Decimal
 
 SHOWN = 3
@@ -23,7 +22,6 @@ SHOWN = 3
 FEW_CODES = 50
 """Up to so many different values a column that is partly numbers is one of codes."""
 LONGEST = 40
-PLAIN = r"^[+-]?(0|[1-9]\d{0,14}|(0|[1-9]\d{0,14})?\.\d+|(0|[1-9]\d{0,14})\.)([eE][+-]?\d{1,2})?$"
 COMMA, SAMPLED = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})", re.ASCII), 200
 """A number that only a decimal comma explains, looked for in so many rows."""
 FIRST = 20
@@ -32,12 +30,11 @@ EXACT, LARGEST = 2**53, 2**64
 
 
 def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: float, prefer: Decimal) -> ReadColumn:
-    """Read one column of texts; `prefer` is the decimal sign where a column could have either. Raises BadData."""
+    """Read one column of texts that are not all plain numbers, or not to be read so; raises BadData.
+
+    `prefer` is the decimal sign where a column could have either.
+    """
     asked = asked or ColumnSettings()
-    if asked.type in (None, "number") and asked.decimal is None and not asked.missing:
-        plain = _plain_numbers(values, prefer)
-        if plain is not None:
-            return plain
     cells = cells_of(values, asked.missing)
     if asked.type == "text":
         return _texts(values, cells, asked, ())
@@ -62,25 +59,11 @@ def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: flo
     return _texts(values, cells, asked, ())
 
 
-def _plain_numbers(values: pd.Series, prefer: Decimal) -> ReadColumn | None:
-    """A column of which every cell is a plain number or blank, at the speed of Arrow; None for any other."""
-    if prefer != ".":
-        return None
-    texts = pc.utf8_trim_whitespace(pa.array(values, type=pa.string(), from_pandas=True))
-    blank = pc.fill_null(pc.equal(texts, ""), True)
-    there = pc.if_else(blank, None, texts)
-    count = len(there) - there.null_count
-    if not count or not pc.all(pc.match_substring_regex(there, PLAIN)).as_py():
-        return None
-    whole = pc.all(pc.match_substring_regex(there, r"^[+-]?\d+$")).as_py()
-    bare = pc.replace_substring_regex(there, r"^\+", "")
-    read = pc.cast(bare, pa.int64() if whole else pa.float64())
-    series = read.to_pandas() if not (whole and read.null_count) else pc.cast(read, pa.float64()).to_pandas()
-    series.index = values.index
-    series.name = values.name
-    kind = "whole numbers" if whole else "numbers"
-    report = ColumnReport(str(values.name), kind, count, count, read.null_count)
-    return ReadColumn(series, CellReader("number"), report)
+def may_be_plain(asked: ColumnSettings | None, prefer: Decimal) -> bool:
+    """Whether plain numbers would be read as such: where a comma is the sign 1.500 may be fifteen hundred."""
+    if asked is None:
+        return prefer == "."
+    return prefer == "." and asked.type in (None, "number") and asked.decimal is None and not asked.missing
 
 
 def _within(tried: Tried, most_unfit: float) -> ReadColumn:
@@ -209,7 +192,7 @@ def read_target(values: pd.Series, asked: ColumnSettings | None) -> ReadColumn:
     A blank is no label. A word such as None is one, unless all the others are numbers.
     """
     asked = asked or ColumnSettings()
-    if asked.type != "text" and not asked.missing and (plain := _plain_numbers(values, ".")) is not None:
+    if asked.type != "text" and not asked.missing and (plain := read_plain([values])[0]) is not None:
         return plain
     cells = cells_of(values, asked.missing)
     if asked.type != "text" and cells.texts:
@@ -228,7 +211,7 @@ def read_target(values: pd.Series, asked: ColumnSettings | None) -> ReadColumn:
 def preferred(columns: Iterable[pd.Series]) -> Decimal:
     """The decimal sign of a table: a comma where a column of texts can't be read otherwise."""
     for values in columns:
-        if not any("," in text for text in values.iloc[:FIRST].dropna()):
+        if not any(isinstance(text, str) and "," in text for text in values.array[:FIRST].tolist()):
             continue
         first = [text.strip() for text in values.iloc[: 5 * SAMPLED].dropna()]
         first = [text for text in first if text][:SAMPLED]
