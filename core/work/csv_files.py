@@ -21,6 +21,9 @@ SEPARATORS = ",;\t|"
 LOOKED_AT = 200
 """So many rows decide what separates values and where the header is."""
 SAMPLE_BYTES = 1 << 20
+BLOCK_OF_A_COLUMN, LARGEST_BLOCK = 20_000, 1 << 28
+"""Arrow keeps a piece of each column for each block that it reads: of small blocks the pieces of a wide table take many
+times the room of what is in them."""
 WIDE_BYTES = 1000
 LEAST_WIDE = 0.1
 """Separators, digits and line ends make more than this share of any table's characters."""
@@ -91,7 +94,10 @@ def _fast(path: Path, found: Shape) -> pd.DataFrame | None:
         table = pa_csv.read_csv(
             path,
             read_options=pa_csv.ReadOptions(
-                column_names=names, skip_rows_after_names=1, encoding=found.encoding.removesuffix("-sig")
+                column_names=names,
+                skip_rows_after_names=1,
+                encoding=found.encoding.removesuffix("-sig"),
+                block_size=min(LARGEST_BLOCK, max(SAMPLE_BYTES, len(names) * BLOCK_OF_A_COLUMN)),
             ),
             parse_options=pa_csv.ParseOptions(delimiter=found.separator, newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
