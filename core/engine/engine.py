@@ -24,8 +24,8 @@ from core.state.release import ReleaseState
 from core.state.snapshot import Snapshot
 from core.system.tasks import TaskGuard
 
-POLL_S = 0.05
-"""So often this process asks whether another one wrote."""
+POLL_S, IDLE_POLL_S = 0.05, 0.2
+"""So often this process asks whether another one wrote; where nobody looks less: whoever wants something pokes."""
 STALE_TRIES = 50
 TAIL = 2000
 """So many of the last events are kept for those who follow."""
@@ -258,7 +258,7 @@ class Engine:
     async def _poll(self) -> None:
         unreadable: JournalError | None = None
         while True:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(IDLE_POLL_S if self.coarse else POLL_S)
             try:
                 if self._journal.changed():
                     self.catch_up()
