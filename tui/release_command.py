@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, release_of
-from core.domain.errors import BadInput, Failed
+from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.engine.project import Project
+from core.engine.retention import look_after
 from core.state import events as ev
 from core.state.release import Release, ReleaseState
 from tui.headless import BACK_S, INTERRUPTED, at_step, driven, have_watch, interruptible, opened, pending_of
@@ -38,10 +39,20 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
         async with driven(project, engine, name, attached):
             work = _follow(engine, name, id_, after, write)
             code = await interruptible(work, engine, name, write, attached)
+            if attached:
+                await asyncio.to_thread(_tidy, project, engine, write)
     if not attached and code != INTERRUPTED:
         # One that died in the last moments would be missed by nobody until the next call.
         await have_watch(project, write)
     return code
+
+
+def _tidy(project: Project, engine: Engine, write: Callable[[str], None]) -> None:
+    """What a watch does each minute, where there is none."""
+    try:
+        look_after(project.settings, engine.snapshot, engine.now())
+    except (QuarterdeckError, OSError) as error:
+        write(f"tidying up: {error}")
 
 
 async def _finish_way(engine: Engine, name: str, before: Release, write: Callable[[str], None]) -> None:
@@ -94,13 +105,16 @@ async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callab
     try:
         await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({following}, timeout=REPORT_S)
-        if following.done():
+        late = not following.done()
+        if not late:
             following.result()
     finally:
         following.cancel()
         ending.cancel()
     code = _verdict(engine.snapshot.releases[id_], given, write)
-    return code or int(pending_of(engine, name, write))
+    if late:
+        write(f"pending: its report is not written after {REPORT_S:g} s; see 'quarterdeck status'")
+    return code or int(pending_of(engine, name, write) or late)
 
 
 def _verdict(release: Release, given: bool, write: Callable[[str], None]) -> int:

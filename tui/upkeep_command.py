@@ -1,11 +1,14 @@
 """What is done to a project as it stands: stop it, change its processes under load, write its report anew."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from core.config.config import endpoint_name
+from core.config.config import endpoint_name, state_folder
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Observation
+from core.engine import shell_variables
 from core.engine.project import Project
+from core.engine.retention import way_back_needs
 from core.journal.journal import me
 from core.state import commands as c, events as ev
 from core.state.fold import fold_all
@@ -49,7 +52,16 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
                 write(f"{left.id}: ends here, {TAKEN_DOWN}")
             journal.append(gone, me(), journal.clock.now())
             write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
-        if not hosts:
+        if hosts:
+            # There is no way back to what was taken down, so nobody needs what was kept of its shell.
+            up = {host.endpoint for host in others}
+            still = replace(
+                snapshot,
+                endpoints={name: one for name, one in snapshot.endpoints.items() if name in up},
+                releases={id_: one for id_, one in snapshot.releases.items() if one.endpoint in up},
+            )
+            shell_variables.forget_others(state_folder(project.settings), way_back_needs(still))
+        else:
             write("nothing runs here")
         if not any(host.slots for host in others):
             await watch_of(project).stop()

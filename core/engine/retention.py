@@ -1,5 +1,6 @@
-"""Folders that a project gathers, kept to a number: reports, loads, and what the steps of a release left behind."""
+"""What a project gathers, kept small: its journal, its folders of runs, what was kept of a shell."""
 
+import contextlib
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -7,7 +8,11 @@ from pathlib import Path
 from core.config.config import runs_folder, state_folder
 from core.config.settings import Settings
 from core.domain.errors import Failed
+from core.engine import shell_variables
+from core.engine.project import JOURNAL
 from core.engine.report import PAGE, REPORT
+from core.journal.journal import Journal
+from core.journal.retention import maintain
 from core.state.reversal import rollback_of
 from core.state.snapshot import Snapshot
 
@@ -16,12 +21,20 @@ FETCHED = "fetch"
 """Where a model is unpacked on its way back from the registry: no release's folder."""
 
 
+def look_after(settings: Settings, snapshot: Snapshot, now: float) -> None:
+    """Once a minute where somebody steers, and at a steered release's end; in a thread. Raises QuarterdeckError."""
+    shell_variables.forget_others(state_folder(settings), way_back_needs(snapshot))
+    tidy(settings, snapshot)
+    with contextlib.closing(Journal(state_folder(settings) / JOURNAL)) as journal:
+        maintain(journal, now, settings.retention.telemetry_days)
+
+
 def tidy(settings: Settings, snapshot: Snapshot) -> list[Path]:
     """Remove the oldest folders beyond the number that the settings ask for, and tell which; raises Failed.
 
     What a release under way needs stays, as does what a way back may still need.
     """
-    most, needed = settings.retention.runs, _needed(snapshot)
+    most, needed = settings.retention.runs, way_back_needs(snapshot)
     runs, work = runs_folder(settings), state_folder(settings) / "work"
     reports = [path for path in _folders(runs) if path.name != LOADS and _is_report(path, snapshot)]
     loads = [path for path in _folders(runs / LOADS) if not _runs(snapshot, path)]
@@ -35,7 +48,7 @@ def tidy(settings: Settings, snapshot: Snapshot) -> list[Path]:
     return gone
 
 
-def _needed(snapshot: Snapshot) -> set[str]:
+def way_back_needs(snapshot: Snapshot) -> set[str]:
     """The releases that are live, and of each endpoint the newest and the one that a rollback would take back."""
     needed = {release.id for release in snapshot.releases.values() if release.live}
     for name in snapshot.endpoints:

@@ -1,22 +1,16 @@
 """What the watch looks after besides releases: every endpoint is attended, and what is no longer needed goes."""
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Callable
 
-from core.config.config import state_folder
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted
-from core.engine import shell_variables
 from core.engine.engine import Engine
-from core.engine.project import JOURNAL, Project
-from core.engine.retention import tidy
-from core.journal.journal import Journal
-from core.journal.retention import maintain
+from core.engine.project import Project
+from core.engine.retention import look_after
 from core.state.endpoint_events import Remarked
-from core.state.reversal import rollback_of
 from core.state.snapshot import Snapshot
 from core.system.processes import ProcessId
 
@@ -74,20 +68,6 @@ class Keeper:
     def _tidy(self, snapshot: Snapshot, now: float) -> None:
         """In a thread, by a journal of its own: the loop goes on meanwhile."""
         try:
-            settings = Project(self._project.path).settings
-            shell_variables.forget_others(state_folder(settings), way_back_needs(snapshot))
-            tidy(settings, snapshot)
-            with contextlib.closing(Journal(state_folder(settings) / JOURNAL)) as journal:
-                maintain(journal, now, settings.retention.telemetry_days)
+            look_after(Project(self._project.path).settings, snapshot, now)
         except (QuarterdeckError, OSError) as error:
             log.warning("tidying up: %s", error)
-
-
-def way_back_needs(snapshot: Snapshot) -> set[str]:
-    """The releases whose variables may still be needed: the newest of each endpoint, and what a rollback takes back."""
-    needed = set()
-    for name in snapshot.endpoints:
-        for release in (snapshot.release_of(name), rollback_of(snapshot, name)):
-            if release is not None:
-                needed.add(release.id)
-    return needed

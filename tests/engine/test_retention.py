@@ -8,7 +8,8 @@ import pytest
 from core.config.config import load
 from core.config.settings import Settings
 from core.domain.errors import BadInput
-from core.engine.retention import tidy
+from core.engine import shell_variables
+from core.engine.retention import look_after, tidy
 from core.state.snapshot import Snapshot
 from tests.environments import V2, begin, canary_plan
 from tests.world import serving
@@ -55,6 +56,13 @@ def test_without_a_release_under_way_the_last_one_keeps_its_folder(project: Sett
         folder(tmp_path / "runs" / f"old {number}", age=number)
     folder(tmp_path / "runs" / "r1", age=100)
     assert [path.name for path in tidy(project, serving().snapshot)] == ["old 3"]
+
+
+def test_what_was_kept_of_a_shell_goes_with_its_way_back(project: Settings, tmp_path: Path) -> None:
+    for name in ("r0", "r1"):
+        shell_variables.keep(project, name)
+    look_after(project, serving().snapshot, 0.0)
+    assert [path.name for path in (tmp_path / ".quarterdeck" / "variables").iterdir()] == ["r1.json"]
 
 
 def test_a_project_with_no_folders_has_none_to_remove(project: Settings) -> None:

@@ -120,6 +120,8 @@ def test_a_down_ends_the_release_that_nobody_drives_any_more(scene: Scene) -> No
     """It runs nowhere then, and no rollback brings back what was taken down on purpose."""
     first = scene.run("release", "--skip", "load", deadline_s=180)
     assert first.process.returncode == 0, first.text
+    kept = scene.folder / ".quarterdeck" / "variables"
+    assert list(kept.iterdir())
     for watch in scene.roles()["watch"]:
         kill(watch)
     left = scene.call("release", "--attached", "--skip", "load")
@@ -130,5 +132,6 @@ def test_a_down_ends_the_release_that_nobody_drives_any_more(scene: Scene) -> No
     assert down.process.returncode == 0, down.text
     assert f"{scene.release.id}: ends here, the endpoint was taken down" in down.lines
     assert scene.snapshot.live_release("iris") is None
+    assert list(kept.iterdir()) == []
     assert scene.run("rollback").process.returncode == 3
     assert scene.left() == []

@@ -1,5 +1,6 @@
 """`quarterdeck release`: when it ends, somebody steers what it has released."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -11,8 +12,10 @@ import pytest
 
 from core.config.planner import Wishes
 from core.config.scaffold import init
+from core.domain.plan import all_at_once
 from core.engine.project import Project
 from core.system.processes import ProcessId, ended
+from tests.environments import V1, Bridge, begin, rollout
 from tui import release_command
 from tui.headless import INTERRUPTED, watch_of
 
@@ -53,3 +56,22 @@ async def test_a_watch_that_dies_in_the_last_moments_is_followed_by_another(
     finally:
         await watch_of(project).stop()
     assert said == []
+
+
+async def test_a_report_that_hangs_is_said_and_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_command, "REPORT_S", 0.05)
+    store, said = Bridge(tmp_path), list[str]()
+
+    async def hangs(*_: object) -> Path:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    store.write_site = lambda site: setattr(site, "report", hangs)
+    with contextlib.closing(store.journal()) as journal:
+        async with store.engine(journal, "ada") as engine:
+            await engine.do(begin(V1, all_at_once((), rollout())))
+            assert await release_command._follow(engine, "late", "r1", 0, said.append) == 1
+    assert said[-2:] == [
+        "done: late v1 on late",
+        "pending: its report is not written after 0.05 s; see 'quarterdeck status'",
+    ]
