@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from core.domain.errors import QuarterdeckError, Refused, Unreachable
+from core.domain.errors import JournalError, QuarterdeckError, Refused, Unreachable
 from core.domain.plan import title
 from core.engine.engine import Engine
 from core.engine.project import Project
@@ -19,6 +19,9 @@ from core.watch.place import WatchPlace
 from tui.output import say
 
 STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
+UNDRIVEN = (
+    "nobody drives it once this ends, traffic flows on; 'quarterdeck' goes on with it, 'quarterdeck abort' ends it"
+)
 AGAIN_S = 3.0
 """A second ctrl-c within this time aborts."""
 BACK_S = 180.0
@@ -83,6 +86,14 @@ async def driven(
         await guard.close()
 
 
+def after_us(engine: Engine, name: str) -> str:
+    """What is to be said of a live release when this process leaves it: where no watch can be had, it drove itself."""
+    with contextlib.suppress(JournalError):
+        if engine.drives(name) or not engine.driven(name):
+            return UNDRIVEN
+    return STILL
+
+
 def at_step(release: Release) -> str:
     """Where a release is, in words."""
     return title(release.current.step) if release.current else "its end"
@@ -109,7 +120,7 @@ async def interruptible(
         if attached or pressed > 2 or engine.snapshot.live_release(name) is None:
             task.cancel()
         elif pressed == 1:
-            write(f"{STILL}; ctrl-c again within {AGAIN_S:g} s aborts")
+            write(f"{after_us(engine, name)}; ctrl-c again within {AGAIN_S:g} s aborts")
             loop.call_later(AGAIN_S, lambda: pressed == 1 and task.cancel())
         else:
             write("aborting: traffic returns")
@@ -128,7 +139,7 @@ async def interruptible(
                 "take it back with 'quarterdeck rollback'; traffic flows on"
             )
         elif live is not None and pressed == 0:
-            write(STILL)
+            write(after_us(engine, name))
         return INTERRUPTED
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -11,7 +11,7 @@ from core.state.commands import Command, StartLoad
 from core.state.events import Event
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
-from tui.headless import have_watch, opened, watch_of
+from tui.headless import after_us, have_watch, opened, watch_of
 from tui.load_command import source_of
 from tui.release_command import begun
 
@@ -48,8 +48,8 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
     """
     async with opened(project, read_only) as engine:
         guard = TaskGuard("deck")
-        if not read_only:
-            guard.start(watch_of(project).keep(lambda: _attend(engine)), "have a watch")
+        watch = watch_of(project)
+        guard.start(watch.look_on() if read_only else watch.keep(lambda: _attend(engine)), "have a watch")
         try:
             if wishes is not None:
                 await have_watch(project, print)
@@ -60,11 +60,12 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
         finally:
             await guard.close()
         live = [release for release in engine.snapshot.releases.values() if release.live]
+        left = [f"{release.id}: {after_us(engine, release.endpoint)}" for release in live]
     if not project.path_is_there:
         print(f"{project.settings.folder}: is gone, and what was under way there with it")  # noqa: T201
         return 1
-    for release in live:
-        print(f"{release.id} is still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it")  # noqa: T201
+    for line in left:
+        print(line)  # noqa: T201
     if app.return_code:
         return app.return_code
     served = [endpoint for endpoint in engine.snapshot.endpoints.values() if endpoint.serving and endpoint.url]

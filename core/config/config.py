@@ -76,7 +76,7 @@ def find(config: Path | None) -> Path:
     if path.is_file():
         return path.resolve()
     if path.name != FILE:
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: {'not a file' if path.exists() else 'no such file'}; name a {FILE}")
     folder = path.resolve().parent
     raise BadInput(f"no {FILE} in {folder}: run 'quarterdeck init DIR --sample flights' or pass --config")
 

@@ -128,6 +128,13 @@ class WatchClient:
             except _GONE:
                 await asyncio.sleep(AGAIN_S)
 
+    async def look_on(self) -> None:
+        """Let a watch know that somebody looks, where there is one; none is started or ended. Until cancelled."""
+        while True:
+            with contextlib.suppress(*_GONE):
+                await self._look()
+            await asyncio.sleep(KEEP_S)
+
     async def _look(self) -> None:
         """One connection that says that somebody looks, with a question now and then; raises when it falls silent."""
         reader, writer = await asyncio.open_unix_connection(str(self.place.socket))

@@ -28,11 +28,12 @@ class Keeper:
         self._looked_at = looked_at
         self._told_s = 0.0
 
-    async def tell_of(self, earlier: ProcessId | None) -> None:
-        """Say at each endpoint that is up that the watch before this one ended without a word."""
+    async def tell_of(self, earlier: ProcessId | None, orderly: bool = False) -> None:
+        """Say at each endpoint that is up how the watch before this one ended."""
         if earlier is None or earlier.alive:
             return
-        text = f"the watch, process {earlier.pid}, ended without a word; process {os.getpid()} steers now"
+        how = "was ended by a signal" if orderly else "ended without a word"
+        text = f"the watch, process {earlier.pid}, {how}; process {os.getpid()} steers now"
         await self._remark("watch", text)
 
     async def tell_of_the_clock(self) -> None:
@@ -49,11 +50,11 @@ class Keeper:
         except QuarterdeckError as error:
             log.warning("%s; the journal does not take it: %s", text, error)
 
-    async def run(self, earlier: ProcessId | None = None) -> None:
-        """Until cancelled. `earlier` is the watch that was here last, if it did not end in good order."""
+    async def run(self, earlier: ProcessId | None = None, orderly: bool = False) -> None:
+        """Until cancelled. `earlier` is the watch that was here last, unless it was stopped; `orderly`: by a signal."""
         loop = asyncio.get_running_loop()
         tidied_s = loop.time()
-        await self.tell_of(earlier)
+        await self.tell_of(earlier, orderly)
         while True:
             snapshot = self._engine.snapshot
             for name in snapshot.endpoints:

@@ -17,7 +17,7 @@ from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state.release import ReleaseState
-from core.system.processes import process_id
+from core.system.processes import ProcessId, process_id
 from core.watch.keeper import Keeper
 from core.watch.place import WatchPlace
 from core.watch.server import WatchServer
@@ -67,17 +67,17 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             server = WatchServer(place, engine)
             keeper = Keeper(project, engine, lambda: server.lookers > 0)
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGTERM, server.stopping.set)
-            earlier, me = place.who(), process_id()
+            earlier, orderly, me = place.who(), place.ended, process_id()
             if me is not None:
                 place.write_who(me)
+            loop.add_signal_handler(signal.SIGTERM, _end, server, place, me)
             await server.start()
             if not foreground:
                 _let_go(place)
             log.warning("the watch of %s is up, process %s", place.config.parent, os.getpid())
             try:
                 async with asyncio.TaskGroup() as group:
-                    keeping = group.create_task(keeper.run(earlier), name="keep the project")
+                    keeping = group.create_task(keeper.run(earlier, orderly), name="keep the project")
                     await _until_over(place, server)
                     await _until_back(engine)
                     keeping.cancel()
@@ -85,6 +85,13 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
                 await server.close()
     finally:
         journal.close()
+
+
+def _end(server: WatchServer, place: WatchPlace, me: ProcessId | None) -> None:
+    """Whoever stops it by its socket wants none; a signal may be meant for this process alone."""
+    if me is not None:
+        place.write_who(me, ended=True)
+    server.stopping.set()
 
 
 async def _until_over(place: WatchPlace, server: WatchServer) -> None:

@@ -43,11 +43,20 @@ class WatchPlace:
         """What it says."""
         return self.folder / LOG
 
-    def write_who(self, who: ProcessId) -> None:
-        """Write down which process this is."""
+    def write_who(self, who: ProcessId, ended: bool = False) -> None:
+        """Write down which process this is; or that it was `ended` by a signal, and another is to follow it."""
         beside = self.folder / f".{WHO}"
-        beside.write_text(json.dumps({**who.to_json(), "version": package_version(), "folder": self.here}))
+        more = {"version": package_version(), "folder": self.here, "ended": ended}
+        beside.write_text(json.dumps({**who.to_json(), **more}))
         beside.rename(self.folder / WHO)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last watch said that it was ended by a signal."""
+        try:
+            return bool(json.loads((self.folder / WHO).read_text()).get("ended"))
+        except (OSError, ValueError, AttributeError):
+            return False
 
     def who(self) -> ProcessId | None:
         """The process that was the watch last, whether it still runs or not; None after an orderly end."""

@@ -103,7 +103,7 @@ class WatchServer:
         except QuarterdeckError as error:
             return {"error": str(error)}
         who = {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
-        return {**who, "folder": self._here}
+        return {**who, "folder": self._here, "lookers": self.lookers}
 
     async def _rollback(self, line: str) -> str:
         """A rollback by a command that has loaded nothing yet, not even JSON, in fields with tabs between them.

@@ -41,6 +41,7 @@ from tests.environments import (
     until,
     weights,
 )
+from tui.headless import after_us
 
 LONG = 600.0
 ROOT = Path(__file__).parent.parent
@@ -123,6 +124,16 @@ async def test_another_terminal_steers_a_release_that_it_does_not_drive(terminal
     async with asyncio.timeout(5):
         await terminals.store.sites[-1].load_started.wait()
     assert not bob.drives("late")
+
+
+async def test_who_leaves_says_whether_somebody_drives_on(terminals: Terminals) -> None:
+    ada = await terminals.open("ada")
+    await serve(ada)
+    await ada.do(begin(V2, canary_plan(LONG)))
+    await at(ada, "r2", 10)
+    bob = await terminals.open("bob")
+    assert after_us(ada, "late").startswith("nobody drives it once this ends, traffic flows on; 'quarterdeck'")
+    assert after_us(bob, "late").startswith("still going; 'quarterdeck' follows it")
 
 
 async def test_who_only_watches_gives_way_to_a_release_and_follows_it(terminals: Terminals) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Unreachable
-from core.system.processes import process_id
+from core.system.processes import ended, process_id
 from core.watch import client as module
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
@@ -47,6 +47,32 @@ async def test_one_that_was_killed_is_followed_by_another(client: WatchClient) -
     second = await client.ensure()
     assert second.pid != first.pid
     assert client.wanted
+
+
+async def test_one_that_was_ended_by_a_signal_is_followed_too_and_says_how_it_ended(client: WatchClient) -> None:
+    first = await client.ensure()
+    who = client.place.who()
+    assert who is not None
+    assert not client.place.ended
+    os.kill(first.pid, signal.SIGTERM)
+    await ended(who)
+    assert (client.wanted, client.place.ended) == (True, True)
+    assert (await client.ensure()).pid != first.pid
+    assert not client.place.ended
+
+
+async def test_who_only_looks_is_known_to_a_watch_and_starts_none(client: WatchClient) -> None:
+    looking = asyncio.create_task(client.look_on())
+    await asyncio.sleep(0)
+    assert not client.wanted
+    looking.cancel()
+    await client.ensure()
+    looking = asyncio.create_task(client.look_on())
+    async with asyncio.timeout(20):
+        # Nobody tells us when another process has heard us.
+        while not ((await client._ask({"do": "ping"}, 1.0)) or {}).get("lookers"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    looking.cancel()
 
 
 async def test_one_that_hangs_is_ended_and_followed_by_another(

@@ -56,9 +56,11 @@ async def test_it_says_that_the_one_before_ended_without_a_word_where_something_
             await keeper.tell_of(me)
             assert engine.snapshot.seq == before
             await keeper.tell_of(ProcessId(me.pid, me.started - 1, me.boot))
+            await keeper.tell_of(ProcessId(me.pid, me.started - 1, me.boot), orderly=True)
         said = [record.body for record in journal.read(before)]
     assert [(body.endpoint, body.noted.text) for body in said if isinstance(body, ev.Remarked)] == [
-        ("late", f"the watch, process {me.pid}, ended without a word; process {me.pid} steers now")
+        ("late", f"the watch, process {me.pid}, {how}; process {me.pid} steers now")
+        for how in ("ended without a word", "was ended by a signal")
     ]
 
 
