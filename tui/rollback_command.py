@@ -19,20 +19,26 @@ from tui.quick_rollback import TakenUp
 MOVED_S = 1.0
 """Traffic has moved by then; a watch is not started beside it."""
 
+INSTEAD = "'quarterdeck down' stops the endpoint in good order"
+
 Moving = Callable[[str, float], c.Command]
 """From an endpoint's name and the moment of the key to what is asked."""
 
 
-def _agreed(engine: Engine, command: c.Command, write: Callable[[str], None]) -> bool:
-    """Whether it may be asked: what takes a service down asks once, where somebody can answer."""
+def agreed(project: Project, engine: Engine, command: c.Command, write: Callable[[str], None]) -> bool:
+    """Whether it may be asked: what takes a service down asks once; what brings more traffic to a new version in
+    production wants the environment named, on the command line or by whoever sits there.
+    """
     wanted = confirmation(command, engine.snapshot, engine.now())
-    if wanted is None or wanted.typed or not isinstance(command, c.Rollback | c.Abort):
+    if wanted is None or (wanted.typed and project.env == wanted.environment):
         return True
     if not sys.stdin.isatty():
-        write(f"refused: {wanted.text}; 'quarterdeck down' stops the endpoint in good order")
+        named = f"name it to mean it: --env {wanted.environment}"
+        write(f"refused: {wanted.text}; {named if wanted.typed else INSTEAD}")
         return False
-    write(f"{wanted.text}. Do it? y/n")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    write(f"{wanted.text}. {f'Type {wanted.environment} to do it' if wanted.typed else 'Do it? y/n'}")
+    said = sys.stdin.readline().strip()
+    return said == wanted.environment if wanted.typed else said.lower() in ("y", "yes")
 
 
 async def move(project: Project, make: Moving, write: Callable[[str], None], asked: TakenUp | None = None) -> int:
@@ -43,7 +49,7 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             after = engine.snapshot.seq
             # What is timed from the key counts the interpreter's start too.
             command = make(name, engine.now() - running_s())
-            if not _agreed(engine, command, write):
+            if not agreed(project, engine, command, write):
                 return Refused.exit_code
             await ask(engine, command, write)
             moving = engine.snapshot.live_release(name)
@@ -93,7 +99,10 @@ async def tell(project: Project, make: Callable[[str], c.Command], write: Callab
     await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
-        await engine.do(make(name))
+        command = make(name)
+        if not agreed(project, engine, command, write):
+            return Refused.exit_code
+        await engine.do(command)
         live = engine.snapshot.live_release(name)
         if live is not None and live.paused:
             write(f"{name}: {live.id} stays at {at_step(live)}; go on with 'quarterdeck pause' or 'quarterdeck next'")

@@ -1,4 +1,4 @@
-"""`quarterdeck rollback` asked twice: whoever comes second follows what goes back already."""
+"""What the verbs of the command line ask before they do it, and whom they follow."""
 
 from types import SimpleNamespace
 from typing import cast
@@ -7,12 +7,13 @@ import pytest
 
 from core.domain.errors import Refused
 from core.engine.engine import Engine
+from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.events import Event
 from core.state.fold import fold_all
 from tests.recordings.make import ENDPOINT, RELEASE
 from tests.tui import scenes
-from tui.rollback_command import ask
+from tui.rollback_command import agreed, ask
 
 BACK = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
 
@@ -47,3 +48,27 @@ async def test_anything_else_stays_refused(command: c.Command, events: list[Even
     with pytest.raises(Refused, match="as it stands"):
         await ask(refusing(events), command, said.append)
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("named", "typed", "agrees"),
+    [("prod", None, True), (None, None, False), ("dev", None, False), (None, "prod", True), (None, "y", False)],
+)
+async def test_more_traffic_in_production_wants_the_environment_named(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, typed: str | None, agrees: bool
+) -> None:
+    """On the command line, or typed by whoever sits there."""
+    events, said = scenes.at_ten(), list[str]()
+    stdin = SimpleNamespace(isatty=lambda: typed is not None, readline=lambda: f"{typed}\n")
+    monkeypatch.setattr("sys.stdin", stdin)
+    engine = cast("Engine", SimpleNamespace(snapshot=fold_all(events), now=lambda: events[-1].at))
+    project = cast("Project", SimpleNamespace(env=named))
+    assert agreed(project, engine, c.Next(ENDPOINT), said.append) is agrees
+    assert agreed(project, engine, c.Rollback(ENDPOINT), said.append), "the way back asks for nothing"
+    if named == "prod":
+        assert said == []
+    elif typed is None:
+        assert said[0].startswith("refused: 10 → 50 %")
+        assert said[0].endswith("name it to mean it: --env prod")
+    else:
+        assert said[0].endswith("Type prod to do it")
