@@ -35,8 +35,13 @@ def about(seconds: float) -> str:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share that is given in percent."""
-    return NOTHING if value is None else f"{value:.{digits}f} %"
+    """A share that is given in percent. Only nothing is 0, and only all is 100."""
+    if value is None:
+        return NOTHING
+    said, step = f"{value:.{digits}f} %", 10.0**-digits
+    if value > 0 and float(said[:-2]) == 0:
+        return f"<{step:g} %"
+    return f">{100 - step:g} %" if value < 100 and float(said[:-2]) == 100 else said
 
 
 def share(value: float) -> str:

@@ -124,3 +124,20 @@ async def test_no_figure_on_the_screen_is_cut(
 
 def _painted(pane: Pane) -> list[str]:
     return [pane.render_line(y).text for y in range(pane.content_size.height)]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "said"),
+    [
+        (None, 1, as_text.NOTHING),
+        (0.0, 1, "0.0 %"),
+        (0.03, 1, "<0.1 %"),
+        (0.05, 1, "0.1 %"),
+        (99.97, 1, ">99.9 %"),
+        (100.0, 1, "100.0 %"),
+        (0.4, 0, "<1 %"),
+        (99.6, 0, ">99 %"),
+    ],
+)
+def test_only_nothing_is_zero_and_only_all_is_a_hundred(value: float | None, digits: int, said: str) -> None:
+    assert as_text.percent(value, digits) == said

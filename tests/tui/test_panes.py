@@ -116,7 +116,7 @@ def test_a_full_load_pane_counts_failures_by_kind() -> None:
     pane = LoadPane()
     pane.full = True
     said = lines(pane, seen(scenes.at_ten()), 116, 32)
-    assert said[1] == "✖ 66 failed: 503 ×66"
+    assert said[1] == "✖ 66 failed in all: 503 ×66"
     assert "requests since 13:59:21" in said[2]
 
 
@@ -204,7 +204,7 @@ def test_exceptions_of_the_loads_own_code_and_the_kinds_of_failure_are_on_the_sc
     failed = {"503": 7, "timeout": 9, "connect": 3, "404": 1}
     bad = Sample(None, MOMENT + 1, 80, failed, 300, errors={"ValueError: no such column": 8458})
     said = lines(LoadPane(), seen(scenes.then(scenes.at_ten(), ev.Sampled(ENDPOINT, bad), at=MOMENT + 1)), 100, 14)
-    assert said[1] == "✖ 86 failed: 503 ×73, timeout ×9, connect ×3"
+    assert said[1] == "✖ 86 failed in all: 503 ×73, timeout ×9, connect ×3"
     assert said[2] == "! 8,458 exceptions in the load's own code: ValueError: no such column ×8,458"
 
 

@@ -158,7 +158,7 @@ class LoadPane(Pane):
             return []
         rows: list[Line] = []
         if total.failures:
-            text = f"{total.failures:,} failed: {top(total.failed)}"
+            text = f"{total.failures:,} failed in all: {top(total.failed)}"
             now = lately(view.series(None), view.now)
             role = "fails" if now is not None and now.failed_percent > FAILING_PERCENT else _failing_role(total)
             rows.append((("✖ ", role), (cut(text, width - 2), role)))
