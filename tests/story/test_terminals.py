@@ -54,16 +54,19 @@ def test_a_second_release_is_refused_and_a_rollback_takes_over(scene: Scene) -> 
 def test_undo_pause_and_next_come_from_other_terminals(scene: Scene) -> None:
     """The rollback is taken back, the release goes on by itself, and does what others ask."""
     with Users(scene.port) as users:
-        undone = scene.run("undo")
+        unnamed = scene.run("undo")
+        assert unnamed.process.returncode == 3
+        assert unnamed.text.endswith("name it to mean it: --env prod"), unnamed.text
+        undone = scene.run("undo", "--env", "prod")
         assert undone.process.returncode == 0, undone.text
         assert "goes on; 'quarterdeck' follows it" in undone.lines[-1]
         scene.reaches("hold 10")
         assert "stays at hold" in scene.run("pause").text
         assert scene.release.paused
-        assert "goes on" in scene.run("pause").text
-        scene.run("next")
+        assert "goes on" in scene.run("pause", "--env", "prod").text
+        scene.run("next", "--env", "prod")
         scene.reaches("hold 100")
-        scene.run("next")
+        scene.run("next", "--env", "prod")
         wait_for(lambda: not scene.release.live, "its end")
         assert scene.release.outcome == "done"
         assert users.failed() == []

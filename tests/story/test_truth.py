@@ -61,7 +61,7 @@ def test_a_rollback_whose_reader_leaves_after_a_line_goes_back_all_the_same(scen
     assert done.returncode == 0, done.stdout + done.stderr
     assert served(scene.port) == {"1"}
     for verb, version in (("undo", "2"), ("rollback", "1")):
-        after = scene.run(verb)
+        after = scene.run(verb, "--env", "prod")
         assert after.process.returncode == 0, after.text
         assert served(scene.port) == {version}
 
