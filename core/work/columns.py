@@ -3,6 +3,7 @@
 import decimal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -66,15 +67,17 @@ class Screened:
 
 
 def screen(
-    frame: pd.DataFrame, target: str, rules: Rules | None = None, tell: Callable[[int], None] = lambda _: None
+    columns: dict[str, pd.Series], target: str, rules: Rules | None = None, tell: Callable[[int], None] = lambda _: None
 ) -> Screened:
     """The columns that can be learned from, as plain numbers, booleans and texts, and the target as it is.
 
-    After each column `tell` hears how many are done.
+    Each column is taken out of `columns` as it is read, as the texts of a long table beside its numbers take too much
+    memory. After each `tell` hears how many are done.
     """
     rules = rules or Rules()
-    prefer = preferred(values for name, values in frame.items() if name != target and all_texts(values))
-    labels = pd.factorize(frame[target])
+    truth = columns.pop(target)
+    prefer = preferred(values for values in columns.values() if all_texts(values))
+    labels = pd.factorize(truth)
     reports: list[ColumnReport] = []
     kept: dict[str, pd.Series] = {}
     fields: list[Field] = []
@@ -82,7 +85,7 @@ def screen(
     warned: list[str] = []
     refused: list[str] = []
     seen: dict[int, list[str]] = {}
-    for done, (name, raw, plain_one) in enumerate(_columns(frame, target, rules, prefer)):
+    for done, (name, raw, plain_one) in enumerate(_read(columns, len(truth), rules, prefer)):
         tell(done)
         column, reader = raw, None
         if plain_one is not None or all_texts(raw) or name in rules.columns:
@@ -114,26 +117,25 @@ def screen(
         warned += _warnings(column, values, kind, content)
         if kind == "integer" and content.different >= ALL_DIFFERENT * content.count and _grows(values, labels):
             warned.append(f"{name}: grows with {target}, as an id would that gives it away; data.drop leaves it out")
-    table = pd.DataFrame({**kept, target: frame[target]}, index=frame.index)
+    table = pd.DataFrame({**kept, target: truth}, index=truth.index)
     return Screened(table, tuple(fields), dropped, tuple(warned), tuple(reports), tuple(refused))
 
 
-def _columns(
-    frame: pd.DataFrame, target: str, rules: Rules, prefer: Decimal
+def _read(
+    columns: dict[str, pd.Series], rows: int, rules: Rules, prefer: Decimal
 ) -> Iterator[tuple[str, pd.Series, ReadColumn | None]]:
-    """Each column but the target, with what it is where it is one of plain numbers."""
-    names = [name for name in frame.columns if name != target]
-    step = together(len(frame))
-    for start in range(0, len(names), step):
-        part = {str(name): dated(uncategorical(frame[name])) for name in names[start : start + step]}
+    """Each column, with what it is where it is one of plain numbers."""
+    while columns:
+        names = list(islice(columns, together(rows)))
+        part = {name: dated(uncategorical(columns.pop(name))) for name in names}
         wanted = [
             name
             for name, column in part.items()
             if may_be_plain(rules.columns.get(name), prefer) and (name in rules.columns or all_texts(column))
         ]
         found = dict(zip(wanted, read_plain([spelled(part[name]) for name in wanted]), strict=True))
-        for name, column in part.items():
-            yield name, column, found.get(name)
+        for name in names:
+            yield name, part.pop(name), found.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)

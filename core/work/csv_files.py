@@ -101,7 +101,7 @@ def _fast(path: Path, found: Shape) -> pd.DataFrame | None:
             ),
             parse_options=pa_csv.ParseOptions(delimiter=found.separator, newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError):

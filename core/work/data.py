@@ -115,7 +115,9 @@ def prepare(
     frame = _chosen(frame, data)
     frame, read_as = _with_target(frame, data)
     warnings = [f"{_counted(rows - len(frame))} without {data.target} left out"] if len(frame) < rows else []
-    screened = screen(frame, data.target, Rules(data.columns, data.max_unfit), tell)
+    columns = {str(name): values for name, values in frame.items()}
+    del frame
+    screened = screen(columns, data.target, Rules(data.columns, data.max_unfit), tell)
     if screened.refused:
         for line in (*(column.line() for column in (*read_as, *screened.read)), *screened.refused):
             say(line)
@@ -174,7 +176,7 @@ def _with_target(frame: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame,
         read = read_target(spelled(target), data.columns.get(data.target))
         target, reports = read.values, (read.report,)
     there = target.notna()
-    frame = frame[there].copy()
+    frame = frame.copy(deep=False) if there.all() else frame[there]
     frame[data.target] = _target(target[there])
     return frame, reports
 

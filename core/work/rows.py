@@ -16,15 +16,16 @@ COLUMNS = 25
 def run(job: Job, say: Report) -> Done:
     """Leave `train.parquet`, `test.parquet` and `rows.jsonl`."""
     say.progress(None, f"reading {job.settings.data.source}")
-    frame = data.read(job.settings, say)
+    # Held nowhere but where it is read further: a long table is in memory once as texts and once as numbers.
+    frames = [data.read(job.settings, say)]
     say.progress(0.3, "looking at the columns")
-    columns = len(frame.columns)
+    columns = len(frames[0].columns)
 
     def read(done: int) -> None:
         if done % COLUMNS == COLUMNS - 1:
             say.progress(0.3 + 0.5 * done / columns, f"looking at the columns, {done + 1:,} of {columns:,}")
 
-    dataset = data.prepare(frame, job.settings, say, read)
+    dataset = data.prepare(frames.pop(), job.settings, say, read)
     say.progress(0.8, "writing the rows")
     dataset.train.to_parquet(job.folder / "train.parquet")
     dataset.test.to_parquet(job.folder / "test.parquet")
