@@ -234,7 +234,7 @@ def _rare(target: pd.Series) -> list[str]:
 
 def _twins(marks: NDArray[np.integer[Any]], seen_again: int, held_out: int) -> list[str]:
     """Rows that are there more than once; those on both sides of the split make a model look better than it is."""
-    count = len(marks) - len(np.unique(marks))
+    count = len(marks) - len(pd.unique(marks))
     if not count:
         return []
     apart = f"; {seen_again:,} of {held_out:,} held-out rows are among those to train" if seen_again else ""
@@ -250,10 +250,12 @@ def split(
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Training and held-out rows, each label in both by its share; and how many held out are among the others too,
     told by the `marks` of equal rows."""
+    # Of codes, and not of the labels, as numpy sorts a million texts without letting anybody else speak.
+    labels = pd.factorize(frame[data.target], sort=True)[0]
     train, test, known, asked = train_test_split(
-        frame, marks, test_size=data.split, random_state=data.random_state, stratify=frame[data.target]
+        frame, marks, test_size=data.split, random_state=data.random_state, stratify=labels
     )
-    seen_again = int(np.isin(asked, known).sum())
+    seen_again = int(pd.Series(asked).isin(known).sum())
     train, test = train.reset_index(drop=True), test.reset_index(drop=True)
     if data.shuffle_labels:
         # Only what is learned from is spoilt: it must be judged by the truth.
