@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from tui.cli import app
@@ -59,14 +60,13 @@ def test_scoring_loads_nothing_of_ours_and_nothing_heavy() -> None:
     assert not loaded & {"core", "tui", *HEAVY}
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["init", "release", "rollback", "undo", "abort", "pause", "next", "load", "status", "down", "report", "demo"],
-)
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_every_command_says_what_it_does(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0, told.output
-    assert command in told.output
+    assert f"quarterdeck {command}" in told.output
+    # What it does, in a sentence between the usage and the options.
+    assert any(line.strip(" │").endswith(".") for line in told.output.splitlines()[2:5]), told.output
 
 
 def test_every_module_of_core_stands_in_exactly_one_layer() -> None:

@@ -39,11 +39,12 @@ def backup(settings: Settings, out: Path) -> Backup:
     out = out.absolute()
     if out.exists():
         raise BadInput(f"{out}: is there already; name another file")
+    if not out.parent.is_dir():
+        raise BadInput(f"{out.parent}: no such folder; make it, or name a file elsewhere")
     if not state_folder(settings).joinpath(JOURNAL).exists():
         raise BadInput(f"{settings.folder}: nothing was released here; there is nothing to back up")
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".quarterdeck-") as scratch:
             files = _files(settings, Path(scratch))
             size = _write(settings, files, beside)
@@ -64,8 +65,6 @@ def _files(settings: Settings, scratch: Path) -> dict[str, Path]:
     for path in (data_path(settings), *_locustfiles(settings)):
         if path is not None and path.is_file() and path.resolve().is_relative_to(root.resolve()):
             found[path.resolve().relative_to(root.resolve()).as_posix()] = path
-    for folder in FOLDERS:
-        found.update((path.relative_to(root).as_posix(), path) for path in _plain_files(root / folder))
     for name in DATABASES:
         if (root / name).exists():
             copy = scratch / Path(name).name
@@ -75,6 +74,9 @@ def _files(settings: Settings, scratch: Path) -> dict[str, Path]:
             ):
                 db.backup(to)
             found[name] = copy
+    # Only now: what a database names by then is in its folder.
+    for folder in FOLDERS:
+        found.update((path.relative_to(root).as_posix(), path) for path in _plain_files(root / folder))
     return found
 
 

@@ -24,12 +24,17 @@ from core.work.job import Job
 JOURNAL = "journal.db"
 LOOK_S = 60.0
 LOG = "quarterdeck.log"
+LOG_BYTES = 1 << 20
+"""A log that is longer makes room for another one; one old one is kept."""
 
 
 def log_to(path: Path) -> None:
     """Tracebacks go to a file, never to a user; the file is made with the first of them."""
     log = logging.getLogger("quarterdeck")
     if not log.handlers:
+        with contextlib.suppress(OSError):
+            if path.stat().st_size > LOG_BYTES:
+                path.rename(path.with_name(f"{path.name}.1"))
         handler = logging.FileHandler(path, delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)

@@ -105,6 +105,9 @@ def nothing_runs(root: Path) -> bool:
 
 
 def test_a_project_comes_back_whole_in_another_place(project: Settings, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="kept: no such folder; make it"):
+        backup(project, tmp_path / "kept" / "late.tar.gz")
+    (tmp_path / "kept").mkdir()
     made = backup(project, tmp_path / "kept" / "late.tar.gz")
     assert made.path.stat().st_mode & 0o777 == 0o600
     new = tmp_path / "elsewhere"
