@@ -13,6 +13,8 @@ Headers: TypeAlias = list[tuple[str, str]]
 Answer: TypeAlias = tuple[int, Headers, bytes]
 """Status, headers and body, ready to be sent."""
 
+LONGEST_LABEL = 100
+"""So much of an answer stands in a header, where answers are no labels."""
 JSON = ("content-type", "application/json")
 CLOSE = ("connection", "close")
 
@@ -50,7 +52,12 @@ class Writer:
         answers: list[Answer] = []
         at = 0
         for place, count in enumerate(batch.counts):
-            if count == 1 and place not in batch.probabilities and place not in batch.notes:
+            if batch.values and count:
+                more = [JSON, self._version_header]
+                if count == 1 and isinstance(batch.values[at], str | int | float):
+                    more.append(("x-label", header_value(label_text(batch.values[at])[:LONGEST_LABEL])))
+                answers.append((200, more, orjson.dumps(self.document(batch, place))))
+            elif count == 1 and place not in batch.probabilities and place not in batch.notes:
                 one = classes[at]
                 answers.append((200, headers[one], heads[one] + tail))
             elif count:

@@ -17,6 +17,7 @@ from scoring.model import label_text
 from scoring.payload import WISHES, PayloadError, bounded, kind, not_too_many
 
 _TYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES", "date": "BYTES"}
+_TYPES |= {"text": "BYTES", "any": "BYTES"}
 _WHOLE = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _KNOWN = frozenset({"BOOL", "BYTES", "FP16", "FP32", "FP64"} | _WHOLE)
 _FORM = 'send {"inputs": [{"name": …, "shape": […], "datatype": …, "data": […]}]}'
@@ -115,7 +116,11 @@ class Answers:
 
     def _document(self, ours: dict[str, Any]) -> dict[str, Any]:
         found = ours["predictions"]
-        datatype = _label_type(self._labels)
+        if not self._labels:
+            # What a value is made of has no place in a tensor of one dimension but its text.
+            plain = all(isinstance(each, str | int | float) for each in found)
+            found = found if plain else [orjson.dumps(each).decode() for each in found]
+        datatype = _label_type(self._labels or found)
         data = [label_text(each) for each in found] if datatype == "BYTES" else found
         outputs = [{"name": "predictions", "shape": [len(data)], "datatype": datatype, "data": data}]
         if likely := ours.get("probabilities"):

@@ -1,7 +1,7 @@
 """What a model folder says of itself: its fields, its labels, its files. Reads `model.json` and nothing else."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
@@ -14,6 +14,8 @@ from scoring.dates import PARTS
 FORMAT = 1
 FLOAT32_MAX = 3.4028235677973366e38
 TYPES = ("number", "integer", "boolean", "category", "date")
+PLAIN_TYPES = ("number", "integer", "boolean", "text", "any")
+"""Of a model that reads its values itself."""
 
 Label: TypeAlias = str | int | float | bool
 
@@ -47,7 +49,11 @@ class ModelField:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`model.json`, read and checked. Fields stand in the order of columns, labels in that of classes."""
+    """`model.json`, read and checked. Fields stand in the order of columns, labels in that of classes.
+
+    With a `python` the model runs in that interpreter, `batched` where its rows do not depend on each other; it has no
+    labels then.
+    """
 
     folder: Path
     algorithm: str
@@ -57,6 +63,8 @@ class Manifest:
     target: str
     labels: tuple[Label, ...]
     example: Mapping[str, Any]
+    python: str = ""
+    batched: bool = False
 
     @property
     def columns(self) -> int:
@@ -88,6 +96,8 @@ class _WrongError(Exception):
 def _checked(folder: Path, document: dict[str, Any]) -> Manifest:
     if document.get("format") != FORMAT:
         raise _WrongError(f"format: this service reads {FORMAT}, the folder has {document.get('format')!r}")
+    if document.get("task") == "pyfunc":
+        return _pyfunc(folder, document)
     if document.get("task") != "classification":
         raise _WrongError(f"task: only classification is served, the folder has {document.get('task')!r}")
     file, treelite = document.get("file"), document.get("treelite")
@@ -108,6 +118,23 @@ def _checked(folder: Path, document: dict[str, Any]) -> Manifest:
     )
 
 
+def _pyfunc(folder: Path, document: dict[str, Any]) -> Manifest:
+    """Of a model that an interpreter of its own runs."""
+    example = document.get("example")
+    return Manifest(
+        folder=folder,
+        algorithm=_text(document, "algorithm"),
+        file=_text(document, "file"),
+        treelite=None,
+        fields=_fields(document.get("fields"), PLAIN_TYPES),
+        target=_text(document, "target"),
+        labels=(),
+        example=example if isinstance(example, dict) else {},
+        python=_text(document, "python"),
+        batched=document.get("batched") is True,
+    )
+
+
 def _text(document: dict[str, Any], key: str) -> str:
     value = document.get(key)
     if not isinstance(value, str) or not value:
@@ -115,22 +142,22 @@ def _text(document: dict[str, Any], key: str) -> str:
     return value
 
 
-def _fields(value: object) -> tuple[ModelField, ...]:
+def _fields(value: object, types: Sequence[str] = TYPES) -> tuple[ModelField, ...]:
     if not isinstance(value, list) or not value:
         raise _WrongError("fields: a list with at least one field is expected")
-    fields = tuple(_field(index, each) for index, each in enumerate(value))
+    fields = tuple(_field(index, each, types) for index, each in enumerate(value))
     names = [field.name for field in fields]
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise _WrongError(f"fields: {twice} is there twice")
     return fields
 
 
-def _field(index: int, value: object) -> ModelField:
+def _field(index: int, value: object, types: Sequence[str]) -> ModelField:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise _WrongError(f"fields[{index}]: an object with a name is expected")
     name, type_, categories = value["name"], value.get("type"), value.get("categories")
-    if type_ not in TYPES:
-        raise _WrongError(f"fields[{index}].type ({name}): one of {', '.join(TYPES)} is expected, not {type_!r}")
+    if type_ not in types:
+        raise _WrongError(f"fields[{index}].type ({name}): one of {', '.join(types)} is expected, not {type_!r}")
     required = value.get("required", True) is not False
     reader = from_document(value.get("reader"))
     if reader is None and value.get("reader") is not None:
@@ -138,7 +165,7 @@ def _field(index: int, value: object) -> ModelField:
     if type_ == "date":
         return ModelField(name, type_, None, required, reader or CellReader("date"), _parts(index, name, value))
     if type_ != "category":
-        return ModelField(name, type_, None, required, reader, range=_range(index, name, value.get("range")))
+        return ModelField(name, str(type_), None, required, reader, range=_range(index, name, value.get("range")))
     if not _texts(categories):
         raise _WrongError(f"fields[{index}].categories ({name}): a list of texts is expected")
     return ModelField(name, type_, tuple(categories), required, reader)

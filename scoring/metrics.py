@@ -65,9 +65,9 @@ class Metrics:
         self.answered(200, len(batch.counts) - len(batch.refused))
         for refused in batch.refused.values():
             self.answered(refused.status)
-        if batch.classes:
-            self.rows += len(batch.classes)
-            self.batch.observe(len(batch.classes))
+        if rows := batch.rows:
+            self.rows += rows
+            self.batch.observe(rows)
             self.looked_at += batch.looked_at
             if batch.unknown:
                 self._add(batch.unknown, self.unknown)

@@ -1,21 +1,22 @@
 """A model folder in memory: from the body of a request to predictions, many requests in one call."""
 
 from array import array
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from scoring import manifest
+from scoring.batch import Batch, Model, label_text, nothing
 from scoring.encode import NAN, Encoder, has_infinity
 from scoring.library import Booster, Forest, Trees
 from scoring.linear import Linear
 from scoring.manifest import Label, Manifest, ModelError
 from scoring.notes import Notes, Ranges, add
 from scoring.payload import NOTES, PROBABILITIES, PayloadError, Reader, Row
+from scoring.pyfunc import Pyfunc
 
-__all__ = ["Batch", "Model", "ModelError", "PayloadError", "load"]
+__all__ = ["Batch", "Model", "ModelError", "PayloadError", "label_text", "load"]
 
 FEW_ROWS = 3
 """Up to here treelite is quicker than XGBoost's own library, which has a higher price for a call."""
@@ -23,32 +24,8 @@ SLICE_ROWS = 250
 """So many rows of a large request are scored before others have their turn: a few milliseconds."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """Requests that were scored in one call, in their order; times are of the whole call.
-
-    `counts` are the rows of each request (0: it was refused), `classes` and `scores` those of all rows, one
-    after the other, with `width` scores a row. Kept as columns because an object for each request costs more than
-    scoring it. `unknown` categories and numbers `outside` their range are counted by the place of their field, the
-    second among the rows `looked_at`.
-    """
-
-    width: int
-    counts: list[int] = field(default_factory=list)
-    classes: list[int] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    refused: dict[int, PayloadError] = field(default_factory=dict)
-    probabilities: set[int] = field(default_factory=set)
-    notes: dict[int, Notes] = field(default_factory=dict)
-    unknown: dict[int, int] = field(default_factory=dict)
-    outside: dict[int, int] = field(default_factory=dict)
-    looked_at: int = 0
-    preparation_ms: float = 0.0
-    inference_ms: float = 0.0
-
-
-class Model:
-    """Reads, prepares and predicts. One thread at a time."""
+class Matrix:
+    """A model of numbers alone: trees and weights. Reads, prepares and predicts. One thread at a time."""
 
     def __init__(self, about: Manifest, trees: Trees, few: Trees | None) -> None:
         self.about = about
@@ -163,7 +140,7 @@ class Model:
             at = end
         return kept
 
-    def warm_up(self) -> None:
+    def warm_up(self, lost: Callable[[], None] = nothing) -> None:  # noqa: ARG002 - it is in this process
         """Predict one row of missing values on each way, so that the first request is as quick as the next."""
         for rows in (1, FEW_ROWS + 1):
             self._scores(array("f", [NAN] * (self._columns * rows)), rows)
@@ -186,10 +163,8 @@ class Model:
             answer["notes"] = batch.notes[place].document()
         return answer
 
-
-def label_text(label: Label) -> str:
-    """A label as a key or in a header: as JSON writes it, without quotes."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
+    def close(self) -> None:
+        """Nothing was started."""
 
 
 def load(folder: str | Path) -> Model:
@@ -198,6 +173,8 @@ def load(folder: str | Path) -> Model:
     Raises `ModelError`, one line, when the folder is missing, broken or does not agree with its manifest.
     """
     about = manifest.read(Path(folder))
+    if about.python:
+        return Pyfunc.of(about)
     columns, classes = about.columns, len(about.labels)
     few: Forest | None = None
     trees: Booster | Forest | Linear
@@ -211,7 +188,7 @@ def load(folder: str | Path) -> Model:
         trees = Forest(about.folder / about.file, columns, classes)
     if few is not None and few.width != trees.width:
         raise ModelError(f"{about.folder}: {about.treelite} and {about.file} are not the same model")
-    return Model(about, trees, few)
+    return Matrix(about, trees, few)
 
 
 def _classes(scores: list[float], width: int) -> list[int]:

@@ -9,7 +9,15 @@ import orjson
 from scoring.manifest import Label, Manifest, ModelField
 from scoring.settings import Identity
 
-_TYPES = {"number": "number", "integer": "number", "boolean": "boolean", "category": "string", "date": "string"}
+_TYPES = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "boolean",
+    "category": "string",
+    "date": "string",
+    "text": "string",
+    "any": "",
+}
 _LABELS: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _REFUSALS = {
     "400": "it can't be read: no JSON, no CSV, or a query that is neither yes nor no",
@@ -93,11 +101,13 @@ def _field(field: ModelField) -> dict[str, Any]:
     """A value of a field; null is a missing one."""
     more = {} if field.categories is None else {"examples": list(field.categories[:20])}
     bounds = {"minimum": -3e38, "maximum": 3e38} if _TYPES[field.type] == "number" else {}
+    if field.type == "any":
+        return {}
     return {"type": [_TYPES[field.type], "null"]} | bounds | more
 
 
 def _answers(about: Manifest) -> dict[str, Any]:
-    label: dict[str, Any] = {"enum": list(about.labels), "type": _types(about.labels)}
+    label: dict[str, Any] = {"enum": list(about.labels), "type": _types(about.labels)} if about.labels else {}
     properties = {
         "predictions": {"type": "array", "items": label},
         "probabilities": {
@@ -137,7 +147,7 @@ def page(about: Manifest, identity: Identity, host: str, *, keyed: bool) -> str:
     labels = ", ".join(escape(str(label)) for label in about.labels)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
-        f"<h1>{name}</h1><p>Predicts <b>{escape(about.target)}</b>: {labels}.</p>"
+        f"<h1>{name}</h1><p>Predicts <b>{escape(about.target)}</b>{labels and f': {labels}'}.</p>"
         f"<pre>{escape(command)}</pre>"
         f"<table><tr><th>field<th>type<th>values</tr>{rows}</table>"
         '<p><a href="/openapi.json">/openapi.json</a> · <a href="/metadata">/metadata</a></p></html>\n'

@@ -66,7 +66,8 @@ async def _serve(model: Model, identity: Identity, settings: ServingSettings, re
     running = loop.create_task(server.serve(fast_path.worker))
     try:
         await _either(app.listening, running, START_S)
-        model.warm_up()
+        # A replica whose model is gone drains and ends: whoever looks after it starts another.
+        model.warm_up(stopping.set)
         app.open()
         note(f"ready: {identity.model} v{identity.version} on {settings.host}:{settings.port}")
         if ready is not None:
@@ -79,6 +80,7 @@ async def _serve(model: Model, identity: Identity, settings: ServingSettings, re
     finally:
         app.drain()
         await _stop(server, running)
+        model.close()
 
 
 async def _either(event: asyncio.Event, running: "asyncio.Task[None]", within_s: float | None = None) -> None:

@@ -107,12 +107,14 @@ class Thresholds(SettingsPart):
 class RegistrySettings(SettingsPart):
     """Where models are kept; None: SQLite in the project's folder.
 
-    `experiment` holds the runs, as the model is called where none is named; `tags` go to each version.
+    `experiment` holds the runs, as the model is called where none is named; `tags` go to each version. With
+    `wheels_only` no package that a registered model asks for is built here, which would run its author's code.
     """
 
     tracking_uri: Annotated[str, Field(min_length=1)] | None = None
     experiment: Annotated[str, Field(min_length=1)] | None = None
     tags: Mapping[str, str] = Field(default_factory=dict)
+    wheels_only: bool = True
 
     @field_validator("tracking_uri")
     @classmethod

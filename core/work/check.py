@@ -1,9 +1,9 @@
 """The registered version, loaded back and tried: the same accuracy, the edges, the time that one row takes."""
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from core.domain.errors import Failed
-from core.work import evaluate
+from core.work import asked, evaluate
+from core.work.asked import A_REQUEST
 from core.work.content import records_of
 from core.work.flavour import manifest
 from core.work.job import Done, Job, Report, kept
@@ -25,8 +26,6 @@ Record: TypeAlias = Mapping[str, Any]
 
 TIMED = 300
 """Single rows whose answers are timed."""
-A_REQUEST = 1000
-"""Rows in one request, where there are many."""
 MOST_VALUES, MADE_UP_VALUES = 2_000_000, 400_000
 """In one request of held-out rows, and in one that is made up: of a table with many columns it has fewer rows."""
 MOST_FIELDS, FEWEST_FIELDS, TRIED_VALUES = 40, 3, 10_000
@@ -47,26 +46,20 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The version in both forms: as MLflow loads it, and as an endpoint does."""
+    """The version in both forms: as MLflow loads it, and as an endpoint does. `pyfunc` is None where an endpoint does
+    just that, in a process of its own."""
 
-    pyfunc: Any
+    pyfunc: Any | None
     served: scoring.Model
 
     def through_mlflow(self, records: Sequence[Record]) -> list[Any]:
         """The labels that MLflow's model gives."""
-        answers = self.pyfunc.predict(pd.DataFrame(list(records)))
+        answers = [] if self.pyfunc is None else self.pyfunc.predict(pd.DataFrame(list(records)))
         return [value.item() if isinstance(value, np.generic) else value for value in answers]
 
     def through_scoring(self, records: Sequence[Record]) -> list[Any]:
         """The labels that an endpoint gives. Raises what it would refuse the request with."""
-        answers: list[Any] = []
-        for start in range(0, len(records), A_REQUEST):
-            body = json.dumps({"dataframe_records": list(records[start : start + A_REQUEST])}).encode()
-            batch = self.served.predict([(body, "")])
-            for refused in batch.refused.values():
-                raise refused
-            answers += self.served.answer(batch, 0)["predictions"]
-        return answers
+        return asked.answers(self.served, records)
 
 
 def run(job: Job, say: Report) -> Done:
@@ -75,12 +68,20 @@ def run(job: Job, say: Report) -> Done:
     if registered is None:
         raise Failed(f"check: {job.folder} holds no version; run register or fetch first")
     uri = registered["version"]["uri"]
-    registry = connect(job.settings)
     say.progress(0.1, f"loading {uri}")
-    with answering(registry.shown):
-        pyfunc = mlflow.pyfunc.load_model(uri)
-    subject = Subject(pyfunc, scoring.load(Path(registered["folder"])))
     folder = Path(registered["folder"])
+    about = manifest(folder)
+    with closing(scoring.load(folder)) as served:
+        if about["task"] == "pyfunc":
+            return _tried(job, say, uri, Subject(None, served), folder)
+        registry = connect(job.settings)
+        with answering(registry.shown):
+            pyfunc = mlflow.pyfunc.load_model(uri)
+        return _tried(job, say, uri, Subject(pyfunc, served), folder)
+
+
+def _tried(job: Job, say: Report, uri: str, subject: Subject, folder: Path) -> Done:
+    """Everything that can be tried of this version."""
     foreign = "flavour" in manifest(folder)
     if not (folder / ROWS).exists() and (job.folder / ROWS).exists():
         # A stranger's version brings no rows to send.
@@ -116,11 +117,14 @@ def as_records(frame: pd.DataFrame, subject: Subject) -> list[Record]:
 
 def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say: Report) -> Iterator[Tried]:
     """Both ways reach the accuracy that evaluate measured, to the last row."""
-    ways: dict[str, list[Any]] = {"MLflow": [], "the endpoint's code": []}
+    ways: dict[str, list[Any]] = {"the endpoint's code": []}
+    if subject.pyfunc is not None:
+        ways = {"MLflow": [], **ways}
     step = max(1, min(A_REQUEST, MOST_VALUES // len(subject.served.about.fields)))
     for start in range(0, len(rows.raw), step):
         records = as_records(rows.raw.iloc[start : start + step], subject)
-        ways["MLflow"] += subject.through_mlflow(records)
+        if subject.pyfunc is not None:
+            ways["MLflow"] += subject.through_mlflow(records)
         ways["the endpoint's code"] += subject.through_scoring(records)
         say.progress(0.3 + 0.5 * start / len(rows.raw), f"the held-out rows, {start + len(records):,}")
     for way, answers in ways.items():
@@ -130,6 +134,8 @@ def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say
         if measured is not None and abs(reached - measured) > SAME:
             words += f", but evaluate measured {measured:.4f}"
         yield Tried(f"accuracy through {way}", measured is None or abs(reached - measured) <= SAME, words)
+    if subject.pyfunc is None:
+        return
     one, two = ways.values()
     apart = sum(first != second for first, second in zip(one, two, strict=True))
     yield Tried("both ways agree", apart == 0, f"on {len(one) - apart} of {len(one)} rows")
@@ -171,12 +177,14 @@ def some(names: Sequence[str], most: int = MOST_FIELDS) -> list[str]:
 def _answered(subject: Subject, name: str, records: Sequence[Record]) -> Tried:
     """A label of the target's for each row, the same through MLflow and the endpoint's code."""
     try:
-        served, logged = subject.through_scoring(records), subject.through_mlflow(records)
+        served = subject.through_scoring(records)
+        logged = served if subject.pyfunc is None else subject.through_mlflow(records)
     except Exception as error:
         return Tried(name, False, f"{type(error).__name__}: {str(error).splitlines()[0]}")
     if len(served) != len(records):
         return Tried(name, False, f"{len(served)} answers to {len(records)} rows")
-    strange = [label for label in served if label not in subject.served.labels]
+    labels = subject.served.labels
+    strange = [label for label in served if label not in labels] if labels else []
     if strange:
         return Tried(name, False, f"answered {strange[0]!r}, which is no label")
     if served != logged:

@@ -12,6 +12,7 @@ Contract: TypeAlias = Mapping[str, Any]
 """What callers rely on: `fields`, each with `name`, `type` and, where it may be left out, `required: false`;
 `labels`, None where they are not known."""
 
+KINDS = {"category": "text", "text": "text", "date": "date", "any": "any"}
 SHOWN = 5
 COMPARED = 200
 """Names beside each other, at the most, when a new name is looked for: of more it would take too long."""
@@ -31,7 +32,7 @@ def of_manifest(manifest: Mapping[str, Any]) -> Contract:
     """The contract of a model folder."""
     kept = ("name", "type", "required")
     fields = [{key: field[key] for key in kept if key in field} for field in manifest["fields"]]
-    return {"fields": fields, "labels": list(manifest["labels"])}
+    return {"fields": fields, "labels": list(manifest["labels"]) or None}
 
 
 def chosen(fields: Sequence[Mapping[str, Any]], settings: Mapping[str, FieldSettings]) -> list[Mapping[str, Any]]:
@@ -93,7 +94,8 @@ def _type(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Change |
         return Change("required", name, True, f"{name} could be left out and is required: rows without it are refused")
     if was["type"] == now["type"]:
         return None
-    breaking = not {"category", "date"}.isdisjoint((was["type"], now["type"]))
+    kinds = {KINDS.get(each["type"], "number") for each in (was, now)}
+    breaking = len(kinds) > 1 and "any" not in kinds
     return Change("type", name, breaking, f"{name} was of type {was['type']} and is of type {now['type']}")
 
 

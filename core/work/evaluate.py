@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from core.config.config import alias
 from core.domain.errors import Failed
-from core.work import contract, flavour, preprocess
+from core.work import asked, contract, flavour, preprocess
 from core.work.figures import mcnemar, measure, short
 from core.work.job import Done, Job, Report, kept, needed
-from core.work.registry import Registry, answering, connect, noun, resolve, said
+from core.work.registry import Registry, answering, connect, local_folder, noun, resolve, said
 
 UNKNOWN = -1
 """Stands for a label that the target does not have."""
@@ -115,6 +115,8 @@ def majority(rows: Rows) -> Answers:
 
 def of_folder(folder: Path, rows: Rows) -> Answers:
     """What the model of a folder says."""
+    if flavour.manifest(folder)["task"] == "pyfunc":
+        return Answers(places(asked.of_folder(folder, rows.raw), rows.labels), None)
     model = flavour.Folder(folder)
     probabilities = model.probabilities(rows.raw)
     return Answers(places(model.named(probabilities), rows.labels), _as(probabilities, model.labels, rows.labels))
@@ -123,6 +125,9 @@ def of_folder(folder: Path, rows: Rows) -> Answers:
 def places(guessed: Any, labels: list[Any]) -> NDArray[np.int64]:
     """Labels as places; one that the target does not have is never right."""
     known = {label: place for place, label in enumerate(labels)}
+    if isinstance(guessed, list):
+        # Of several outputs none is a label.
+        return np.array([UNKNOWN if isinstance(one, list | dict) else known.get(one, UNKNOWN) for one in guessed])
     plain = (value.item() if isinstance(value, np.generic) else value for value in np.asarray(guessed).ravel())
     return np.array([known.get(value, UNKNOWN) for value in plain], dtype=np.int64)
 
@@ -180,7 +185,12 @@ def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Li
         say(f"production: {absent}")
         return None, absent
     label, known = f"{found.name} v{found.version}", None
+    served = local_folder(registry.settings, noun(found))
     try:
+        if (served / "model.json").is_file() and flavour.manifest(served)["task"] == "pyfunc":
+            # Its code runs where it serves, not here.
+            known = contract.of_manifest(flavour.manifest(served))
+            return Live(noun(found), of_folder(served, rows), known), ""
         model = mlflow.pyfunc.load_model(f"models:/{found.name}/{found.version}")
         known = _contract(model)
         return Live(noun(found), _of_model(model, rows), known), ""

@@ -1,15 +1,18 @@
 """A version that is registered already, as a folder that can be served."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, get_model_info
+from mlflow.models.model import ModelInfo
 from xgboost.core import XGBoostError
 
 from core.domain.errors import Failed
-from core.work import bundle, flavour
+from core.work import bundle, environment, flavour, foreign
 from core.work.convert import convert, is_ours, refusal
 from core.work.job import Done, Job, Report, one_line
 from core.work.promote import wanted
@@ -25,7 +28,7 @@ def run(job: Job, say: Report) -> Done:
         found = resolve(registry, uri)
     version = noun(found)
     scratch = job.folder / "fetched"
-    source = _source(found, version["uri"], registry, scratch, say)
+    source = _source(job, found, version["uri"], registry, scratch, say)
     if broken := _broken(source):
         raise Failed(f"{version['uri']}: will not load: {broken}")
     folder = local_folder(job.settings, version)
@@ -52,37 +55,77 @@ def look(job: Job, say: Report) -> Done:
     (uri,) = wanted(job, "uri")
     registry = connect(job.settings)
     with answering(registry.shown):
-        about = get_model_info(uri) if uri.startswith("runs:") else None
-        if about is None:
-            about = get_model_info(noun(resolve(registry, uri))["uri"])
-    model = Model(flavors=about.flavors, signature=about.signature)
-    if not is_ours(model) and (why := refusal(model)):
+        where = uri if uri.startswith("runs:") else noun(resolve(registry, uri))["uri"]
+        about = get_model_info(where)
+    example = about.saved_input_example_info
+    model = Model(flavors=about.flavors, signature=about.signature, saved_input_example_info=example)
+    if not is_ours(model) and refusal(model) and (why := _without_ours(job, where, about, model)):
         raise Failed(f"{uri}: {why}")
     say(f"{uri} can be served")
     return Done({"uri": uri}, "ok")
 
 
-def _source(found: ModelVersion, uri: str, registry: Registry, scratch: Path, say: Report) -> Path:
+def _without_ours(job: Job, uri: str, about: ModelInfo, model: Model) -> str:
+    """Why a model that only its own packages can run is not served, by what it says of itself; empty where it is."""
+    if why := foreign.refusal(model):
+        return why
+    scratch = job.folder / "look"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    with suppress(MlflowException, OSError):
+        mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/requirements.txt", dst_path=str(scratch))
+    if not (scratch / "requirements.txt").is_file():
+        return ""
+    version = str(model.flavors["python_function"].get("python_version") or "")
+    try:
+        needs = environment.read(scratch, version, str(about.mlflow_version or ""))
+        return environment.refusal(needs, job.settings.registry.wheels_only)
+    except Failed as error:
+        return str(error)
+
+
+def _source(job: Job, found: ModelVersion, uri: str, registry: Registry, scratch: Path, say: Report) -> Path:
     """The version's model folder, its own or one made of what somebody else logged."""
     try:
         return fetch(found, registry, scratch)
     except NotOurs as theirs:
         folder = scratch / "converted"
         try:
-            missing = convert(theirs.where, folder)
+            missing = _converted(theirs.where, folder, job.settings.registry.wheels_only, say)
         except Failed as error:
             raise Failed(f"{uri}: {error}") from None
         except (MlflowException, XGBoostError, OSError, ValueError, LookupError) as error:
             raise Failed(f"{uri}: its files can't be read: {said(error)}") from error
-        say(f"{uri}: xgboost, served as it is" + (f"; {missing}" if missing else ""))
+        if missing:
+            say(f"{uri}: {missing}")
         return folder
+
+
+def _converted(where: Path, folder: Path, wheels_only: bool, say: Report) -> str:
+    """A model folder of trees where those answer as the model does, else one that its own packages run."""
+    about = Model.load(str(where))
+    why = refusal(about)
+    if not why or is_ours(about):
+        try:
+            missing = convert(where, folder)
+        except Failed as error:
+            if is_ours(about):
+                raise
+            why = str(error)
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            say("xgboost, served by the fast path")
+            return missing
+    missing = foreign.make(where, folder, wheels_only, say)
+    say(f"{foreign.flavour(about)}, served by its own packages ({why})")
+    return missing
 
 
 def _broken(folder: Path) -> str:
     """Why neither an endpoint nor MLflow could use a model folder; empty where both can."""
     try:
-        scoring.load(folder)
-        flavour.Folder(folder)
+        if not scoring.load(folder).about.python:
+            flavour.Folder(folder)
     except Exception as error:
         return one_line(error)
     return ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scoring.model import load
+from scoring.model import Matrix, load
 
 NAMES = ["delay", "month", "vip", "carrier"]
 Rows = list[list[Any]]
@@ -58,6 +58,8 @@ def test_a_row_alone_gets_what_it_gets_among_others(models: Path, name: str) -> 
 
 def test_early_stopping_counts_only_the_rounds_up_to_the_best(models: Path) -> None:
     """Treelite's file holds all rounds, so it is left alone then."""
-    model = load(models / "early")
-    assert model._few is model._trees
-    assert load(models / "two")._few is not load(models / "two")._trees
+    early, two = load(models / "early"), load(models / "two")
+    assert isinstance(early, Matrix)
+    assert isinstance(two, Matrix)
+    assert early._few is early._trees
+    assert two._few is not two._trees

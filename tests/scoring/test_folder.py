@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scoring import library
-from scoring.model import ModelError, load
+from scoring.model import Matrix, ModelError, load
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ def test_a_library_that_is_not_installed_is_named() -> None:
 
 
 def test_a_failure_inside_a_library_is_one_line(models: Path) -> None:
-    trees = load(models / "two")._trees
+    model = load(models / "two")
+    assert isinstance(model, Matrix)
+    trees = model._trees
     assert isinstance(trees, library.Booster)
     trees._config = b"no json"
     with pytest.raises(ModelError, match="XGBoost can't predict: ") as caught:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import subprocess
 import sys
 import warnings
@@ -14,8 +15,10 @@ import pytest
 
 from core.domain.errors import Failed
 from core.work.child import QUIET, Job, WorkChild
+from core.work.environment import needs_of
 from scoring.model import load
 from tests.work.conftest import settings, work
+from tests.work.environments import seed
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     # MLflow warns of its own code while it is imported; the child that does so elsewhere keeps that in work.log.
@@ -132,6 +135,8 @@ async def test_addresses_of_every_form_are_looked_at_and_fetched(
 ) -> None:
     store = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     project = settings(tmp_path / "project")
     logged = await asyncio.to_thread(
         subprocess.run,
@@ -156,15 +161,14 @@ async def test_addresses_of_every_form_are_looked_at_and_fetched(
         for path, number in (("other", "2"), ("model", "1"), ("other", "2")):
             assert (await does("fetch", f"runs:/{run}/{path}"))["version"]["number"] == number, path
         for uri, why in (
-            (
-                "models:/linear/1",
-                "its flavour is sklearn; models of Quarterdeck's own and xgboost classifiers",
-            ),
+            ("models:/linear/1", "models:/linear/1: its packages can't be had: "),
             ("models:/theirs/7", "has no version 7"),
             ("models:/nobody/latest", "holds no version of a model 'nobody'"),
             ("runs:/nowhere/model", "nowhere"),
         ):
             with pytest.raises(Failed, match=why):
                 await does("look", uri)
+        seed(tmp_path / "cache", needs_of("", platform.python_version(), mlflow.__version__))
+        assert (await does("look", "models:/linear/1"))["uri"] == "models:/linear/1"
     finally:
         await child.close()

@@ -77,7 +77,9 @@ def test_a_linear_model_is_served_and_loaded_as_it_was_fitted(labels: int, tmp_p
     rows = matrix(given, FIELDS)
     known = fitted.predict_proba(rows)
     assert np.allclose(Folder(folder).probabilities(given), known, atol=1e-9)
-    served = scoring.load(folder)._trees.predict(array("f", rows.ravel().tolist()), len(rows))
+    model = scoring.load(folder)
+    assert isinstance(model, scoring.Matrix)
+    served = model._trees.predict(array("f", rows.ravel().tolist()), len(rows))
     assert np.allclose(np.reshape(served, (len(rows), -1)), known[:, 1:] if labels == 2 else known, atol=1e-9)
     assert (fitted.predict(x) == y).mean() > 0.9
 
