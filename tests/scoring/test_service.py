@@ -338,7 +338,7 @@ def test_an_address_of_another_machine_is_named() -> None:
 
 
 def test_a_model_that_cannot_predict_never_becomes_ready(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails() -> None:
+    def fails(_lost: object = None) -> None:
         raise ModelError("XGBoost can't predict")
 
     monkeypatch.setattr(model, "warm_up", fails)
