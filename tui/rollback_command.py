@@ -56,6 +56,8 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             if moving is None:
                 return 0
             asked = TakenUp(name, moving.id, after)
+        else:
+            engine.insist(asked.endpoint)
         async with driven(project, engine, asked.endpoint, in_s=MOVED_S):
             work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
             code = await interruptible(work, engine, asked.endpoint, write)

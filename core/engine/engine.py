@@ -26,6 +26,8 @@ from core.system.tasks import TaskGuard
 
 POLL_S, IDLE_POLL_S = 0.05, 0.2
 """So often this process asks whether another one wrote; where nobody looks less: whoever wants something pokes."""
+MOVES_S = 2.0
+"""A way back asks for traffic to move within milliseconds, unless what it goes back to must be brought up first."""
 STALE_TRIES = 50
 TAIL = 2000
 """So many of the last events are kept for those who follow."""
@@ -146,6 +148,8 @@ class Engine:
             await self._steering.poke()
         else:
             await self._have_driven(command.endpoint, options, force)
+            if force:
+                self.insist(command.endpoint)
 
     async def resume(self, endpoint: str) -> None:
         """Have the release under way driven on, there or here; raises Refused with who drives it already."""
@@ -157,6 +161,19 @@ class Engine:
         if self._steering is None or not await self._steering.take_up(endpoint, force):
             with contextlib.suppress(Refused):
                 await patiently(partial(self.leadership.take, endpoint, options, force=force))
+
+    def insist(self, endpoint: str) -> None:
+        """Whoever took a way back up may hang: where no traffic moves soon, it is driven from here. Nobody waits."""
+        if self._steering is not None:
+            self._guard.start(self._insist(endpoint), "have the way back driven")
+
+    async def _insist(self, endpoint: str) -> None:
+        await asyncio.sleep(MOVES_S)
+        release = self.snapshot.live_release(endpoint)
+        if release is None or release.way is None or release.way.routed or self.drives(endpoint):
+            return
+        with contextlib.suppress(QuarterdeckError):
+            await self._have_driven(endpoint, release.options, force=True)
 
     async def _lives(self, command: c.Command) -> bool:
         """Whether somebody drives the endpoint; where a way is under way already, somebody who answers."""

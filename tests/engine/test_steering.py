@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.engine import engine as engine_module
 from core.engine.engine import Engine
 from core.journal.journal import Journal
 from core.state import commands as c, events as ev
@@ -18,11 +19,13 @@ class Steering:
     engine: Engine | None = None
     asked: list[tuple[str, bool]] = field(default_factory=list)
     poked: int = 0
+    hangs: bool = False
 
     async def take_up(self, endpoint: str, force: bool) -> bool:
         self.asked.append((endpoint, force))
         if self.engine is None:
-            return False
+            # One that hangs says yes as its last word.
+            return self.hangs and len(self.asked) == 1
         self.engine.catch_up()
         release = self.engine.snapshot.live_release(endpoint)
         self.engine.leadership.take(endpoint, release.options if release else {}, force=force)
@@ -70,6 +73,26 @@ async def test_a_rollback_is_driven_by_the_face_where_the_watch_is_silent(bridge
             over = await ended(face, "r2")
             assert over.outcome is ev.Outcome.ROLLED_BACK
     assert steering.asked == [("late", True)]
+    assert weights(bridge.place)["blue"] == 100
+
+
+async def test_a_rollback_whose_taker_hangs_is_driven_by_the_face(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that it drives, and then nothing more: the lease is taken from it."""
+    monkeypatch.setattr(engine_module, "MOVES_S", 0.05)
+    steering, other = Steering(hangs=True), bridge.journal(pid=1)
+    async with bridge.engine(other, "watch") as watch:
+        await serve(watch)
+        await watch.do(begin(V2, canary_plan(), auto_approve=True))
+        await ended(watch, "r2")
+    other.take("late", "watch", force=True)
+    async with face_of(bridge, bridge.journal(), steering) as face:
+        await face.do(c.Rollback("late"))
+        assert not face.drives("late")
+        assert (await ended(face, "r2")).outcome is ev.Outcome.ROLLED_BACK
+        assert face.drives("late")
+    assert steering.asked == [("late", True)] * 2
     assert weights(bridge.place)["blue"] == 100
 
 
