@@ -1,6 +1,7 @@
 """`quarterdeck status`: one screen that says what runs where."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -9,16 +10,20 @@ from core.config.config import mlflow_ui_line
 from core.domain.errors import Unreachable
 from core.domain.model import Observation
 from core.domain.plan import title
+from core.engine import shell_variables
 from core.engine.project import Project
 from core.journal.journal import Holder
 from core.journal.leases import BEAT_S
 from core.state.fold import fold_all
 from core.state.release import Release
+from core.state.snapshot import Snapshot
 from core.targets.local.client import listing
 from core.targets.local.keys import read_key
 from core.targets.local.spec import exposed
 from core.targets.local.wire import HostStatus
 from tui.headless import replaced, watch_of
+
+VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 async def lines_of(project: Project) -> list[str]:
@@ -52,7 +57,25 @@ async def lines_of(project: Project) -> list[str]:
         lines.append("")
     if len(lines) <= len(notices) + bool(notices):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
-    return [*lines, watch, f"models: {mlflow_ui_line(settings)}"]
+    return [*lines, watch, *registries(project, snapshot)]
+
+
+def registries(project: Project, snapshot: Snapshot) -> list[str]:
+    """Where models are kept: what each endpoint's last release found in its settings and its shell, not in this one."""
+    found: dict[str, list[str]] = {}
+    for name in project.by_endpoint():
+        release = snapshot.release_of(name)
+        began = project.began(release.options) if release else None
+        if release is None or began is None:
+            continue
+        kept = shell_variables.environ(began, release.options.get(shell_variables.NAME, ""))
+        line = mlflow_ui_line(began, kept)
+        if VARIABLE in line and kept.get(VARIABLE) != os.environ.get(VARIABLE):
+            line += f"  with {VARIABLE} as in the shell of {release.id}"
+        found.setdefault(line, []).append(name)
+    if len(found) <= 1:
+        return [f"models: {line}" for line in found or (mlflow_ui_line(project.settings),)]
+    return [f"models of {', '.join(names)}: {line}" for line, names in found.items()]
 
 
 async def _watch(project: Project, needed: bool) -> str:

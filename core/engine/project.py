@@ -80,12 +80,18 @@ class Project:
             found[endpoint_name(settings)] = settings
         return found
 
+    def began(self, options: Result) -> Settings | None:
+        """The settings that a release began with; None where it kept none."""
+        dumped = options.get("settings")
+        if not isinstance(dumped, str):
+            return None
+        # The project may have been moved since.
+        return Settings.from_dump(dumped).model_copy(update={"folder": self.settings.folder})
+
     def environment_of(self, endpoint: str, options: Result) -> Environment:
         """What is around an endpoint: as its release began it, else as the project says now."""
-        dumped = options.get("settings")
-        if isinstance(dumped, str):
-            # The project may have been moved since.
-            began = Settings.from_dump(dumped).model_copy(update={"folder": self.settings.folder})
+        began = self.began(options)
+        if began is not None:
             return ProjectEnvironment(began, shell_variables.environ(began, options.get(shell_variables.NAME, "")))
         settings = self.by_endpoint().get(endpoint)
         if settings is None:

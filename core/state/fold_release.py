@@ -129,7 +129,7 @@ def _of_way(release: Release, event: ev.Event) -> Release:
             aliased = replace(release.way, aliased=True) if release.way is not None and mine else release.way
             return replace(release, way=aliased, promoted=not back)
         case ev.Retried():
-            return _again(release)
+            return replace(_again(release), again_at=at)
         case ev.Ended(outcome=outcome, why=why, folder=folder):
             return replace(
                 release,

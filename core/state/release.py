@@ -82,7 +82,8 @@ class Release:
     """One release: its plan, how far each step is, and where it is going.
 
     `old_replicas` is the most that `old` had while it served, `placed_replicas` what it had when the slot was chosen.
-    `began_seq` and `ended_seq` are places in the journal: what came later is decided by them, never by a clock.
+    `again_at` is when it was tried again last. `began_seq` and `ended_seq` are places in the journal: what came later is
+    decided by them, never by a clock.
     """
 
     id: str
@@ -116,6 +117,14 @@ class Release:
     placed_replicas: int = 0
     began_seq: int = 0
     ended_seq: int = 0
+    again_at: float | None = None
+
+    @property
+    def since(self) -> float:
+        """When what it does now, or did last, began: a release that had ended rests until it goes back or again."""
+        if self.way is not None and self.way.after_end:
+            return self.way.began_at
+        return self.began_at if self.again_at is None else self.again_at
 
     @property
     def index(self) -> int:

@@ -155,6 +155,24 @@ def test_nothing_is_written_over(project: Settings, tmp_path: Path) -> None:
         restore(out, tmp_path / "late", "ada")
 
 
+def test_what_the_registry_names_is_in_the_archive_however_late_it_came(
+    project: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version is registered while the databases are copied: its file is written first, then named."""
+    artifacts = project.folder / ".quarterdeck" / "mlartifacts"
+    connect = sqlite3.connect
+
+    def registered(path: Path) -> sqlite3.Connection:
+        if Path(path) == artifacts.with_name("mlflow.db"):
+            (artifacts / "late.bin").write_bytes(b"x")
+        return connect(path)
+
+    monkeypatch.setattr(sqlite3, "connect", registered)
+    made = backup(project, tmp_path / "late.tar.gz")
+    with tarfile.open(made.path) as archive:
+        assert ".quarterdeck/mlartifacts/late.bin" in archive.getnames()
+
+
 def test_a_project_that_released_nothing_has_nothing_to_back_up(tmp_path: Path) -> None:
     (tmp_path / "quarterdeck.yaml").write_text(YAML)
     with pytest.raises(BadInput, match="nothing was released here"):

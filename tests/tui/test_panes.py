@@ -18,6 +18,10 @@ from tui.widgets.scaling import Scaling, stairs
 from tui.widgets.stages import Stages
 from tui.widgets.traffic import TrafficPane
 
+ENDED = ev.Ended(RELEASE, ev.Outcome.DONE, "")
+LOST = ev.Ended(RELEASE, ev.Outcome.FAILED, "the gate")
+BACK = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
+
 
 def test_the_question_is_shown_with_until_when() -> None:
     said = lines(Gates(), seen(scenes.asked()), 30, 20)
@@ -67,6 +71,23 @@ def test_shifts_and_holds_are_one_stage() -> None:
     assert said[9] == "▶ traffic    █▏░░░░░░░░░  10 %"
     assert said[11] == "◦ load test  300 × 60 s"
     assert Stages().note_of(seen(scenes.at_ten())) == "canary · 1:04 so far"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "note"),
+    [
+        ((ENDED, BACK), "back · 0:20 so far"),
+        ((ENDED, BACK, ev.Ended(RELEASE, ev.Outcome.ROLLED_BACK, "")), "canary · rolled back in 0:20"),
+        ((ENDED, BACK, ev.TurnedForward(RELEASE), ENDED), "canary · done in 0:20"),
+        ((LOST, ev.Retried(RELEASE)), "canary · 0:20 so far"),
+        ((LOST, ev.Retried(RELEASE), ENDED), "canary · done in 0:20"),
+    ],
+)
+def test_what_comes_after_an_end_is_timed_from_its_own_beginning(bodies: tuple[ev.Body, ...], note: str) -> None:
+    events = scenes.at_ten()
+    for at, body in enumerate(bodies):
+        events = scenes.then(events, body, at=MOMENT + 500 + 20 * at)
+    assert Stages().note_of(seen(events, MOMENT + 500 + 20 * len(bodies))) == note
 
 
 def test_the_stages_fold_into_a_line() -> None:

@@ -61,10 +61,10 @@ class Stages(Pane):
             since = f" since {as_text.clock(view.paused_at)}" if view.paused_at is not None else ""
             return f"{release.plan.strategy} · paused{since}"
         if release.live:
-            return f"{release.plan.strategy} · {as_text.span(view.now - release.began_at)} so far"
-        over = release.ended_at or release.began_at
+            return f"{release.plan.strategy} · {as_text.span(view.now - release.since)} so far"
+        over = release.ended_at or release.since
         word = release.outcome.value if release.outcome else "over"
-        return f"{release.plan.strategy} · {word} in {as_text.span(over - release.began_at)}"
+        return f"{release.plan.strategy} · {word} in {as_text.span(over - release.since)}"
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """One line a stage; where there is no room, those around what runs."""
