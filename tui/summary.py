@@ -1,5 +1,6 @@
 """What a snapshot means in a few words: what is on its way, who really answers, and where traffic was proved to go."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
 from tui.evidence import no_answer_s, nobody_drives
 from tui.health import health
-from tui.styled import Line
+from tui.styled import Line, Part, fitting
 from tui.theme import slot_role
 from tui.view import View
 
@@ -143,8 +144,8 @@ def _ended(release: Release, view: View) -> Line:
             return (("✖ ", "fails"), (f"{name} {word}: ", "fails"), (release.why, "text"))
 
 
-def proof(view: View) -> Line:
-    """Where the traffic goes and how it was proved, with the milliseconds."""
+def proof(view: View, cells: int | None = None) -> Line:
+    """Where the traffic goes and how it was proved, with the milliseconds; its age stays longest in few `cells`."""
     endpoint = view.endpoint
     if endpoint is None or not endpoint.slots:
         return ()
@@ -156,13 +157,16 @@ def proof(view: View) -> Line:
     # What was proved is past: while the service fails, or nothing is known of it, that is no good sign.
     known = not {role for _, role in health(view)} & {"fails", "waits"}
     since = "the key" if verified.since == "key" else "the route"
-    return (
-        ("✔ ", "good" if known else "dim"),
-        (f"{_spoken(endpoint, verified.weights)} · ", "text" if known else "dim"),
-        ("verified ", "dim"),
-        (as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),
-        (f" after {since}, {verified.answers} answers{ago}", "dim"),
-    )
+    parts: list[Part] = [
+        (0, (("✔ ", "good" if known else "dim"),)),
+        (0, ((f"{_spoken(endpoint, verified.weights)} · ", "text" if known else "dim"),)),
+        (3, (("verified ", "dim"),)),
+        (0, ((as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),)),
+        (1, ((f" after {since}", "dim"),)),
+        (2, ((f", {verified.answers} answers", "dim"),)),
+        (0, ((ago, "dim"),)),
+    ]
+    return fitting(parts, sys.maxsize if cells is None else cells)
 
 
 def same(one: Mapping[Slot, float], two: Mapping[Slot, float]) -> bool:

@@ -82,8 +82,8 @@ class Release:
     """One release: its plan, how far each step is, and where it is going.
 
     `old_replicas` is the most that `old` had while it served, `placed_replicas` what it had when the slot was chosen.
-    `again_at` is when it was tried again last. `began_seq` and `ended_seq` are places in the journal: what came later is
-    decided by them, never by a clock.
+    `again_at` is when it was tried again last. `began_seq` and `ended_seq` are places in the journal: what came later
+    is decided by them, never by a clock.
     """
 
     id: str

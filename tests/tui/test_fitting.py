@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from core.domain.model import Observation, Sample
 from core.state import events as ev
 from core.state.events import Event
-from tests.recordings.make import ENDPOINT, LIVE, MOMENT, NEW
+from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, NEW
 from tests.tui import scenes
 from tests.tui.conftest import OpenDeck, shown
 from tests.tui.looking import lines, seen, text
@@ -101,6 +101,15 @@ def test_no_pane_cuts_a_figure_in_any_width(kind: type[Pane], folded: bool) -> N
                 painted = strip(line, cells, palette).text
                 assert len(painted) == cells
                 assert not CUT.search(painted), (cells, painted)
+
+
+@pytest.mark.parametrize("cells", [44, 56, 70, 100])
+def test_how_old_a_proof_is_leaves_the_line_last(cells: int) -> None:
+    pane = TrafficPane()
+    (proof,) = [row for row in lines(pane, seen(scenes.rolled_back(), KEY + 65), cells, 12) if row.startswith("✔")]
+    assert len(proof) <= cells
+    assert proof.startswith("✔ all on v6 · ")
+    assert proof.endswith(" · 65 s ago"), proof
 
 
 SIZES = [(60, 15), (80, 24), (120, 36), (200, 60)]

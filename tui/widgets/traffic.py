@@ -73,7 +73,8 @@ class TrafficPane(Pane):
         rows = self._slots(shown, view, width)
         while len(rows) < SLOTS:
             rows.append(())
-        rows += [self._below(view), *self._more(view)] if height > len(rows) + 1 else [self._below(view)]
+        below = self._below(view, width)
+        rows += [below, *self._more(view, width)] if height > len(rows) + 1 else [below]
         if height > len(rows) + 1:
             head = len(rows) + 2
             rows += [(), *self._replicas(shown, width, silent_s(view) is None)]
@@ -98,7 +99,7 @@ class TrafficPane(Pane):
             rows.append((*name, *full, *line))
         return rows
 
-    def _below(self, view: View) -> Line:
+    def _below(self, view: View, width: int) -> Line:
         """What matters most beside the slots: what is still to be done, else where traffic was proved to go."""
         waiting = pending(view)
         if nobody_drives(view):
@@ -106,15 +107,15 @@ class TrafficPane(Pane):
         if waiting:
             more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
             return (("… ", "moves"), (f"{waiting[0]}{more}", "moves"))
-        return proof(view)
+        return proof(view, width)
 
-    def _more(self, view: View) -> list[Line]:
+    def _more(self, view: View, width: int) -> list[Line]:
         """With room, the rest of what is still to be done, and the proof that it took the place of."""
         waiting = pending(view)
         if not waiting and not nobody_drives(view):
             return []
         begun = 0 if nobody_drives(view) else 1
-        return [proof(view), *((("… ", "moves"), (said, "moves")) for said in waiting[begun:])]
+        return [proof(view, width), *((("… ", "moves"), (said, "moves")) for said in waiting[begun:])]
 
     def _replicas(self, shown: list[Observation], width: int, heard: bool) -> list[Line]:
         head: Line = (("  replica      state         cpu     memory  restarts", "dim"),)
