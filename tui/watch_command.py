@@ -1,6 +1,7 @@
 """`quarterdeck watch`: start, end and install the process that steers a project's releases."""
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable
 
@@ -27,7 +28,13 @@ async def run(
         return 0
     if install_unit:
         path, line = install(project.path)
-        write(f"wrote {path}; switch it on with: {line}")
+        status = await client.status()
+        if status is None:
+            write(f"wrote {path}; switch it on with: {line}")
+            return 0
+        # Beside a watch that runs the unit's own would end at once, and nobody would restart it later.
+        end = f"quarterdeck watch --stop --config {shlex.quote(str(project.path))}"
+        write(f"wrote {path}; it takes the place of the watch that runs, process {status.pid}, with: {end} && {line}")
         return 0
     if uninstall_unit:
         gone = uninstall(project.path)
