@@ -53,7 +53,10 @@ def main() -> None:
     say = Report(speaker.tell)
     threading.Thread(target=speaker.go_on, args=(threading.Event(),), daemon=True).start()
     settings = Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]) if "--warm" in sys.argv else None
+    # The first job may wait for this already.
+    speaker.begin("loading the libraries")
     load(FOR_DATA)
+    speaker.end()
     warming = threading.Thread(target=warm, args=(settings,), daemon=True)
     warming.start()
     for line in jobs:
@@ -75,11 +78,16 @@ class Speaker:
         self._last: Progress | None = None
         self._said_s = self._since_s = 0.0
 
-    def begin(self) -> None:
+    def begin(self, text: str = "begun") -> None:
         """A step begins."""
         with self._lock:
-            self._last = Progress(None, "begun")
+            self._last = Progress(None, text)
             self._said_s = self._since_s = time.monotonic()
+
+    def end(self) -> None:
+        """Nothing goes on."""
+        with self._lock:
+            self._last = None
 
     def tell(self, said: Said) -> None:
         """Say it, as one line."""
