@@ -106,6 +106,10 @@ def init(
     except QuarterdeckError as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
+    if data is not None:
+        from tui import data_command  # noqa: PLC0415
+
+        headless.run(data_command.write_down(path, out), err)
     out(f"wrote {path}; next: cd {shlex.quote(str(folder))} && quarterdeck release")
 
 

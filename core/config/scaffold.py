@@ -3,15 +3,22 @@
 import csv
 import json
 import re
+from collections.abc import Mapping
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from string import Template
 
+from core.config.columns import ColumnSettings
 from core.config.config import FILE, STATE
 from core.config.settings import SAMPLES
 from core.domain.errors import BadInput, Refused
 from core.system.suggest import did_you_mean
 
+HINT = "  # columns: "
+"""Where the template of one's own rows has an example."""
+MOST_WRITTEN = 30
+"""As many columns are written down; how the others are read is found again each time."""
 IGNORED = f"{STATE}/\nruns/\n"
 
 
@@ -41,6 +48,25 @@ def init(
     except OSError as error:
         raise BadInput(f"{error.filename or folder}: can't be written: {error.strerror}") from None
     return path
+
+
+def add_columns(path: Path, columns: Mapping[str, ColumnSettings]) -> int:
+    """Write how columns were found into a new quarterdeck.yaml, the first of them; how many."""
+    shown = dict(islice(columns.items(), MOST_WRITTEN))
+    lines = "".join(f"    {_quoted(name)}: {_flow(each)}\n" for name, each in shown.items())
+    text = path.read_text(encoding="utf-8")
+    if shown and HINT in text:
+        path.write_text(text.replace(HINT, f"  columns:  # as found; change what is wrong\n{lines}{HINT}", 1), "utf-8")
+    return len(shown)
+
+
+def _flow(column: ColumnSettings) -> str:
+    """One column as people write it: its type alone where that says all."""
+    said = column.model_dump(exclude_defaults=True)
+    if set(said) == {"type"}:
+        return str(said["type"])
+    words = (f"{key}: {value if key == 'type' else json.dumps(value)}" for key, value in said.items())
+    return f"{{{', '.join(words)}}}"
 
 
 def _write_new(path: Path, text: str) -> None:
