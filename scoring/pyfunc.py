@@ -59,6 +59,11 @@ class Worker:
             self.close()
             raise ModelError(f"{folder}: the model can't be loaded: {why}")
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def ask(self, rows: Sequence[Row]) -> Mapping[str, Any]:
         """What the model says of rows."""
         if self._process.returncode is not None:
@@ -134,6 +139,11 @@ class Pyfunc:
     def labels(self) -> Sequence[Label]:
         """None are known: answers are what the model says."""
         return ()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The model's process: what it uses is this service's."""
+        return None if self._worker is None else self._worker.pid
 
     def warm_up(self, lost: Callable[[], None] = nothing) -> None:
         """Start the model's process, and have it answer the example."""

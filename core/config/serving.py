@@ -39,7 +39,8 @@ class AutoscalingSettings(SettingsPart):
 
 
 class EndpointSettings(SettingsPart):
-    """The service. `cpu` and `memory` are one replica's; `key_env` names a variable, never the key."""
+    """The service. `cpu` and `memory` are one replica's, `pyfunc_memory` of one with a model that its own packages run,
+    which hold some hundred MB by themselves; `key_env` names a variable, never the key."""
 
     name: Name
     host: str = "127.0.0.1"
@@ -47,6 +48,7 @@ class EndpointSettings(SettingsPart):
     replicas: Count = 2
     cpu: Annotated[str, BeforeValidator(worded)] | None = "500m"
     memory: Annotated[str, BeforeValidator(worded)] | None = "256Mi"
+    pyfunc_memory: Annotated[str, BeforeValidator(worded)] | None = "1Gi"
     key_env: str | None = None
     ready_deadline_s: Annotated[float, Field(gt=0)] = 30.0
     drain_s: Seconds = 5.0
@@ -59,7 +61,7 @@ class EndpointSettings(SettingsPart):
             to_cpu_m(cpu)
         return cpu
 
-    @field_validator("memory")
+    @field_validator("memory", "pyfunc_memory")
     @classmethod
     def _size(cls, memory: str | None) -> str | None:
         if memory is not None:
@@ -90,6 +92,11 @@ class EndpointSettings(SettingsPart):
     def memory_bytes(self) -> int | None:
         """What one replica may hold, in bytes; None: no limit."""
         return None if self.memory is None else to_bytes(self.memory)
+
+    @property
+    def pyfunc_memory_bytes(self) -> int | None:
+        """What a replica may hold whose model its own packages run, in bytes; None: no limit."""
+        return None if self.pyfunc_memory is None else to_bytes(self.pyfunc_memory)
 
     @property
     def memory_mb(self) -> float | None:

@@ -42,7 +42,7 @@ def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> End
     if not key.isascii() or not key.isprintable() or key != key.strip():
         text = "holds a key that HTTP can't carry; take one of printable ASCII without blanks around it"
         raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} {text}")
-    memory = endpoint.memory_bytes
+    memory, packages = endpoint.memory_bytes, endpoint.pyfunc_memory_bytes
     return EndpointSpec(
         endpoint=endpoint_name(settings),
         folder=folder,
@@ -50,6 +50,7 @@ def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> End
         port=endpoint.port,
         cpu_m=endpoint.cpu_m,
         memory_mb=None if memory is None else round(memory / 1e6),
+        pyfunc_memory_mb=None if packages is None else round(packages / 1e6),
         autoscaling=None
         if scaling is None
         else Autoscaling(scaling.min, scaling.max, scaling.cpu, scaling.memory, scaling.fast),

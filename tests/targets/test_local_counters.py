@@ -130,7 +130,7 @@ def test_zeros_are_told_for_three_seconds_and_then_nothing() -> None:
 
 
 def test_figures_need_a_whole_window() -> None:
-    meter = UsageMeter(1)
+    meter = UsageMeter((1, None))
     meter.seen.extend([(0.0, 1.0, 50.0), (1.0, 1.1, 52.0), (2.0, 1.3, 54.0)])
     cpu, memory = meter.figures(2.0) or (None, None)
     assert cpu is not None
@@ -138,12 +138,12 @@ def test_figures_need_a_whole_window() -> None:
     assert cpu.value == pytest.approx(150)
     assert (memory.value, cpu.at_s, cpu.window_s) == (52.0, 2.0, 2.0)
     assert meter.figures(5.0) is None
-    assert UsageMeter(1).figures(1.0) is None
+    assert UsageMeter((1, None)).figures(1.0) is None
 
 
 def test_a_process_that_has_gone_is_not_measured() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     meters = UsageMeters()
-    meters.look({"mine": os.getpid(), "gone": gone.pid})
+    meters.look({"mine": (os.getpid(), None), "gone": (gone.pid, None)})
     assert meters.figures(0.0) == {}

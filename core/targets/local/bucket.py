@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import dataclass
+from typing import TypeAlias
 
 PERIOD_S = 0.1
 """As the kernel's own quota has it: a limit of 250m is 25 ms in every 100."""
@@ -46,6 +47,18 @@ class Bucket:
             self.running = self.saved_s >= enough
         wait = self.saved_s if self.running else (enough - self.saved_s) / self.share
         return min(PERIOD_S, max(TICK_S, wait))
+
+
+Family: TypeAlias = tuple[int, int | None]
+"""A process and the one that works for it, where it has one."""
+
+
+def family_seconds(family: Family) -> float | None:
+    """CPU time that both have used; None once the first has gone."""
+    own_s = cpu_seconds(family[0])
+    if own_s is None or family[1] is None:
+        return own_s
+    return own_s + (cpu_seconds(family[1]) or 0.0)
 
 
 def cpu_seconds(pid: int) -> float | None:

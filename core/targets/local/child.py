@@ -16,12 +16,16 @@ def _future() -> "asyncio.Future[Any]":
 
 @dataclass(slots=True)
 class Child:
-    """One forked replica: `live` comes true once it serves, `ended` says how it ended."""
+    """One forked replica: `live` comes true once it serves, `ended` says how it ended.
+
+    `worker` is the process that holds a model of somebody else's for it.
+    """
 
     name: str
     port: int
     restarts: int = 0
     process: ProcessId | None = None
+    worker: int | None = None
     live: "asyncio.Future[bool]" = field(default_factory=_future)
     ended: "asyncio.Future[str]" = field(default_factory=_future)
 
@@ -31,6 +35,7 @@ class Child:
         child = cls(plain["name"], plain["port"], plain["restarts"])
         with suppress(KeyError, TypeError, ValueError):
             child.process = ProcessId.from_json(plain["process"])
+        child.worker = plain.get("worker")
         if plain.get("live"):
             child.live.set_result(True)
         return child

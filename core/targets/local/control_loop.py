@@ -11,7 +11,7 @@ from core.domain.model import Level, Noted, Scaled, Slot
 from core.targets.local import logs, stats
 from core.targets.local.autoscaler import Autoscaler, interval_s
 from core.targets.local.broadcast import Broadcast
-from core.targets.local.bucket import cpu_seconds
+from core.targets.local.bucket import family_seconds
 from core.targets.local.http import ask
 from core.targets.local.member import Member
 from core.targets.local.pool import Pool
@@ -76,7 +76,7 @@ class ControlLoop:
 
     async def _measure(self) -> None:
         pools = [pool for of_slot in self._endpoint.pools.values() for pool in of_slot]
-        self._meters.look({member.name: member.pid for member in _members(pools) if member.pid is not None})
+        self._meters.look({one.name: one.family for one in _members(pools) if one.family is not None})
         self._hold_memory(pools)
         self._check(pools)
 
@@ -107,7 +107,8 @@ class ControlLoop:
                     self._checked[member.name] = asyncio.create_task(work, name=f"check {member.name}")
 
     async def _alive(self, pool: Pool, member: Member, pid: int) -> None:
-        before_s = cpu_seconds(pid)
+        family = (pid, member.child.worker if member.child else None)
+        before_s = family_seconds(family)
         # Several short questions: where this host itself was stopped meanwhile, only one of them has failed.
         for _ in range(ASKS):
             begun_s = time.monotonic()
@@ -117,7 +118,7 @@ class ControlLoop:
             await asyncio.sleep(begun_s + ASK_S - time.monotonic())
             if member.pid != pid or member not in pool.ready:
                 return  # It has ended or is ending, and its pool says so.
-        after_s = cpu_seconds(pid)
+        after_s = family_seconds(family)
         busy = before_s is None or after_s is None or after_s - before_s >= HANGS_CPU_S
         if not busy and not pool.resting(member):
             pool.kill(member, f"it hangs: no answer to /health within {HANGS_S:g} s, and no CPU used")
@@ -150,8 +151,8 @@ class ControlLoop:
     def _hold_memory(self, pools: Iterable[Pool]) -> None:
         figures = self.figures()
         for pool in pools:
-            most_mb = pool.spec.memory_mb
             for member in pool.ready:
+                most_mb = pool.spec.memory_of(member.child is not None and member.child.worker is not None)
                 _, memory_mb = figures.get(member.name, (0.0, 0.0))
                 if most_mb is not None and memory_mb > most_mb:
                     pool.kill(member, f"out of memory: {memory_mb:.0f} MB of {most_mb} MB")

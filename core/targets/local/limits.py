@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from core.targets.local.bucket import Bucket, cpu_seconds
+from core.targets.local.bucket import Bucket, Family, family_seconds
 
 GONE_S = 1.0
 """A process that could not be measured is looked at again after so long."""
@@ -16,7 +16,7 @@ K = TypeVar("K")
 
 @dataclass(slots=True)
 class _Held:
-    pid: int
+    family: Family
     bucket: Bucket
     due_s: float
 
@@ -28,13 +28,16 @@ class CpuLimits(Generic[K]):
     signal: Callable[[K, signal.Signals], None]
     _held: dict[K, _Held] = field(default_factory=dict)
 
-    def hold(self, key: K, pid: int, cpu_m: int | None) -> None:
-        """Hold a process to a limit from now on, or to none; one that rests goes on first."""
+    def hold(self, key: K, family: Family, cpu_m: int | None) -> None:
+        """Hold a process to a limit from now on, or to none; one that rests goes on first.
+
+        What its worker uses counts too, and that one is never stopped: it rests where nobody asks it.
+        """
         self.free(key)
-        used_s = cpu_seconds(pid)
+        used_s = family_seconds(family)
         if cpu_m is not None and used_s is not None:
             now_s = time.monotonic()
-            self._held[key] = _Held(pid, Bucket.of(cpu_m, now_s, used_s), now_s)
+            self._held[key] = _Held(family, Bucket.of(cpu_m, now_s, used_s), now_s)
 
     def free(self, key: K) -> None:
         """Hold it no longer; one that rests goes on."""
@@ -57,7 +60,7 @@ class CpuLimits(Generic[K]):
         for key, held in self._held.items():
             if held.due_s > now_s:
                 continue
-            used_s = cpu_seconds(held.pid)
+            used_s = family_seconds(held.family)
             if used_s is None:
                 held.due_s = now_s + GONE_S
                 continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import psutil
 
 from core.domain.model import Replica, ReplicaState
+from core.targets.local.bucket import Family
 from core.targets.local.child import Child
 
 
@@ -40,6 +41,12 @@ class Member:
         if child is None or child.process is None or not child.live.done() or child.ended.done():
             return None
         return child.process.pid
+
+    @property
+    def family(self) -> Family | None:
+        """That process, and the one that works for it."""
+        pid = self.pid
+        return None if pid is None or self.child is None else (pid, self.child.worker)
 
     def turn(self, state: ReplicaState, why: str = "") -> None:
         """Go over to another state."""

@@ -25,7 +25,7 @@ class Orphans:
             if child.process is not None:
                 self._children[child.name] = child
                 send(child.process, signal.SIGCONT)
-                self._limits.hold(child.name, child.process.pid, cpu_m)
+                self._limits.hold(child.name, (child.process.pid, child.worker), cpu_m)
                 self._tasks.start(child.follow(), child.name)
         self._tasks.keep(self._hold, "limits")
 

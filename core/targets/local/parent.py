@@ -211,6 +211,7 @@ class Parent:
             case {"forked": str(name), "process": dict(process)} if name in self.children:
                 self.children[name].process = ProcessId.from_json(process)
             case {"live": str(name)} if name in self.children and not self.children[name].live.done():
+                self.children[name].worker = report.get("worker")
                 self.children[name].live.set_result(True)
             case {"ended": {"name": str(name), "code": int(code)}} if name in self.children:
                 records.replica_record(self._pool, name).unlink(missing_ok=True)

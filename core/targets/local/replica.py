@@ -53,7 +53,7 @@ def serve(folder: Path, pool: Path, model: Any, command: dict[str, Any], parent:
             model,
             service.Identity(**what["identity"]),
             service.ServingSettings(**command["settings"], cores=lambda: limit.cores),
-            ready=lambda: _live(record, known, news),
+            ready=lambda: _live(record, {**known, "worker": getattr(model, "worker_pid", None)}, news),
         )
         code = 0
     except BaseException as error:
@@ -70,7 +70,7 @@ def _live(record: Path, known: dict[str, Any], news: int) -> None:
     """From now on requests may come."""
     records.write(record, {**known, "process": records.me(), "live": True})
     with contextlib.suppress(OSError):
-        os.write(news, f"{os.getpid()} ".encode())
+        os.write(news, f"{os.getpid()}:{known['worker'] or 0} ".encode())
 
 
 def _settle(path: str) -> None:

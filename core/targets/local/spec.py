@@ -46,6 +46,7 @@ class EndpointSpec:
     port: int = 0
     cpu_m: int | None = None
     memory_mb: int | None = None
+    pyfunc_memory_mb: int | None = None
     autoscaling: Autoscaling | None = None
     key: str = field(default="", repr=False)
     drain_s: float = 10.0
@@ -60,6 +61,10 @@ class EndpointSpec:
             raise BadInput(f"autoscaling of {self.endpoint} by cpu is in percent of `cpu`: set that too")
         if scaling and scaling.memory_percent is not None and self.memory_mb is None:
             raise BadInput(f"autoscaling of {self.endpoint} by memory is in percent of `memory`: set that too")
+
+    def memory_of(self, worker: bool) -> int | None:
+        """What a replica may hold in MB; with a `worker` that runs a model's own packages another limit holds."""
+        return self.pyfunc_memory_mb if worker else self.memory_mb
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the key."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from core.targets.local.bucket import cpu_seconds
+from core.targets.local.bucket import Family, family_seconds
 from core.targets.local.hpa import Usage
 
 KEEP_S = 20.0
@@ -15,18 +15,19 @@ KEEP_S = 20.0
 
 @dataclass(slots=True)
 class UsageMeter:
-    """The figures of one process, oldest first: (when, cpu seconds used so far, memory in MB)."""
+    """The figures of one process and its worker, oldest first: (when, cpu seconds used so far, memory in MB)."""
 
-    pid: int
+    family: Family
     seen: deque[tuple[float, float, float]] = field(default_factory=deque)
 
     def look(self, now_s: float) -> None:
         """Measure once more; a process that has gone is not measured."""
-        cpu_s = cpu_seconds(self.pid)
+        cpu_s = family_seconds(self.family)
         if cpu_s is None:
             return
         with suppress(psutil.Error):
-            self.seen.append((now_s, cpu_s, psutil.Process(self.pid).memory_info().rss / 1e6))
+            memory = sum(psutil.Process(pid).memory_info().rss for pid in self.family if pid is not None)
+            self.seen.append((now_s, cpu_s, memory / 1e6))
         while self.seen and self.seen[0][0] < now_s - KEEP_S:
             self.seen.popleft()
 
@@ -51,12 +52,14 @@ class UsageMeters:
     def __init__(self) -> None:
         self._meters: dict[str, UsageMeter] = {}
 
-    def look(self, pids: dict[str, int]) -> None:
+    def look(self, families: dict[str, Family]) -> None:
         """Measure these processes now, and forget all others."""
         now_s = time.monotonic()
         self._meters = {
-            name: self._meters[name] if name in self._meters and self._meters[name].pid == pid else UsageMeter(pid)
-            for name, pid in pids.items()
+            name: self._meters[name]
+            if name in self._meters and self._meters[name].family == family
+            else UsageMeter(family)
+            for name, family in families.items()
         }
         for meter in self._meters.values():
             meter.look(now_s)

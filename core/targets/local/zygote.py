@@ -102,7 +102,7 @@ class Zygote:
             case "fork":
                 self.fork(command)
             case "limit" if pid is not None:
-                self.limits.hold(pid, pid, command["cpu_m"])
+                self.limits.hold(pid, (pid, self.replicas[pid].get("worker")), command["cpu_m"])
             case "end" if pid is not None:
                 self.limits.free(pid)
                 _end(pid, signal.SIGTERM)
@@ -126,10 +126,11 @@ class Zygote:
     def told(self) -> None:
         """A replica says that it serves."""
         for word in os.read(self.news[0], 4096).decode().split():
-            replica = self.replicas.get(int(word))
+            pid, worker = map(int, word.split(":"))
+            replica = self.replicas.get(pid)
             if replica is not None:
-                replica["live"] = True
-                self.report(live=replica["name"], process=replica["process"])
+                replica |= {"live": True, "worker": worker or None}
+                self.report(live=replica["name"], process=replica["process"], worker=replica["worker"])
 
     def reap(self) -> None:
         """Report the children that have ended."""
