@@ -95,7 +95,7 @@ async def tried(name: str, rows: Sequence[Row], python: Path, place: Path, secon
     """One model by its name in the registry."""
     model = name.replace(", ", "-").replace(" ", "-")
     uri = f"models:/{model}/1"
-    values = {"folder": str(place), "data": {"source": "iris", "target": "species"}, "endpoint": {"name": "theirs"}}
+    values = {"folder": place, "data": {"source": "iris", "target": "species"}, "endpoint": {"name": "theirs"}}
     settings = Settings.model_validate(values)
     child = WorkChild(settings)
     try:

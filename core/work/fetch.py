@@ -124,8 +124,11 @@ def _converted(where: Path, folder: Path, wheels_only: bool, say: Report) -> str
 def _broken(folder: Path) -> str:
     """Why neither an endpoint nor MLflow could use a model folder; empty where both can."""
     try:
-        if not scoring.load(folder).about.python:
+        python = scoring.load(folder).about.python
+        if not python:
             flavour.Folder(folder)
+        elif not Path(python).exists():
+            return f"its packages at {python} are gone"
     except Exception as error:
         return one_line(error)
     return ""
