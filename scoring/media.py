@@ -96,7 +96,7 @@ def _record(cells: list[str], header: list[str], readers: list[CellReader], line
 
 def _reader(field: ModelField | None) -> CellReader:
     """How a column's cells are read: as those of the model's own file, else by the type of the field."""
-    if field is None or field.categories is not None:
+    if field is None or field.categories is not None or field.type == "text":
         return CellReader("text")
     return field.reader or (CellReader("boolean") if field.type == "boolean" else NUMBER)
 

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,6 @@ def main() -> int:
     options = parser.parse_args()
     needs = needs_of("\n".join(PACKAGES), f"{sys.version_info.major}.{sys.version_info.minor}", "")
     python = build(needs, True, Report(lambda said: None))
-    code = 0
     with tempfile.TemporaryDirectory(prefix="strangers-") as place, server(python, Path(place)) as uri:
         os.environ["MLFLOW_TRACKING_URI"] = uri
         env = {**os.environ, **QUIET, "PYTHONWARNINGS": "ignore"}
@@ -72,14 +72,25 @@ def main() -> int:
             return 1
         logged: Mapping[str, Sequence[Row]] = json.loads(done.stdout.splitlines()[-1])
         sys.stdout.write(f"{'model':26} {'served':34} {'equal':>9} {'rps':>7} {'mlflow':>7}\n")
-        for name, rows in logged.items():
-            if options.names and name not in options.names:
-                continue
-            outcome = asyncio.run(tried(name, rows, python, Path(place), options.seconds))
+        chosen = {name: rows for name, rows in logged.items() if not options.names or name in options.names}
+        return asyncio.run(each(chosen, python, Path(place), options.seconds))
+
+
+async def each(chosen: Mapping[str, Sequence[Row]], python: Path, place: Path, seconds: float) -> int:
+    """One after the other, a line each; 1 where one is not as it should be."""
+    code = 0
+    values = {"folder": place, "data": {"source": "iris", "target": "species"}, "endpoint": {"name": "theirs"}}
+    settings = Settings.model_validate(values)
+    child = WorkChild(settings)
+    try:
+        for name, rows in chosen.items():
+            outcome = await tried(child, settings, name, rows, python, seconds)
             sys.stdout.write(line(name, outcome))
             sys.stdout.flush()
             good = outcome.equal == outcome.rows if outcome.how else name in REFUSED
             code = code if good else 1
+    finally:
+        await child.close()
     return code
 
 
@@ -91,22 +102,19 @@ def line(name: str, outcome: Outcome) -> str:
     return f"{name:26} {outcome.how:34} {equal:>9} {outcome.ours_rps:7.0f} {outcome.theirs_rps:7.0f}\n"
 
 
-async def tried(name: str, rows: Sequence[Row], python: Path, place: Path, seconds: float) -> Outcome:
+async def tried(
+    child: WorkChild, settings: Settings, name: str, rows: Sequence[Row], python: Path, seconds: float
+) -> Outcome:
     """One model by its name in the registry."""
     model = name.replace(", ", "-").replace(" ", "-")
     uri = f"models:/{model}/1"
-    values = {"folder": place, "data": {"source": "iris", "target": "species"}, "endpoint": {"name": "theirs"}}
-    settings = Settings.model_validate(values)
-    child = WorkChild(settings)
     try:
         fetched: Mapping[str, Any] = {}
         for step in ("look", "fetch"):
-            async for said in child.run(Job(step, place / model, settings, "", {"uri": uri})):
+            async for said in child.run(Job(step, settings.folder / model, settings, "", {"uri": uri})):
                 fetched = getattr(said, "result", fetched)
     except QuarterdeckError as error:
         return Outcome(why=str(error).removeprefix(f"{uri}: "))
-    finally:
-        await child.close()
     folder = Path(fetched["folder"])
     about = json.loads((folder / "model.json").read_text())
     how = "fast path" if about["task"] == "classification" else f"{about['flavour']} by its packages"
@@ -190,7 +198,9 @@ def served(command: Sequence[str], ready: str) -> Iterator[int]:
     """A server on a free port, once it answers."""
     port = free_port("127.0.0.1", 0)
     with tempfile.TemporaryFile() as log:
-        env = {**child_environment(), **QUIET}
+        # MLflow's own server looks for uvicorn on the path.
+        path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
+        env = {**child_environment(), **QUIET, "PATH": path}
         process = subprocess.Popen(
             [*command, "--port", str(port)], stdout=log, stderr=log, env=env, start_new_session=True
         )
@@ -204,8 +214,8 @@ def served(command: Sequence[str], ready: str) -> Iterator[int]:
             yield port
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 15)
-            process.wait(30)
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def answers(port: int, path: str) -> bool:

@@ -124,3 +124,10 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_refused_at_the_bound() -> N
 def test_the_form_of_a_body_is_the_same_in_every_packing() -> None:
     body = orjson.dumps({"data": [[1, True, "AA"]]})
     assert as_json(unpacked(gzip.compress(body), "GZIP", 1000), None, FIELDS) == body
+
+
+def test_texts_of_a_model_that_reads_them_itself_stay_texts() -> None:
+    fields = [ModelField("note", "text"), ModelField("any", "any"), ModelField("size", "number")]
+    body = as_json(b"note,any,size\n12,12,12\nNA,red,3.5\n", "text/csv", fields)
+    rows = [{"note": "12", "any": 12, "size": 12}, {"note": "NA", "any": "red", "size": 3.5}]
+    assert orjson.loads(body) == {"dataframe_records": rows}

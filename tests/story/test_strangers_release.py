@@ -54,7 +54,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     folder = tmp_path / "shop"
     told = quarterdeck("init", str(folder), "--data", str(tmp_path / "rows.csv"), "--target", "bought", cwd=tmp_path)
     assert told.code == 0, told.err
-    shop = Shop(folder, "shop", "bought", (*QUICK, "--set", "endpoint.replicas=1"))
+    shop = Shop(folder, "rows", "bought", (*QUICK, "--set", "endpoint.replicas=1"))
     yield shop
     shop.down()
 
