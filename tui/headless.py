@@ -27,6 +27,8 @@ AGAIN_S = 3.0
 BACK_S = 180.0
 """A rollback is waited for so long; its own deadlines are shorter."""
 INTERRUPTED = 130
+UNDRIVEN_S, UNDRIVEN_LOOKS = 2.0, 2
+"""A driver that goes is followed within a second; who has none after two looks is driven by whoever waits."""
 
 
 @contextlib.asynccontextmanager
@@ -80,10 +82,27 @@ async def driven(
     guard = TaskGuard("follow")
     if not attached:
         guard.start(keep(), "have a watch")
+        guard.start(_see_it_driven(engine, name), "see the release driven")
     try:
         yield
     finally:
         await guard.close()
+
+
+async def _see_it_driven(engine: Engine, name: str) -> None:
+    """A watch that is well may still not be able to drive this release: then whoever waits for it does."""
+    looks, said = 0, ""
+    while True:
+        await asyncio.sleep(UNDRIVEN_S)
+        try:
+            live = engine.snapshot.live_release(name)
+            looks = looks + 1 if live is not None and not engine.driven(name) else 0
+            if looks >= UNDRIVEN_LOOKS:
+                await engine.resume(name)
+        except QuarterdeckError as error:
+            if str(error) != said:
+                said = str(error)
+                say(f"nobody can drive it: {said}", sys.stderr)
 
 
 def after_us(engine: Engine, name: str) -> str:

@@ -1,15 +1,18 @@
 """The settings of one release: frozen models with their defaults and their limits. Reads no file."""
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from core.config.columns import Column
 from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
+from core.domain.errors import Failed
 
 EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
 ModelKind: TypeAlias = Literal["xgboost", "forest", "linear"]
@@ -173,5 +176,25 @@ class Settings(SettingsPart):
 
     @classmethod
     def from_dump(cls, text: str) -> "Settings":
-        """Back from `dump`."""
-        return cls.model_validate_json(text)
+        """Back from `dump`, of another version's too: what this one does not know is left out. Raises Failed."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            unknown = [wrong["loc"] for wrong in error.errors() if wrong["type"] == "extra_forbidden"]
+            if len(unknown) == error.error_count():
+                with contextlib.suppress(ValidationError, KeyError, TypeError, IndexError):
+                    return cls.model_validate_json(_without(text, unknown))
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            why = f"its settings are of another version of Quarterdeck: {where}: {error.errors()[0]['msg']}"
+            raise Failed(f"{why}; install that one, or release again") from error
+
+
+def _without(text: str, places: Sequence[Sequence[str | int]]) -> str:
+    """JSON without what stands at these places."""
+    values = json.loads(text)
+    for *path, last in places:
+        part = values
+        for name in path:
+            part = part[name]
+        del part[last]
+    return json.dumps(values)

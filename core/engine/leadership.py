@@ -110,10 +110,10 @@ class Leadership:
             return
         except JournalError:
             raise
-        except QuarterdeckError as error:
+        except Exception as error:
             if self._said.get(endpoint) != str(error):
                 self._said[endpoint] = str(error)
-                log.warning("%s: %s", endpoint, error)
+                log.warning("%s: %s", endpoint, error, exc_info=not isinstance(error, QuarterdeckError))
 
     def drive(self, endpoint: str) -> None:
         """Drive an endpoint and go on with its release; raises Refused with who does."""
@@ -133,7 +133,8 @@ class Leadership:
             return
         try:
             self._start(endpoint, options, lease, weak)
-        except QuarterdeckError:
+        except Exception:
+            # Whatever it was: nobody else could drive while we hold the lease and do not.
             if endpoint not in self.drivers:
                 self._journal.let_go(lease)
             raise

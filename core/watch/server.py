@@ -102,6 +102,9 @@ class WatchServer:
                     return {"error": f"{other}: this watch (version {package_version()}) does not know it"}
         except QuarterdeckError as error:
             return {"error": str(error)}
+        except Exception as error:
+            log.exception("%s", message["do"])
+            return {"error": f"{message['do']}: {type(error).__name__}; see quarterdeck.log"}
         who = {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
         return {**who, "folder": self._here, "lookers": self.lookers}
 

@@ -1,5 +1,6 @@
 """Settings: which layer wins, what a slip looks like, and that they survive the way to a child process."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from core.config.config import (
     tracking_uri,
 )
 from core.config.settings import Settings
-from core.domain.errors import BadInput
+from core.domain.errors import BadInput, Failed
 from core.domain.gates import METRICS
 
 SMALL = """
@@ -419,3 +420,16 @@ def test_the_line_that_opens_the_registry_can_be_pasted_and_holds_no_password(
     said = mlflow_ui_line(settings(folder), {"MLFLOW_TRACKING_URI": address} if address else {})
     assert said.endswith(line.format(folder=folder))
     assert "secret" not in said
+
+
+def test_settings_of_another_version_are_read_as_far_as_they_are_known(tmp_path: Path) -> None:
+    """A release goes on, and back, after an upgrade."""
+    (tmp_path / "quarterdeck.yaml").write_text("data:\n  source: iris\n  target: species\nendpoint:\n  name: late\n")
+    settings = load(tmp_path / "quarterdeck.yaml")
+    values = json.loads(settings.dump())
+    values["registry"]["of_tomorrow"] = True
+    values["of_tomorrow"] = {"a": [1]}
+    assert Settings.from_dump(json.dumps(values)) == settings
+    values["train"]["n_iter"] = "many"
+    with pytest.raises(Failed, match=r"^its settings are of another version of Quarterdeck: .*; install that one"):
+        Settings.from_dump(json.dumps(values))

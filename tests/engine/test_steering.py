@@ -1,15 +1,19 @@
 """Commands are driven by another process where it takes them up, and by whoever asks where it does not."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from core.domain.plan import all_at_once
 from core.engine import engine as engine_module
 from core.engine.engine import Engine
+from core.engine.environment import Environment
 from core.journal.journal import Journal
 from core.state import commands as c, events as ev
-from tests.environments import V1, V2, Bridge, begin, canary_plan, ended, serve, until, weights
+from tests.environments import V1, V2, Bridge, begin, canary_plan, ended, rollout, serve, until, weights
+from tui import headless
 
 
 @dataclass
@@ -94,6 +98,39 @@ async def test_a_rollback_whose_taker_hangs_is_driven_by_the_face(
         assert face.drives("late")
     assert steering.asked == [("late", True)] * 2
     assert weights(bridge.place)["blue"] == 100
+
+
+async def test_a_release_that_the_watch_can_not_drive_is_driven_by_who_waits_for_it(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers and is well, but is of another version, say; it must not sit on the lease."""
+    monkeypatch.setattr(headless, "UNDRIVEN_S", 0.05)
+    other = bridge.journal(pid=1)
+    async with bridge.engine(other, "watch") as watch:
+        watch.leadership._environment = broken
+        watch.attend("late")
+
+        class Refusing(Steering):
+            async def take_up(self, endpoint: str, force: bool) -> bool:
+                watch.catch_up()
+                with pytest.raises(ValueError, match="unknown setting"):
+                    watch.leadership.take(endpoint, {"settings": "new"}, force=force)
+                self.asked.append((endpoint, force))
+                # As a watch of before would: it says that all is well.
+                return True
+
+        async with face_of(bridge, bridge.journal(), Refusing()) as face:
+            await face.do(begin(V1, all_at_once((), rollout())))
+            assert not face.driven("late")
+            assert not face.drives("late")
+            face._steering = None
+            driving = asyncio.create_task(headless._see_it_driven(face, "late"))
+            assert (await ended(face, "r1")).outcome is ev.Outcome.DONE
+            driving.cancel()
+
+
+def broken(*_: object) -> Environment:
+    raise ValueError("unknown setting")
 
 
 async def test_what_needs_no_driver_is_only_told(bridge: Bridge) -> None:
