@@ -47,7 +47,9 @@ class Told:
         return line
 
 
-def quarterdeck(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Told:
+def quarterdeck(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, deadline_s: float = DEADLINE_S
+) -> Told:
     """Run the command to its end."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "QUARTERDECK_"))}
     done = subprocess.run(
@@ -58,7 +60,7 @@ def quarterdeck(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=deadline_s,
     )
     return Told(done.returncode, done.stdout, done.stderr)
 

@@ -90,7 +90,9 @@ def test_a_stranger_s_model_is_released_answers_and_comes_back_when_its_process_
         "UV_OFFLINE": "1",
         "A_TOKEN": "secret",
     }
-    told = shop.release("--model-uri", "models:/theirs/1", env=env)
+    asked = ("release", "--skip", "load", *shop.flags, "--model-uri", "models:/theirs/1")
+    # The model is loaded in four processes, one after the other.
+    told = quarterdeck(*asked, cwd=shop.folder, env=env, deadline_s=300)
     assert told.code == 0, told.out + told.err
     assert "sklearn, served by its own packages" in told.out
     rows = pd.read_csv(tmp_path / "rows.csv")[["age", "city"]].head(20).to_dict("records")
