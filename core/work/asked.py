@@ -21,11 +21,21 @@ def answers(served: scoring.Model, records: Sequence[Mapping[str, Any]]) -> list
     """An answer for each record. Raises what it would refuse the request with."""
     found: list[Any] = []
     for start in range(0, len(records), A_REQUEST):
-        body = json.dumps({"dataframe_records": list(records[start : start + A_REQUEST])}).encode()
-        batch = served.predict([(body, "")])
-        for refused in batch.refused.values():
-            raise refused
-        found += served.answer(batch, 0)["predictions"]
+        found += answer(served, body_of(records[start : start + A_REQUEST]))
+    return found
+
+
+def body_of(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """The request that asks for these rows."""
+    return json.dumps({"dataframe_records": list(records)}).encode()
+
+
+def answer(served: scoring.Model, body: bytes) -> list[Any]:
+    """The answers to one request. Raises what it would be refused with."""
+    batch = served.predict([(body, "")])
+    for refused in batch.refused.values():
+        raise refused
+    found: list[Any] = served.answer(batch, 0)["predictions"]
     return found
 
 

