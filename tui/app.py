@@ -1,6 +1,7 @@
 """The deck as an app: follows a link, folds what it says, shows it 15 times a second, and asks it for what keys say."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 import time
@@ -30,12 +31,15 @@ from tui.widgets.stages import Stages
 from tui.widgets.traffic import TrafficPane
 
 FRAMES_A_SECOND = 15
+LOOK_S = 1.0
 MESSAGE_S = 8.0
 log = logging.getLogger("quarterdeck")
 
 
 class DeckApp(App[None]):
     """The deck over a link. `now` is the clock, `caption` a line for whoever is shown around.
+
+    `hangs_s` says for how long whoever drives an endpoint has been there without a sign of life.
 
     Long only because each key that the screen itself answers has a method here, named after its action.
     """
@@ -53,6 +57,7 @@ class DeckApp(App[None]):
         caption: str = "",
         now: Callable[[], float] = time.time,
         look: str = theme.DEFAULT,
+        hangs_s: Callable[[str], float | None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.link = link
@@ -61,6 +66,8 @@ class DeckApp(App[None]):
         self.caption = caption
         self.asking = Asking(self, link, lambda: self.view, self.say)
         self.now = now
+        self._hangs_s = hangs_s
+        self._hung: tuple[str | None, float | None] = (None, None)
         self.follower = Follower(link)
         self.drawn = asyncio.Event()
         self.key_at = now()
@@ -82,6 +89,7 @@ class DeckApp(App[None]):
         self.run_worker(self.follower.run(), name="follow", exit_on_error=True)
         self.run_worker(self._load_rest(), name="load the rest", exit_on_error=True)
         self.set_interval(1 / FRAMES_A_SECOND, self.frame)
+        self.set_interval(LOOK_S, self.look_at_driver)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -93,8 +101,15 @@ class DeckApp(App[None]):
         """What there is to see now."""
         known = self.follower
         name = self.wanted or chosen(known.snapshot)
-        rest = (self.read_only, known.lost, self.caption, self.asking.refusals)
+        hangs_s = self._hung[1] if self._hung[0] == name else None
+        rest = (self.read_only, known.lost, self.caption, self.asking.refusals, hangs_s)
         return View(known.snapshot, known.history, name, self.now(), *rest)
+
+    def look_at_driver(self) -> None:
+        """Whether who drives the endpoint gives signs of life: what it does not say itself comes as no event."""
+        name = self.view.name
+        with contextlib.suppress(QuarterdeckError):
+            self._hung = (name, self._hangs_s(name) if name else None)
 
     def frame(self) -> None:
         """Show what changed since the last frame. One frame that fails is told, and the next one comes."""

@@ -168,6 +168,11 @@ def _last_asked(view: View) -> float | None:
     return newest if any(sample.requests > 0 for sample in last if sample.at == newest) else None
 
 
+def driver(view: View) -> str:
+    """What to call whoever holds the endpoint: it drives a release, or it only watches."""
+    return "its driver" if view.release is not None and view.release.live else "the watch"
+
+
 def nobody_drives(view: View) -> bool:
     """Whether a release is under way that nobody takes further: its driver left, or nothing at all is written."""
     release, endpoint = view.release, view.endpoint

@@ -55,7 +55,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
                 await have_watch(project, print)
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
-            app = DeckApp(ProjectLink(engine, project), wanted, read_only, now=engine.now)
+            app = DeckApp(ProjectLink(engine, project), wanted, read_only, now=engine.now, hangs_s=engine.hangs_s)
             await app.run_async()
         finally:
             await guard.close()

@@ -27,6 +27,8 @@ class Refusal:
 class View:
     """A snapshot as the deck shows it. `now` and the times of events count from the same epoch.
 
+    `hangs_s`: for how long whoever drives the endpoint is there and gives no sign of life; None while it does.
+
     Without slots, so that what costs more with every release that there was is looked up once a view.
     """
 
@@ -38,6 +40,7 @@ class View:
     lost: str = ""
     caption: str = ""
     refusals: tuple[Refusal, ...] = field(default=())
+    hangs_s: float | None = None
 
     @property
     def endpoint(self) -> Endpoint | None:

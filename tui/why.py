@@ -4,7 +4,16 @@ from collections.abc import Mapping
 
 from core.state.endpoint import MarkKind
 from tui import format as as_text
-from tui.evidence import SILENT_S, RecentAnswers, at_the_client, at_the_router, no_answer_s, nobody_drives, silent_s
+from tui.evidence import (
+    SILENT_S,
+    RecentAnswers,
+    at_the_client,
+    at_the_router,
+    driver,
+    no_answer_s,
+    nobody_drives,
+    silent_s,
+)
 from tui.health import health
 from tui.pending import pending
 from tui.styled import Line
@@ -102,12 +111,15 @@ def _restarts(view: View) -> list[str]:
 
 
 def _driver(view: View) -> list[str]:
-    driver = view.endpoint.driver if view.endpoint else ""
+    name = view.endpoint.driver if view.endpoint else ""
+    if view.hangs_s is not None:
+        silent = as_text.about(view.hangs_s)
+        return [f"{driver(view)} hangs: no sign of life for {silent}; another takes over if that lasts"]
     if nobody_drives(view):
         return ["nobody drives the release: 'quarterdeck watch' starts who does"]
     since = f" since {as_text.clock(view.driven_since)}" if view.driven_since is not None else ""
     live = view.release is not None and view.release.live
-    return [f"the release is driven by {driver}{since}"] if driver and live else []
+    return [f"the release is driven by {name}{since}"] if name and live else []
 
 
 def _refused(view: View) -> list[str]:

@@ -216,6 +216,11 @@ class Engine:
         holder = self._journal.holder(endpoint)
         return holder is not None and holder.alive
 
+    def hangs_s(self, endpoint: str) -> float | None:
+        """For how long who drives or watches an endpoint is there without a sign of life; None where it gives them."""
+        holder = self._journal.holder(endpoint)
+        return holder.silent_s if holder is not None and holder.hangs else None
+
     # The store
 
     async def emit(self, *bodies: ev.Body, lease: Lease | None = None) -> None:

@@ -1,6 +1,7 @@
 """What the top line says of the service: it is green only while something answers, and old news say their age."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -197,6 +198,16 @@ def test_a_release_that_nobody_drives_says_so() -> None:
     assert text(on_its_way(view)) == "‖ nobody drives v7 on its way back"
     assert way_back(view) == WayBack("R", "goes on with the way back → v6")
     assert way_back(seen(back)) == WayBack("", "on its way back → v6")
+
+
+@pytest.mark.parametrize("cells", [80, 120])
+def test_a_driver_that_hangs_is_said_before_where_it_stands(cells: int) -> None:
+    view = replace(seen(scenes.at_ten()), hangs_s=9.0)
+    top = lines(Top(), view, cells)[0]
+    assert "! its driver hangs for 9 s" in top
+    assert "hangs: no sign of life for 9 s; another takes over if that lasts" in "\n".join(TrafficPane().why(view))
+    served = replace(seen(scenes.served()), hangs_s=9.0)
+    assert "! the watch hangs for 9 s" in lines(Top(), served, cells)[0]
 
 
 def test_who_drives_is_said_with_since_when() -> None:

@@ -86,6 +86,14 @@ async def test_a_journal_that_stalls_is_said(open_deck: OpenDeck) -> None:
         assert "healthy" not in said
 
 
+async def test_a_driver_that_hangs_is_said_within_a_second_and_no_longer_than_it_does(open_deck: OpenDeck) -> None:
+    silent: list[float | None] = [9.0]
+    async with open_deck(FakeLink(scenes.at_ten()), hangs_s=lambda _: silent[0]) as (app, pilot):
+        await until(pilot, lambda: app.view.hangs_s == 9.0)
+        silent[0] = None
+        await until(pilot, lambda: app.view.hangs_s is None)
+
+
 async def test_a_lost_journal_is_said_and_asked_again_from_where_it_was_lost(
     open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:

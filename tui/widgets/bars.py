@@ -2,7 +2,7 @@
 
 from tui import format as as_text
 from tui.actions import ACTIONS, refused, way_back
-from tui.evidence import no_answer_s
+from tui.evidence import driver, no_answer_s
 from tui.health import health
 from tui.styled import Line, Part, apart, fit, fitting, width as cells_of
 from tui.summary import on_its_way
@@ -28,16 +28,23 @@ class Top(Pane, can_focus=False):
         series = [view.series(slot) for slot in (endpoint.slots if endpoint else ())]
         # The rule of no answer goes by the clock: it comes true between two samples, and between two ticks.
         mute = no_answer_s(view) is not None
-        return (view.release, endpoint, view.series(None), view.lost, mute, *series)
+        return (view.release, endpoint, view.series(None), view.lost, mute, view.hangs_s, *series)
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """One line. Where there is little room the health of the service stays longest."""
         well = health(view)
-        going: Line = ((f"! {view.lost}", "fails"),) if view.lost else on_its_way(view)
+        going: Line = ((f"! {view.lost}", "fails"),) if view.lost else (*_hangs(view), *on_its_way(view))
         clock: Line = ((as_text.clock(view.now), "dim"),) if width >= NO_CLOCK else ()
         needed = cells_of(well) + 3 + min(cells_of(going), GOING) + 4
         where = fitting(_where(view), max(0, width - needed - cells_of(clock)))
         return [_three(where, (*well, ("   ", "text"), *going), clock, width)]
+
+
+def _hangs(view: View) -> Line:
+    """That nothing goes further, before where it stands."""
+    if view.hangs_s is None:
+        return ()
+    return ((f"! {driver(view)} hangs for {as_text.about(view.hangs_s)}", "fails"), ("   ", "text"))
 
 
 def _where(view: View) -> list[Part]:
