@@ -117,14 +117,14 @@ def _logs(view: View) -> str | None:
 
 
 ACTIONS = (
-    Action("next", ("n",), "next: start the stage, end the hold, say yes, or try again", "release",
+    Action("next", ("n",), "next: start the stage, end the hold, say yes, retry", "release",
            lambda view, _: commands.Next(view.name or ""), _next),
     Action("pause", ("p",), "pause the release, or resume it", "release",
            lambda view, _: commands.Pause(view.name or ""), _pause),
     Action("mode", ("M",), "step by step, or by itself", "release", _mode),
     Action("abort", ("A",), "abort: give the release up, all traffic returns", "release",
            lambda view, at: commands.Abort(view.name or "", at), lambda _: "abort"),
-    Action("rollback", ("R",), "roll back now, to the version before; asks only where none was", "release",
+    Action("rollback", ("R",), "back now to the version before; asks only where none was", "release",
            lambda view, at: commands.Rollback(view.name or "", at)),
     Action("undo", ("u",), "undo the rollback, within a minute", "release",
            lambda view, at: commands.Undo(view.name or "", at)),

@@ -10,7 +10,7 @@ from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
-from tui.evidence import no_answer_s, nobody_drives
+from tui.evidence import no_answer_s, nobody_drives, uncounted_s
 from tui.health import health
 from tui.styled import Line, Part, fitting
 from tui.theme import slot_role
@@ -43,7 +43,8 @@ def reality(view: View) -> Mapping[Slot, Reality]:
     endpoint = view.endpoint
     if endpoint is None:
         return {}
-    if no_answer_s(view) is not None:
+    old = uncounted_s(view) is not None and view.now - view.end >= FRESH_S
+    if old or no_answer_s(view) is not None:
         # What came in the seconds before is no figure of now.
         return dict.fromkeys(endpoint.slots, Reality(None, None))
     since = view.end - FRESH_S

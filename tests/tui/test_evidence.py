@@ -14,10 +14,11 @@ from tests.tui.looking import lines, seen, text
 from tui.actions import WayBack, way_back
 from tui.health import health
 from tui.history import UNWATCHED_S, History, Silence, answers
-from tui.summary import on_its_way, proof
+from tui.summary import on_its_way, proof, reality
 from tui.view import Refusal, View
 from tui.widgets.bars import Top
 from tui.widgets.gates import Gates
+from tui.widgets.scaling import Scaling
 from tui.widgets.stages import Stages
 from tui.widgets.traffic import TrafficPane
 
@@ -189,10 +190,24 @@ def test_a_hold_that_is_paused_stands_still() -> None:
     assert Stages().note_of(view) == "canary · paused since 14:02:31"
 
 
+def test_figures_that_nobody_counts_any_more_are_none_of_now() -> None:
+    """Another driver begins the load anew: between two counts the slots answer, but nobody knows what."""
+    events = scenes.seen_each_second(scenes.at_ten(), 5)
+    begun = ev.LoadStarted(ENDPOINT, "background", scenes.ONE_USER, "background")
+    view = seen(scenes.then(events, begun, at=MOMENT + 5), MOMENT + 6)
+    assert text(health(view)).startswith("? answers not counted for")
+    assert all(one.share is None and one.sample is None for one in reality(view).values())
+
+
 def test_a_release_that_nobody_drives_says_so() -> None:
     silent = seen(scenes.at_ten(), MOMENT + 40)
     assert text(on_its_way(silent)) == "‖ nobody drives v7 at 10 %"
     assert lines(TrafficPane(), silent)[2].startswith("‖ nobody drives this release")
+    unscaled = [event for event in scenes.at_ten() if not isinstance(event.body, ev.Looked)]
+    assert lines(Scaling(), seen(unscaled, MOMENT + 40), 80, 1)[0].endswith("replicas ready when last heard of")
+    driven = scenes.then(scenes.at_ten(), ev.Drove(ENDPOINT, "watch"))
+    assert "driven by watch" in TrafficPane().name_of(seen(driven))
+    assert TrafficPane().name_of(seen(driven, MOMENT + 40)) == "endpoint late"
     back = scenes.then(scenes.at_ten(), ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back"))
     view = seen(back, MOMENT + 40)
     assert text(on_its_way(view)) == "‖ nobody drives v7 on its way back"

@@ -10,6 +10,7 @@ from tests.tui import scenes
 from tests.tui.conftest import OpenDeck, shown, until
 from tests.tui.replay import FakeLink
 from tui.actions import MANUAL
+from tui.screens.sheet import keys
 from tui.widgets.bars import Keys
 from tui.widgets.confirm import Confirm
 
@@ -186,3 +187,7 @@ async def test_a_yes_that_comes_after_the_release_moved_on_does_nothing(open_dec
         await shown(app, pilot)
         assert "moved on meanwhile" in app.deck.query_one(Keys).plain
     assert link.asked == []
+
+
+def test_no_line_of_the_key_table_is_broken_on_a_screen_of_80_cells() -> None:
+    assert [line for line in keys() if len(line) > 68] == []

@@ -29,7 +29,7 @@ class Sheet(ModalScreen[None]):
         """The lines, to be scrolled where there are many."""
         with VerticalScroll(id="sheet") as sheet:
             sheet.border_title = Content(self.heading)
-            sheet.border_subtitle = "any key closes"
+            sheet.border_subtitle = "arrows scroll, any other key closes"
             yield Static("\n".join(self.said), markup=False)
 
     async def action_back(self) -> None:

@@ -95,6 +95,8 @@ class Scaling(Pane):
         if one is None:
             ready = sum(seen.ready for seen in slots.values())
             wanted = sum(seen.wanted for seen in slots.values())
+            if silent_s(view) is not None:
+                return ((f"{ready} of {wanted} replicas ready when last heard of", "dim"),)
             return ((f"{ready}", "strong"), (f" of {wanted} replicas ready · not scaled by itself", "dim"))
         seen = slots.get(one.slot)
         ago, heard = as_text.about(view.now - one.at), silent_s(view) is None

@@ -44,11 +44,13 @@ class TrafficPane(Pane):
         return (endpoint, view.release, view.series(None), no_answer_s(view) is None, *series)
 
     def name_of(self, view: View) -> str:
-        """The endpoint's own name, and who drives it since when."""
+        """The endpoint's own name, and who drives it since when, if somebody does."""
         endpoint = view.endpoint
         name = f"endpoint {view.name}" if view.name else "endpoint"
         # Who only watches takes turns without writing it down; who drives a release does not.
         if endpoint is None or not endpoint.driver or view.release is None or not view.release.live:
+            return name
+        if nobody_drives(view):
             return name
         since = f" since {as_text.clock(view.driven_since)}" if view.driven_since is not None else ""
         return f"{name} · driven by {endpoint.driver}{since}"
