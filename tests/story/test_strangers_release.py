@@ -19,6 +19,7 @@ from tests.story.kills_scene import wait_for
 from tests.story.shop import Shop, quarterdeck
 from tests.work.environments import seed
 
+LONE = ("--set", "endpoint.replicas=1", "--set", "thresholds.max_latency_ms=10000")
 SCRIPT = """
 import sys
 import mlflow
@@ -54,7 +55,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     folder = tmp_path / "shop"
     told = quarterdeck("init", str(folder), "--data", str(tmp_path / "rows.csv"), "--target", "bought", cwd=tmp_path)
     assert told.code == 0, told.err
-    shop = Shop(folder, "rows", "bought", (*QUICK, "--set", "endpoint.replicas=1"))
+    shop = Shop(folder, "rows", "bought", (*QUICK, *LONE))
     yield shop
     shop.down()
 
