@@ -79,9 +79,11 @@ class WatchClient:
         """
         status = await self.status()
         if status is None and (who := self.place.who()) is not None and who.alive:
+            if self.place.ended:
+                # It answers nobody any more, and brings to its end what it had begun.
+                await self._end(who, STOP_S)
             # Busy or hanging: only time tells.
-            status = await self.status(ANSWER_S)
-            if status is None:
+            elif (status := await self.status(ANSWER_S)) is None:
                 self.hung = who if send(who, signal.SIGKILL) else None
         if status is not None and status.version != package_version():
             await self.stop()
@@ -101,13 +103,17 @@ class WatchClient:
             self.place.forget()
             return False
         asked = await self._ask({"do": "stop"}, ANSWER_S)
-        until_s = boottime_s() + (STOP_S if asked is not None else 0.0)
+        await self._end(who, STOP_S if asked is not None or self.place.ended else 0.0)
+        self.place.forget()
+        return True
+
+    async def _end(self, who: ProcessId, within_s: float) -> None:
+        """Wait until it has ended, or kill it after that time."""
+        until_s = boottime_s() + within_s
         # Nothing calls us when another's process ends.
         while who.alive and boottime_s() < until_s:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         send(who, signal.SIGKILL)
-        self.place.forget()
-        return True
 
     async def keep(self, otherwise: Callable[[], None]) -> None:
         """Have a watch for as long as somebody looks, and let it know that somebody does. Until cancelled.
@@ -118,6 +124,10 @@ class WatchClient:
             if not self.place.was_there or not self.place.config.is_file():
                 # It was ended on purpose, or the project is gone: nothing is to be brought back.
                 await asyncio.sleep(KEEP_S)
+                continue
+            if self.place.ended and (who := self.place.who()) is not None and who.alive:
+                # How it ends says whether another is to follow it.
+                await asyncio.sleep(AGAIN_S)
                 continue
             try:
                 await self.ensure()

@@ -70,7 +70,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             earlier, orderly, me = place.who(), place.ended, process_id()
             if me is not None:
                 place.write_who(me)
-            loop.add_signal_handler(signal.SIGTERM, _end, server, place, me)
+            loop.add_signal_handler(signal.SIGTERM, server.stopping.set)
             await server.start()
             if not foreground:
                 _let_go(place)
@@ -79,19 +79,22 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
                 async with asyncio.TaskGroup() as group:
                     keeping = group.create_task(keeper.run(earlier, orderly), name="keep the project")
                     await _until_over(place, server)
+                    _say_that_it_ends(place, me)
                     await _until_back(engine)
                     keeping.cancel()
             finally:
                 await server.close()
+        if server.asked_to_end and place.who() == me:
+            place.forget()
     finally:
         journal.close()
 
 
-def _end(server: WatchServer, place: WatchPlace, me: ProcessId | None) -> None:
-    """Whoever stops it by its socket wants none; a signal may be meant for this process alone."""
-    if me is not None:
-        place.write_who(me, ended=True)
-    server.stopping.set()
+def _say_that_it_ends(place: WatchPlace, me: ProcessId | None) -> None:
+    """It answers nobody soon, and is not to be taken for one that hangs."""
+    if me is not None and place.who() == me:
+        with suppress(OSError):
+            place.write_who(me, ended=True)
 
 
 async def _until_over(place: WatchPlace, server: WatchServer) -> None:

@@ -44,7 +44,7 @@ class WatchPlace:
         return self.folder / LOG
 
     def write_who(self, who: ProcessId, ended: bool = False) -> None:
-        """Write down which process this is; or that it was `ended` by a signal, and another is to follow it."""
+        """Write down which process this is; or that it is to end, or has, in good order."""
         beside = self.folder / f".{WHO}"
         more = {"version": package_version(), "folder": self.here, "ended": ended}
         beside.write_text(json.dumps({**who.to_json(), **more}))
@@ -52,7 +52,7 @@ class WatchPlace:
 
     @property
     def ended(self) -> bool:
-        """Whether the last watch said that it was ended by a signal."""
+        """Whether the last watch said that it ends in good order."""
         try:
             return bool(json.loads((self.folder / WHO).read_text()).get("ended"))
         except (OSError, ValueError, AttributeError):

@@ -32,6 +32,7 @@ class WatchServer:
 
     def __init__(self, place: WatchPlace, engine: Engine) -> None:
         self.stopping = asyncio.Event()
+        self.asked_to_end = False
         self.lookers = 0
         self._place = place
         self._engine = engine
@@ -95,6 +96,7 @@ class WatchServer:
                 case "poke":
                     self._engine.catch_up()
                 case "stop":
+                    self.asked_to_end = True
                     self.stopping.set()
                 case "ping" | "look":
                     pass
