@@ -38,7 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         (("--env", "production"), "--env: 'production' is none of dev, staging, prod"),
         (("--skip", "trian"), "--skip trian: only train, check, deploy, load can be skipped; did you mean train?"),
         (("--input-data", "nowhere.csv"), "--input-data nowhere.csv: no such file"),
-        (("--config", "nowhere.yaml"), "nowhere.yaml: no such file"),
+        (("--config", "nowhere.yaml"), "nowhere.yaml: no such file; name a quarterdeck.yaml"),
     ],
 )
 def test_a_slip_in_a_flag_ends_with_2_before_anything_begins(shop: Shop, arguments: tuple[str, ...], says: str) -> None:
