@@ -77,7 +77,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shop]]
                     _opened,
                     own,
                     *("--data", str(home / "grades.csv"), "--target", "grade"),
-                    release=("--env", "dev", "--set", "train.n_iter=4"),
+                    release=("--env", "dev", "--set", "train.n_iter=5"),
                 ),
             ]
             shops = {"iris": made[0].result(), "own": made[1].result()}

@@ -120,8 +120,11 @@ def test_the_last_look_of_the_autoscaler_in_words() -> None:
 
 
 def test_what_is_not_scaled_says_so() -> None:
-    (first, *_) = lines(Scaling(), seen(scenes.served(), MOMENT - 200))
+    served = scenes.served()
+    (first, *_) = lines(Scaling(), seen(served, served[-1].at))
     assert first == "2 of 2 replicas ready · not scaled by itself"
+    (first, *_) = lines(Scaling(), seen(served, served[-1].at + 3600))
+    assert first == "2 of 2 replicas ready when last heard of"
 
 
 def test_an_empty_load_pane_says_which_key_sends_some() -> None:

@@ -13,6 +13,7 @@ import pytest
 from core.config.planner import Wishes
 from core.config.scaffold import init
 from core.domain.plan import all_at_once
+from core.engine import leadership
 from core.engine.project import Project
 from core.system.processes import ProcessId, ended
 from tests.environments import V1, Bridge, begin, rollout
@@ -60,6 +61,7 @@ async def test_a_watch_that_dies_in_the_last_moments_is_followed_by_another(
 
 async def test_a_report_that_hangs_is_said_and_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release_command, "REPORT_S", 0.05)
+    monkeypatch.setattr(leadership, "SETTLE_S", 0.05)
     store, said = Bridge(tmp_path), list[str]()
 
     async def hangs(*_: object) -> Path:
