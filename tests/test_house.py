@@ -1,8 +1,10 @@
 """The house rules that an import linter can't see: what a fresh interpreter loads, and that help helps."""
 
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,14 @@ def test_every_module_of_core_stands_in_exactly_one_layer() -> None:
     stands = {path: [room for room in rooms if path.parts[0] == room] for path in _modules(home / "core")}
     assert stands
     assert {str(path): found for path, found in stands.items() if len(found) != 1} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    home = Path(__file__).parents[1]
+    files = [path for room in ("core", "scoring", "tui", "themes") for path in (home / room).rglob("*.py")]
+    names = Counter(name for path in files for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE))
+    assert names
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def _modules(core: Path) -> list[Path]:

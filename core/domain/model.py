@@ -204,8 +204,8 @@ class Scaled:
     after: int
     reason: str
     readings: tuple[Reading, ...] = ()
-    low: int = 1
-    high: int = 1
+    min: int = 1
+    max: int = 1
     next_look_s: float = 15.0
     fast: bool = False
 

@@ -51,7 +51,7 @@ def cells_of(values: pd.Series, missing: Iterable[str]) -> Cells:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tried:
+class Attempt:
     """What a column gives by one reader: a value for each different text, None missing, and which did not fit."""
 
     raw: pd.Series
@@ -77,7 +77,7 @@ class Tried:
         return words + int((self.cells.codes < 0).sum())
 
 
-def attempt(raw: pd.Series, cells: Cells, reader: CellReader) -> Tried:
+def attempt(raw: pd.Series, cells: Cells, reader: CellReader) -> Attempt:
     """Read each different text once."""
     values: list[Any] = []
     odd = set()
@@ -87,22 +87,22 @@ def attempt(raw: pd.Series, cells: Cells, reader: CellReader) -> Tried:
         except UnfitError:
             values.append(None)
             odd.add(place)
-    return Tried(raw, cells, reader, values, frozenset(odd))
+    return Attempt(raw, cells, reader, values, frozenset(odd))
 
 
-def share(tried: Tried) -> float:
+def share(tried: Attempt) -> float:
     """The share of the cells that fit among those that are not missing."""
     there = len(tried.cells.codes) - tried.missing
     return 0.0 if there == 0 else 1 - tried.unfit / there
 
 
-def booleans_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Tried | None:
+def booleans_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Attempt | None:
     """As true and false; None where no text is either."""
     tried = attempt(raw, cells, CellReader("boolean", missing=asked.missing))
     return tried if any(value is not None for value in tried.values) else None
 
 
-def numbers_in(raw: pd.Series, cells: Cells, asked: ColumnSettings, prefer: Decimal) -> Tried:
+def numbers_in(raw: pd.Series, cells: Cells, asked: ColumnSettings, prefer: Decimal) -> Attempt:
     """By the decimal sign and the unit that most cells fit; the preferred sign where both do."""
     mark = _mark(cells)
     other: Decimal = "," if prefer == "." else "."
@@ -111,11 +111,11 @@ def numbers_in(raw: pd.Series, cells: Cells, asked: ColumnSettings, prefer: Deci
     best = min(tries, key=lambda tried: tried.unfit)
     if len(tries) == 2 and tries[0].unfit == tries[1].unfit and tries[0].values != tries[1].values:
         unsure = f"either sign would fit: data.columns.{cells.name}.decimal settles it"
-        return Tried(raw, cells, best.reader, best.values, best.odd, (unsure,))
+        return Attempt(raw, cells, best.reader, best.values, best.odd, (unsure,))
     return best
 
 
-def dates_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Tried | None:
+def dates_in(raw: pd.Series, cells: Cells, asked: ColumnSettings) -> Attempt | None:
     """As dates; None where none of the first texts is one."""
     if asked.type is None and not any(is_date(text) for text in cells.texts[:LOOKED_AT]):
         return None

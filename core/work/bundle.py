@@ -10,7 +10,7 @@ import treelite
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
-from core.work.linear import Linear
+from core.work.linear import LinearClassifier
 
 
 def write_booster(folder: Path, model: XGBClassifier, encoder: Mapping[str, Any], rows: Path) -> Path:
@@ -36,7 +36,7 @@ def write_forest(
     return folder
 
 
-def write_linear(folder: Path, model: Linear, encoder: Mapping[str, Any], rows: Path | None = None) -> Path:
+def write_linear(folder: Path, model: LinearClassifier, encoder: Mapping[str, Any], rows: Path | None = None) -> Path:
     """A linear model as its weights."""
     with _fresh(folder) as beside:
         (beside / "linear.json").write_text(json.dumps(model.weights()))

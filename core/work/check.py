@@ -37,7 +37,7 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Check:
     """One thing that was tried, and how it went."""
 
     name: str
@@ -99,7 +99,7 @@ def _tried(job: Job, say: Report, uri: str, subject: Subject, folder: Path) -> D
     p95_ms = latency_ms(subject, records)
     limit_ms = job.settings.thresholds.max_latency_ms
     words = f"p95 {p95_ms:.2f} ms a row, limit {limit_ms:g} ms"
-    tried.append(Tried("latency", p95_ms <= limit_ms, words))
+    tried.append(Check("latency", p95_ms <= limit_ms, words))
     for each in tried:
         say(f"{'ok' if each.passed else 'failed'}: {each.name}: {each.why}")
     failed = [each for each in tried if not each.passed]
@@ -116,7 +116,7 @@ def as_records(frame: pd.DataFrame, subject: Subject) -> list[Record]:
     return list(records_of(frame[names]))
 
 
-def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say: Report) -> Iterator[Tried]:
+def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say: Report) -> Iterator[Check]:
     """Both ways reach the accuracy that evaluate measured, to the last row."""
     ways: dict[str, list[Any]] = {"the endpoint's code": []}
     if subject.pyfunc is not None:
@@ -134,15 +134,15 @@ def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say
         words = f"{reached:.4f}, {right} of {len(rows.truth)} held-out rows right"
         if measured is not None and abs(reached - measured) > SAME:
             words += f", but evaluate measured {measured:.4f}"
-        yield Tried(f"accuracy through {way}", measured is None or abs(reached - measured) <= SAME, words)
+        yield Check(f"accuracy through {way}", measured is None or abs(reached - measured) <= SAME, words)
     if subject.pyfunc is None:
         return
     one, two = ways.values()
     apart = sum(first != second for first, second in zip(one, two, strict=True))
-    yield Tried("both ways agree", apart == 0, f"on {len(one) - apart} of {len(one)} rows")
+    yield Check("both ways agree", apart == 0, f"on {len(one) - apart} of {len(one)} rows")
 
 
-def _edges(subject: Subject, records: Sequence[Record], foreign: bool) -> Iterator[Tried]:
+def _edges(subject: Subject, records: Sequence[Record], foreign: bool) -> Iterator[Check]:
     """Requests that a test set never holds. Each must be answered with the target's labels, or refused by name.
 
     What a `foreign` model's signature refuses is its own affair.
@@ -175,25 +175,25 @@ def some(names: Sequence[str], most: int = MOST_FIELDS) -> list[str]:
     return [names[round(place * (len(names) - 1) / (most - 1))] for place in range(most)]
 
 
-def _answered(subject: Subject, name: str, records: Sequence[Record]) -> Tried:
+def _answered(subject: Subject, name: str, records: Sequence[Record]) -> Check:
     """A label of the target's for each row, the same through MLflow and the endpoint's code."""
     try:
         served = subject.through_scoring(records)
         logged = served if subject.pyfunc is None else subject.through_mlflow(records)
     except Exception as error:
-        return Tried(name, False, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        return Check(name, False, f"{type(error).__name__}: {str(error).splitlines()[0]}")
     if len(served) != len(records):
-        return Tried(name, False, f"{len(served)} answers to {len(records)} rows")
+        return Check(name, False, f"{len(served)} answers to {len(records)} rows")
     labels = subject.served.labels
     strange = [label for label in served if label not in labels] if labels else []
     if strange:
-        return Tried(name, False, f"answered {strange[0]!r}, which is no label")
+        return Check(name, False, f"answered {strange[0]!r}, which is no label")
     if served != logged:
-        return Tried(name, False, "MLflow and the endpoint's code answer differently")
-    return Tried(name, True, f"{served[0]}" if len(served) == 1 else f"{len(served)} answers")
+        return Check(name, False, "MLflow and the endpoint's code answer differently")
+    return Check(name, True, f"{served[0]}" if len(served) == 1 else f"{len(served)} answers")
 
 
-def _refused(subject: Subject, title: str, record: Record, names: Sequence[str]) -> Tried:
+def _refused(subject: Subject, title: str, record: Record, names: Sequence[str]) -> Check:
     """A text in each of these fields is refused with the field's name, on both ways."""
     for name in names:
         for way in (subject.through_scoring, subject.through_mlflow):
@@ -201,10 +201,10 @@ def _refused(subject: Subject, title: str, record: Record, names: Sequence[str])
                 way([{**record, name: "a text"}])
             except Exception as error:
                 if name not in str(error):
-                    return Tried(title, False, f"refused without naming {name}: {error}")
+                    return Check(title, False, f"refused without naming {name}: {error}")
             else:
-                return Tried(title, False, f"{name}: answered, but should be refused")
-    return Tried(title, True, f"refused in each of {len(names)} fields, by name")
+                return Check(title, False, f"{name}: answered, but should be refused")
+    return Check(title, True, f"refused in each of {len(names)} fields, by name")
 
 
 def latency_ms(subject: Subject, records: Sequence[Record]) -> float:

@@ -46,7 +46,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ReadingRules:
     """How columns of texts are read: what the project says of each, and the share that may not fit."""
 
     columns: Mapping[str, ColumnSettings] = field(default_factory=dict)
@@ -67,14 +67,17 @@ class Screened:
 
 
 def screen(
-    columns: dict[str, pd.Series], target: str, rules: Rules | None = None, tell: Callable[[int], None] = lambda _: None
+    columns: dict[str, pd.Series],
+    target: str,
+    rules: ReadingRules | None = None,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> Screened:
     """The columns that can be learned from, as plain numbers, booleans and texts, and the target as it is.
 
     Each column is taken out of `columns` as it is read, as the texts of a long table beside its numbers take too much
     memory. After each `tell` hears how many are done.
     """
-    rules = rules or Rules()
+    rules = rules or ReadingRules()
     truth = columns.pop(target)
     prefer = preferred(values for values in columns.values() if all_texts(values))
     labels = pd.factorize(truth)
@@ -122,7 +125,7 @@ def screen(
 
 
 def _read(
-    columns: dict[str, pd.Series], rows: int, rules: Rules, prefer: Decimal
+    columns: dict[str, pd.Series], rows: int, rules: ReadingRules, prefer: Decimal
 ) -> Iterator[tuple[str, pd.Series, ReadColumn | None]]:
     """Each column, with what it is where it is one of plain numbers."""
     while columns:

@@ -19,7 +19,7 @@ from core.config.settings import SAMPLES, SQL, DataSettings, Settings
 from core.domain.errors import BadData
 from core.system.suggest import nearest
 from core.work.column_report import ColumnReport
-from core.work.columns import Field, Rules, Screened, screen
+from core.work.columns import Field, ReadingRules, Screened, screen
 from core.work.content import records_of
 from core.work.data_report import report_of
 from core.work.raw_columns import all_texts, spelled, uncategorical
@@ -117,7 +117,7 @@ def prepare(
     warnings = [f"{_counted(rows - len(frame))} without {data.target} left out"] if len(frame) < rows else []
     columns = {str(name): values for name, values in frame.items()}
     del frame
-    screened = screen(columns, data.target, Rules(data.columns, data.max_unfit), tell)
+    screened = screen(columns, data.target, ReadingRules(data.columns, data.max_unfit), tell)
     if screened.refused:
         for line in (*(column.line() for column in (*read_as, *screened.read)), *screened.refused):
             say(line)

@@ -13,7 +13,7 @@ from core.work import search
 from core.work.cores import threads
 from core.work.figures import SHORT
 from core.work.job import Report
-from core.work.linear import Linear
+from core.work.linear import LinearClassifier
 from core.work.search import Found
 
 NAMES: Mapping[ModelKind, str] = {"xgboost": "XGBoost", "forest": "a random forest", "linear": "a linear model"}
@@ -80,4 +80,4 @@ def new(kind: ModelKind, random_state: int, categories: Sequence[int]) -> Any:
     """A model that is not fitted yet."""
     if kind == "forest":
         return RandomForestClassifier(**FOREST, random_state=random_state, n_jobs=1)
-    return Linear(list(categories))
+    return LinearClassifier(list(categories))

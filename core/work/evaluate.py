@@ -33,7 +33,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Predictions:
     """What one model said: a place in the labels for each row, and probabilities where it gives any."""
 
     guessed: NDArray[np.int64]
@@ -107,19 +107,19 @@ def held_out(folder: Path) -> Rows:
     return Rows(test.drop(columns=[target]), preprocess.indices(test[target], labels), list(labels), shares)
 
 
-def majority(rows: Rows) -> Answers:
+def majority(rows: Rows) -> Predictions:
     """What somebody says who knows nothing but how common each label is: the most common one, for every row."""
     count = len(rows.truth)
-    return Answers(np.full(count, int(rows.shares.argmax())), np.tile(rows.shares, (count, 1)))
+    return Predictions(np.full(count, int(rows.shares.argmax())), np.tile(rows.shares, (count, 1)))
 
 
-def of_folder(folder: Path, rows: Rows) -> Answers:
+def of_folder(folder: Path, rows: Rows) -> Predictions:
     """What the model of a folder says."""
     if flavour.manifest(folder)["task"] == "pyfunc":
-        return Answers(places(asked.of_folder(folder, rows.raw), rows.labels), None)
+        return Predictions(places(asked.of_folder(folder, rows.raw), rows.labels), None)
     model = flavour.Folder(folder)
     probabilities = model.probabilities(rows.raw)
-    return Answers(places(model.named(probabilities), rows.labels), _as(probabilities, model.labels, rows.labels))
+    return Predictions(places(model.named(probabilities), rows.labels), _as(probabilities, model.labels, rows.labels))
 
 
 def places(guessed: Any, labels: list[Any]) -> NDArray[np.int64]:
@@ -146,7 +146,7 @@ def _candidate(job: Job) -> Path:
     return Path(needed(job.folder, "train", "evaluate")["candidate"]["folder"])
 
 
-def _baseline(job: Job, rows: Rows, say: Report) -> Answers | None:
+def _baseline(job: Job, rows: Rows, say: Report) -> Predictions | None:
     """The forest that was trained beside the candidate, now or when the fetched version was made."""
     if trained := kept(job.folder, "train"):
         return of_folder(Path(trained["baseline"]["folder"]), rows)
@@ -162,7 +162,7 @@ class Live:
     """The version that serves now, what it said, and what its callers rely on; None where that is not known."""
 
     version: Mapping[str, Any]
-    answers: Answers | None
+    answers: Predictions | None
     contract: contract.Contract | None
 
 
@@ -223,18 +223,18 @@ def _contract(model: Any) -> contract.Contract | None:
     return {"fields": fields, "labels": None}
 
 
-def _of_model(model: Any, rows: Rows) -> Answers:
+def _of_model(model: Any, rows: Rows) -> Predictions:
     """What a registered model says, whoever made it. Raises Failed when it was made for other fields or labels."""
     folder = _folder(model)
     if folder is None:
-        return Answers(places(model.predict(rows.raw), rows.labels), None)
+        return Predictions(places(model.predict(rows.raw), rows.labels), None)
     missing = [field["name"] for field in folder.manifest["fields"] if field["name"] not in rows.raw.columns]
     if missing:
         raise Failed(f"it needs {', '.join(missing)}, which the data no longer has")
     if set(folder.labels) != set(rows.labels):
         raise Failed(f"it predicts {', '.join(map(str, folder.labels))}, not {', '.join(map(str, rows.labels))}")
     probabilities = folder.probabilities(rows.raw)
-    return Answers(places(folder.named(probabilities), rows.labels), _as(probabilities, folder.labels, rows.labels))
+    return Predictions(places(folder.named(probabilities), rows.labels), _as(probabilities, folder.labels, rows.labels))
 
 
 def _log(registry: Registry, job: Job, figures: Mapping[str, Mapping[str, Any]]) -> None:

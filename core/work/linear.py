@@ -21,14 +21,14 @@ def widths(fields: Sequence[Mapping[str, Any]]) -> list[int]:
     return found
 
 
-class Linear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Logistic regression, of several labels multinomial. Numbers are brought to mean 0 and spread 1 for the fit."""
 
     def __init__(self, categories: Sequence[int] = (), C: float = 1.0) -> None:  # noqa: N803 - scikit-learn's name
         self.categories = categories
         self.C = C
 
-    def fit(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> "Linear":
+    def fit(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> "LinearClassifier":
         """Fit on rows whose columns are as `categories` says."""
         counts = np.array(self.categories or [0] * x.shape[1])
         self._numbers, self._texts = np.flatnonzero(counts == 0), np.flatnonzero(counts > 0)

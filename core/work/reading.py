@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.config.columns import ColumnSettings
 from core.domain.errors import BadData
-from core.work.attempts import Cells, Tried, attempt, booleans_in, cells_of, coded, dates_in, numbers_in, share
+from core.work.attempts import Attempt, Cells, attempt, booleans_in, cells_of, coded, dates_in, numbers_in, share
 from core.work.column_report import ColumnReport, ReadColumn, Unfit
 from core.work.plain_numbers import read_plain
 from scoring.cells import MISSING, CellReader, Decimal
@@ -66,7 +66,7 @@ def may_be_plain(asked: ColumnSettings | None, prefer: Decimal) -> bool:
     return prefer == "." and asked.type in (None, "number") and asked.decimal is None and not asked.missing
 
 
-def _within(tried: Tried, most_unfit: float) -> ReadColumn:
+def _within(tried: Attempt, most_unfit: float) -> ReadColumn:
     """What was read, unless too many cells do not fit."""
     cells, name = tried.cells, tried.cells.name
     there = len(cells.codes) - tried.missing
@@ -85,7 +85,7 @@ def _within(tried: Tried, most_unfit: float) -> ReadColumn:
     return ReadColumn(values, reader, report)
 
 
-def _kind(tried: Tried) -> str:
+def _kind(tried: Attempt) -> str:
     return {"boolean": "true or false", "date": "dates"}.get(tried.reader.kind, "numbers")
 
 
@@ -98,7 +98,7 @@ def _read_as(values: pd.Series, reader: CellReader) -> str:
     return "whole numbers" if whole else "numbers"
 
 
-def _said(tried: Tried) -> list[str]:
+def _said(tried: Attempt) -> list[str]:
     """How the spelling was understood, where it is not the plain one."""
     reader, cells = tried.reader, tried.cells
     notes = []
@@ -123,12 +123,12 @@ def _said(tried: Tried) -> list[str]:
     return notes
 
 
-def _example(tried: Tried, sign: str) -> str:
+def _example(tried: Attempt, sign: str) -> str:
     pairs = zip(tried.cells.texts, tried.values, strict=True)
     return next((f"{text} is {value}" for text, value in pairs if sign in text and value is not None), "")
 
 
-def _first(tried: Tried) -> tuple[Unfit, ...]:
+def _first(tried: Attempt) -> tuple[Unfit, ...]:
     """The first cells that did not fit."""
     if not tried.odd:
         return ()
@@ -142,7 +142,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _series(tried: Tried) -> pd.Series:
+def _series(tried: Attempt) -> pd.Series:
     """The values in the narrowest type that holds them exactly."""
     present = [value for value in tried.values if value is not None]
     codes, index, name = tried.cells.codes, tried.raw.index, tried.raw.name

@@ -31,7 +31,7 @@ async def test_replicas_grow_under_load_and_every_look_says_why(endpoints: Endpo
             await target.apply("blue", ONE, 1)
             await watcher.until(lambda: len(looks(watcher, "blue")) > 2)
             assert not load.failed
-        assert (grown.before, grown.after, grown.low, grown.high, grown.next_look_s) == (1, 2, 1, 2, 2.0)
+        assert (grown.before, grown.after, grown.min, grown.max, grown.next_look_s) == (1, 2, 1, 2, 2.0)
         assert grown.fast
         assert grown.readings[0].name == "cpu"
         assert grown.readings[0].value is not None

@@ -42,15 +42,15 @@ class Scene:
 
     found: list[Pod]
     count: int | None = None
-    low: int = 1
-    high: int = 10
+    min: int = 1
+    max: int = 10
     metrics: tuple[Metric, ...] = (CPU,)
     behavior: Behavior | None = None
     memory: Memory = field(default_factory=lambda: Memory(((NOW_S - 301, 1),)))
 
     def look(self) -> Decision:
         """Decide."""
-        rules = Rules(self.low, self.high, self.metrics, self.behavior)
+        rules = Rules(self.min, self.max, self.metrics, self.behavior)
         return look(rules, len(self.found) if self.count is None else self.count, self.found, self.memory, NOW_S)
 
 
@@ -82,10 +82,10 @@ def policies(way: str, *found: Policy, select: str = "max", window_s: float = 0.
 
 CLAUSES: dict[str, tuple[Scene, int, str]] = {
     # Clamped first, whatever was measured
-    "over the maximum": (Scene(alike(4, 120), high=3), 3, "maximum: 4 is over 3"),
-    "over the maximum, nothing measured": (Scene(pods(MISSING, MISSING), high=1), 1, "maximum"),
-    "under the minimum": (Scene(alike(1, 120), low=3), 3, "minimum: 1 is under 3"),
-    "at zero it is off": (Scene([], low=1), 0, "scaled to zero"),
+    "over the maximum": (Scene(alike(4, 120), max=3), 3, "maximum: 4 is over 3"),
+    "over the maximum, nothing measured": (Scene(pods(MISSING, MISSING), max=1), 1, "maximum"),
+    "under the minimum": (Scene(alike(1, 120), min=3), 3, "minimum: 1 is under 3"),
+    "at zero it is off": (Scene([], min=1), 0, "scaled to zero"),
     # The ratio
     "as wanted": (Scene(alike(3, 120)), 3, "within tolerance"),
     "a tenth over is tolerated": (Scene(alike(3, 132)), 3, "cpu 66 % of 60 %: within tolerance"),
@@ -138,10 +138,10 @@ CLAUSES: dict[str, tuple[Scene, int, str]] = {
     "an earlier, higher wish is made up for": (Scene(alike(4, 120), memory=past((15, 7))), 7, "window: 7"),
     # Steps
     "up, at most four from one": (Scene(alike(1, 2000)), 4, "policy: at most 4 from 1"),
-    "up, at most twice as many": (Scene(alike(5, 2000), high=100), 10, "policy: at most 10 from 5"),
-    "policy, then maximum": (Scene(alike(5, 2000), high=8), 8, "maximum 8"),
-    "minimum": (Scene(alike(4, 0), low=2), 2, "minimum 2"),
-    "maximum": (Scene(alike(4, 240), high=6), 6, "maximum 6"),
+    "up, at most twice as many": (Scene(alike(5, 2000), max=100), 10, "policy: at most 10 from 5"),
+    "policy, then maximum": (Scene(alike(5, 2000), max=8), 8, "maximum 8"),
+    "minimum": (Scene(alike(4, 0), min=2), 2, "minimum 2"),
+    "maximum": (Scene(alike(4, 240), max=6), 6, "maximum 6"),
     # What is written under `behavior`
     "up by pods a period": (
         Scene(alike(2, 600), behavior=policies("up", Policy("pods", 1, 60))), 3, "policy: up to 3"),

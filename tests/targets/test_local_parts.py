@@ -81,6 +81,11 @@ def test_settings_survive_json(tmp_path: Path) -> None:
     scaling = Autoscaling(1, 4, 60, 50, fast=True, behavior=Behavior())
     one = EndpointSpec("late", tmp_path, cpu_m=200, memory_mb=100, autoscaling=scaling, key="k")
     assert EndpointSpec.from_json(json.loads(json.dumps(one.to_json())), tmp_path, "k") == one
+    # Another version's: a name of before, and settings that are not known here.
+    of_another = json.loads(json.dumps(one.to_json() | {"of_tomorrow": 1}))
+    scaling_of_another = of_another["autoscaling"]
+    scaling_of_another |= {"low": scaling_of_another.pop("min"), "high": scaling_of_another.pop("max"), "more": 1}
+    assert EndpointSpec.from_json(of_another, tmp_path, "k") == one
 
 
 def test_a_key_that_is_no_longer_set_is_removed(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setenv(name, value)
     from core.work import bundle, entrants, search, train
     from core.work.flavour import Folder, matrix
-    from core.work.linear import Linear, widths
+    from core.work.linear import LinearClassifier, widths
 
 ROWS = 400
 
@@ -62,7 +62,7 @@ def labelled(labels: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 @pytest.mark.parametrize("labels", [2, 3])
 def test_a_linear_model_is_served_and_loaded_as_it_was_fitted(labels: int, tmp_path: Path) -> None:
     x, y = labelled(labels)
-    fitted = Linear(widths(FIELDS)).fit(x, y)
+    fitted = LinearClassifier(widths(FIELDS)).fit(x, y)
     encoder = {
         "format": 1,
         "task": "classification",

@@ -103,7 +103,7 @@ class Scaling(Pane):
         parts: list[Part] = [
             (5, (("scaling " if self.folded else "", "dim"),)),
             (0, ((f"{seen.wanted if seen else one.after}", slot_role(one.slot) if heard else "dim"),)),
-            (4, ((f" of {one.low}–{one.high}{' replicas' if width >= 100 else ''}", "dim"),)),
+            (4, ((f" of {one.min}–{one.max}{' replicas' if width >= 100 else ''}", "dim"),)),
             (1, ((f" · {seen.ready if seen else 0} ready", "text" if heard else "dim"),)),
         ]
         for reading in one.readings:
@@ -128,7 +128,7 @@ class Scaling(Pane):
         return [
             f"{one.slot} {one.before} → {one.after} at {as_text.clock(one.at)}: {one.reason}; "
             + ", ".join(f"{r.name} {as_text.percent(r.value, 0)} of {r.target:g} %" for r in one.readings)
-            + f"; between {one.low} and {one.high}"
+            + f"; between {one.min} and {one.max}"
             for one in looks
         ] or ["no autoscaler has looked yet"]
 

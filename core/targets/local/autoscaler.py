@@ -50,7 +50,7 @@ class Autoscaler:
         if scaling is None:
             raise ValueError("no autoscaling is set")
         now_s = time.monotonic()
-        rules = Rules(scaling.low, scaling.high, _metrics(spec), scaling.behavior, FAST if scaling.fast else 1.0)
+        rules = Rules(scaling.min, scaling.max, _metrics(spec), scaling.behavior, FAST if scaling.fast else 1.0)
         pods = [_pod(member, usage.get(member.name)) for member in members]
         decision = look(rules, wanted, pods, self._memory.get(slot, Memory()), now_s)
         self._memory[slot] = decision.memory
@@ -61,8 +61,8 @@ class Autoscaler:
             after=decision.after,
             reason=decision.reason,
             readings=decision.readings,
-            low=scaling.low,
-            high=scaling.high,
+            min=scaling.min,
+            max=scaling.max,
             next_look_s=interval_s(spec),
             fast=scaling.fast,
         )

@@ -55,8 +55,8 @@ class Metric:
 class Rules:
     """What an autoscaler is told. `clock` above 1 divides every time in the rule."""
 
-    low: int
-    high: int
+    min: int
+    max: int
     metrics: tuple[Metric, ...]
     behavior: Behavior | None = None
     clock: float = 1.0
@@ -88,13 +88,13 @@ def look(rules: Rules, now_n: int, pods: Sequence[Pod], memory: Memory, now_s: f
         return Decision(0, "scaled to zero: autoscaling is off", readings, memory)
     proposals = [propose(metric, now_n, pods, now_s, rules.clock) for metric in rules.metrics]
     readings = tuple(proposal.reading for proposal in proposals)
-    if now_n > rules.high:
+    if now_n > rules.max:
         return Decision(
-            rules.high, f"maximum: {now_n} is over {rules.high}", readings, memory.stepped(now_n, rules.high, now_s)
+            rules.max, f"maximum: {now_n} is over {rules.max}", readings, memory.stepped(now_n, rules.max, now_s)
         )
-    if now_n < rules.low:
+    if now_n < rules.min:
         return Decision(
-            rules.low, f"minimum: {now_n} is under {rules.low}", readings, memory.stepped(now_n, rules.low, now_s)
+            rules.min, f"minimum: {now_n} is under {rules.min}", readings, memory.stepped(now_n, rules.min, now_s)
         )
     memory = memory.begun(now_n, now_s)
     measured = [proposal for proposal in proposals if proposal.replicas is not None]
@@ -107,7 +107,7 @@ def look(rules: Rules, now_n: int, pods: Sequence[Pod], memory: Memory, now_s: f
     wanted = best.replicas or 0
     if missing and wanted < now_n:
         return Decision(now_n, f"no metric: {missing[0].reason}; never down without it", readings, memory)
-    bounds = Bounds(rules.low, rules.high, rules.behavior, rules.clock)
+    bounds = Bounds(rules.min, rules.max, rules.behavior, rules.clock)
     after, limit, memory = bounded(bounds, now_n, wanted, memory, now_s)
     return Decision(
         after, f"{best.reason}{'; ' + limit if limit else ''}", readings, memory.stepped(now_n, after, now_s)

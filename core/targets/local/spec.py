@@ -20,16 +20,16 @@ class Autoscaling:
     of the rule hold.
     """
 
-    low: int
-    high: int
+    min: int
+    max: int
     cpu_percent: float | None = 60.0
     memory_percent: float | None = None
     fast: bool = False
     behavior: Behavior | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.low <= self.high:
-            raise BadInput(f"autoscaling from {self.low} to {self.high} replicas: 1 <= min <= max is needed")
+        if not 1 <= self.min <= self.max:
+            raise BadInput(f"autoscaling from {self.min} to {self.max} replicas: 1 <= min <= max is needed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,19 @@ class EndpointSpec:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any], folder: Path, key: str = "") -> "EndpointSpec":
-        """Back from `to_json`."""
-        fields = dict(plain)
+        """Back from `to_json`, of another version's too: what this one does not know is left out."""
+        fields = _known(cls, plain)
         scaling = fields.pop("autoscaling", None)
         if scaling is not None:
-            behavior = scaling.pop("behavior", None)
-            scaling = Autoscaling(**scaling, behavior=Behavior.from_json(behavior) if behavior else None)
+            named = {{"low": "min", "high": "max"}.get(name, name): value for name, value in scaling.items()}
+            known = _known(Autoscaling, named)
+            behavior = known.pop("behavior", None)
+            scaling = Autoscaling(**known, behavior=Behavior.from_json(behavior) if behavior else None)
         return cls(**fields, folder=folder, key=key, autoscaling=scaling)
+
+
+def _known(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in cls.__match_args__}  # type: ignore[attr-defined]
 
 
 def url_of(host: str, port: int) -> str:

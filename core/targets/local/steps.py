@@ -52,8 +52,8 @@ def _direction(plain: Mapping[str, Any]) -> Direction:
 class Bounds:
     """Within what a look must stay. `clock` above 1 divides every time."""
 
-    low: int
-    high: int
+    min: int
+    max: int
     behavior: Behavior | None = None
     clock: float = 1.0
 
@@ -105,11 +105,11 @@ def bounded(bounds: Bounds, now_n: int, wanted: int, memory: Memory, now_s: floa
     allowed, held = _policy(bounds, now_n, steady, memory, now_s)
     if held:
         reasons.append(held)
-    after = min(max(allowed, bounds.low), bounds.high)
+    after = min(max(allowed, bounds.min), bounds.max)
     if after > allowed:
-        reasons.append(f"minimum {bounds.low}")
+        reasons.append(f"minimum {bounds.min}")
     elif after < allowed:
-        reasons.append(f"maximum {bounds.high}")
+        reasons.append(f"maximum {bounds.max}")
     longest_s = max(down_s, up_s, *(policy.period_s for policy in _policies(behavior)), DOWN_WINDOW_S / bounds.clock)
     kept = memory.kept(longest_s, now_s)
     return after, ", ".join(reasons), replace(kept, recommended=(*kept.recommended, (now_s, wanted)))
