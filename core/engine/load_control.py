@@ -102,7 +102,7 @@ class LoadControl:
 
     async def _reached(self, sent: SentLoad) -> RunningLoad:
         """A load that has begun; where nobody answers it is tried again, for a host may be coming back."""
-        until_s = time.monotonic() + REACH_S
+        until_s, said = time.monotonic() + REACH_S, False
         while True:
             try:
                 address = await self._address()
@@ -113,6 +113,10 @@ class LoadControl:
                     raise BadInput(str(error)) from error
                 if time.monotonic() >= until_s:
                     raise
+                if not said:
+                    said = True
+                    text = f"{error}; it is tried again for {REACH_S:g} s"
+                    await self._emit(ev.Logged(self._environment.endpoint, "load", text))
             await asyncio.sleep(AGAIN_S)
 
     async def test(self, step: LoadStep, version: Version | None) -> tuple[LoadResult, tuple[Verdict, ...]]:

@@ -110,6 +110,15 @@ async def test_a_page_to_follow_that_does_not_answer_is_wrong_usage(store: Desk)
     assert (ended.given, ended.how) == (True, LoadOutcome.NOT_BEGUN)
 
 
+async def test_what_does_not_answer_yet_is_said_once_and_tried_again(store: Desk) -> None:
+    store.environment.faults["load"] = [Unreachable("http://127.0.0.1:1: nobody"), Unreachable("nobody still")]
+    store.loading.start(STEADY, "background", None)
+    await store.sends()
+    said = [body.text for body in store.said if isinstance(body, ev.Logged)]
+    assert said == ["http://127.0.0.1:1: nobody; it is tried again for 10 s"]
+    await store.loading.close()
+
+
 async def test_what_is_wanted_is_asked_once(store: Desk) -> None:
     store.loading.start(STEADY, "background", None)
     await store.loading.steer(wanted())
