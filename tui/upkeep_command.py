@@ -1,7 +1,6 @@
 """What is done to a project as it stands: stop it, change its processes under load, write its report anew."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from core.config.config import endpoint_name, state_folder
 from core.domain.errors import QuarterdeckError, Refused
@@ -54,13 +53,8 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
             write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
         if hosts:
             # There is no way back to what was taken down, so nobody needs what was kept of its shell.
-            up = {host.endpoint for host in others}
-            still = replace(
-                snapshot,
-                endpoints={name: one for name, one in snapshot.endpoints.items() if name in up},
-                releases={id_: one for id_, one in snapshot.releases.items() if one.endpoint in up},
-            )
-            shell_variables.forget_others(state_folder(project.settings), way_back_needs(still))
+            needed = way_back_needs(snapshot, [host.endpoint for host in others])
+            shell_variables.forget_others(state_folder(project.settings), needed)
         else:
             write("nothing runs here")
         if not any(host.slots for host in others):

@@ -18,14 +18,13 @@ from core.engine.relocate import settle
 from core.journal.database import WAIT_S
 from core.journal.journal import Journal, me
 from core.state.events import Result
+from core.system.log_files import make_room
 from core.work.child import WorkChild
 from core.work.job import Job
 
 JOURNAL = "journal.db"
 LOOK_S = 60.0
 LOG = "quarterdeck.log"
-LOG_BYTES = 1 << 20
-"""A log that is longer makes room for another one; one old one is kept."""
 
 
 def log_to(path: Path) -> None:
@@ -33,8 +32,7 @@ def log_to(path: Path) -> None:
     log = logging.getLogger("quarterdeck")
     if not log.handlers:
         with contextlib.suppress(OSError):
-            if path.stat().st_size > LOG_BYTES:
-                path.rename(path.with_name(f"{path.name}.1"))
+            make_room(path)
         handler = logging.FileHandler(path, delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)

@@ -48,10 +48,11 @@ def tidy(settings: Settings, snapshot: Snapshot) -> list[Path]:
     return gone
 
 
-def way_back_needs(snapshot: Snapshot) -> set[str]:
+def way_back_needs(snapshot: Snapshot, endpoints: Collection[str] | None = None) -> set[str]:
     """The releases that are live, and of each endpoint the newest and the one that a rollback would take back."""
-    needed = {release.id for release in snapshot.releases.values() if release.live}
-    for name in snapshot.endpoints:
+    live = [release for release in snapshot.releases.values() if release.live]
+    needed = {release.id for release in live if endpoints is None or release.endpoint in endpoints}
+    for name in snapshot.endpoints if endpoints is None else endpoints:
         needed |= {release.id for release in (snapshot.release_of(name), rollback_of(snapshot, name)) if release}
     return needed
 

@@ -17,6 +17,7 @@ from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state.release import ReleaseState
+from core.system.log_files import make_room
 from core.system.processes import ProcessId, process_id
 from core.watch.keeper import Keeper
 from core.watch.place import WatchPlace
@@ -25,7 +26,6 @@ from core.watch.server import WatchServer
 LOOK_S = 1.0
 BACK_S = 20.0
 """A watch that is to end brings a way back to its end for so long; whoever asked it to end waits longer."""
-LOG_BYTES = 1 << 20
 log = logging.getLogger("quarterdeck")
 
 
@@ -117,8 +117,7 @@ async def _until_back(engine: Engine) -> None:
 
 def _let_go(place: WatchPlace) -> None:
     """What is said from here on goes to the log."""
-    if place.log.exists() and place.log.stat().st_size > LOG_BYTES:
-        place.log.rename(place.log.with_suffix(".log.1"))
+    make_room(place.log)
     out = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (out, 1), (out, 2)):

@@ -90,8 +90,12 @@ async def test_a_driver_that_hangs_is_said_within_a_second_and_no_longer_than_it
     silent: list[float | None] = [9.0]
     async with open_deck(FakeLink(scenes.at_ten()), hangs_s=lambda _: silent[0]) as (app, pilot):
         await until(pilot, lambda: app.view.hangs_s == 9.0)
+        await shown(app, pilot)
+        assert "! its driver hangs for 9 s" in app.deck.query_one(Top).plain
         silent[0] = None
         await until(pilot, lambda: app.view.hangs_s is None)
+        await shown(app, pilot)
+        assert "hangs" not in app.deck.query_one(Top).plain
 
 
 async def test_a_lost_journal_is_said_and_asked_again_from_where_it_was_lost(

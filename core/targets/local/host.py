@@ -16,6 +16,7 @@ from typing import Any
 
 from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.model import Level, Noted
+from core.system.log_files import make_room
 from core.system.ports import free_port
 from core.targets.local import records, wire
 from core.targets.local.endpoint import LocalEndpoint
@@ -28,7 +29,6 @@ from core.targets.local.state import HostState, load, save, state_path
 from core.targets.local.wire import failure
 
 LOOK_S = 1.0
-LOG_BYTES = 1 << 20
 
 
 def main() -> int:
@@ -133,8 +133,7 @@ def _say(message: dict[str, Any]) -> None:
 def _let_go(folder: Path) -> None:
     """From here on what is said goes to the host's own log."""
     path = folder / "host.log"
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.rename(path.with_suffix(".log.1"))
+    make_room(path)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, place in ((null, 0), (log, 1), (log, 2)):
