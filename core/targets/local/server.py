@@ -9,8 +9,9 @@ import json
 import os
 import select
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ _HUNG_UP = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
 
 class GivenUpError(Exception):
     """Nobody waits for this any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """A message and the connection that it came on."""
+
+    message: Mapping[str, Any]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def given_up(self) -> bool:
+        """Whether its time is over, or whoever made it has gone, though what they said is still being read."""
+        return _hung_up(self.writer) or boottime_s() > self.message.get("until_s", 1e18)
 
 
 class Server:
@@ -75,7 +89,7 @@ class Server:
                 message = json.loads(text)
                 if message["do"] == "watch":
                     await self._watch(message, reader, writer)
-                elif (answer := await self._answer(message, reader, writer)) is not None:
+                elif (answer := await self._answer(HostCall(message, reader, writer))) is not None:
                     writer.write(wire.line(answer))
                     await writer.drain()
         except (ConnectionError, ValueError, KeyError, TypeError) as error:
@@ -85,25 +99,24 @@ class Server:
         finally:
             writer.close()
 
-    async def _answer(
-        self, message: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> dict[str, Any] | None:
+    async def _answer(self, call: HostCall) -> dict[str, Any] | None:
         """What is said to a message, None when nobody waits for it any more."""
+        message = call.message
         try:
             match message["do"]:
                 case "status":
                     return self._status().to_json()
                 case "stop":
-                    return await self._long(self._stop(), self._lock, message, reader, writer)
+                    return await self._long(self._stop(), self._lock, call)
                 case "renew":
                     # It takes minutes where replicas load slowly, and no route may wait for it.
-                    return await self._long(self.endpoint.renew(), self._renewing, message, reader, writer)
+                    return await self._long(self.endpoint.renew(), self._renewing, call)
                 case "leave":
                     self.stopping.set()
                 case _:
                     folder = self.endpoint.spec.folder
                     change = in_spare(folder, lambda: self._change(message))
-                    await self._alone(change, self._lock, message, reader, writer)
+                    await self._alone(change, self._lock, call)
                     put_by(folder)
         except GivenUpError:
             self.endpoint.note(Noted(f"{message['do']}: given up before it was begun", Level.WARNING, source="host"))
@@ -117,22 +130,15 @@ class Server:
             return wire.failure(Unreachable(f"{message['do']}: {why}"))
         return {}
 
-    async def _alone(
-        self,
-        work: Awaitable[None],
-        lock: asyncio.Lock,
-        message: dict[str, Any],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
+    async def _alone(self, work: Awaitable[None], lock: asyncio.Lock, call: HostCall) -> None:
         """Do one thing under a lock after the other; one that was given up meanwhile is not begun."""
         begun = False
         try:
-            gone = asyncio.create_task(reader.read(1), name="hung up?")
+            gone = asyncio.create_task(call.reader.read(1), name="hung up?")
             turn = asyncio.create_task(lock.acquire(), name="turn")
             try:
                 await asyncio.wait({gone, turn}, return_when=asyncio.FIRST_COMPLETED)
-                if not turn.done() or gone.done() or _hung_up(writer) or boottime_s() > message.get("until_s", 1e18):
+                if not turn.done() or gone.done() or call.given_up():
                     raise GivenUpError
                 begun = True
                 await work
@@ -145,24 +151,17 @@ class Server:
             if not begun and asyncio.iscoroutine(work):
                 work.close()
 
-    async def _long(
-        self,
-        work: Awaitable[None],
-        lock: asyncio.Lock,
-        message: dict[str, Any],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> dict[str, Any]:
+    async def _long(self, work: Awaitable[None], lock: asyncio.Lock, call: HostCall) -> dict[str, Any]:
         """Something that takes its time: meanwhile it is said that this host lives."""
-        beating = asyncio.create_task(_beat(writer), name="beat")
+        beating = asyncio.create_task(_beat(call.writer), name="beat")
         try:
-            await self._alone(work, lock, message, reader, writer)
+            await self._alone(work, lock, call)
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
         return {}
 
-    async def _change(self, message: dict[str, Any]) -> None:
+    async def _change(self, message: Mapping[str, Any]) -> None:
         endpoint = self.endpoint
         if message["do"] not in {"apply", "route", "remove"}:
             asker = message.get("by") or "an older version"
