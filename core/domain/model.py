@@ -56,7 +56,8 @@ class Replica:
 class Observation:
     """What is true of one slot of an endpoint, now. `weight` is in percent, as the router applies it.
 
-    `proved_by` counts the answers that showed the weight in force. A slot that is gone has no version.
+    `mirror` is how many percent of the requests are copied to it; nobody gets its answers to those. `proved_by`
+    counts the answers that showed the weight in force. A slot that is gone has no version.
     """
 
     slot: Slot
@@ -67,6 +68,7 @@ class Observation:
     replicas: tuple[Replica, ...] = ()
     proved_by: int = 0
     why: str = ""
+    mirror: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Sample:
     answered, under `version:7` and `label:yes`; `users` is None where nobody counts users. `refused` counts, by
     status, what was the caller's doing: it is no request here, for it says nothing about the version. `errors`
     counts, by kind, the exceptions in the code that sends a load: those are no requests either. `quiet_s` is how
-    long before `at` the last answer came; None where there was none, or nobody kept its moment.
+    long before `at` the last answer came; None where there was none, or nobody kept its moment. `mirrored` of the
+    answers were to copies of requests: nobody got those, so a sample that has any is none of what users saw.
     """
 
     slot: Slot | None
@@ -98,6 +101,7 @@ class Sample:
     refused: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
     quiet_s: float | None = None
+    mirrored: int = 0
 
     def __add__(self, other: "Sample") -> "Sample":
         at = max(self.at, other.at)
@@ -114,6 +118,7 @@ class Sample:
             refused=add_counts(self.refused, other.refused),
             errors=add_counts(self.errors, other.errors),
             quiet_s=at - max(last) if last else None,
+            mirrored=self.mirrored + other.mirrored,
         )
 
     @property

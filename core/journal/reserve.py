@@ -54,7 +54,7 @@ class Reserve:
         if not isinstance(body, ev.Observed):
             return not isinstance(body, SPARED)
         seen = body.observation
-        key, now = (body.endpoint, seen.slot), (seen.version, seen.wanted, seen.ready, seen.weight)
+        key, now = (body.endpoint, seen.slot), (seen.version, seen.wanted, seen.ready, seen.weight, seen.mirror)
         before, self._told[key] = self._told.get(key), now
         return before != now
 

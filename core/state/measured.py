@@ -60,6 +60,7 @@ def _less(total: Sample, sample: Sample) -> Sample:
         latency=latency,
         mix=_fewer(total.mix, sample.mix),
         seconds=total.seconds - sample.seconds,
+        mirrored=total.mirrored - sample.mirrored,
     )
 
 

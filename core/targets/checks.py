@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Slot
 
+MOST_MIRRORED = 50.0
 SLOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -17,18 +18,29 @@ def check_apply(slot: Slot, replicas: int) -> None:
         raise BadInput(f"{slot}: {replicas} replicas asked for; 0 to 1000 are possible")
 
 
-def check_weights(weights: Mapping[Slot, float], mirror: Slot | None, held: Iterable[Slot]) -> None:
-    """Raise `BadInput` for weights that don't make 100 percent, `Refused` for a slot that holds nothing."""
+def check_weights(weights: Mapping[Slot, float], mirror: Mapping[Slot, float], held: Iterable[Slot]) -> None:
+    """Raise `BadInput` for weights that don't make 100 percent and for a mirror that nobody could keep to,
+    `Refused` for a slot that holds nothing."""
     wrong = {slot: weight for slot, weight in weights.items() if not 0 <= weight <= 100}
     if wrong or (weights and abs(sum(weights.values()) - 100) > 0.01):
         raise BadInput(f"traffic {dict(weights)}: weights are percent, 0 to 100 each and 100 together")
+    if len(mirror) > 1:
+        raise BadInput(f"mirror {', '.join(mirror)}: one slot gets a copy of the traffic; name one")
+    for slot, percent in mirror.items():
+        if not 0 < percent <= MOST_MIRRORED:
+            raise BadInput(f"mirror {slot} {percent:g} %: more than 0 and at most {MOST_MIRRORED:g} % can be copied")
+        if weights.get(slot, 0.0) > 0 or not weights:
+            why = "gets traffic itself" if weights else "has nobody's traffic to copy"
+            raise BadInput(f"mirror {slot}: it {why}; copy to a slot without traffic what another one gets")
     slots = set(held)
-    for slot in [*(slot for slot, weight in weights.items() if weight > 0), *([mirror] if mirror else [])]:
+    for slot in [*(slot for slot, weight in weights.items() if weight > 0), *mirror]:
         if slot not in slots:
             raise Refused(f"{slot}: no version is in this slot; deploy one before traffic goes there")
 
 
-def check_remove(slot: Slot, weights: Mapping[Slot, float]) -> None:
-    """Raise `Refused` for a slot that still gets traffic."""
+def check_remove(slot: Slot, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
+    """Raise `Refused` for a slot that still gets traffic, or a copy of it."""
     if weights.get(slot, 0.0) > 0:
         raise Refused(f"{slot}: it gets {weights[slot]:g} % of the traffic; move that away first")
+    if slot in mirror:
+        raise Refused(f"{slot}: it gets a copy of the traffic; stop mirroring first")

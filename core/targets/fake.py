@@ -36,9 +36,9 @@ class FakeTarget:
         """Ask for `replicas` of a version in a slot."""
         await self._land(Call("apply", slot, version, replicas, token=self.token))
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Slot | None = None) -> None:
-        """Ask for traffic weights in percent."""
-        await self._land(Call("route", weights=dict(weights), mirror=mirror, token=self.token))
+    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float] | None = None) -> None:
+        """Ask for traffic weights in percent, and for a slot that gets a copy of so many percent."""
+        await self._land(Call("route", weights=dict(weights), mirror=dict(mirror or {}), token=self.token))
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to go."""

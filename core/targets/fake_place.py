@@ -43,7 +43,7 @@ class Call:
     version: Version | None = None
     replicas: int | None = None
     weights: Mapping[Slot, float] = field(default_factory=dict)
-    mirror: Slot | None = None
+    mirror: Mapping[Slot, float] = field(default_factory=dict)
     token: int = 0
 
 
@@ -68,7 +68,6 @@ class FakePlace:
         self.url = url
         self.asked: list[Call] = []
         self.slots: dict[Slot, Observation] = {}
-        self.mirror: Slot | None = None
         self.misses_by = 0.0
         self.silent = False
         self.lines: dict[Slot, list[tuple[str, str]]] = {}
@@ -161,7 +160,8 @@ class FakePlace:
         if asked.verb == "apply":
             check_apply(slot, asked.replicas or 0)
         elif asked.verb == "remove":
-            check_remove(slot, {name: seen.weight for name, seen in self.slots.items()})
+            mirrored = {name: seen.mirror for name, seen in self.slots.items() if seen.mirror}
+            check_remove(slot, {name: seen.weight for name, seen in self.slots.items()}, mirrored)
         else:
             held = [name for name, seen in self.slots.items() if seen.version is not None]
             check_weights(asked.weights, asked.mirror, held)
@@ -211,23 +211,21 @@ class FakePlace:
             elif not why and (seen.ready != seen.wanted or seen.why):
                 self.push(with_ready(replace(seen, why=""), seen.wanted))
 
-    def _shift(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
+    def _shift(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
         """A route in force: first some points off, then as it was asked for, or as near as this place comes."""
-        with self._lock:
-            self.mirror = mirror
-        self._move(weights, 5.0)
-        later(self.delays.part_s, lambda: self._move(weights, self.misses_by))
+        self._move(weights, {}, 5.0)
+        later(self.delays.part_s, lambda: self._move(weights, mirror, self.misses_by))
 
-    def _move(self, weights: Mapping[Slot, float], off: float) -> None:
+    def _move(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float], off: float) -> None:
         shares = {slot: float(weight) for slot, weight in weights.items() if weight > 0}
         if off and len(shares) > 1:
             first, *_, last = sorted(shares, key=lambda slot: shares[slot])
             shares[first], shares[last] = shares[first] + off, shares[last] - off
         with self._lock:
             for slot, seen in list(self.slots.items()):
-                weight = shares.get(slot, 0.0)
-                if seen.version is not None and (weight != seen.weight or weight > 0):
-                    self.push(replace(seen, weight=weight, proved_by=20 if weight else 0))
+                weight, copied = shares.get(slot, 0.0), float(mirror.get(slot, 0.0))
+                if seen.version is not None and (weight > 0 or (weight, copied) != (seen.weight, seen.mirror)):
+                    self.push(replace(seen, weight=weight, mirror=copied, proved_by=20 if weight else 0))
 
     def _gone(self, slot: Slot) -> None:
         with self._lock:

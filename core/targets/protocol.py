@@ -29,8 +29,12 @@ class Target(Protocol):
         """Ask for `replicas` of a version in a slot."""
         ...
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Slot | None = None) -> None:
-        """Ask for traffic weights in percent (together 100; empty: no traffic), and a slot that gets a copy."""
+    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float] | None = None) -> None:
+        """Ask for traffic weights in percent (together 100; empty: no traffic).
+
+        `mirror` names a slot without weight that gets a copy of so many percent of the requests, and whose answers
+        nobody gets. A route without it ends it.
+        """
         ...
 
     async def remove(self, slot: Slot) -> None:

@@ -419,7 +419,7 @@ async def test_a_key_in_the_very_moment_of_an_answer_still_brings_traffic_back(t
     target = terminals.store.sites[-1].targets[-1]
     route = target.route
 
-    async def and_then_the_key(weights: dict[str, float], mirror: str | None = None) -> None:
+    async def and_then_the_key(weights: dict[str, float], mirror: dict[str, float] | None = None) -> None:
         await route(weights, mirror)
         if weights == {"green": 10.0, "blue": 90.0}:
             await ada.do(c.Rollback("late", asked_at=time.time()))

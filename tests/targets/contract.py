@@ -98,6 +98,51 @@ class Contract:
         with pytest.raises(Refused, match="green"):
             await target.route({"green": 100})
 
+    async def test_a_copy_of_the_traffic_is_told_once_it_is_made_and_ends_with_the_next_route(
+        self, make: MakeTarget
+    ) -> None:
+        target = make(0)
+        async with watching(target) as watcher:
+            await target.apply("blue", ONE, 1)
+            await target.apply("green", TWO, 1)
+            await watcher.ready("blue", 1)
+            await watcher.ready("green", 1)
+            await target.route({"blue": 100}, mirror={"green": 20})
+            await watcher.until(lambda: watcher.slots["green"].mirror == 20)
+            assert (watcher.slots["green"].weight, watcher.slots["green"].proved_by) == (0, 0)
+            assert (await watcher.weight("blue", 100)).mirror == 0
+            with pytest.raises(Refused, match="copy of the traffic"):
+                await target.remove("green")
+            await target.route({"blue": 90, "green": 10})
+            assert (await watcher.weight("green", 10)).mirror == 0
+            assert watcher.slots["green"].mirror == 0
+
+    @pytest.mark.parametrize(
+        ("weights", "mirror", "why"),
+        [
+            ({"blue": 100}, {"green": 0}, "at most 50"),
+            ({"blue": 100}, {"green": 51}, "at most 50"),
+            ({"blue": 100}, {"green": float("nan")}, "at most 50"),
+            ({"blue": 90, "green": 10}, {"green": 20}, "gets traffic itself"),
+            ({"blue": 100}, {"green": 20, "red": 20}, "name one"),
+            ({}, {"green": 20}, "nobody's traffic"),
+        ],
+    )
+    async def test_a_copy_that_nobody_could_make_is_bad_input(
+        self, make: MakeTarget, weights: dict[str, float], mirror: dict[str, float], why: str
+    ) -> None:
+        target = make(0)
+        await target.apply("blue", ONE, 0)
+        await target.apply("green", TWO, 0)
+        with pytest.raises(BadInput, match=why):
+            await target.route(weights, mirror)
+
+    async def test_a_copy_to_an_empty_slot_is_refused(self, make: MakeTarget) -> None:
+        target = make(0)
+        await target.apply("blue", ONE, 0)
+        with pytest.raises(Refused, match="green"):
+            await target.route({"blue": 100}, mirror={"green": 20})
+
     async def test_a_slot_name_that_no_place_takes_is_bad_input(self, make: MakeTarget) -> None:
         with pytest.raises(BadInput, match="Blue"):
             await make(0).apply("Blue!", ONE, 1)

@@ -100,6 +100,16 @@ def test_what_the_caller_did_is_counted_apart() -> None:
     assert (one.requests, one.asked, one.mix["version:1"]) == (101, 106, 806)
 
 
+def test_copies_are_counted_and_those_that_had_no_room_are_nobodys_failure() -> None:
+    name = "cluster.green-mirror.upstream_rq_"
+    totals = stats.read(
+        counted((f"{name}200", 40), (f"{name}422", 2), (f"{name}503", 12), (f"{name}pending_overflow", 9))
+    )
+    assert totals["green"] == stats.Totals({"": 40, "422": 2, "503": 3}, {}, mirrored=45, not_made=9)
+    (one,) = stats.TrafficMeter(at=0.0).samples(1, totals, {"green": "version:2"}, 1.0)
+    assert (one.ok, dict(one.failed), dict(one.refused), one.mirrored) == (40, {"503": 3}, {"422": 2}, 45)
+
+
 def test_a_slot_that_only_refuses_is_still_told_of() -> None:
     meter = stats.TrafficMeter(at=0.0)
     told = [len(meter.samples(1, {"blue": stats.Totals({"404": 9 * at})}, {}, float(at))) for at in range(1, 8)]

@@ -128,7 +128,7 @@ def test_a_socket_lies_where_every_shell_looks_for_it(tmp_path: Path, monkeypatc
 def test_state_survives_its_file(tmp_path: Path) -> None:
     settings = EndpointSpec("late", tmp_path, cpu_m=300, key="k")
     state = HostState(
-        settings.to_json(), 80, 3, 4, {"blue": 100.0}, "green", {"blue": Held(ONE, tmp_path, 2, 3, settings)}
+        settings.to_json(), 80, 3, 4, {"blue": 100.0}, {"green": 20.0}, {"blue": Held(ONE, tmp_path, 2, 3, settings)}
     )
     save(tmp_path, state)
     keys.keep_key(tmp_path, "k")
@@ -146,6 +146,18 @@ def test_a_state_of_the_first_format_gives_each_slot_the_endpoints_settings(tmp_
     state = load(tmp_path)
     assert state is not None
     assert state.slots == {"blue": Held(ONE, Path("/m"), 1, 2, settings)}
+
+
+@pytest.mark.parametrize(("kept", "read"), [(None, {}), ("green", {"green": 50.0}), ({"green": 20}, {"green": 20.0})])
+def test_a_mirror_that_an_older_version_kept_by_name_is_read(
+    tmp_path: Path, kept: object, read: dict[str, float]
+) -> None:
+    save(tmp_path, HostState(EndpointSpec("late", tmp_path).to_json()))
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "mirror": kept}))
+    state = load(tmp_path)
+    assert state is not None
+    assert state.mirror == read
 
 
 # Ports

@@ -55,10 +55,10 @@ def test_errors_keep_their_kind_over_the_wire() -> None:
 
 def test_the_router_is_told_only_what_changed(tmp_path: Path) -> None:
     told = router.Router(tmp_path, ("127.0.0.1", 1), lambda _: None, lambda: None)
-    table = envoy.Table(1, {"blue": 100.0}, None, {"blue": (1,), "green": ()})
+    table = envoy.Table(1, {"blue": 100.0}, {}, {"blue": (1,), "green": ()})
     told.write(table)
     before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
-    told.write(envoy.Table(2, {"blue": 90.0, "green": 10.0}, None, table.ports))
+    told.write(envoy.Table(2, {"blue": 90.0, "green": 10.0}, {}, table.ports))
     after = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
     assert {name for name in after if after[name] != before[name]} == {"routes.json"}
 

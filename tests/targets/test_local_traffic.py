@@ -5,9 +5,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from core.domain.errors import Refused
 from core.domain.model import Observation, Sample
 from core.targets.local import envoy
 from core.targets.local.proof import PROBES
@@ -189,23 +186,6 @@ async def test_what_strangers_ask_for_is_counted_apart_and_judges_nobody(endpoin
         green = _total(watcher, "green")
         assert (green.ok, dict(green.failed), dict(green.refused)) == (20, {}, {"404": 20})
         assert (green.latency.count, green.failed_percent) == (20, 0.0)
-
-
-async def test_a_mirrored_slot_gets_a_copy_and_nobody_its_answer(endpoints: Endpoints) -> None:
-    target = endpoints.target()
-    async with watching(target) as watcher:
-        await two_slots(target, watcher, replicas=1)
-        await target.route({"blue": 100}, mirror="green")
-        with pytest.raises(Refused, match="mirror"):
-            await target.remove("green")
-        async with loading(await target.address()) as load:
-            await load.more(100)
-            seen = await watcher.until(
-                lambda: next((s for s in watcher.reports if isinstance(s, Sample) and s.slot == "green"), None)
-            )
-        assert set(load.answers) == {"1"}
-        assert seen.ok > 0
-        assert dict(seen.mix).keys() == {"version:2"}
 
 
 async def test_a_caller_of_http_1_0_is_answered_and_the_routers_own_errors_are_one_line_of_json(

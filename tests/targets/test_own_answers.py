@@ -26,7 +26,7 @@ async def routing(folder: Path, ports: tuple[int, ...], host: str = "127.0.0.1")
     router = Router(folder / "late" / "router", (host, free_port(host)), lambda _: None, lambda: None)
     router.folder.mkdir(parents=True)
     try:
-        await router.start(envoy.Table(1, {"blue": 100.0}, None, {"blue": ports}))
+        await router.start(envoy.Table(1, {"blue": 100.0}, {}, {"blue": ports}))
         yield router
     finally:
         await router.stop()

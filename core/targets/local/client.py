@@ -55,9 +55,9 @@ class LocalTarget:
             key=self.spec.key,
         )
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Slot | None = None) -> None:
-        """Ask for traffic weights in percent."""
-        await self._ask("route", weights=dict(weights), mirror=mirror)
+    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float] | None = None) -> None:
+        """Ask for traffic weights in percent, and for a slot that gets a copy of so many percent."""
+        await self._ask("route", weights=dict(weights), mirror=dict(mirror or {}) or None)
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to drain and go."""

@@ -55,6 +55,7 @@ class ControlLoop:
         self._checked: dict[str, asyncio.Task[None]] = {}
         # A router of an earlier host has counted before: its first figures are where this host begins.
         self._counting = False
+        self._not_made: dict[Slot, int] = {}
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -134,7 +135,15 @@ class ControlLoop:
         if self._counting or not endpoint.traffic.adopted:
             for sample in samples:
                 endpoint.broadcast.tell(sample)
+            self._say_not_made(totals)
         self._counting = True
+        self._not_made = {slot: total.not_made for slot, total in totals.items()}
+
+    def _say_not_made(self, totals: Mapping[Slot, stats.Totals]) -> None:
+        for slot, total in totals.items():
+            if total.not_made > self._not_made.get(slot, 0):
+                why = f"{slot} does not keep up with the copies of requests: some of them are not made"
+                self._endpoint.note(Noted(why, Level.WARNING, slot, "router"))
 
     async def _look(self) -> None:
         endpoint = self._endpoint

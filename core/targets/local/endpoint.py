@@ -133,7 +133,7 @@ class LocalEndpoint:
             forget_keys(self.spec.folder, [one.spec.key for one in self.state.slots.values()])
             self._key = held.spec.key
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
+    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
         """Move traffic; it is told as true once answers show it."""
         check_weights(weights, mirror, self.state.slots)
         kept = {slot: float(weight) for slot, weight in weights.items() if weight > 0}
@@ -141,18 +141,17 @@ class LocalEndpoint:
             slot: replace(held, served=True) if kept.get(slot) == 100 else held
             for slot, held in self.state.slots.items()
         }
+        copied = {slot: float(percent) for slot, percent in mirror.items()}
         generation = self.state.generation + 1
-        self.state = replace(self.state, weights=kept, mirror=mirror, generation=generation, slots=slots)
-        self.traffic.move(generation, kept, mirror)
+        self.state = replace(self.state, weights=kept, mirror=copied, generation=generation, slots=slots)
+        self.traffic.move(generation, kept, copied)
         if kept:
             self._keep_key("")
         await self._writer.saved()
 
     async def remove(self, slot: Slot) -> None:
         """Let a slot drain and go."""
-        check_remove(slot, self.state.weights)
-        if slot == self.state.mirror:
-            raise Refused(f"{slot}: it gets a copy of the traffic; stop mirroring first")
+        check_remove(slot, self.state.weights, self.state.mirror)
         if slot in self.state.slots:
             self.state = self.state.holding(slot, None)
             await self._writer.saved()
@@ -175,7 +174,7 @@ class LocalEndpoint:
         """Drain and end everything, and forget what was held."""
         pools = dict(self.pools)
         await self._tasks.close()
-        self.state = replace(self.state, weights={}, mirror=None, slots={})
+        self.state = replace(self.state, weights={}, mirror={}, slots={})
         if self.spec.folder.exists():
             await self._writer.saved()
         await self.traffic.stop(self.spec.drain_s)
@@ -244,7 +243,8 @@ class LocalEndpoint:
         # While replicas are changed for others of the same kind, both kinds serve.
         alike = [pool for pool in pools if pool.held.replicas_of == now.held.replicas_of]
         ready = min(wanted, sum(len(pool.ready) for pool in alike))
-        self.broadcast.tell(Observation(slot, now.held.version, wanted, ready, weight, replicas, proved_by, why))
+        version, mirror = now.held.version, self.traffic.mirrored(slot)
+        self.broadcast.tell(Observation(slot, version, wanted, ready, weight, replicas, proved_by, why, mirror))
 
     def _observe_all(self) -> None:
         for slot in self.pools:

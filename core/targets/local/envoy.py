@@ -35,6 +35,8 @@ __all__ = [
 
 _MANY = 1_000_000
 _BUFFER_BYTES = 16 << 20
+_COPIES = 32
+"""So many copies may be under way to a slot, and as many wait; the others are not made, and no user waits for one."""
 
 _OWN_ERRORS = {
     ("UH",): "no replica is ready: try again in a moment",
@@ -88,6 +90,7 @@ def _page(socket: Path) -> Json:
 
 
 def _cluster(name: str, folder: Path) -> Json:
+    most = _COPIES if name.endswith(MIRROR_SUFFIX) else _MANY
     return {
         "name": name,
         "type": "EDS",
@@ -101,8 +104,8 @@ def _cluster(name: str, folder: Path) -> Json:
         "circuit_breakers": {
             "thresholds": [
                 {
-                    "max_connections": _MANY,
-                    "max_pending_requests": _MANY,
+                    "max_connections": most,
+                    "max_pending_requests": most,
                     "max_requests": _MANY,
                     "max_retries": _MANY,
                 }

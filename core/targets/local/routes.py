@@ -15,6 +15,8 @@ Json: TypeAlias = dict[str, Any]
 SLOT_HEADER = "x-quarterdeck-slot"
 ROUTE_HEADER = "x-quarterdeck-route"
 PROBE_HEADER = "x-quarterdeck-probe"
+PAIR_HEADER = "x-quarterdeck-pair"
+"""A request that is copied and its copy carry the same value of this, and no other request carries any."""
 MIRROR_SUFFIX = "-mirror"
 METRICS_PATH = "/metrics"
 METRICS_CLUSTER = "metrics_page"
@@ -30,14 +32,15 @@ TYPE = "type.googleapis.com/envoy."
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Who gets what: weights in percent, and the ports of each slot's ready replicas. Generations only rise.
+    """Who gets what: weights in percent, who gets a copy of how many percent, and the ports of each slot's ready
+    replicas. Generations only rise.
 
     `secret` is what headers of ours must carry; `metrics` is the socket on which the host answers for /metrics.
     """
 
     generation: int = 0
     weights: Mapping[Slot, float] = field(default_factory=dict)
-    mirror: Slot | None = None
+    mirror: Mapping[Slot, float] = field(default_factory=dict)
     ports: Mapping[Slot, tuple[int, ...]] = field(default_factory=dict)
     secret: str = field(default="", repr=False)
     metrics: Path | None = None
@@ -56,10 +59,11 @@ def probe(secret: str) -> dict[str, str]:
 def routes(table: Table) -> Json:
     """The route file: the host's probes, what names a slot, the page of counters, then the weights."""
     found = [route for slot in table.ports for route in _pinned(table, slot)]
-    found.append(_route(PROBE, {"prefix": "/", **_with(probe(table.secret))}, _split(table, None, tell=True)))
+    found.append(_route(PROBE, {"prefix": "/", **_with(probe(table.secret))}, _split(table, tell=True)))
     if table.metrics is not None:
         found.append(_route(METRICS, {"path": METRICS_PATH}, {"route": {"cluster": METRICS_CLUSTER, "timeout": "10s"}}))
-    found.append(_route(SPLIT, {"prefix": "/"}, _split(table, table.mirror, tell=False)))
+    found += [_copied(table, slot, percent) for slot, percent in table.mirror.items()]
+    found.append(_route(SPLIT, {"prefix": "/"}, _split(table, tell=False)))
     number = _header(ROUTE_HEADER, str(table.generation))
     for route in found:
         if route["name"] == PROBE:
@@ -71,7 +75,9 @@ def routes(table: Table) -> Json:
             {
                 "name": "split",
                 "virtual_hosts": [{"name": "split", "domains": ["*"], "routes": found}],
-                "request_headers_to_remove": [SLOT_HEADER, PROBE_HEADER],
+                # What a route adds is added after this has been taken off.
+                "most_specific_header_mutations_wins": True,
+                "request_headers_to_remove": [SLOT_HEADER, PROBE_HEADER, PAIR_HEADER],
             }
         ],
     )
@@ -79,7 +85,7 @@ def routes(table: Table) -> Json:
 
 def _pinned(table: Table, slot: Slot) -> list[Json]:
     """A probe of one slot, and what names one."""
-    to: Json = {"route": {"cluster": slot, **_manners(None)}}
+    to: Json = {"route": {"cluster": slot, **_manners()}}
     told = {"response_headers_to_add": [_header(SLOT_HEADER, slot)]}
     named = pin(slot, table.secret)
     return [
@@ -96,7 +102,21 @@ def _with(headers: Mapping[str, str]) -> Json:
     return {"headers": [{"name": name, "string_match": {"exact": value}} for name, value in headers.items()]}
 
 
-def _split(table: Table, mirror: Slot | None, *, tell: bool) -> Json:
+def _copied(table: Table, slot: Slot, percent: float) -> Json:
+    """So many percent of the requests: the route to the weights for them, with a copy of each and a mark on both.
+
+    To choose here, and not in the policy of the mirror, keeps the mark from all requests that are not copied.
+    """
+    fraction = {"default_value": {"numerator": round(percent * 10_000), "denominator": "MILLION"}}
+    action = _split(table, tell=False)
+    action["route"]["request_mirror_policies"] = [
+        {"cluster": slot + MIRROR_SUFFIX, "disable_shadow_host_suffix_append": True}
+    ]
+    mark = {"request_headers_to_add": [_header(PAIR_HEADER, "%UNIQUE_ID%")]}
+    return _route(SPLIT, {"prefix": "/", "runtime_fraction": fraction}, {**action, **mark})
+
+
+def _split(table: Table, *, tell: bool) -> Json:
     """By weight; `tell` names the slot in the answer. Probes are not mirrored: a copy would count as a user's."""
     weights = {slot: weight for slot, weight in table.weights.items() if weight > 0}
     if not weights:
@@ -105,12 +125,12 @@ def _split(table: Table, mirror: Slot | None, *, tell: bool) -> Json:
     for slot, weight in weights.items():
         told = {"response_headers_to_add": [_header(SLOT_HEADER, slot)]} if tell else {}
         shares.append({"name": slot, "weight": max(1, round(weight * 100)), **told})
-    return {"route": {"weighted_clusters": {"clusters": shares}, **_manners(mirror)}}
+    return {"route": {"weighted_clusters": {"clusters": shares}, **_manners()}}
 
 
-def _manners(mirror: Slot | None) -> Json:
-    """How a request is tried: on another replica if one refuses, breaks off or is draining."""
-    manners: Json = {
+def _manners() -> Json:
+    """How a request is tried: on another replica if one refuses, breaks off or is draining. A copy is tried once."""
+    return {
         "timeout": "60s",
         "retry_policy": {
             "retry_on": "connect-failure,refused-stream,reset,retriable-status-codes",
@@ -126,9 +146,6 @@ def _manners(mirror: Slot | None) -> Json:
             "host_selection_retry_max_attempts": 5,
         },
     }
-    if mirror:
-        manners["request_mirror_policies"] = [{"cluster": mirror + MIRROR_SUFFIX}]
-    return manners
 
 
 def resources(table: Table, kind: str, resources: list[Json]) -> Json:

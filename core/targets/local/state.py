@@ -11,6 +11,7 @@ from typing import Any
 from core.domain.errors import BadInput
 from core.domain.model import Observation, Slot, Version
 from core.state.codec import noun, plain
+from core.targets.checks import MOST_MIRRORED
 from core.targets.local.keys import key_name, key_named, read_key
 from core.targets.local.spec import EndpointSpec
 
@@ -65,7 +66,7 @@ class HostState:
     token: int = 0
     generation: int = 0
     weights: dict[Slot, float] = field(default_factory=dict)
-    mirror: Slot | None = None
+    mirror: dict[Slot, float] = field(default_factory=dict)
     slots: dict[Slot, Held] = field(default_factory=dict)
 
     def holding(self, slot: Slot, held: Held | None) -> "HostState":
@@ -75,9 +76,10 @@ class HostState:
 
     def observations(self) -> tuple[Observation, ...]:
         """What is accepted though nothing serves it now."""
-        weights = self.weights
+        weights, mirror = self.weights, self.mirror
         return tuple(
-            Observation(slot, held.version, held.wanted, 0, weights.get(slot, 0.0)) for slot, held in self.slots.items()
+            Observation(slot, held.version, held.wanted, 0, weights.get(slot, 0.0), mirror=mirror.get(slot, 0.0))
+            for slot, held in self.slots.items()
         )
 
 
@@ -134,11 +136,17 @@ def load(folder: Path) -> HostState | None:
     try:
         content = json.loads(path.read_text())
         slots = {slot: _held(folder, held, content) for slot, held in content["slots"].items()}
-        return HostState(**{name: content[name] for name in HostState.__slots__ if name != "slots"}, slots=slots)
+        content = {**content, "slots": slots, "mirror": _mirror(content["mirror"])}
+        return HostState(**{name: content[name] for name in HostState.__slots__})
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: not the state of an endpoint ({error}); remove it and release again") from error
+
+
+def _mirror(kept: dict[Slot, float] | str | None) -> dict[Slot, float]:
+    """Who gets a copy. An older version copied all, and kept the slot's name alone."""
+    return {kept: MOST_MIRRORED} if isinstance(kept, str) else dict(kept or {})
 
 
 def _held(folder: Path, held: dict[str, Any], content: dict[str, Any]) -> Held:

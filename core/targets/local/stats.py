@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,7 @@ from core.targets.local.routes import COUNTED, MIRROR_SUFFIX
 
 QUERY = (
     "/stats?format=json&usedonly&histogram_buckets=detailed"
-    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time)$)"
+    f"&filter=^(user[.]|cluster[.][a-z0-9-]%2B{MIRROR_SUFFIX}[.]upstream_rq_([0-9]%2B|time|pending_overflow)$)"
 )
 QUIET_S = 3
 """Zeros are told for so many seconds, then nothing until answers come again."""
@@ -27,7 +28,9 @@ CALLERS = frozenset({
 _USERS = f"(?:{'|'.join(COUNTED)})"
 _ANSWERS = re.compile(rf"user\.answers\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
 _TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
-_MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time)")
+_MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time|pending_overflow)")
+_NOT_MADE = "pending_overflow"
+"""Copies beyond those that may be under way. The router counts them as answered with 503, and nobody has."""
 _KINDS = {
     "UF": "connect", "URX": "connect", "UH": "no replica", "UT": "timeout", "UMSDR": "timeout", "DT": "timeout",
     "UPE": "protocol", "UC": "reset", "UR": "reset", "LR": "reset",
@@ -40,17 +43,21 @@ _LEFT = frozenset({"DC", "DR", "DPE"})
 class Totals:
     """All answers of one slot since the router began, by kind (empty: good), and how long they took in ms.
 
-    What is the caller's doing is counted under its status, and its time nowhere.
+    What is the caller's doing is counted under its status, and its time nowhere. `mirrored` of the answers were to
+    copies; `not_made` were copies that had no room.
     """
 
     kinds: Mapping[str, int] = field(default_factory=dict)
     took: Mapping[float, int] = field(default_factory=dict)
+    mirrored: int = 0
+    not_made: int = 0
 
 
 def _minus(now: Totals, before: Totals) -> Totals:
     """What was counted since."""
     kinds = {kind: count - before.kinds.get(kind, 0) for kind, count in now.kinds.items()}
-    return Totals(kinds, {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()})
+    took = {ms: count - before.took.get(ms, 0) for ms, count in now.took.items()}
+    return Totals(kinds, took, now.mirrored - before.mirrored, now.not_made - before.not_made)
 
 
 def read(body: bytes) -> dict[Slot, Totals]:
@@ -64,6 +71,8 @@ def read(body: bytes) -> dict[Slot, Totals]:
 def _read(body: bytes) -> dict[Slot, Totals]:
     kinds: dict[Slot, dict[str, int]] = {}
     took: dict[Slot, dict[float, int]] = {}
+    mirrored: Counter[Slot] = Counter()
+    not_made: Counter[Slot] = Counter()
     for stat in json.loads(body)["stats"]:
         if "histograms" in stat:
             for histogram in stat["histograms"].get("details", []):
@@ -71,8 +80,15 @@ def _read(body: bytes) -> dict[Slot, Totals]:
         elif match := _ANSWERS.fullmatch(stat["name"]):
             _add(kinds, match[1], _kind(match[2], match[3]), stat["value"])
         elif match := _MIRRORED.fullmatch(stat["name"]):
-            _add(kinds, match[1], _kind(match[2], "-"), stat["value"])
-    return {slot: Totals(kinds.get(slot, {}), took.get(slot, {})) for slot in {*kinds, *took} - {""}}
+            slot, count = match[1], stat["value"]
+            code, count = ("503", -count) if match[2] == _NOT_MADE else (match[2], count)
+            _add(kinds, slot, _kind(code, "-"), count)
+            mirrored[slot] += count
+            not_made[slot] -= min(0, count)
+    return {
+        slot: Totals(kinds.get(slot, {}), took.get(slot, {}), mirrored[slot], not_made[slot])
+        for slot in {*kinds, *took} - {""}
+    }
 
 
 def _add(kinds: dict[Slot, dict[str, int]], slot: Slot, kind: str | None, count: int) -> None:
@@ -142,4 +158,5 @@ def _difference(slot: Slot, now: Totals, before: Totals, label: str) -> Sample:
         latency=Histogram.of_counts(since.took),
         mix={label: answers} if label and answers else {},
         refused={kind: count for kind, count in bad.items() if kind in CALLERS},
+        mirrored=max(0, since.mirrored),
     )

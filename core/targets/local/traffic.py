@@ -23,11 +23,15 @@ AGAIN_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proved last: the weights, the version in each slot, and how many good answers each gave."""
+    """What was proved last: the weights, the version in each slot, and how many good answers each gave.
+
+    `mirror` stands in the same routes as the weights, so what proves those says that it is in force.
+    """
 
     weights: Mapping[Slot, float] = field(default_factory=dict)
     versions: Mapping[Slot, str] = field(default_factory=dict)
     answers: Mapping[Slot, int] = field(default_factory=dict)
+    mirror: Mapping[Slot, float] = field(default_factory=dict)
 
 
 class Traffic:
@@ -79,7 +83,7 @@ class Traffic:
         if self._proving != self.table.generation and any(ports.get(slot) for slot in stale):
             self._spawn(self._prove())
 
-    def move(self, generation: int, weights: Mapping[Slot, float], mirror: Slot | None) -> None:
+    def move(self, generation: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
         """Tell the router new weights, and ask until they are proved."""
         self.table = replace(self.table, generation=generation, weights=weights, mirror=mirror)
         self._router.write(self.table)
@@ -93,6 +97,10 @@ class Traffic:
         proof = self._proof
         answers = proof.answers.get(slot, 0) if proof.versions.get(slot) == self._version(slot) else 0
         return proof.weights.get(slot, 0.0), answers
+
+    def mirrored(self, slot: Slot) -> float:
+        """How many percent of the requests are copied to a slot, by the routes that were proved last."""
+        return self._proof.mirror.get(slot, 0.0)
 
     async def reaches(self, slot: Slot) -> bool:
         """Does the router find a replica of a slot's version by now?"""
@@ -167,6 +175,6 @@ class Traffic:
             if table.generation == self.table.generation:
                 if said:
                     self._note(Noted(f"traffic {what}: proved by {sum(answers.values())} answers", source="router"))
-                self._proof = Proof(dict(table.weights), versions, answers)
+                self._proof = Proof(dict(table.weights), versions, answers, dict(table.mirror))
                 self._proved()
             return

@@ -1,0 +1,83 @@
+"""A copy of the traffic on this machine: to whom it goes, what is counted of it, and that it hurts nobody."""
+
+import psutil
+
+from core.domain.model import Sample
+from core.targets.local import records
+from core.targets.local.client import LocalTarget
+from core.targets.local.routes import PAIR_HEADER
+from tests.targets.conftest import Endpoints
+from tests.targets.helpers import Watcher, ask, loading, two_slots, watching
+
+
+def _total(watcher: Watcher, slot: str) -> Sample:
+    """All that was counted of a slot."""
+    found = [one for one in watcher.reports if isinstance(one, Sample) and one.slot == slot]
+    return sum(found, Sample(slot, 0.0, seconds=0.0))
+
+
+def replicas_of(target: LocalTarget, slot: str) -> list[psutil.Process]:
+    """The processes that serve a slot."""
+    pools = [path for path in target.spec.folder.glob("run/*/pool.json") if records.read(path).get("slot") == slot]
+    found = [records.process_in(records.read(path)) for pool in pools for path in pool.parent.glob("replica-*.json")]
+    return [psutil.Process(one.pid) for one in found if one is not None]
+
+
+async def test_a_mirrored_slot_gets_a_share_of_copies_and_nobody_its_answers(endpoints: Endpoints) -> None:
+    endpoints.model("2", status=500)
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        await target.route({"blue": 100}, mirror={"green": 20})
+        await watcher.until(lambda: watcher.slots["green"].mirror == 20)
+        async with loading(await target.address()) as load:
+            await load.more(1000)
+        assert not load.failed
+        assert set(load.answers) == {"1"}
+        # All of it was counted, each on its side.
+        await watcher.until(lambda: _total(watcher, "blue").ok >= load.count)
+        await target.route({"blue": 100})
+        await watcher.until(lambda: watcher.slots["green"].mirror == 0)
+        seen = len(watcher.reports)
+        async with loading(await target.address()) as load:
+            await load.more(100)
+        await watcher.until(lambda: any(isinstance(one, Sample) and one.ok for one in watcher.reports[seen:]))
+    green, blue = _total(watcher, "green"), _total(watcher, "blue")
+    assert (blue.mirrored, blue.failures) == (0, 0)
+    assert (green.ok, green.mirrored) == (0, green.failures)
+    assert dict(green.mix) == {"version:2": green.mirrored}
+    assert 0.1 < green.mirrored / 1000 < 0.35
+
+
+async def test_a_mirrored_slot_that_hangs_costs_users_nothing(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        await target.route({"blue": 100}, mirror={"green": 50})
+        await watcher.until(lambda: watcher.slots["green"].mirror == 50)
+        async with loading(await target.address(), body=b"x" * 200_000) as load:
+            await load.more(50)
+            for replica in replicas_of(target, "green"):
+                replica.suspend()
+            # More than may be under way: the rest is not made, and said.
+            await load.more(300)
+            await watcher.noted("green does not keep up with the copies")
+        assert not load.failed
+        assert set(load.answers) == {"1"}
+
+
+async def test_only_what_is_copied_is_marked_and_nobody_outside_can_mark(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        address = await target.address()
+        address = type(address)(address.url, {**address.headers, PAIR_HEADER: "mine"}, address.key)
+        _, _, told = await ask(address, "/echo")
+        assert PAIR_HEADER not in told["x-heard"].lower()
+        await target.route({"blue": 100}, mirror={"green": 50})
+        await watcher.until(lambda: watcher.slots["green"].mirror == 50)
+        heard = [(await ask(address, "/echo"))[2]["x-heard"].lower() for _ in range(40)]
+        marks = [words.split(f"{PAIR_HEADER}: ")[1].split()[0] for words in heard if PAIR_HEADER in words]
+        assert 5 < len(marks) < 35
+        assert len(set(marks)) == len(marks)
+        assert "mine" not in marks
