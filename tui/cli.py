@@ -10,9 +10,18 @@ import typer
 
 from core.config.planner import SKIPS, Wishes, checked, load_profile
 from core.domain.errors import BadInput, QuarterdeckError
-from core.engine.project import Project
 from core.state import commands as c
-from tui import headless, load_command, output, quick_rollback, release_command, rollback_command, upkeep_command
+from tui import (
+    headless,
+    load_command,
+    output,
+    past_cli,
+    quick_rollback,
+    release_command,
+    rollback_command,
+    upkeep_command,
+)
+from tui.cli_common import Config, Env, InputData, NoEnv, Sets, Why, end, err, out, project_of, whole_project
 
 app = typer.Typer(
     name="quarterdeck",
@@ -21,48 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
-Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
-Sets = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, as key.path=value. Can be repeated.")]  # noqa: UP045
-NoEnv = Annotated[Optional[str], typer.Option("--env", hidden=True)]  # noqa: UP045
-InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")]
-
-
-def out(line: str) -> None:
-    """One line for the user, at once."""
-    output.say(line, sys.stdout)
-
-
-def err(line: str) -> None:
-    """One line about what went wrong."""
-    output.say(line, sys.stderr)
-
-
-def end(code: int) -> None:
-    """Leave with an exit code."""
-    raise typer.Exit(code)
-
-
-def project_of(config: Path | None, env: str | None, sets: list[str] | None, data: Path | None = None) -> Project:
-    """The project, its settings read; a mistake in them ends the command with one line."""
-    project = Project(config, env, tuple(sets or ()), data)
-    try:
-        _ = project.settings
-        if data is not None and not data.is_file():
-            raise BadInput(f"--input-data {data}: no such file")
-    except QuarterdeckError as error:
-        err(f"error: {error}")
-        raise typer.Exit(error.exit_code) from None
-    return project
-
-
-def whole_project(verb: str, config: Path | None, env: str | None) -> Project:
-    """The project, for what is done to all of it; an environment that was named is said to change nothing."""
-    if env is not None:
-        project_of(config, env, None)
-        err(f"{verb}: is of the whole project, every environment of it; --env {env} changes nothing here")
-    return project_of(config, None, None)
 
 
 @app.callback(invoke_without_command=True)
@@ -154,16 +121,22 @@ def release(
     end(headless.run(release_command.release(project, wishes, out, attached), err))
 
 
-def _moving(make: rollback_command.Moving) -> Callable[..., None]:
-    def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-        end(headless.run(rollback_command.move(project_of(config, env, sets), make, out, quick_rollback.TAKEN_UP), err))
+def _moving(make: Callable[[str, float, str], c.Command]) -> Callable[..., None]:
+    def command(config: Config = None, env: Env = None, sets: Sets = None, reason: Why = "") -> None:
+        project = project_of(config, env, sets)
+
+        def asked(name: str, at: float) -> c.Command:
+            return make(name, at, reason)
+
+        end(headless.run(rollback_command.move(project, asked, out, quick_rollback.TAKEN_UP), err))
 
     return command
 
 
-def _telling(make: Callable[[str], c.Command]) -> Callable[..., None]:
-    def command(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-        end(headless.run(rollback_command.tell(project_of(config, env, sets), make, out), err))
+def _telling(make: Callable[..., c.Command]) -> Callable[..., None]:
+    def command(config: Config = None, env: Env = None, sets: Sets = None, reason: Why = "") -> None:
+        project = project_of(config, env, sets)
+        end(headless.run(rollback_command.tell(project, lambda name: make(name, reason=reason), out), err))
 
     return command
 
@@ -310,6 +283,8 @@ def demo(
 
     end(headless.run(story(out, keep=keep, screen=sys.stdout.isatty() and not lines), err))
 
+
+app.add_typer(past_cli.app)
 
 if __name__ == "__main__":
     output.install()

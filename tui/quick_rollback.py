@@ -9,6 +9,7 @@ import _socket
 import os
 import time
 
+from core.system.origin import origin
 from core.system.sockets import socket_address
 
 TYPE_CHECKING = False
@@ -43,7 +44,8 @@ def ask(arguments: "Sequence[str]") -> TakenUp | None:
     given = flags.get("--config", FILE)
     folder, name = (given, FILE) if os.path.isdir(given) else os.path.split(given)
     path = os.path.realpath(os.path.join(folder, name))
-    asked = ("rollback", path, flags.get("--env", ""), _user(), f"{_running_s():.6f}")
+    about = (flags.get("--env", ""), _user(), origin(), flags.get("--reason", ""))
+    asked = ("rollback", path, *about, f"{_running_s():.6f}")
     if any(character in field for field in asked for character in "\t\r\n"):
         return None
     try:
@@ -76,12 +78,12 @@ def _answer(where: str, asked: str) -> str:
 
 
 def _flags(arguments: "Sequence[str]") -> dict[str, str] | None:
-    """`--config` and `--env`; None for anything else, which the whole command understands."""
+    """`--config`, `--env` and `--reason`; None for anything else, which the whole command understands."""
     found: dict[str, str] = {}
     rest = list(arguments)
     while rest:
         name, equals, value = rest.pop(0).partition("=")
-        if name not in ("--config", "--env") or (not equals and not rest):
+        if name not in ("--config", "--env", "--reason") or (not equals and not rest):
             return None
         found[name] = value if equals else rest.pop(0)
     return found if all(found.values()) else None

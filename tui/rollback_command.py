@@ -111,3 +111,13 @@ async def tell(project: Project, make: Callable[[str], c.Command], write: Callab
         elif live is not None:
             write(f"{name}: {live.id} goes on at {at_step(live)}")
     return 0
+
+
+async def note(project: Project, make: Callable[[str], c.Reason], write: Callable[[str], None]) -> int:
+    """A reason that is given afterwards: written down, and nothing moves."""
+    async with opened(project) as engine:
+        command = make(endpoint_name(project.settings))
+        await engine.do(command)
+        release = engine.snapshot.release_of(command.endpoint)
+        write(f"{release.id if release else command.endpoint}: {release.reason if release else ''}")
+    return 0

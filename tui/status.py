@@ -132,7 +132,8 @@ def _release(release: Release) -> str:
         return f"{release.id}  {version}  {release.state.value}, at {step}"
     outcome = release.outcome.value if release.outcome else "over"
     why = f": {release.why}" if release.why not in ("", outcome) else ""
-    return f"{release.id}  {version}  {outcome}{why}"
+    reason = f"  reason: {release.reason}" if release.reason else ""
+    return f"{release.id}  {version}  {outcome}{why}{reason}"
 
 
 def span(seconds: float) -> str:

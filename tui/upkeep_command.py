@@ -1,5 +1,6 @@
 """What is done to a project as it stands: stop it, change its processes under load, write its report anew."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 from core.config.config import endpoint_name, state_folder
@@ -43,9 +44,8 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
         await _end_loads(project, loaded, write)
         for host in hosts:
             stopped = await stop(host.folder)
-            gone: list[ev.Body] = [
-                ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots
-            ]
+            gone: list[ev.Body] = [ev.Acted(host.endpoint, "took it down")] if host.slots else []
+            gone += [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
             if (left := snapshot.live_release(host.endpoint)) is not None:
                 gone.append(ev.Ended(left.id, ev.Outcome.ABORTED, TAKEN_DOWN))
                 write(f"{left.id}: ends here, {TAKEN_DOWN}")
@@ -109,6 +109,10 @@ async def restart(project: Project, write: Callable[[str], None]) -> int:
     if client.wanted:
         await client.stop()
         await have_watch(project, write)
+    # Only now: an older watch, and what it wrote in, is out of the way.
+    if done := [ev.Acted(host.endpoint, "restarted host, router and replicas") for host in hosts if host.slots]:
+        with contextlib.closing(project.journal()) as journal:
+            journal.append(done, me(), journal.clock.now())
     return 0
 
 

@@ -124,8 +124,11 @@ class Engine:
             return newer[::-1]
         return self._journal.read(after)
 
-    async def do(self, command: c.Command, who: str | None = None) -> None:
-        """Ask for something, in somebody's name; returns when it is written down. Raises Refused or JournalError."""
+    async def do(self, command: c.Command, who: str | None = None, where: str | None = None) -> None:
+        """Ask for something, in somebody's name and from where they are; returns when it is written down.
+
+        Raises Refused or JournalError.
+        """
         if self.read_only:
             raise Refused("read-only: nothing can be asked from here")
         self.catch_up()
@@ -138,12 +141,12 @@ class Engine:
         if self._steering is None:
             if driven:
                 await patiently(partial(self.leadership.take, command.endpoint, options, force=force))
-            await self._write(command, who or self.who, lives)
+            await self._write(command, who or self.who, lives, where)
             return
         if isinstance(command, c.Begin):
             # What its settings need must be there before anything is written down.
             self.leadership.check(command.endpoint, options)
-        await self._write(command, who or self.who, lives)
+        await self._write(command, who or self.who, lives, where)
         if not driven:
             await self._steering.poke()
         else:
@@ -183,12 +186,12 @@ class Engine:
             return await self._steering.take_up(command.endpoint, force=False)
         return self.driven(command.endpoint)
 
-    async def _write(self, command: c.Command, who: str, lives: bool) -> None:
+    async def _write(self, command: c.Command, who: str, lives: bool, where: str | None) -> None:
         """Write down what comes of a command, judged by what is true at that moment."""
         for _ in range(STALE_TRIES):
             facts = accept(command, self.snapshot, self.now(), lives)
             seq = self.snapshot.seq
-            write = partial(self._journal.append, facts, who, self.now(), after=seq)
+            write = partial(self._journal.append, facts, who, self.now(), after=seq, where=where)
             if await patiently(write) is not None:
                 self.catch_up()
                 return

@@ -54,6 +54,7 @@ def report_of(snapshot: Snapshot, release: Release) -> Mapping[str, Any]:
         "by": release.by,
         "outcome": (release.outcome or Outcome.STUCK).value if release.ended_at else "under way",
         "why": release.why,
+        "reason": release.reason,
         "version": plain(release.version),
         "previous_version": plain(release.old_version),
         "slot": release.slot,
@@ -129,6 +130,8 @@ def page_of(snapshot: Snapshot, release: Release) -> str:
     ]
     if release.why:
         lines += [f"Why: {_cell(release.why)}", ""]
+    if release.reason:
+        lines += [f"Reason: {_cell(release.reason)}", ""]
     if endpoint is not None and endpoint.url:
         lines += [f"Endpoint: {endpoint.url}", ""]
     lines += ["| stage | status | figure | seconds |", "| --- | --- | --- | ---: |"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.domain.errors import JournalError, Lost
-from core.journal import checkpoint, latest
+from core.journal import chain, checkpoint, latest
 from core.journal.database import WAIT_S, Database
 from core.journal.leases import Holder, Lease, Leases
 from core.state import events as ev
@@ -21,6 +21,7 @@ from core.state.codec import dumps, loads
 from core.state.fold import fold
 from core.state.release import Release
 from core.state.snapshot import Snapshot
+from core.system.origin import origin
 
 __all__ = ["Holder", "Journal", "Lease", "me"]
 RECENT_S = 15 * 60.0
@@ -31,6 +32,7 @@ FOLD_EVERY = 200
 """A checkpoint is made anew once so many events are older than what matters now."""
 FOLD_WHOLE = 20_000
 """Up to so many events are folded with all their telemetry; of more, what lasts is enough."""
+_INSERT = "insert into events (seq, at, who, telemetry, body, origin, link) values (?,?,?,?,?,?,?)"
 T = TypeVar("T")
 log = logging.getLogger("quarterdeck")
 
@@ -53,15 +55,23 @@ class Journal(Database):
         super().__init__(path, read_only, wait_s)
         self._seen = -1
         self._leases = Leases(self._db, pid, self.clock.now)
+        self._here = origin()
 
     def append(
-        self, bodies: Sequence[ev.Body], who: str, at: float, lease: Lease | None = None, after: int | None = None
+        self,
+        bodies: Sequence[ev.Body],
+        who: str,
+        at: float,
+        lease: Lease | None = None,
+        after: int | None = None,
+        where: str | None = None,
     ) -> int | None:
-        """Write facts down, all or none, and tell the last one's place.
+        """Write facts down, all or none, and tell the last one's place. `where`: from where, if not from here.
 
         None, and nothing written, when something came since `after`. Raises Lost when the lease is another's, Busy.
         While the disk is full, telemetry is left out.
         """
+        here = self._here if where is None else where
         rows = [(body, text) for body in bodies if (text := self._text(body))]
 
         def change(db: sqlite3.Connection) -> int | None:
@@ -70,13 +80,19 @@ class Journal(Database):
                 return None
             if lease is not None:
                 self._leases.check(lease)
+            linking = chain.Linking(db)
             for body, text in rows:
                 if not self._reserve.worth(body):
                     continue
+                last += 1
                 telemetry = type(body).__name__ in ev.TELEMETRY
-                query = "insert into events (at, who, telemetry, body) values (?,?,?,?)"
-                last = db.execute(query, (at, who, telemetry, text)).lastrowid or last
+                link = "" if telemetry else linking.add(last, at, who, here, text)
+                row = (last, at, who, telemetry, text, "" if telemetry else here, link)
+                db.execute(
+                    "insert into events (seq, at, who, telemetry, body, origin, link) values (?,?,?,?,?,?,?)", row
+                )
                 latest.keep(db, body, last)
+            linking.keep()
             return last
 
         return self._write(change, synced=any(isinstance(body, SYNCED) for body in bodies))
@@ -153,6 +169,16 @@ class Journal(Database):
         """The place that the newest checkpoint reaches to; 0 where there is none."""
         with self._errors():
             return checkpoint.folded(self._db)
+
+    def written(self, since: float = 0.0) -> list[chain.Written]:
+        """Every decision as it is written, with from where it was asked; none of a journal from before that."""
+        with self._errors():
+            return list(chain.written(self._db, since=since)) if self._current else []
+
+    def chained(self) -> chain.ChainVerdict:
+        """Whether every decision since the chain began is there as it was written."""
+        with self._errors():
+            return chain.verified(self._db) if self._current else chain.ChainVerdict(0, 0, "")
 
     def oldest_telemetry(self, since: float) -> float | None:
         """When the oldest telemetry from a moment on was written; None where there is none."""

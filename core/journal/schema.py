@@ -1,13 +1,17 @@
 """The tables of a journal, and how an older one becomes this one. `docs/journal.md` says what is promised."""
 
+import contextlib
 import socket
 import sqlite3
+from collections.abc import Iterable, Iterator
 
 import psutil
 
 from core.domain.errors import JournalError
+from core.journal import chain
+from core.system.processes import ProcessId
 
-VERSION = 2
+VERSION = 3
 
 _EVENTS = """
 create table events (
@@ -68,11 +72,15 @@ def make(db: sqlite3.Connection) -> None:
         if version == 0:
             _script(db, _EVENTS + _TABLES)
         elif version == 1:
-            _nobody_drives(db)
+            _nobody_drives(_drivers_of_1(db))
             # The verdicts before the triggers: nothing that is written may be changed later.
             _script(db, _FROM_1 + _TABLES.partition("create trigger")[0])
             _script(db, _INTO_2 + _VERDICTS)
             _script(db, "create trigger" + _TABLES.partition("create trigger")[2])
+        elif version == 2:
+            _nobody_drives(_drivers_of_2(db))
+        if version < 3:
+            _script(db, chain.COLUMNS + chain.TABLE)
         db.execute(f"pragma user_version={VERSION}")
         db.execute("commit")
     finally:
@@ -91,13 +99,22 @@ def _script(db: sqlite3.Connection, sentences: str) -> None:
             sentence = ""
 
 
-def _nobody_drives(db: sqlite3.Connection) -> None:
+def _nobody_drives(living: Iterable[tuple[str, int]]) -> None:
     """An older Quarterdeck that still runs would write what this one does not understand."""
+    for who, pid in living:
+        raise JournalError(f"an older Quarterdeck uses it ({who}, process {pid}): end that one and call again")
+
+
+def _drivers_of_1(db: sqlite3.Connection) -> Iterator[tuple[str, int]]:
     rows = db.execute("select who, pid, born from drivers where held = 1 and machine = ?", (socket.gethostname(),))
     for who, pid, born in rows.fetchall():
-        try:
-            alive = abs(psutil.Process(pid).create_time() - born) < 1
-        except psutil.Error:
-            continue
-        if alive:
-            raise JournalError(f"an older Quarterdeck uses it ({who}, process {pid}): end that one and call again")
+        with contextlib.suppress(psutil.Error):
+            if abs(psutil.Process(pid).create_time() - born) < 1:
+                yield who, pid
+
+
+def _drivers_of_2(db: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    query = "select who, pid, started, boot from leases where held = 1 and machine = ?"
+    for who, pid, started, boot in db.execute(query, (socket.gethostname(),)).fetchall():
+        if ProcessId(pid, started, boot).alive:
+            yield who, pid

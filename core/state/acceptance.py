@@ -1,24 +1,58 @@
 """What comes of a command: facts, or a refusal. Pure: `accept` moves nothing."""
 
+from dataclasses import replace
+
 from core.domain.errors import Refused
 from core.domain.model import Series
 from core.domain.plan import Hold
 from core.state import events as ev
-from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, SetLoad, StartLoad, Tail, Undo
+from core.state.commands import (
+    Abort,
+    Answer,
+    Begin,
+    Command,
+    Next,
+    Pause,
+    Reason,
+    Rollback,
+    SetLoad,
+    StartLoad,
+    Tail,
+    Undo,
+)
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import refused_rollback, refused_undo, rollback_of
 from core.state.snapshot import Snapshot
+from core.system.text import clean_line
+
+REASON_LENGTH = 300
 
 
-def accept(  # noqa: C901, PLR0912
-    command: Command, snapshot: Snapshot, now: float, driven: bool = True
-) -> tuple[ev.Body, ...]:
-    """What comes of a command, as facts; raises Refused with who or what stands in the way.
+def accept(command: Command, snapshot: Snapshot, now: float, driven: bool = True) -> tuple[ev.Body, ...]:
+    """What comes of a command, as facts with its reason; raises Refused with who or what stands in the way.
 
     `driven` False: no living process drives the endpoint. A release that is on its way then goes on for whoever asks
     for that way; no fact means: drive it.
     """
+    facts = _facts(command, snapshot, now, driven)
+    reason = clean_line(getattr(command, "reason", ""), REASON_LENGTH)
+    return tuple(_because(fact, reason) for fact in facts) if reason else facts
+
+
+def _because(fact: ev.Body, reason: str) -> ev.Body:
+    match fact:
+        case ev.TurnedBack() | ev.TurnedForward() | ev.Answered() | ev.Waved() | ev.Paused() | ev.Resumed():
+            return replace(fact, reason=reason)
+        case ev.Retried():
+            return replace(fact, reason=reason)
+        case _:
+            return fact
+
+
+def _facts(  # noqa: C901, PLR0912
+    command: Command, snapshot: Snapshot, now: float, driven: bool
+) -> tuple[ev.Body, ...]:
     endpoint = snapshot.endpoints.get(command.endpoint)
     release = snapshot.release_of(command.endpoint)
     match command:
@@ -43,6 +77,8 @@ def accept(  # noqa: C901, PLR0912
             if _on_its_way(release, ReleaseState.FORWARD, driven):
                 return ()
             return _undo(endpoint, release, now, asked_at)
+        case Reason(text=text):
+            return _reason(_known(release, command.endpoint), text)
         case StartLoad(profile=profile, source=source, limits=limits):
             if endpoint is None or not endpoint.slots:
                 raise Refused(f"{command.endpoint}: nothing is served yet; run a release first")
@@ -151,6 +187,14 @@ def _undo(
     if why_not is not None or release is None:
         raise Refused(why_not or "no release")
     return (ev.TurnedForward(release.id, asked_at),)
+
+
+def _reason(release: Release, text: str) -> tuple[ev.Body, ...]:
+    if release.way is None:
+        raise Refused(f"{release.id} took no way back; a reason is given to a rollback or an abort")
+    if not (reason := clean_line(text, REASON_LENGTH)):
+        raise Refused('the reason is empty; say it in quotes: quarterdeck reason "TEXT"')
+    return (ev.Reasoned(release.id, reason),)
 
 
 def _set_load(command: SetLoad, endpoint: Endpoint | None, series: Series) -> tuple[ev.Body, ...]:

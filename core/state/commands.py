@@ -1,6 +1,7 @@
 """What an operator may ask.
 
-`core.state.acceptance` says what comes of it, `core.state.confirmation` what is asked of a person first.
+`core.state.acceptance` says what comes of it, `core.state.confirmation` what is asked of a person first. A `reason` is
+in the asker's words, and nothing waits for one.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ class Next:
     """Let it go one step on: start it, end its hold, say yes, resume it, or try a failed release again."""
 
     endpoint: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Answer:
 
     endpoint: str
     yes: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Pause:
 
     endpoint: str
     step_by_step: bool | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Abort:
 
     endpoint: str
     asked_at: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Rollback:
 
     endpoint: str
     asked_at: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,15 @@ class Undo:
 
     endpoint: str
     asked_at: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Say afterwards why the last way back was taken."""
+
+    endpoint: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +129,4 @@ class Tail:
     seconds: float = 600.0
 
 
-Command: TypeAlias = Begin | Next | Answer | Pause | Abort | Rollback | Undo | StartLoad | SetLoad | Tail
+Command: TypeAlias = Begin | Next | Answer | Pause | Abort | Rollback | Undo | Reason | StartLoad | SetLoad | Tail

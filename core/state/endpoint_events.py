@@ -93,6 +93,14 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """A person did something to an endpoint by a command that no release is asked for, such as taking it down."""
+
+    endpoint: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What a target's watch saw of a slot."""
 

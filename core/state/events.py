@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.state.endpoint_events import (
+    Acted as Acted,
     Drove as Drove,
     LoadEnded as LoadEnded,
     LoadStarted as LoadStarted,
@@ -42,6 +43,7 @@ from core.state.release_events import (
     Outcome as Outcome,
     Paused as Paused,
     Placed as Placed,
+    Reasoned as Reasoned,
     Reported as Reported,
     Result as Result,
     Resumed as Resumed,
@@ -84,6 +86,7 @@ Body: TypeAlias = (
     | Waved
     | TurnedBack
     | TurnedForward
+    | Reasoned
     | Retried
     | Applied
     | Routed
@@ -95,6 +98,7 @@ Body: TypeAlias = (
     | Removed
     | Pended
     | Opened
+    | Acted
     | Observed
     | ReplicasSeen
     | UsageSeen

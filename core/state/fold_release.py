@@ -86,6 +86,8 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return replace(on, paused=False, paused_at=None)
         case ev.Waved(index=i):
             return _step(release, i, waved=True)
+        case ev.Reasoned(reason=reason):
+            return replace(release, reason=reason)
         case _:
             return _of_way(release, event)
 
@@ -108,6 +110,7 @@ def _of_way(release: Release, event: ev.Event) -> Release:
                 paused_at=None,
                 outcome=None,
                 ended_at=None,
+                reason=body.reason,
             )
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
             asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at, refusal="")

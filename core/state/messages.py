@@ -93,23 +93,25 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.Asked(question=question):
             return Message("asks", question, "warning")
         case ev.Answered(yes=yes):
-            return Message("answer", f"{who}: {'yes' if yes else 'no'}")
+            return Message("answer", f"{who}: {'yes' if yes else 'no'}{_for(body)}")
         case ev.Paused():
-            return Message("release", f"{who} paused", "warning")
+            return Message("release", f"{who} paused{_for(body)}", "warning")
         case ev.Resumed(step_by_step=by_step):
-            return Message("release", f"{who} resumed{', step by step' if by_step else ''}")
+            return Message("release", f"{who} resumed{', step by step' if by_step else ''}{_for(body)}")
         case ev.Waved():
-            return Message(step, f"{who}: next")
+            return Message(step, f"{who}: next{_for(body)}")
         case ev.TurnedBack(why=why, outcome=outcome):
             if outcome not in (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED):
                 return Message("back", why, "error")
             # Nothing has moved yet.
             begins = {"rolled back": "rolling back", "aborted": "aborting"}.get(why, why)
-            return Message("back", f"{begins}, asked by {who}", "warning")
+            return Message("back", f"{begins}, asked by {who}{_for(body)}", "warning")
+        case ev.Reasoned(reason=reason):
+            return Message("reason", f"{who}: {reason}")
         case ev.TurnedForward():
-            return Message("undo", f"{who} takes the rollback back", "warning")
+            return Message("undo", f"{who} takes the rollback back{_for(body)}", "warning")
         case ev.Retried():
-            return Message("release", f"{who} tries again")
+            return Message("release", f"{who} tries again{_for(body)}")
         case ev.Aliased(back=back, why=why):
             if why:
                 return Message("registry", why, "warning")
@@ -140,6 +142,8 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             return Message("retire", f"{slot} drains and goes")
         case ev.Pended(why=why) if why:
             return Message(*_left(body))
+        case ev.Acted(what=what):
+            return Message("endpoint", f"{who}: {what}")
         case ev.Opened(url=url):
             return Message("endpoint", f"answers at {url}")
         case ev.Looked(scaled=scaled) if scaled.before != scaled.after:
@@ -178,6 +182,12 @@ def _left(body: ev.Pended) -> tuple[str, str, str]:
         case ev.PendingKind.REPLICAS:
             text = f"{body.slot} has not got its {body.replicas} replicas back yet: {body.why}"
             return "endpoint", f"{text}; tried again", "warning"
+
+
+def _for(body: ev.Body) -> str:
+    """The reason that was given, if one was."""
+    reason = getattr(body, "reason", "")
+    return f": {reason}" if reason else ""
 
 
 def _tries(times: int) -> str:

@@ -118,6 +118,8 @@ class Release:
     began_seq: int = 0
     ended_seq: int = 0
     again_at: float | None = None
+    reason: str = ""
+    """Why its last way back was taken, in the words of whoever asked for it."""
 
     @property
     def since(self) -> float:

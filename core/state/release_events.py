@@ -156,6 +156,7 @@ class Answered:
     release: str
     index: int
     yes: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class Paused:
     """The release stays where it is."""
 
     release: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class Resumed:
 
     release: str
     step_by_step: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +182,21 @@ class Waved:
 
     release: str
     index: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnedBack:
-    """All traffic returns to what served before. `asked_at` is when the key went down, if one did."""
+    """All traffic returns to what served before. `asked_at` is when the key went down, if one did.
+
+    `why` is what happened, `reason` what whoever asked for it says.
+    """
 
     release: str
     outcome: Outcome
     why: str
     asked_at: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +205,15 @@ class TurnedForward:
 
     release: str
     asked_at: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoned:
+    """Somebody said afterwards why the last way back was taken."""
+
+    release: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +221,7 @@ class Retried:
     """A failed release goes on from the step that failed."""
 
     release: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,17 +113,18 @@ class WatchServer:
     async def _rollback(self, line: str) -> str:
         """A rollback by a command that has loaded nothing yet, not even JSON, in fields with tabs between them.
 
-        Asked: rollback, path of quarterdeck.yaml, environment or nothing, who, for how many seconds it has been asking.
+        Asked: rollback, path of quarterdeck.yaml, environment or nothing, who, from where, why or nothing, for how
+        many seconds it has been asking.
         Said: taken, endpoint, the release that goes back or nothing, the journal's last event before; or no, and why.
         """
         try:
-            _, config, environment, who, ago_s = line.rstrip("\n").split("\t")
+            _, config, environment, who, where, reason, ago_s = line.rstrip("\n").split("\t")
             settings = Project(Path(config), environment or None).settings
             name, after = endpoint_name(settings), self._engine.snapshot.seq
-            command = Rollback(name, self._engine.now() - float(ago_s))
+            command = Rollback(name, self._engine.now() - float(ago_s), reason)
             if confirmation(command, self._engine.snapshot, self._engine.now()) is not None:
                 return f"no\t{name}: this asks a question first"
-            await self._engine.do(command, who)
+            await self._engine.do(command, who, where)
         except QuarterdeckError as error:
             return f"no\t{clean_line(str(error))}"
         release = self._engine.snapshot.live_release(name)

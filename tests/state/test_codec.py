@@ -95,7 +95,7 @@ def test_any_text_is_one_line() -> None:
 
 
 def test_a_line_begins_with_its_name_and_holds_no_spaces() -> None:
-    assert dumps(events.Paused("r")) == '{"is":"Paused","release":"r"}'
+    assert dumps(events.StepStarted("r", 1)) == '{"is":"StepStarted","release":"r","index":1}'
     assert dumps(plan.Summarise()) == '{"is":"Summarise"}'
     assert loads('{"is":"Summarise"}') == plan.Summarise()
     assert dumps(Logged("late", "train", "\udce4")).startswith('{"is":"Logged","endpoint":"late","source":"train",')

@@ -333,3 +333,41 @@ def test_r_after_an_abort_takes_back_the_one_that_serves() -> None:
     taken = rollback_of(world.snapshot, "late")
     assert taken is not None
     assert (taken.id, taken.state) == ("r2", ReleaseState.ENDED)
+
+
+# Reasons
+
+
+@pytest.mark.parametrize(
+    ("scene", "command"),
+    [
+        (under_way, c.Rollback("late", reason="too\nslow")),
+        (under_way, c.Abort("late", reason="too slow")),
+        (under_way, c.Next("late", reason="too slow")),
+        (under_way, c.Pause("late", reason="too slow")),
+        (taken_back, c.Undo("late", reason="too slow")),
+        (failed_work, c.Next("late", reason="too slow")),
+    ],
+)
+def test_what_comes_of_a_command_carries_its_reason(scene: Callable[[], World], command: c.Command) -> None:
+    world = scene()
+    (fact,) = accept(command, world.snapshot, world.now)
+    assert getattr(fact, "reason", None) == "too slow"
+
+
+def test_a_reason_can_be_given_afterwards_and_never_stands_in_the_way() -> None:
+    world = taken_back()
+    assert world.release.reason == ""
+    world.do(c.Reason("late", " it answered\tlate "))
+    assert world.release.reason == "it answered late"
+    with pytest.raises(Refused, match="the reason is empty"):
+        accept(c.Reason("late", " \n"), world.snapshot, world.now)
+    with pytest.raises(Refused, match="took no way back"):
+        accept(c.Reason("late", "why"), done().snapshot, 0.0)
+
+
+def test_a_long_reason_is_cut() -> None:
+    world = under_way()
+    (fact,) = accept(c.Rollback("late", reason="x" * 1000), world.snapshot, world.now)
+    assert isinstance(fact, ev.TurnedBack)
+    assert len(fact.reason) == 300

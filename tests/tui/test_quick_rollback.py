@@ -62,12 +62,14 @@ def asked(folder: Path, parts: list[bytes], arguments: list[str]) -> tuple[quick
 
 
 def test_it_asks_in_one_line_and_reads_the_answer_in_parts(folder: Path) -> None:
-    taken, line = asked(folder, [b"taken\tlate\tr1", b"\t42\n"], ["--env", "prod"])
+    taken, line = asked(folder, [b"taken\tlate\tr1", b"\t42\n"], ["--env", "prod", "--reason=too slow"])
     assert taken is not None
     assert (taken.endpoint, taken.release, taken.after) == ("late", "r1", 42)
-    word, config, environment, who, ago_s = line.decode().rstrip("\n").split("\t")
+    word, config, environment, who, where, reason, ago_s = line.decode().rstrip("\n").split("\t")
     assert (word, config, environment) == ("rollback", str(folder.resolve() / "quarterdeck.yaml"), "prod")
     assert who
+    assert where.startswith(os.uname().nodename)
+    assert reason == "too slow"
     assert float(ago_s) >= 0
 
 

@@ -1,0 +1,54 @@
+"""What every command of the command line shares: its common options, its two streams, the project it is about."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from core.domain.errors import BadInput, QuarterdeckError
+from core.engine.project import Project
+from tui import output
+
+Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
+Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
+Sets = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, as key.path=value. Can be repeated.")]  # noqa: UP045
+NoEnv = Annotated[Optional[str], typer.Option("--env", hidden=True)]  # noqa: UP045
+Why = Annotated[str, typer.Option("--reason", help="Why, in your words; kept with it.")]
+InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")]
+
+
+def out(line: str) -> None:
+    """One line for the user, at once."""
+    output.say(line, sys.stdout)
+
+
+def err(line: str) -> None:
+    """One line about what went wrong."""
+    output.say(line, sys.stderr)
+
+
+def end(code: int) -> None:
+    """Leave with an exit code."""
+    raise typer.Exit(code)
+
+
+def project_of(config: Path | None, env: str | None, sets: list[str] | None, data: Path | None = None) -> Project:
+    """The project, its settings read; a mistake in them ends the command with one line."""
+    project = Project(config, env, tuple(sets or ()), data)
+    try:
+        _ = project.settings
+        if data is not None and not data.is_file():
+            raise BadInput(f"--input-data {data}: no such file")
+    except QuarterdeckError as error:
+        err(f"error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    return project
+
+
+def whole_project(verb: str, config: Path | None, env: str | None) -> Project:
+    """The project, for what is done to all of it; an environment that was named is said to change nothing."""
+    if env is not None:
+        project_of(config, env, None)
+        err(f"{verb}: is of the whole project, every environment of it; --env {env} changes nothing here")
+    return project_of(config, None, None)
