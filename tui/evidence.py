@@ -38,13 +38,15 @@ class RecentAnswers:
 
 
 def lately(series: Series, now: float, after: float = 0.0) -> RecentAnswers | None:
-    """What was counted in the last seconds, and `after` a moment; None when nothing was."""
+    """What users were answered in the last seconds, and `after` a moment; None when nothing was."""
     requests = 0
     failed: Mapping[str, int] = {}
     for sample in reversed(series.samples):
         age, fresh_s = now - sample.at, max(LATELY_S, 2 * sample.seconds)
         if sample.at <= after or age > FEW_S or (age >= fresh_s and (requests >= ENOUGH or not requests)):
             break
+        if sample.mirrored:
+            continue
         requests, failed = requests + sample.requests, add_counts(failed, sample.failed)
     return RecentAnswers(requests, failed) if requests else None
 

@@ -124,8 +124,9 @@ def _carried(known: Snapshot) -> History:
 
 
 def answers(sample: Sample) -> bool:
-    """Whether something answered in a sample, good or bad; what was given up or could not connect is no answer."""
-    return (
+    """Whether something answered a user in a sample, good or bad; what was given up or could not connect is no answer,
+    and nobody gets the answer to a copy."""
+    return not sample.mirrored and (
         sample.quiet_s is not None
         or sample.ok > 0
         or any(sample.refused.values())

@@ -114,9 +114,9 @@ def _host(host: HostStatus | None) -> Iterable[str]:
 
 def _slot(seen: Observation) -> list[str]:
     version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
-    lines = [
-        f"{seen.slot:<8} {version:<16} {seen.weight:5.1f} %  {seen.ready}/{seen.wanted} ready  {seen.why}".rstrip()
-    ]
+    copied = f"  mirror {seen.mirror:g} %" if seen.mirror else ""
+    ready = f"{seen.ready}/{seen.wanted} ready"
+    lines = [f"{seen.slot:<8} {version:<16} {seen.weight:5.1f} %{copied}  {ready}  {seen.why}".rstrip()]
     for replica in seen.replicas:
         cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else "-"
         memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else "-"

@@ -53,7 +53,9 @@ def reality(view: View) -> Mapping[Slot, Reality]:
     moved = endpoint.verified_at or 0.0
     after = {slot: recent(view.series(slot), since, moved) for slot in endpoint.slots}
     load = recent(view.series(None), since, moved)
-    counts = _by_version(endpoint, load) or {slot: s.requests if s else 0 for slot, s in after.items()}
+    counts = _by_version(endpoint, load) or {
+        slot: s.requests if s and not s.mirrored else 0 for slot, s in after.items()
+    }
     total = sum(counts.values())
     return {s: Reality(100 * counts.get(s, 0) / total if total else None, samples[s]) for s in samples}
 

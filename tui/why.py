@@ -73,7 +73,7 @@ def _callers(view: View) -> list[str]:
     said = []
     for slot in sorted(view.endpoint.slots if view.endpoint else {}):
         last = view.series(slot).last
-        if last is not None and last.refused and view.now - last.at <= SILENT_S:
+        if last is not None and last.refused and not last.mirrored and view.now - last.at <= SILENT_S:
             said.append(f"asked wrongly of {slot} in its last sample: {top(last.refused)}")
     return said
 

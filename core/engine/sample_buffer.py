@@ -25,6 +25,10 @@ class SampleBuffer:
                 continue
             key = (body.endpoint, body.sample.slot)
             before = self._open.pop(key, None)
+            if before is not None and bool(before.mirrored) != bool(body.sample.mirrored):
+                # What was answered to copies is added to nothing that users were answered.
+                ready.append(ev.Sampled(body.endpoint, before))
+                before = None
             sample = body.sample if before is None else before + body.sample
             if coarse and sample.seconds < COARSE_S:
                 self._open[key] = sample

@@ -32,7 +32,8 @@ def _group(body: ev.Body, bucket: int) -> Group:
     """What is told apart; nothing for what stays as it is: lines, and an autoscaler's changes."""
     match body:
         case ev.Sampled(endpoint=endpoint, sample=sample):
-            return ("sampled", endpoint, sample.slot, bucket)
+            # Answers to copies are added to nothing that users were answered.
+            return ("sampled", endpoint, sample.slot, sample.mirrored > 0, bucket)
         case ev.Looked(scaled=scaled) if scaled.before != scaled.after:
             return ()
         case ev.Observed(endpoint=endpoint, observation=seen):

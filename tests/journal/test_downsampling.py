@@ -60,3 +60,10 @@ def test_each_kind_keeps_what_matters() -> None:
     ]  # fmt: skip
     assert coarse[0].body == ev.Sampled("late", samples[0].sample + samples[0].sample)
     assert coarse[2].body == ev.StepMoved("r", 1, "done", 1.0, {"a": 1, "b": 2})
+
+
+def test_copies_are_not_added_to_what_users_were_answered() -> None:
+    samples = [Sample("green", 1.0, 5, mirrored=5), Sample("green", 2.0, 5, mirrored=5), Sample("green", 3.0, 7)]
+    events = [ev.Event(seq, one.at, "ada", ev.Sampled("late", one)) for seq, one in enumerate(samples, 1)]
+    bodies = [event.body for event in after(events, *downsampled(events, 10.0))]
+    assert bodies == [ev.Sampled("late", samples[0] + samples[1]), ev.Sampled("late", samples[2])]

@@ -97,18 +97,48 @@ def test_another_host_goes_on_where_the_last_one_was() -> None:
     assert lines(again.render(), "in_flight") == ["in_flight 4"]
 
 
-@given(some.lists(some.tuples(some.sampled_from("abc"), some.integers(0, 9), some.booleans()), max_size=30))
-def test_whatever_replicas_do_the_sum_never_falls(steps: list[tuple[str, int, bool]]) -> None:
-    counters, counts, before = Counters(), dict.fromkeys("abc", 0), 0.0
-    for who, more, dies in steps:
+def test_what_was_counted_of_copies_stands_apart_and_stays_there() -> None:
+    counters = Counters()
+    counters.take("a", parse(PAGE))
+    counters.take("b", parse(asked(4)))
+    for number in (10, 12):
+        counters.take("b", parse(asked(number)), copies=True)
+    # It gets traffic, and its host is another one.
+    counters = Counters.from_json(json.loads(json.dumps(counters.to_json())))
+    counters.take("b", parse(asked(15)))
+    counters.take("a", parse(PAGE))
+    page = counters.render()
+    assert lines(page, "asked_total ") == ["asked_total 7"]
+    assert lines(page, "mirrored_") == ["mirrored_asked_total 8"]
+    assert lines(page, "in_flight") == ["in_flight 18"]
+    assert "# HELP mirrored_asked_total Of copies of requests: Answers, by status." in page
+    assert parse(page).families["mirrored_asked_total"].kind == "counter"
+
+
+def test_what_an_older_host_counted_had_no_copies() -> None:
+    counters = Counters()
+    counters.take("a", parse(asked(3)))
+    older = {name: one for name, one in counters.to_json().items() if name not in {"copies", "ended_copies"}}
+    assert Counters.from_json(older).sums() == {"asked_total": 3.0}
+
+
+STEPS = some.tuples(some.sampled_from("abc"), some.integers(0, 9), some.booleans(), some.booleans())
+
+
+@given(some.lists(STEPS, max_size=30))
+def test_whatever_replicas_do_no_sum_falls_and_each_answer_counts_once(
+    steps: list[tuple[str, int, bool, bool]],
+) -> None:
+    counters, counts, users, mirrored = Counters(), dict.fromkeys("abc", 0), 0, 0
+    for who, more, dies, copies in steps:
         counts[who] += more
-        counters.take(who, parse(asked(counts[who])))
+        users, mirrored = users + more * (not copies), mirrored + more * copies
+        counters.take(who, parse(asked(counts[who])), copies=copies)
         if dies:
             counters.living(set("abc") - {who})
             counts[who] = 0
-        now = counters.sums().get("asked_total", 0.0)
-        assert now == before + more
-        before = now
+        assert counters.sums().get("asked_total", 0.0) == users
+        assert counters.mirrored().get("asked_total", 0.0) == mirrored
 
 
 @pytest.mark.parametrize("text", ["asked_total", "asked_total x", '{"error": "no such page"}', "a{b=c} 1", "<html>"])

@@ -47,6 +47,26 @@ def paused_load() -> list[Event]:
     return scenes.seen_each_second(scenes.then(events, *zeros, at=MOMENT + 1), 8)
 
 
+def copied() -> list[Event]:
+    """Others ask v6, v7 gets a copy of 20 %, and fails."""
+    at_first = next(
+        e.body.observation
+        for e in reversed(scenes.at_ten())
+        if isinstance(e.body, ev.Observed) and e.body.observation.slot == "green"
+    )
+    events = scenes.then(
+        scenes.at_ten(),
+        ev.LoadEnded(ENDPOINT, "background", "it was stopped"),
+        ev.Observed(ENDPOINT, replace(at_first, weight=0.0, mirror=20.0)),
+        ev.Observed(ENDPOINT, replace(at_first, slot="blue", version=Version("late", "6"), weight=100.0)),
+    )
+    for n in range(1, 9):
+        copies = ev.Sampled(ENDPOINT, Sample("green", MOMENT + n, 0, {"500": 8}, mirrored=8))
+        users = ev.Sampled(ENDPOINT, Sample("blue", MOMENT + n, 40))
+        events = scenes.then(events, users, copies, at=MOMENT + n)
+    return events
+
+
 def outside() -> list[Event]:
     """Others than our load ask, and are answered."""
     events = scenes.then(scenes.at_ten(), ev.LoadEnded(ENDPOINT, "background", "it was stopped"))
@@ -302,3 +322,14 @@ def test_a_version_that_is_new_is_not_named_healthy_for_what_answered_before() -
     again = Observation("blue", Version("late", "9"), 2, 2, 100.0)
     view = seen(scenes.then(scenes.served(), ev.Observed(ENDPOINT, again)), MOMENT)
     assert "healthy" not in text(health(view))
+
+
+def test_copies_are_nobodys_answers_and_their_slot_says_how_many_it_gets() -> None:
+    view = seen(copied(), MOMENT + 8)
+    assert text(health(view)) == "● healthy v6"
+    assert {slot: real.share for slot, real in reality(view).items()} == {"blue": 100.0, "green": 0.0}
+    assert view.answered_at("green") <= MOMENT
+    first, second = lines(TrafficPane(), view)[:2]
+    assert (first.index(" rps"), first.index(" err")) == (second.index(" rps"), second.index(" err"))
+    assert " mirror 20 % " in second
+    assert " 100.0 % err " in second

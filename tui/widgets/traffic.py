@@ -192,9 +192,11 @@ def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], he
     failed = sample.failed_percent if sample else None
     failed_role = "fails" if (failed or 0.0) > FAILING_PERCENT else "text"
     rps = sample.rps if sample else 0.0 if quiet else None
+    copied = seen.mirror > 0
+    share = f" mirror {seen.mirror:.3g} %" if copied else right(as_text.percent(real.share), 8)
     return [
-        (0, ((right(as_text.percent(real.share), 8), "strong"),)),
-        (3, ((right(f" of {wanted:.3g}", 7), "dim"),)),
+        (0, ((share, "moves" if copied else "strong"),)),
+        (3, ((right("" if copied else f" of {wanted:.3g}", 7), "dim"),)),
         (2, ((right(as_text.whole(rps), 6), "text"), (" rps", "dim"))),
         (4, ((" p95", "p95"), (right(as_text.ms(p95), 5), "text"))),
         (1, ((right(as_text.percent(failed), 8), failed_role), (" err", "dim"))),

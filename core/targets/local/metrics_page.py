@@ -34,11 +34,12 @@ WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
-    """A replica to be asked: who it is (a process and no other), its port, its key."""
+    """A replica to be asked: who it is (a process and no other), its port, its key, whether it answers copies alone."""
 
     who: str
     port: int
     key: str = field(default="", repr=False)
+    copies: bool = False
 
 
 class MetricsPage:
@@ -80,7 +81,7 @@ class MetricsPage:
         """Ask everybody a last time, write it down, hang up."""
         if self._server is None:
             return
-        await self._look()
+        await self.look()
         self._save()
         self._server.close()
         await self._guard.close(timeout_s=ANSWER_S)
@@ -95,12 +96,12 @@ class MetricsPage:
         saved_s = time.monotonic()
         while True:
             await asyncio.sleep(max(EVERY_S, EACH_S * len(self._counters.last)))
-            gone = await self._look()
+            gone = await self.look()
             if gone or time.monotonic() - saved_s >= SAVE_S:
                 self._save()
                 saved_s = time.monotonic()
 
-    async def _look(self) -> bool:
+    async def look(self) -> bool:
         """Ask every replica; says whether one has gone. What does not answer keeps what it said last."""
         wanted_s = time.monotonic()
         async with self._looking:
@@ -123,7 +124,7 @@ class MetricsPage:
                 finally:
                     line.close()
                 if answer.status == 200:
-                    self._counters.take(replica.who, parse(answer.body.decode()))
+                    self._counters.take(replica.who, parse(answer.body.decode()), copies=replica.copies)
 
     def _load(self) -> Counters:
         try:
@@ -170,7 +171,7 @@ class MetricsPage:
         wanted = self._key()
         if wanted and not hmac.compare_digest(key.encode("latin-1"), wanted.encode()):
             return _response("401 Unauthorized", _error(WRONG_KEY), "www-authenticate: Bearer")
-        await self._look()
+        await self.look()
         body = self._counters.render().encode()
         answer = _response("200 OK", body, kind="text/plain; version=0.0.4; charset=utf-8")
         return answer if method == "GET" else answer[: -len(body)] if body else answer

@@ -59,6 +59,7 @@ class Traffic:
         folder.chmod(0o700)
         self._page = MetricsPage(spec.folder, self._scraped, key, note)
         self.table = replace(table, secret=router_secret(spec.folder), metrics=self._page.socket)
+        self._copied = frozenset(table.mirror)
         self._proof = Proof()
         self._proving = -1
         self._pools = pools
@@ -88,6 +89,13 @@ class Traffic:
         self.table = replace(self.table, generation=generation, weights=weights, mirror=mirror)
         self._router.write(self.table)
         self._spawn(self._prove())
+        if frozenset(mirror) != self._copied:
+            self._spawn(self._count_apart())
+
+    async def _count_apart(self) -> None:
+        """From now on other slots answer copies: what replicas counted until now was before."""
+        await self._page.look()
+        self._copied = frozenset(self.table.mirror)
 
     def weight(self, slot: Slot) -> tuple[float, int]:
         """The last proved weight of a slot in percent, and how many good answers of its version proved it.
@@ -138,12 +146,12 @@ class Traffic:
 
     def _scraped(self) -> Iterator[Scraped]:
         """Everybody who counts answers now."""
-        for pool in [pool for pools in self._pools.values() for pool in pools]:
+        for slot, pool in [(slot, pool) for slot, pools in self._pools.items() for pool in pools]:
             for member in list(pool.members.values()):
                 counts = member.state in {ReplicaState.READY, ReplicaState.DRAINING}
                 who = process_id(member.pid) if counts and member.pid is not None else None
                 if who is not None:
-                    yield Scraped(f"{who.pid}-{who.started}-{who.boot}", member.port, pool.key)
+                    yield Scraped(f"{who.pid}-{who.started}-{who.boot}", member.port, pool.key, slot in self._copied)
 
     async def _prove(self) -> None:
         """Ask until the router's answers show the present table, or it is no longer the present one."""
