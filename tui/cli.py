@@ -21,7 +21,7 @@ from tui import (
     rollback_command,
     upkeep_command,
 )
-from tui.cli_common import Config, Env, InputData, NoEnv, Sets, Why, end, err, out, project_of, whole_project
+from tui.cli_common import VERB, Config, Env, InputData, NoEnv, Sets, Why, end, err, out, project_of, whole_project
 
 app = typer.Typer(
     name="quarterdeck",
@@ -42,6 +42,7 @@ def deck(
     version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
     """The deck: live panes over the project in this folder."""
+    VERB.set(context.invoked_subcommand or "quarterdeck")
     if version:
         from importlib.metadata import version as installed  # noqa: PLC0415
 

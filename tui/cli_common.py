@@ -1,14 +1,22 @@
 """What every command of the command line shares: its common options, its two streams, the project it is about."""
 
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from core.domain.errors import BadInput, QuarterdeckError
-from core.engine.project import Project
+from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.engine.project import READ_ONLY, Project
 from tui import output
+
+LOOKING = frozenset({"quarterdeck", "status", "data", "audit", "live", "backup"})
+"""What changes nothing. Every other command is refused where `read_only` is set: a new one must be named here."""
+VERB: ContextVar[str] = ContextVar("VERB", default="")
+"""Which command was called; `tui.cli` says it before the command runs."""
+OF_ALL = frozenset({"down", "restart", "watch"})
+"""What is of every environment where none is named."""
 
 Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
 Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
@@ -38,12 +46,25 @@ def project_of(config: Path | None, env: str | None, sets: list[str] | None, dat
     project = Project(config, env, tuple(sets or ()), data)
     try:
         _ = project.settings
+        _refuse_change(project, env)
         if data is not None and not data.is_file():
             raise BadInput(f"--input-data {data}: no such file")
     except QuarterdeckError as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
     return project
+
+
+def _refuse_change(project: Project, env: str | None) -> None:
+    """Where an environment is read-only, a command that is not known to change nothing is refused."""
+    verb = VERB.get()
+    if verb in LOOKING:
+        return
+    of_all = env is None and verb in OF_ALL
+    settings = list(project.by_endpoint().values()) if of_all else [project.settings]
+    for one in settings:
+        if one.read_only:
+            raise Refused(f"{verb}: {one.environment}: {READ_ONLY}")
 
 
 def whole_project(verb: str, config: Path | None, env: str | None) -> Project:

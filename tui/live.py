@@ -46,6 +46,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
 
     With `wishes` a release begins.
     """
+    read_only = read_only or project.read_only
     async with opened(project, read_only) as engine:
         guard = TaskGuard("deck")
         watch = watch_of(project)

@@ -1,11 +1,12 @@
 """The commands that look at what happened: the audit, what served when, and why somebody went back."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from core.state import commands as c
-from tui import headless, rollback_command
+from tui import audit_command, headless, rollback_command
 from tui.cli_common import Config, Env, Sets, end, err, out, project_of
 
 app = typer.Typer()
@@ -21,3 +22,51 @@ def reason(
     """Say afterwards why the last rollback or abort was asked for."""
     project = project_of(config, env, sets)
     end(headless.run(rollback_command.note(project, lambda name: c.Reason(name, text), out), err))
+
+
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Since = Annotated[str, typer.Option("--since", help="2026-11-20 14:00, today, 2h or 3d.")]
+
+
+def _now(work: Callable[[], int]) -> None:
+    """End with what a piece of work that waits for nothing says."""
+
+    async def run() -> int:
+        return work()
+
+    end(headless.run(run(), err))
+
+
+@app.command()
+def audit(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    since: Since = "",
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="Each step of each release too.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Whether all is there as it was written.")] = False,
+) -> None:
+    """Who did what, when, why and from where; with --env of that environment alone.
+
+    Exit code 1: --verify found that something was changed or cut out, and says at which place.
+    """
+    project = project_of(config, env, sets)
+    if verify:
+        _now(lambda: audit_command.verify(project, out))
+    form = "csv" if csv else "json" if json else "text"
+    _now(lambda: audit_command.audit(project, out, since, form, whole))
+
+
+@app.command()
+def live(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    at: Annotated[str, typer.Option("--at", help="2026-11-20 14:00, 14:00, or 2h ago; now without it.")] = "",
+    json: Json = False,
+) -> None:
+    """Which version had which share of the traffic at a moment."""
+    project = project_of(config, env, sets)
+    _now(lambda: audit_command.live(project, out, at, json))

@@ -35,8 +35,10 @@ async def lines_of(project: Project) -> list[str]:
         snapshot = fold_all(journal.recent(journal.clock.now()))
         hosts = {host.endpoint: host for host in await listing(settings.folder)}
         # Where one was stopped on purpose, looking starts none.
-        left = watch_of(project).place.was_there and any(host.slots for host in hosts.values())
-        watch = await _watch(project, needed=left)
+        left = (
+            not project.read_only and watch_of(project).place.was_there and any(host.slots for host in hosts.values())
+        )
+        watch = await _watch(project, needed=left and not project.read_only)
         # Only now: a watch that hung was replaced, and drives no more.
         holders = {name: journal.holder(name) for name in names}
         _, jump = journal.clock.jump()
@@ -82,7 +84,7 @@ async def _watch(project: Project, needed: bool) -> str:
     """Who steers the project's releases, and since when."""
     client = watch_of(project)
     try:
-        status = await (client.ensure() if needed or client.wanted else client.status())
+        status = await (client.ensure() if needed or (client.wanted and not project.read_only) else client.status())
     except Unreachable as error:
         return f"watch: {error}"
     if status is None:

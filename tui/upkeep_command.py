@@ -44,7 +44,9 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
         await _end_loads(project, loaded, write)
         for host in hosts:
             stopped = await stop(host.folder)
-            gone: list[ev.Body] = [ev.Acted(host.endpoint, "took it down")] if host.slots else []
+            gone: list[ev.Body] = (
+                [ev.Acted(host.endpoint, "took it down"), ev.Routed(host.endpoint, {})] if host.slots else []
+            )
             gone += [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
             if (left := snapshot.live_release(host.endpoint)) is not None:
                 gone.append(ev.Ended(left.id, ev.Outcome.ABORTED, TAKEN_DOWN))

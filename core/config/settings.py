@@ -136,12 +136,13 @@ class RetentionSettings(SettingsPart):
 
 class Settings(SettingsPart):
     """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies, `floors_from` says
-    of each threshold that is set where."""
+    of each threshold that is set where. `read_only`: nothing may be asked of this environment, only looked at."""
 
     folder: Path
     floors_from: Mapping[str, str] = Field(default_factory=dict)
     environment: EnvironmentName = "dev"
     production: bool = False
+    read_only: bool = False
     model: str = ""
     data: DataSettings
     fields: Mapping[str, FieldSettings] = Field(default_factory=dict)

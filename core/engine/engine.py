@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -53,7 +53,8 @@ class Steering(Protocol):
 class Engine:
     """A Link over a journal. `async with` it; then `attend` the endpoints that should be watched and driven.
 
-    With `steering`, commands are written down here and driven there; where nobody takes them up, here.
+    With `steering`, commands are written down here and driven there; where nobody takes them up, here. `refuses` says
+    why nothing may be asked of an endpoint.
     """
 
     def __init__(
@@ -63,10 +64,12 @@ class Engine:
         who: str,
         read_only: bool = False,
         steering: Steering | None = None,
+        refuses: Callable[[str], str] = lambda _: "",
     ) -> None:
         self.snapshot = Snapshot()
         self.who = who
         self.read_only = read_only
+        self._refuses = refuses
         self.broken: QuarterdeckError | None = None
         self.coarse = False
         self._samples = SampleBuffer()
@@ -131,6 +134,8 @@ class Engine:
         """
         if self.read_only:
             raise Refused("read-only: nothing can be asked from here")
+        if why_not := self._refuses(command.endpoint):
+            raise Refused(why_not)
         self.catch_up()
         self._bury_load(command)
         lives = await self._lives(command)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.config.config import ENVIRONMENTS, FILE, endpoint_name, find, load, state_folder
 from core.config.settings import Settings
-from core.domain.errors import Busy, Failed, Refused
+from core.domain.errors import BadInput, Busy, Failed, Refused
 from core.engine import shell_variables
 from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
@@ -25,6 +25,7 @@ from core.work.job import Job
 JOURNAL = "journal.db"
 LOOK_S = 60.0
 LOG = "quarterdeck.log"
+READ_ONLY = "read-only by its settings; nothing can be asked until read_only is false in quarterdeck.yaml"
 
 
 def log_to(path: Path) -> None:
@@ -77,6 +78,25 @@ class Project:
             settings = self.settings if chosen else load(self.config, env)
             found[endpoint_name(settings)] = settings
         return found
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be asked of the environment that was named, or of any where none was."""
+        meant = [self.settings] if self.env else self.by_endpoint().values()
+        return all(settings.read_only for settings in meant)
+
+    def refusal(self, endpoint: str) -> str:
+        """Why nothing may be asked of an endpoint, by the file as it is now; empty where it may."""
+        try:
+            # The file may have been changed since a long-lived process read it; the flags were given to this one.
+            names = {name: one.environment for name, one in self.by_endpoint().items()}
+            known = [names[endpoint]] if endpoint in names else list(names.values())
+            own = {env: load(self.config, env, self.sets if env == self.settings.environment else ()) for env in known}
+        except BadInput:
+            # A slip in the file must not stand in the way of a way back.
+            own = {self.settings.environment: self.settings}
+        locked = [env for env, settings in own.items() if settings.read_only]
+        return f"{locked[0]}: {READ_ONLY}" if locked else ""
 
     def began(self, options: Result) -> Settings | None:
         """The settings that a release began with; None where it kept none."""
@@ -134,5 +154,10 @@ class Project:
     def engine(
         self, journal: Journal, read_only: bool = False, steering: Steering | None = None, who: str | None = None
     ) -> Engine:
-        """The engine over this project. With `steering` another process drives what is asked for here."""
-        return Engine(journal, self.environment_of, who or me(), read_only, steering)
+        """The engine over this project. With `steering` another process drives what is asked for here.
+
+        `who` is a process that acts by itself, as the watch does: settings that are read-only refuse people alone.
+        """
+        if who is not None:
+            return Engine(journal, self.environment_of, who, read_only, steering)
+        return Engine(journal, self.environment_of, me(), read_only, steering, self.refusal)

@@ -15,7 +15,7 @@ from typing import Any
 from core.config.config import endpoint_name
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
-from core.engine.project import Project
+from core.engine.project import READ_ONLY, Project
 from core.state.commands import Rollback
 from core.state.confirmation import confirmation
 from core.system.text import clean_line
@@ -120,6 +120,8 @@ class WatchServer:
         try:
             _, config, environment, who, where, reason, ago_s = line.rstrip("\n").split("\t")
             settings = Project(Path(config), environment or None).settings
+            if settings.read_only:
+                return f"no\t{settings.environment}: {READ_ONLY}"
             name, after = endpoint_name(settings), self._engine.snapshot.seq
             command = Rollback(name, self._engine.now() - float(ago_s), reason)
             if confirmation(command, self._engine.snapshot, self._engine.now()) is not None:

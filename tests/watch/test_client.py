@@ -138,6 +138,17 @@ async def test_what_nobody_understands_costs_the_connection_and_nothing_else(cli
     assert status.pid == pid
 
 
+async def test_where_the_settings_are_read_only_its_door_is_closed_at_once(client: WatchClient) -> None:
+    await client.ensure()
+    config = client.place.config
+    config.write_text(config.read_text() + "\nread_only: true\n")
+    reader, writer = await asyncio.open_unix_connection(str(client.place.socket))
+    writer.write(f"rollback\t{config}\tdev\tada\there\twhy\t0.1\n".encode())
+    async with asyncio.timeout(10):
+        assert (await reader.readline()).startswith(b"no\tdev: read-only by its settings")
+    writer.close()
+
+
 async def test_it_ends_when_its_project_has_gone(client: WatchClient) -> None:
     pid = (await client.ensure()).pid
     client.place.lock.unlink()

@@ -1,0 +1,57 @@
+"""Decisions in words: who did what to which endpoint, and why. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from core.domain.plan import title
+from core.state import events as ev
+from core.state.messages import message_of
+
+QUIET = (
+    *(ev.StepStarted, ev.StepAsked, ev.AskFailed, ev.StepDone, ev.Grew, ev.Applied, ev.RetireDue),
+    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported),
+)
+"""What a release does between two decisions; told only where all is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One line of the audit. `why` is the reason that was given, else what led to it."""
+
+    seq: int
+    at: float
+    who: str
+    endpoint: str
+    environment: str
+    release: str
+    version: str
+    kind: str
+    what: str
+    why: str
+
+
+def deeds(decisions: Iterable[ev.Event], whole: bool = False) -> Iterator[Deed]:
+    """The decisions that people ask about, in order; `whole`: every one."""
+    began: dict[str, ev.Began] = {}
+    environments: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    for event in decisions:
+        body = event.body
+        release = getattr(body, "release", None) or ""
+        if isinstance(body, ev.Began):
+            began[release] = body
+            environments[body.endpoint] = body.environment
+        if isinstance(body, ev.Chose):
+            versions[release] = f"{body.version.model} {body.version.label}"
+        of = began.get(release)
+        said = message_of(event, tuple(title(step) for step in of.plan.steps) if of is not None else ())
+        if not whole and (said is None or isinstance(body, QUIET)):
+            continue
+        endpoint = getattr(body, "endpoint", "") or (of.endpoint if of is not None else "")
+        kind = type(body).__name__
+        what = f"{said.source}: {said.text}" if said is not None else kind
+        why = getattr(body, "reason", "") or getattr(body, "why", "")
+        environment = environments.get(endpoint, "")
+        yield Deed(
+            event.seq, event.at, event.who, endpoint, environment, release, versions.get(release, ""), kind, what, why
+        )
