@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.state import commands as c
-from tui import audit_command, headless, rollback_command
+from tui import audit_command, headless, releases_command, rollback_command
 from tui.cli_common import Config, Env, Sets, end, err, out, project_of
 
 app = typer.Typer()
@@ -70,3 +70,10 @@ def live(
     """Which version had which share of the traffic at a moment."""
     project = project_of(config, env, sets)
     _now(lambda: audit_command.live(project, out, at, json))
+
+
+@app.command()
+def releases(config: Config = None, env: Env = None, sets: Sets = None, since: Since = "", json: Json = False) -> None:
+    """All releases, and how releasing goes: how many, how long, how many failed, how fast it was put right."""
+    project = project_of(config, env, sets)
+    _now(lambda: releases_command.listed(project, out, since, json))

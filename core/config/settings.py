@@ -134,6 +134,19 @@ class RetentionSettings(SettingsPart):
     runs: Annotated[int, Field(ge=1, le=100_000)] = 50
 
 
+class ObjectivesSettings(SettingsPart):
+    """What the team wants of its releases: at least so many a week, and at most so long, so often and so slow.
+
+    `lead_s` is from the begin of a version to all traffic, `restore_s` from the first sign to restored, both medians.
+    """
+
+    releases_a_week: Annotated[float, Field(gt=0)] | None = None
+    lead_s: Annotated[float, Field(gt=0)] | None = None
+    failed_percent: Percent | None = None
+    restore_s: Annotated[float, Field(gt=0)] | None = None
+    rollback_ms: Annotated[float, Field(gt=0)] | None = None
+
+
 class Settings(SettingsPart):
     """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies, `floors_from` says
     of each threshold that is set where. `read_only`: nothing may be asked of this environment, only looked at."""
@@ -153,6 +166,7 @@ class Settings(SettingsPart):
     load: LoadSettings = LoadSettings()
     registry: RegistrySettings = RegistrySettings()
     retention: RetentionSettings = RetentionSettings()
+    objectives: ObjectivesSettings = ObjectivesSettings()
 
     @field_validator("model")
     @classmethod
