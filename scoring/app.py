@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, Protocol
 
-from scoring import inference_v2, keys
+from scoring import inference_v2, keys, pairs
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
 from scoring.bodies import FULL, Body
@@ -61,6 +61,7 @@ class App:
         self._infer = frozenset(f"{path}/infer" for path in inference_v2.model_paths(identity.model, identity.version))
         self.predict_paths = PREDICT | self._infer
         self._pages = Pages(model, identity, settings, self.metrics)
+        self.pairs = pairs.KeptAnswers(labelled=bool(model.labels))
         self._writer = Writer(model, identity.version)
         self._together = Together(model, self._writer, self.metrics, get_running_loop(), self._answered)
         self._large = OneByOne(get_running_loop(), lambda: self._together.waiting, Pace(settings.cores))
@@ -107,6 +108,8 @@ class App:
             except Exception as failure:
                 self._refuse(http, broken(failure))
                 return
+        if self.pairs.on:
+            http = self.pairs.marked(http, headers)
         self._together.add(http, body, scope.query_string, arrived_s)
 
     def _plain(self, http: Reply, body: bytes, content_type: str | None, path: str) -> tuple[Reply, bytes]:
@@ -161,6 +164,8 @@ class App:
         try:
             packed, typed = headers.get("content-encoding"), headers.get("content-type")
             http, body = self._plain(http, unpacked(body, packed, self.limit), typed, scope.path)
+            if self.pairs.on:
+                http = self.pairs.marked(http, headers)
             yield
             batch = yield from self._model.in_slices((body, scope.query_string))
             answer = self._writer.write(batch)[0]
@@ -206,4 +211,6 @@ class App:
             return error(405, f"{scope.path} takes POST, not {scope.method}", ("allow", "POST"))
         if scope.path not in OPEN and self._key and not self._may(scope):
             return error(401, WRONG_KEY, keys.BROWSER_CHALLENGE)
+        if scope.path == pairs.PATH and scope.headers.get(pairs.INSIDE) is not None:
+            return self.pairs.page()
         return self._pages.answer(scope.method, scope.path, self.state, self.in_flight, scope.headers.get("host"))

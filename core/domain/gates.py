@@ -21,6 +21,7 @@ NAMES: Mapping[str, str] = {
     "failed_percent": "errors",
     "success_percent": "success",
     "unprocessable_percent": "422",
+    "differing_percent": "differing",
     "ran_s": "complete",
     "exceptions_percent": "exceptions",
 }
@@ -78,6 +79,7 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     "p95_ms": lambda s: s.latency.percentile_ms(95),
     "p99_ms": lambda s: s.latency.percentile_ms(99),
     "rps": lambda s: s.rps,
+    "differing_percent": lambda s: 100 * s.differing / s.compared if s.compared else None,
 }
 """What can be judged while traffic flows, from the samples of a slot."""
 
@@ -125,6 +127,8 @@ def _seen(gate: Gate, sample: Sample | None) -> int:
     """How many requests the metric of a gate is made of."""
     if sample is None:
         return 0
+    if gate.metric == "differing_percent":
+        return sample.compared
     return sample.asked if gate.metric in SHARES else sample.requests
 
 

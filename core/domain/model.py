@@ -88,6 +88,7 @@ class Sample:
     counts, by kind, the exceptions in the code that sends a load: those are no requests either. `quiet_s` is how
     long before `at` the last answer came; None where there was none, or nobody kept its moment. `mirrored` of the
     answers were to copies of requests: nobody got those, so a sample that has any is none of what users saw.
+    `compared` of those were put beside what the user got, and `differing` of these say something else.
     """
 
     slot: Slot | None
@@ -102,6 +103,8 @@ class Sample:
     errors: Mapping[str, int] = field(default_factory=dict)
     quiet_s: float | None = None
     mirrored: int = 0
+    compared: int = 0
+    differing: int = 0
 
     def __add__(self, other: "Sample") -> "Sample":
         at = max(self.at, other.at)
@@ -119,6 +122,8 @@ class Sample:
             errors=add_counts(self.errors, other.errors),
             quiet_s=at - max(last) if last else None,
             mirrored=self.mirrored + other.mirrored,
+            compared=self.compared + other.compared,
+            differing=self.differing + other.differing,
         )
 
     @property

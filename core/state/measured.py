@@ -61,6 +61,8 @@ def _less(total: Sample, sample: Sample) -> Sample:
         mix=_fewer(total.mix, sample.mix),
         seconds=total.seconds - sample.seconds,
         mirrored=total.mirrored - sample.mirrored,
+        compared=total.compared - sample.compared,
+        differing=total.differing - sample.differing,
     )
 
 

@@ -16,7 +16,8 @@ from core.domain.model import Noted
 from core.targets.local import metrics_page
 from core.targets.local.counters import Counters, Family, parse
 from core.targets.local.http import Connection, Response
-from core.targets.local.metrics_page import MetricsPage, Scraped
+from core.targets.local.metrics_page import MetricsPage
+from core.targets.local.scraped import Scraped
 from core.targets.protocol import Address
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, listening, loading, watching, where
@@ -95,31 +96,6 @@ def test_another_host_goes_on_where_the_last_one_was() -> None:
     again.take("a", parse(asked(4)))
     assert lines(again.render(), "asked_total") == ["asked_total 9"]
     assert lines(again.render(), "in_flight") == ["in_flight 4"]
-
-
-def test_what_was_counted_of_copies_stands_apart_and_stays_there() -> None:
-    counters = Counters()
-    counters.take("a", parse(PAGE))
-    counters.take("b", parse(asked(4)))
-    for number in (10, 12):
-        counters.take("b", parse(asked(number)), copies=True)
-    # It gets traffic, and its host is another one.
-    counters = Counters.from_json(json.loads(json.dumps(counters.to_json())))
-    counters.take("b", parse(asked(15)))
-    counters.take("a", parse(PAGE))
-    page = counters.render()
-    assert lines(page, "asked_total ") == ["asked_total 7"]
-    assert lines(page, "mirrored_") == ["mirrored_asked_total 8"]
-    assert lines(page, "in_flight") == ["in_flight 18"]
-    assert "# HELP mirrored_asked_total Of copies of requests: Answers, by status." in page
-    assert parse(page).families["mirrored_asked_total"].kind == "counter"
-
-
-def test_what_an_older_host_counted_had_no_copies() -> None:
-    counters = Counters()
-    counters.take("a", parse(asked(3)))
-    older = {name: one for name, one in counters.to_json().items() if name not in {"copies", "ended_copies"}}
-    assert Counters.from_json(older).sums() == {"asked_total": 3.0}
 
 
 STEPS = some.tuples(some.sampled_from("abc"), some.integers(0, 9), some.booleans(), some.booleans())

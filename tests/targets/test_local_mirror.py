@@ -1,15 +1,18 @@
 """A copy of the traffic on this machine: to whom it goes, what is counted of it, and that it hurts nobody."""
 
+import json
+
 import psutil
 
 from core.domain.model import Sample
 from core.targets.local import records
 from core.targets.local.client import LocalTarget
-from core.targets.local.counters import parse
+from core.targets.local.counters import Counters, parse
 from core.targets.local.http import Connection
 from core.targets.local.routes import PAIR_HEADER
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import Watcher, ask, loading, two_slots, watching, where
+from tests.targets.test_local_metrics import PAGE, asked, lines
 
 
 def _total(watcher: Watcher, slot: str) -> Sample:
@@ -85,6 +88,31 @@ async def test_copies_stand_apart_on_the_page_of_counters(endpoints: Endpoints) 
         # A copy that was not made for want of room may be missing, and one by chance of each side in between.
         assert load.count <= page["answers_total"] <= load.count + load.users
         assert 60 < page["mirrored_answers_total"] < 140
+
+
+def test_what_was_counted_of_copies_stands_apart_and_stays_there() -> None:
+    counters = Counters()
+    counters.take("a", parse(PAGE))
+    counters.take("b", parse(asked(4)))
+    for number in (10, 12):
+        counters.take("b", parse(asked(number)), copies=True)
+    # It gets traffic, and its host is another one.
+    counters = Counters.from_json(json.loads(json.dumps(counters.to_json())))
+    counters.take("b", parse(asked(15)))
+    counters.take("a", parse(PAGE))
+    page = counters.render()
+    assert lines(page, "asked_total ") == ["asked_total 7"]
+    assert lines(page, "mirrored_") == ["mirrored_asked_total 8"]
+    assert lines(page, "in_flight") == ["in_flight 18"]
+    assert "# HELP mirrored_asked_total Of copies of requests: Answers, by status." in page
+    assert parse(page).families["mirrored_asked_total"].kind == "counter"
+
+
+def test_what_an_older_host_counted_had_no_copies() -> None:
+    counters = Counters()
+    counters.take("a", parse(asked(3)))
+    older = {name: one for name, one in counters.to_json().items() if name not in {"copies", "ended_copies"}}
+    assert Counters.from_json(older).sums() == {"asked_total": 3.0}
 
 
 async def test_only_what_is_copied_is_marked_and_nobody_outside_can_mark(endpoints: Endpoints) -> None:

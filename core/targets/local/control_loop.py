@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 from core.domain.errors import Unreachable
@@ -133,8 +134,11 @@ class ControlLoop:
         labels = {slot: f"version:{held.version.number}" for slot, held in endpoint.state.slots.items()}
         samples = self._samples.samples(start, totals, labels, time.time())
         if self._counting or not endpoint.traffic.adopted:
+            found = endpoint.traffic.comparison.taken()
             for sample in samples:
-                endpoint.broadcast.tell(sample)
+                copies = sample.slot in endpoint.state.mirror
+                pairs = (found.compared, found.differing) if copies else (0, 0)
+                endpoint.broadcast.tell(replace(sample, compared=pairs[0], differing=pairs[1]))
             self._say_not_made(totals)
         self._counting = True
         self._not_made = {slot: total.not_made for slot, total in totals.items()}

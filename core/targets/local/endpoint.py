@@ -76,6 +76,7 @@ class LocalEndpoint:
         self._observe_all()
         self._tasks.keep(self._control_loop.run, "rounds")
         self._tasks.keep(self._repeats.run, "repeats")
+        self._tasks.keep(self.traffic.comparison.run, "comparison")
 
     def note(self, noted: Noted) -> None:
         """Say something to everybody; what repeats is counted instead."""

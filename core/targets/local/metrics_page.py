@@ -11,35 +11,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.domain.errors import Unreachable
 from core.domain.model import Level, Noted
 from core.system.tasks import TaskGuard
 from core.targets.local.counters import Counters, parse
-from core.targets.local.http import Connection
 from core.targets.local.routes import METRICS_PATH
+from core.targets.local.scraped import ANSWER_S, AT_ONCE, Scraped, scrape
 from core.targets.local.spec import socket_path
 
 EVERY_S = 1.0
 EACH_S = 0.05
 """Rounds over many replicas are longer, by this much for each of them: to ask costs CPU on both sides."""
 SAVE_S = 10.0
-ANSWER_S = 1.0
-AT_ONCE = 8
 HEAD_BYTES = 1 << 16
 WRONG_KEY = "the key is missing or wrong: send it as Authorization: Bearer KEY"
-
-
-@dataclass(frozen=True, slots=True)
-class Scraped:
-    """A replica to be asked: who it is (a process and no other), its port, its key, whether it answers copies alone."""
-
-    who: str
-    port: int
-    key: str = field(default="", repr=False)
-    copies: bool = False
 
 
 class MetricsPage:
@@ -114,17 +100,10 @@ class MetricsPage:
             return gone
 
     async def _ask(self, replica: Scraped, turns: asyncio.Semaphore) -> None:
-        headers = {"authorization": f"Bearer {replica.key}"} if replica.key else {}
-        # A service of another make may have no such page, or another one.
-        with suppress(OSError, TimeoutError, Unreachable, ValueError):
-            async with turns, asyncio.timeout(ANSWER_S):
-                line = await Connection.open(("127.0.0.1", replica.port))
-                try:
-                    answer = await line.ask(METRICS_PATH, headers)
-                finally:
-                    line.close()
-                if answer.status == 200:
-                    self._counters.take(replica.who, parse(answer.body.decode()), copies=replica.copies)
+        # A service of another make may have another page.
+        with suppress(ValueError):
+            if body := await scrape(replica, METRICS_PATH, turns):
+                self._counters.take(replica.who, parse(body.decode()), copies=replica.copies)
 
     def _load(self) -> Counters:
         try:

@@ -10,11 +10,13 @@ from core.domain.errors import Unreachable
 from core.domain.model import Level, Noted, ReplicaState, Slot
 from core.system.processes import process_id
 from core.targets.local import proof, stats
+from core.targets.local.comparison import Comparison
 from core.targets.local.http import ask
-from core.targets.local.metrics_page import MetricsPage, Scraped
+from core.targets.local.metrics_page import MetricsPage
 from core.targets.local.pool import Pool
 from core.targets.local.router import Router
 from core.targets.local.routes import Table
+from core.targets.local.scraped import Scraped
 from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
 
@@ -60,6 +62,7 @@ class Traffic:
         self._page = MetricsPage(spec.folder, self._scraped, key, note)
         self.table = replace(table, secret=router_secret(spec.folder), metrics=self._page.socket)
         self._copied = frozenset(table.mirror)
+        self.comparison = Comparison(self._scraped, lambda: next(iter(self.table.mirror), None), note)
         self._proof = Proof()
         self._proving = -1
         self._pools = pools
