@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from core.domain.errors import Failed, QuarterdeckError
 from core.domain.gates import Gate
 from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Sample, Version
-from core.domain.plan import Hold, Plan, Rollout, all_at_once, canary
+from core.domain.plan import Hold, Plan
+from core.domain.strategies import Rollout, all_at_once, canary
 from core.engine.engine import Engine
 from core.engine.environment import Aliases
 from core.journal.journal import Journal

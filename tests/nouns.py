@@ -55,7 +55,10 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
 def noun(cls: type[Any]) -> st.SearchStrategy[Any]:
     """Any instance of a class of ours."""
     hints = typing.get_type_hints(cls)
-    return st.builds(cls, **{field.name: of(hints[field.name]) for field in dataclasses.fields(cls)})
+    # Deferred, for a plan's repr would hold that of every noun in it.
+    return st.deferred(
+        lambda: st.builds(cls, **{field.name: of(hints[field.name]) for field in dataclasses.fields(cls)})
+    )
 
 
 BODIES = st.one_of(*(noun(kind) for kind in typing.get_args(ev.Body) if kind is not ev.Carried))

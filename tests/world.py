@@ -205,7 +205,7 @@ class World:
                 self.say(ev.StepAsked(release.id, index))
                 step = release.plan.steps[index]
                 name = step.name if isinstance(step, Work) else type(step).__name__
-                if name == "promote":
+                if name == "alias":
                     self.aliases.append("forward")
                 if name in self.deaf:
                     return
@@ -271,7 +271,7 @@ class World:
 
 def serving(version: Version = V1) -> World:
     """A world in which a version serves in blue."""
-    from core.domain.plan import all_at_once
+    from core.domain.strategies import all_at_once
     from tests.environments import rollout
 
     world = World()

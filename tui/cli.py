@@ -3,12 +3,13 @@
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from core.config.planner import SKIPS, Wishes, checked, load_profile
+from core.config.planner import load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.state import commands as c
 from tui import (
@@ -17,7 +18,7 @@ from tui import (
     output,
     past_cli,
     quick_rollback,
-    release_command,
+    release_cli,
     rollback_command,
     upkeep_command,
 )
@@ -90,38 +91,6 @@ def data(config: Config = None, env: Env = None, sets: Sets = None, input_data: 
     end(headless.run(data_command.data(project.settings, out), err))
 
 
-@app.command()
-def release(
-    config: Config = None,
-    env: Env = None,
-    sets: Sets = None,
-    input_data: InputData = None,
-    skip: Annotated[Optional[list[str]], typer.Option(help=f"Leave out: {', '.join(SKIPS)}.")] = None,  # noqa: UP045
-    model_uri: Annotated[str, typer.Option(help="Deploy models:/NAME@ALIAS or runs:/RUN/PATH as it is.")] = "",
-    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Say yes beforehand.")] = False,
-    step_by_step: Annotated[bool, typer.Option("--step-by-step", help="Each stage waits for n, or 'next'.")] = False,
-    deck: Annotated[bool, typer.Option("--deck", help="On the deck instead of in lines.")] = False,
-    attached: Annotated[bool, typer.Option("--attached", help="Driven by this process alone, for containers.")] = False,
-) -> None:
-    """Train, gate, register, deploy, shift traffic and load-test, as plain lines or on the deck.
-
-    Exit code 0: done; 1: a gate or the rollout failed; 2: usage; 3: refused.
-    """
-    project = project_of(config, env, sets, input_data)
-    try:
-        # Without a terminal nobody can answer a question; with one, another terminal's deck can.
-        ask_s = 600.0 if sys.stdin.isatty() else 0.0
-        wishes = Wishes(checked(skip or ()), model_uri, auto_approve, step_by_step, ask_s)
-    except BadInput as error:
-        err(f"error: {error}")
-        raise typer.Exit(error.exit_code) from None
-    if deck:
-        from tui.live import show  # noqa: PLC0415
-
-        end(headless.run(show(project, wishes=wishes), err))
-    end(headless.run(release_command.release(project, wishes, out, attached), err))
-
-
 def _moving(make: Callable[[str, float, str], c.Command]) -> Callable[..., None]:
     def command(config: Config = None, env: Env = None, sets: Sets = None, reason: Why = "") -> None:
         project = project_of(config, env, sets)
@@ -147,6 +116,8 @@ app.command("undo", help="Take the last rollback back, within a minute.")(_movin
 app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
 app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause))
 app.command("next", help="One step on: begin it, end its hold, say yes.")(_telling(c.Next))
+app.command("approve", help="Yes to the question that is open.")(_telling(partial(c.Answer, yes=True)))
+app.command("reject", help="No to the question that is open: traffic returns.")(_telling(partial(c.Answer, yes=False)))
 
 
 @app.command()
@@ -285,6 +256,7 @@ def demo(
     end(headless.run(story(out, keep=keep, screen=sys.stdout.isatty() and not lines), err))
 
 
+app.add_typer(release_cli.app)
 app.add_typer(past_cli.app)
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The deck over the engine of this process."""
 
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from core.config.config import endpoint_name
-from core.config.planner import Wishes, limits_of
+from core.config.planner import Wishes, consent, limits_of
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state.commands import Command, StartLoad
@@ -53,6 +54,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
         guard.start(watch.look_on() if read_only else watch.keep(lambda: _attend(engine)), "have a watch")
         try:
             if wishes is not None:
+                consent(project.settings, wishes, sys.stdin.isatty())
                 await have_watch(project, print)
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None

@@ -1,10 +1,12 @@
 """`quarterdeck release`: begin one or go on with one, say what happens, end with a code."""
 
 import asyncio
+import sys
 from collections.abc import Callable
+from typing import TypeAlias
 
 from core.config.config import endpoint_name
-from core.config.planner import Wishes, release_of
+from core.config.planner import Wishes, consent, release_of
 from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
@@ -12,14 +14,26 @@ from core.engine.project import Project
 from core.engine.retention import look_after
 from core.state import events as ev
 from core.state.release import Release, ReleaseState
+from core.state.snapshot import Snapshot
 from tui.headless import BACK_S, INTERRUPTED, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import Lines
 
 REPORT_S = 60.0
 
 
-async def release(project: Project, wishes: Wishes, write: Callable[[str], None], attached: bool = False) -> int:
+Choose: TypeAlias = Callable[[Snapshot], Wishes]
+"""What is known only once the journal is open, such as which version is promoted."""
+
+
+async def release(
+    project: Project,
+    wishes: Wishes,
+    write: Callable[[str], None],
+    attached: bool = False,
+    choose: Choose | None = None,
+) -> int:
     """Release, or go on with one that nobody drives; returns the exit code. `attached`: driven by this process."""
+    consent(project.settings, wishes, sys.stdin.isatty())
     async with opened(project, attached=attached) as engine:
         name = endpoint_name(project.settings)
         after = engine.snapshot.seq
@@ -35,7 +49,7 @@ async def release(project: Project, wishes: Wishes, write: Callable[[str], None]
             await engine.resume(name)
             id_ = before.id
         else:
-            id_ = await begun(engine, project, wishes)
+            id_ = await begun(engine, project, wishes if choose is None else choose(engine.snapshot))
         async with driven(project, engine, name, attached):
             work = _follow(engine, name, id_, after, write)
             code = await interruptible(work, engine, name, write, attached)

@@ -21,6 +21,7 @@ from core.targets.local.client import listing
 from core.targets.local.keys import read_key
 from core.targets.local.spec import exposed
 from core.targets.local.wire import HostStatus
+from tui.environments import side_by_side
 from tui.headless import replaced, watch_of
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -42,6 +43,7 @@ async def lines_of(project: Project) -> list[str]:
         # Only now: a watch that hung was replaced, and drives no more.
         holders = {name: journal.holder(name) for name in names}
         _, jump = journal.clock.jump()
+        now = journal.clock.now()
     notices = [text for text in (project.notice, jump) if text]
     lines: list[str] = [*notices, ""] if notices else []
     for name, own in names.items():
@@ -59,7 +61,8 @@ async def lines_of(project: Project) -> list[str]:
         lines.append("")
     if len(lines) <= len(notices) + bool(notices):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
-    return [*lines, watch, *registries(project, snapshot)]
+    beside = side_by_side(snapshot, {own.environment: name for name, own in names.items()}, now)
+    return [*beside, *([""] if beside else []), *lines, watch, *registries(project, snapshot)]
 
 
 def registries(project: Project, snapshot: Snapshot) -> list[str]:

@@ -23,8 +23,14 @@ OURS = frozenset(PREFIX + name for name in ("API_KEY", "BUILD_NUMBER", "HEADERS"
 
 ENVIRONMENTS: tuple[EnvironmentName, ...] = get_args(EnvironmentName)
 FLOORS: Mapping[EnvironmentName, Values] = {
-    "dev": {"thresholds": {"min_accuracy": 0.75}},
-    "staging": {"thresholds": {"min_accuracy": 0.85, "min_precision": 0.80, "min_recall": 0.75}},
+    "dev": {
+        "thresholds": {"min_accuracy": 0.75},
+        "release": {"smoke_limits": {"p50_ms": 500.0, "p95_ms": 3000.0, "p99_ms": 5000.0, "success_percent": 90.0}},
+    },
+    "staging": {
+        "thresholds": {"min_accuracy": 0.85, "min_precision": 0.80, "min_recall": 0.75},
+        "release": {"smoke_limits": {"p50_ms": 800.0, "p95_ms": 2500.0, "p99_ms": 4000.0, "success_percent": 95.0}},
+    },
     "prod": {
         "thresholds": {
             "min_accuracy": 0.90,
@@ -32,7 +38,10 @@ FLOORS: Mapping[EnvironmentName, Values] = {
             "min_recall": 0.80,
             "beat_baseline": True,
             "refuse_worse": True,
+            "significance": 0.05,
         },
+        "release": {"strategy": "gradual-blue-green"},
+        "approve": "person",
     },
 }
 """What an environment asks where the project says nothing."""

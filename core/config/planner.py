@@ -1,20 +1,23 @@
 """From settings and flags to a release: its steps, its gates, its load. Pure but for the name, which tells the time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import get_args
 
 from core.config.config import endpoint_name
 from core.config.profiles import profile
-from core.config.settings import Settings
-from core.domain.errors import BadInput
+from core.config.settings import Settings, Skippable
+from core.config.written_plan import step_of
+from core.domain.errors import BadInput, Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
-from core.domain.plan import MODEL_WORK, Plan, Rollout, Step, Summarise, Work, all_at_once, blue_green, canary
+from core.domain.plan import MODEL_WORK, Plan, Smoke, Step, Summarise, Work
+from core.domain.strategies import Rollout, all_at_once, blue_green, canary, gradual_blue_green, shadow, written
 from core.state.commands import Begin
 from core.system.suggest import did_you_mean
 
-SKIPS = ("train", "check", "deploy", "load")
+SKIPS: tuple[str, ...] = get_args(Skippable)
 FETCHED_WORK = ("fetch", "data", "evaluate", "gate", "check")
 """A version that is registered already is judged by this environment's gate like any other."""
 READY_SPARE_S = 10.0
@@ -23,7 +26,10 @@ READY_SPARE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the flags of one release say."""
+    """What the flags of one release say. `confirmed`: the environment was named on the command line.
+
+    `measured`: what was found out about `version` before, for the gate to judge by.
+    """
 
     skip: tuple[str, ...] = ()
     model_uri: str = ""
@@ -31,6 +37,8 @@ class Wishes:
     step_by_step: bool = False
     ask_s: float = 600.0
     version: Version | None = None
+    measured: Mapping[str, object] | None = None
+    confirmed: bool = False
 
 
 def checked(skip: Sequence[str]) -> tuple[str, ...]:
@@ -44,6 +52,7 @@ def checked(skip: Sequence[str]) -> tuple[str, ...]:
 def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | None = None) -> Begin:
     """The release that these settings and flags ask for. `first`: nothing serves there yet."""
     name = endpoint_name(settings)
+    wishes = replace(wishes, skip=(*wishes.skip, *settings.skip))
     at = now or datetime.now(UTC).astimezone()
     release = f"{name}-{at:%Y%m%d-%H%M%S}"
     # Under the release's name the variables of the shell it was begun in are kept.
@@ -51,6 +60,8 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
     uri = wishes.model_uri or (f"models:/{settings.model}@candidate" if "train" in wishes.skip else "")
     if uri:
         options["fetch"] = {"uri": uri}
+    if wishes.measured is not None:
+        options["gate"] = wishes.measured
     return Begin(
         endpoint=name,
         release=release,
@@ -58,7 +69,7 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
         plan=plan_of(settings, first, wishes, bool(uri)),
         production=settings.production,
         step_by_step=wishes.step_by_step,
-        auto_approve=wishes.auto_approve,
+        auto_approve=wishes.auto_approve or wishes.confirmed or settings.approve == "ci",
         ask_s=wishes.ask_s,
         options=options,
         version=wishes.version,
@@ -69,17 +80,53 @@ def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> P
     """The steps, by strategy; a first version has nothing to be compared with, so it takes all traffic at once."""
     work: tuple[str, ...] = FETCHED_WORK if fetched else MODEL_WORK
     if wishes.version is not None:
-        work = ()
+        work = () if wishes.measured is None else ("gate",)
     work = tuple(name for name in work if name not in wishes.skip)
     if "deploy" in wishes.skip:
         steps: tuple[Step, ...] = (*(Work(name) for name in work), Summarise())
         return Plan("train only", steps)
     release, rollout = settings.release, rollout_of(settings, "load" not in wishes.skip)
-    if first or release.strategy == "all-at-once":
+    if release.plan:
+        said = map(step_of, release.plan)
+        plan = written(work, rollout, [Smoke(release.smoke) if isinstance(step, Smoke) else step for step in said])
+        return all_at_once(work, rollout) if first else plan
+    if first:
         return all_at_once(work, rollout)
-    if release.strategy == "blue-green":
-        return blue_green(work, rollout)
-    return canary(work, rollout, release.steps)
+    match release.strategy:
+        case "all-at-once":
+            return all_at_once(work, rollout)
+        case "blue-green":
+            return blue_green(work, rollout)
+        case "gradual-blue-green":
+            return gradual_blue_green(work, rollout, release.steps)
+        case "shadow":
+            differing = Gate("differing_percent", "<=", release.max_differing)
+            return shadow(work, rollout, release.mirror, differing, release.steps)
+        case "canary":
+            return canary(work, rollout, release.steps)
+
+
+def asks(settings: Settings) -> bool:
+    """Whether a person must agree before users' traffic moves to a new version."""
+    if settings.approve is None:
+        return settings.release.strategy in ("blue-green", "gradual-blue-green") and not settings.release.plan
+    return settings.approve != "nobody"
+
+
+def consent(settings: Settings, wishes: Wishes, somebody: bool) -> None:
+    """Raise Refused where users' traffic would move without the consent of whoever may give it.
+
+    `somebody`: a person sits there who can be asked. In production what was approved beforehand is not enough.
+    """
+    name = settings.environment
+    if not asks(settings) or wishes.confirmed or settings.approve == "ci" or "deploy" in (*wishes.skip, *settings.skip):
+        return
+    ways = f"name it with --confirm {name}, or set 'approve: ci' under environments.{name} of quarterdeck.yaml"
+    if settings.production and wishes.auto_approve:
+        raise Refused(f"{name} is production, and --auto-approve alone moves no traffic there: {ways}")
+    if not (somebody or wishes.auto_approve):
+        more = "" if settings.production else ", or pass --auto-approve"
+        raise Refused(f"{name} asks a person before traffic moves, and nobody can be asked here: {ways}{more}")
 
 
 def rollout_of(settings: Settings, load: bool) -> Rollout:
@@ -94,8 +141,9 @@ def rollout_of(settings: Settings, load: bool) -> Rollout:
         gates=tuple(Gate(**gate.model_dump()) for gate in release.gates),
         load=load_profile(settings) if load else None,
         limits=limits_of(settings),
-        retire_after_s=release.retire_after_s,
+        retire_after_s=release.kept_s,
         deadline_s=endpoint.ready_deadline_s + READY_SPARE_S,
+        question=f"users' traffic in {settings.environment} to the new version?" if asks(settings) else "",
     )
 
 

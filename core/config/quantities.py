@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _NAME = re.compile(r"^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$")
+_SPAN = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|min|h|d)$")
+_SPANS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _CPU = re.compile(r"^(\d+)m$|^(\d+(?:\.\d+)?)$")
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|k|M|G)$")
 _BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
@@ -50,6 +52,19 @@ def to_bytes(memory: str) -> int:
     return amount
 
 
+def to_seconds(text: str) -> float:
+    """`90s`, `10m` or `1.5h` in seconds; raises ValueError."""
+    match = _SPAN.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time; write 90s, 10m or 1.5h")
+    return float(match[1]) * _SPANS[match[2]]
+
+
+def timed(value: object) -> object:
+    """A time as people write it, or seconds."""
+    return to_seconds(value) if isinstance(value, str) else value
+
+
 def _name(text: str) -> str:
     # It becomes a folder, a part of an address and a label in Kubernetes.
     if not _NAME.match(text):
@@ -59,7 +74,7 @@ def _name(text: str) -> str:
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
-Seconds: TypeAlias = Annotated[float, Field(ge=0)]
+Seconds: TypeAlias = Annotated[float, BeforeValidator(timed), Field(ge=0)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(listed)]

@@ -1,7 +1,8 @@
 """The settings of serving: the endpoint, how traffic moves to a new version, the load test."""
 
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -17,7 +18,9 @@ from core.config.quantities import (
     to_cpu_m,
     worded,
 )
+from core.config.written_plan import step_of
 from core.domain.gates import METRICS, SHARES
+from core.domain.strategies import MIRROR_MOST
 
 
 class AutoscalingSettings(SettingsPart):
@@ -163,17 +166,38 @@ class Background(SettingsPart):
     spawn_rate: Annotated[float, Field(gt=0)] = 5.0
 
 
-class ReleaseSettings(SettingsPart):
-    """How traffic moves. `steps` are percents of traffic, `smoke` requests at 0 %.
+class SmokeLimits(SettingsPart):
+    """What the smoke test of a new slot must show: milliseconds at most, right answers at least."""
 
-    `allow_breaking` releases a version that callers of the one that serves can't go on with.
+    p50_ms: Annotated[float, Field(gt=0)] = 500.0
+    p95_ms: Annotated[float, Field(gt=0)] = 2000.0
+    p99_ms: Annotated[float, Field(gt=0)] = 3000.0
+    success_percent: Percent = 95.0
+
+
+Strategy: TypeAlias = Literal["canary", "blue-green", "gradual-blue-green", "shadow", "all-at-once"]
+KEPT_S: Mapping[str, float] = {"canary": 0.0, "shadow": 0.0}
+"""For so long what served before is kept where nothing is set, by strategy; else a day."""
+DAY_S = 86400.0
+
+
+class ReleaseSettings(SettingsPart):
+    """How traffic moves. `steps` are percents of traffic, `smoke` requests at 0 %, `mirror` the percents that a shadow
+    gets a copy of, `max_differing` those of the copies that it may answer otherwise.
+
+    `plan` are the steps themselves, in place of a strategy's. `retire_after_s`: for how long what served before is
+    kept, or never removed. `allow_breaking` releases a version that callers of the one that serves can't go on with.
     """
 
-    strategy: Literal["canary", "blue-green", "all-at-once"] = "canary"
+    strategy: Strategy = "canary"
+    plan: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     steps: Numbers = (10, 50, 100)
-    hold_s: Seconds = 20.0
-    retire_after_s: Seconds = 86400.0
+    mirror: Annotated[float, Field(gt=0, le=MIRROR_MOST)] = 20.0
+    max_differing: Percent = 5.0
+    hold_s: Seconds = 600.0
+    retire_after_s: Seconds | Literal["never"] | None = None
     smoke: Count = 50
+    smoke_limits: SmokeLimits = SmokeLimits()
     gates: Annotated[tuple[GateSettings, ...], BeforeValidator(listed)] = GATES
     background: Background = Background()
     allow_breaking: bool = False
@@ -184,6 +208,20 @@ class ReleaseSettings(SettingsPart):
         if not steps or steps[0] < 1 or steps[-1] != 100 or list(steps) != sorted(set(steps)):
             raise ValueError("steps rise and end at 100, such as [10, 50, 100]")
         return steps
+
+    @field_validator("plan")
+    @classmethod
+    def _written(cls, plan: tuple[str, ...]) -> tuple[str, ...]:
+        for line in plan:
+            step_of(line)
+        return plan
+
+    @property
+    def kept_s(self) -> float | None:
+        """For how long what served before is kept; None: until somebody removes it."""
+        if self.retire_after_s == "never":
+            return None
+        return KEPT_S.get(self.strategy, DAY_S) if self.retire_after_s is None else self.retire_after_s
 
 
 class LoadLimits(SettingsPart):

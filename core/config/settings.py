@@ -15,6 +15,7 @@ from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 from core.domain.errors import Failed
 
 EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
+Skippable: TypeAlias = Literal["train", "check", "deploy", "load"]
 ModelKind: TypeAlias = Literal["xgboost", "forest", "linear"]
 SAMPLES = ("flights", "iris", "support-tickets")
 SQL = "sql"
@@ -127,6 +128,13 @@ class RegistrySettings(SettingsPart):
         return uri
 
 
+class PromoteSettings(SettingsPart):
+    """Where a version must have served before it comes here: in the environment before this one, or `anywhere`, which
+    is nowhere in particular."""
+
+    after: Literal["dev", "staging", "prod", "anywhere"] | None = None
+
+
 class RetentionSettings(SettingsPart):
     """How long things are kept. Telemetry goes after so many days, what was decided never; `runs` counts folders."""
 
@@ -149,13 +157,19 @@ class ObjectivesSettings(SettingsPart):
 
 class Settings(SettingsPart):
     """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies, `floors_from` says
-    of each threshold that is set where. `read_only`: nothing may be asked of this environment, only looked at."""
+    of each threshold that is set where. `read_only`: nothing may be asked of this environment, only looked at.
+
+    `approve`: whether a person must agree before users' traffic moves; `ci` is the consent of whoever owns the file to
+    what runs without one. `skip` are steps that are left out.
+    """
 
     folder: Path
     floors_from: Mapping[str, str] = Field(default_factory=dict)
     environment: EnvironmentName = "dev"
     production: bool = False
     read_only: bool = False
+    approve: Literal["nobody", "person", "ci"] | None = None
+    skip: Annotated[tuple[Skippable, ...], BeforeValidator(listed)] = ()
     model: str = ""
     data: DataSettings
     fields: Mapping[str, FieldSettings] = Field(default_factory=dict)
@@ -164,6 +178,7 @@ class Settings(SettingsPart):
     endpoint: EndpointSettings
     release: ReleaseSettings = ReleaseSettings()
     load: LoadSettings = LoadSettings()
+    promote: PromoteSettings = PromoteSettings()
     registry: RegistrySettings = RegistrySettings()
     retention: RetentionSettings = RetentionSettings()
     objectives: ObjectivesSettings = ObjectivesSettings()

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
+from math import ceil, log, sqrt
+from typing import TypeAlias
 
+from core.domain.histogram import RATIO
 from core.domain.model import Sample
 
 
@@ -59,6 +61,11 @@ class Gate:
         """Whether value and limit are percentage points, and not a change in percent."""
         return self.against is not None and self.metric in SHARES
 
+    @property
+    def compared(self) -> bool:
+        """Whether it is asked of both slots second by second, by bets that may be looked at as often as one likes."""
+        return self.against == LIVE and self.metric in COMPARED
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -83,8 +90,21 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
 }
 """What can be judged while traffic flows, from the samples of a slot."""
 
-SHARES = frozenset({"unprocessable_percent"})
+SHARES = frozenset({"unprocessable_percent", "failed_percent"})
 """Metrics that against another slot are compared in percentage points, and only where the difference is sure."""
+LIVE = "live"
+EDGES = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
+COMPARED = frozenset({"failed_percent", *EDGES})
+"""What a bet is made on against the live slot: failures, and answers slower than its percentiles were."""
+Edge: TypeAlias = tuple[float, int]
+"""A percentile of the live slot, and how many buckets slower the new one may be."""
+
+
+def edge_of(gate: Gate) -> Edge | None:
+    """What a gate on a percentile compares by; its limit in percent is rounded up to whole buckets."""
+    percent = EDGES.get(gate.metric)
+    return None if percent is None else (percent, ceil(log(1 + max(0.0, gate.limit) / 100) / log(RATIO)))
+
 
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
@@ -108,7 +128,7 @@ def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
     seen = _seen(gate, new)
     if new is None or seen < gate.at_least or (value := read(new)) is None:
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{seen} of {max(1, gate.at_least)} requests")
-    if gate.in_points:
+    if gate.in_points and gate.metric != "failed_percent":
         return _in_points(gate, new, live)
     if gate.against is not None:
         base = None if live is None or live.requests < gate.at_least else read(live)
@@ -129,7 +149,7 @@ def _seen(gate: Gate, sample: Sample | None) -> int:
         return 0
     if gate.metric == "differing_percent":
         return sample.compared
-    return sample.asked if gate.metric in SHARES else sample.requests
+    return sample.asked if gate.metric == "unprocessable_percent" else sample.requests
 
 
 def _too_little_on_live(gate: Gate, live: Sample | None) -> Verdict:
@@ -183,4 +203,4 @@ def _wilson(count: int, of: int, z: float) -> tuple[float, float]:
 
 def with_nothing_beside(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     """The gates of a hold in which the live slot gets no traffic: what is against it has nothing to compare with."""
-    return tuple(gate for gate in gates if gate.against != "live")
+    return tuple(gate for gate in gates if gate.against != LIVE)

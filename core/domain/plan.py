@@ -1,16 +1,15 @@
-"""The steps of a release, and what writes plans. A plan is data: `decide` walks it."""
+"""The steps of a release. A plan is data: `core.domain.strategies` writes it, `decide` walks it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from core.domain.gates import Gate, with_nothing_beside
+from core.domain.gates import Gate
 from core.domain.model import LoadProfile
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Something that computes: data, preprocess, train, evaluate, gate, register, check, fetch, promote."""
+    """Something that computes: data, preprocess, train, evaluate, gate, register, check, fetch, alias."""
 
     name: str
 
@@ -25,7 +24,7 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Smoke:
-    """Requests to the new slot while it takes no traffic; every answer must be right."""
+    """Requests to the new slot while it takes no traffic; their answers and times must be within the limits set."""
 
     checks: int
 
@@ -33,6 +32,17 @@ class Smoke:
 @dataclass(frozen=True, slots=True)
 class Shift:
     """This share of the traffic, in percent, to the new slot, until it is proved."""
+
+    percent: float
+    deadline_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A copy of this share of the requests, in percent, to the new slot, which has no traffic; until it is in force.
+
+    Whoever sent a request gets the answer of what serves; the copy's is only compared with it. The next shift ends it.
+    """
 
     percent: float
     deadline_s: float = 30.0
@@ -74,19 +84,27 @@ class Summarise:
     """Write the run folder."""
 
 
-Step: TypeAlias = Work | Deploy | Smoke | Shift | Hold | Ask | Load | Retire | Summarise
+Step: TypeAlias = Work | Deploy | Smoke | Shift | Mirror | Hold | Ask | Load | Retire | Summarise
 
+ALIASES = frozenset({"alias", "promote"})
+"""What the step is called that lets the registry's aliases follow the traffic; the second in older journals."""
 MODEL_WORK = ("data", "preprocess", "train", "evaluate", "gate", "register", "check")
 """What makes a version out of data, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a release does, in order. `tolerance` is by how many percent points a target may miss a share."""
+    """What a release does, in order. `tolerance` is by how many percent points a target may miss a share.
+
+    `false_stop` is the chance, 0 to 1, with which comparisons with the live slot may stop a release that is no worse;
+    `burst_s` how long one trouble of one slot may be that stops nothing.
+    """
 
     strategy: str
     steps: tuple[Step, ...]
     tolerance: float = 0.01
+    false_stop: float = 0.01
+    burst_s: float = 20.0
 
 
 def title(step: Step) -> str:
@@ -102,50 +120,6 @@ def title(step: Step) -> str:
             return type(step).__name__.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """What every strategy needs to know."""
-
-    replicas: int
-    smoke: int
-    hold_s: float
-    gates: tuple[Gate, ...]
-    load: LoadProfile | None
-    limits: tuple[Gate, ...]
-    retire_after_s: float
-    deadline_s: float = 60.0
-
-
-def canary(work: Sequence[str], rollout: Rollout, percents: Sequence[float]) -> Plan:
-    """Traffic in steps, each held and judged; 100 is added where it is missing."""
-    steps: list[Step] = []
-    for percent in [p for p in percents if p < 100]:
-        steps += [Shift(percent), Hold(rollout.hold_s, rollout.gates)]
-    return _plan("canary", work, rollout, [*steps, *_full(rollout)])
-
-
-def blue_green(work: Sequence[str], rollout: Rollout) -> Plan:
-    """All traffic at once to a slot that was tested at 0 %, then held and judged."""
-    return _plan("blue-green", work, rollout, _full(rollout))
-
-
-def all_at_once(work: Sequence[str], rollout: Rollout) -> Plan:
-    """All traffic at once, nothing to compare with: what a first version gets."""
-    return _plan("all-at-once", work, rollout, [Shift(100)])
-
-
-def _full(rollout: Rollout) -> list[Step]:
-    """All traffic, held and judged by what needs no comparison: the slot that was live gets nothing any more."""
-    return [Shift(100), Hold(rollout.hold_s, with_nothing_beside(rollout.gates))]
-
-
-def _plan(strategy: str, work: Sequence[str], rollout: Rollout, shifts: Sequence[Step]) -> Plan:
-    before: list[Step] = [Work(name) for name in work]
-    before.append(Deploy(rollout.replicas, rollout.deadline_s))
-    if rollout.smoke:
-        before.append(Smoke(rollout.smoke))
-    after: list[Step] = [Work("promote")]
-    if rollout.load is not None:
-        after.append(Load(rollout.load, rollout.limits))
-    after += [Retire(rollout.retire_after_s), Summarise()]
-    return Plan(strategy, (*before, *shifts, *after))
+def moves_aliases(step: Step) -> bool:
+    """Whether it is the step after which the registry calls the new version the one that serves."""
+    return isinstance(step, Work) and step.name in ALIASES

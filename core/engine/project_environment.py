@@ -13,7 +13,7 @@ from core.domain.errors import BadInput, Failed
 from core.domain.model import LoadProfile, LoadSource, Version
 from core.engine import report
 from core.engine.environment import Aliases
-from core.engine.smoke import rows_of, smoke
+from core.engine.smoke import keep, rows_of, smoke
 from core.load import child as load_child, shapes
 from core.load.attached import Attached
 from core.load.command import LocustSettings, answers, new_folder
@@ -24,6 +24,7 @@ from core.targets.local.client import LocalTarget
 from core.targets.local.keys import read_key
 from core.targets.local.spec import Autoscaling, EndpointSpec
 from core.targets.protocol import Address, Target
+from core.work import gate
 from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress
 
@@ -58,6 +59,18 @@ def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> End
         drain_s=endpoint.drain_s,
         ready_deadline_s=endpoint.ready_deadline_s,
     )
+
+
+async def _judge(
+    settings: Settings, measured: Mapping[str, object], options: Mapping[str, object]
+) -> AsyncIterator[Progress | OutputLine | Done]:
+    """The gate over figures that a release before this one left: it reads numbers alone and needs no child."""
+    lines: list[str] = [f"measured in {options.get('from')}, judged by what {settings.environment} asks"]
+    candidate = options.get("candidate")
+    done = gate.judged(settings, measured, candidate if isinstance(candidate, Mapping) else {}, lines.append)
+    for line in lines:
+        yield OutputLine(line)
+    yield done
 
 
 class ProjectEnvironment:
@@ -110,6 +123,8 @@ class ProjectEnvironment:
         settings = self.settings
         if isinstance(dumped, str):
             settings = Settings.from_dump(dumped).model_copy(update={"folder": self.settings.folder})
+        if name == "gate" and isinstance(measured := options.get("measured"), Mapping):
+            return _judge(settings, measured, options)
         return self._work.run(Job(name, self._folder(release.id), settings, release.id, options))
 
     async def cancel_work(self) -> None:
@@ -154,7 +169,12 @@ class ProjectEnvironment:
         if release.version is None:
             raise Failed("there is no version to try")
         rows = rows_of(self.model_folder(release.version) / ROWS, checks)
-        return await smoke(address, rows, release.version, checks)
+        result = await smoke(address, rows, release.version, checks)
+        limits = self.settings.release.smoke_limits
+        keep(result.figures(limits), self._folder(release.id))
+        if problems := result.problems(limits):
+            raise Failed("; ".join(problems))
+        return f"{result.ok} of {checks}"
 
     async def report(self, snapshot: Snapshot, release: Release) -> Path:
         """The run folder of a release."""

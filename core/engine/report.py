@@ -11,6 +11,7 @@ from typing import Any
 from core.domain.errors import Failed
 from core.domain.gates import Verdict
 from core.domain.plan import Load, title
+from core.engine.smoke import RESULTS
 from core.state.codec import plain
 from core.state.events import Outcome
 from core.state.release import Release, StepState
@@ -32,6 +33,8 @@ def write(snapshot: Snapshot, release: Release, folder: Path, model: Path | None
         _write(folder / METRICS, _json(metrics_of(release)))
         _write(folder / PAGE, page_of(snapshot, release))
         _logs(snapshot, release, folder / "logs", work)
+        if (work / RESULTS).is_file():
+            shutil.copy2(work / RESULTS, folder / RESULTS)
         _load(release, folder / "load")
         if model is not None and model.is_dir():
             shutil.copytree(model, folder / "model", dirs_exist_ok=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 from core.domain.errors import BadInput, Failed, JournalError, Killed, Lost, QuarterdeckError
 from core.domain.gates import GateResult
 from core.domain.model import Version
-from core.domain.plan import Load, Smoke, Summarise, Work, title
+from core.domain.plan import ALIASES, Load, Smoke, Summarise, Work, title
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.engine.retries import rest_s
@@ -170,7 +170,7 @@ class StepRunner:
                     await self._emit(ev.Logged(release.endpoint, name, text))
                 case Done(result=result, figure=figure):
                     facts = came_of(release, index, name, result, figure, self._store.now())
-                    if name == "promote" and not self._aliases_left() and (moved := moved_before(release, result)):
+                    if name in ALIASES and not self._aliases_left() and (moved := moved_before(release, result)):
                         return (ev.Aliased(release.id, False, moved), *facts)
                     return facts
         raise Failed(f"{name} ended without a result")
@@ -180,7 +180,7 @@ class StepRunner:
             options = release.options.get(name, {})
             given = options if isinstance(options, Mapping) else {}
             return {**given, "serving": f"models:/{serving.model}/{serving.number}"}
-        if name == "promote" and release.version is not None:
+        if name in ALIASES and release.version is not None:
             aliases = self._environment.aliases
             number = release.version.number
             return {"number": number, "alias": aliases.current, "previous_alias": aliases.previous}
@@ -189,9 +189,7 @@ class StepRunner:
 
     def _serving(self, release: Release) -> Version | None:
         """The version that takes the traffic now: what gates compare with, wherever an alias points."""
-        endpoint = self._store.snapshot.endpoint(release.endpoint)
-        seen = endpoint.slots.get(endpoint.serving or "")
-        return seen.version if seen is not None else None
+        return self._store.snapshot.endpoint(release.endpoint).served
 
     async def _load_test(self, release: Release, index: int, step: Load) -> tuple[ev.Body, ...]:
         came, verdicts = await self._load_control.test(step, release.version)
@@ -213,7 +211,7 @@ class StepRunner:
         result: Mapping[str, object] = {}
         try:
             async with asyncio.timeout(REALIAS_S):
-                async for said in self._environment.work(release, "restore" if back else "promote", options):
+                async for said in self._environment.work(release, "restore" if back else "alias", options):
                     if isinstance(said, Done):
                         result = said.result
         except (Lost, JournalError):

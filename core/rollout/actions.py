@@ -1,7 +1,7 @@
 """What a driver may be told to do next. `core.rollout.decide` chooses; nothing here does anything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from core.domain.model import Slot, Version
@@ -48,10 +48,14 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Ask the target for weights. `index` None: on the way back or forward."""
+    """Ask the target for weights, and for a copy of so many percent of the requests to a slot without any.
+
+    `index` None: on the way back or forward.
+    """
 
     weights: Mapping[Slot, float]
     index: int | None = None
+    mirror: Mapping[Slot, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

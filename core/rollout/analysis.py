@@ -1,12 +1,14 @@
 """Staying at a share of the traffic: gates that watch it, and people who are asked. Pure."""
 
+from dataclasses import replace
 from math import inf
 
-from core.domain.gates import GateResult, Verdict, judge
+from core.domain.gates import Gate, GateResult, Verdict, judge
 from core.domain.model import Slot
 from core.domain.plan import Hold
 from core.rollout.actions import Action, Record, Wait
 from core.state import events as ev
+from core.state.measured import Measured
 from core.state.release import Release, Status, StepState
 from core.state.snapshot import Snapshot
 
@@ -22,7 +24,27 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tu
     if measured is None or (measured.release, measured.index) != (release.id, release.index):
         return tuple(judge(gate, None, None) for gate in hold.gates)
     new, live = ({g.window_s: measured.over(slot, g.window_s, now) for g in hold.gates} for slot in _slots(release))
-    return tuple(judge(gate, new[gate.window_s], live[gate.window_s]) for gate in hold.gates)
+    over = now >= _ends(release, hold, now)
+    return tuple(
+        _compared(gate, hold, release, measured, over)
+        if gate.compared
+        else judge(gate, new[gate.window_s], live[gate.window_s])
+        for gate in hold.gates
+    )
+
+
+def _ends(release: Release, hold: Hold, now: float) -> float:
+    step = release.current
+    return (step.started_at if step is not None and step.started_at is not None else now) + hold.seconds
+
+
+def _compared(gate: Gate, hold: Hold, release: Release, measured: Measured, over: bool) -> Verdict:
+    """Against the live slot, of the whole hold: what is looked at often must count all that it looked at."""
+    # It needs numpy, which whoever only looks at a release does without.
+    from core.rollout.comparison import Beside, compare  # noqa: PLC0415
+
+    new, live = (measured.over(slot, 0.0, measured.newest) for slot in _slots(release))
+    return compare(gate, hold, release.plan, Beside(measured, new, live, over))
 
 
 def _slots(release: Release) -> tuple[Slot | None, Slot | None]:
@@ -51,13 +73,26 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     if now < end:
         return Wait("the hold to end", min(look_s, end) if unseen else end)
     opened = [v for v in real if v.outcome is not GateResult.PASS]
-    if not opened:
+    scaling = _scaling(release, snapshot)
+    if not (opened or scaling):
         return Record((ev.StepDone(release.id, release.index, f"{len(real)} gates hold"),))
     patience = end + hold.patience_s
     if now < patience:
-        return Wait(f"{opened[0].gate.name}: {opened[0].why}", min(look_s, patience) if unseen else patience)
+        what = f"{opened[0].gate.name}: {opened[0].why}" if opened else scaling
+        return Wait(what, min(look_s, patience) if unseen else patience)
+    # What was approved beforehand was approved on the ground of figures, and there are none.
+    asked = replace(release, auto_approve=False)
     names = ", ".join(f"{v.gate.name} ({v.why})" for v in opened[:3])
-    return ask(release, step, f"too little data for {names}: go on?", now)
+    whys = [f"too little data for {names}"] if opened else []
+    return ask(asked, step, f"{'; '.join([*whys, *([scaling] if scaling else [])])}: go on?", now)
+
+
+def _scaling(release: Release, snapshot: Snapshot) -> str:
+    """That the new slot just gets more replicas, in words: what is measured meanwhile says little of what comes."""
+    seen = snapshot.endpoint(release.endpoint).slots.get(release.slot or "")
+    if seen is None or seen.version != release.version or seen.ready >= seen.wanted:
+        return ""
+    return f"{release.slot} is scaling: {seen.ready} of {seen.wanted} ready"
 
 
 def _newest(release: Release, snapshot: Snapshot) -> float:

@@ -5,16 +5,20 @@ Every wait says what it waits for and until when (seconds since the epoch; None:
 
 from dataclasses import replace
 
-from core.domain.model import Observation, Slot
-from core.domain.plan import Ask, Deploy, Hold, Load, Retire, Shift, Smoke, Summarise, Work, title
+from core.domain.model import Observation, Series, Slot
+from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Retire, Shift, Smoke, Summarise, Work, title
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
 from core.rollout.analysis import ask, held, paused
-from core.rollout.rollback import back, forward, shift
+from core.rollout.rollback import back, forward, mirror, shift
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status, StepState
 from core.state.snapshot import Snapshot
+from core.system.text import rough
 
+LATELY_S = 5.0
+HURT_PERCENT = 5.0
+"""So many failures lately are reason to leave at once, however few replicas there are to go to."""
 SLOTS: tuple[Slot, ...] = ("blue", "green")
 
 
@@ -25,7 +29,7 @@ def decide(release: Release, snapshot: Snapshot, now: float) -> Action:
         case ReleaseState.ENDED:
             return Wait("nothing: it is over")
         case ReleaseState.BACK:
-            return back(release, endpoint, now)
+            return back(release, endpoint, now, _answers_well(release, snapshot, now))
         case ReleaseState.FORWARD:
             return forward(release, endpoint, now)
         case ReleaseState.RUNNING:
@@ -58,12 +62,22 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
             return _deploy(release, step, step.step, endpoint, now)
         case Shift():
             return shift(release, step, step.step, endpoint, now)
+        case Mirror():
+            return mirror(release, step, step.step, endpoint, now)
         case Hold():
             return held(release, step, step.step, snapshot, now)
         case Ask(question=question):
             return ask(release, step, question, now)
         case Retire(after_s=after_s):
             return _retire(release, after_s, now)
+
+
+def _answers_well(release: Release, snapshot: Snapshot, now: float) -> bool:
+    """Whether callers of the new version lately got good answers; no answer at all is none."""
+    series = snapshot.series.get((release.endpoint, release.slot), Series())
+    total = series.since(now - LATELY_S)
+    failed = total.failed_percent if total is not None and total.requests else None
+    return failed is not None and failed < HURT_PERCENT
 
 
 def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoint, now: float) -> Action:
@@ -118,13 +132,6 @@ def _retire(release: Release, after_s: float, now: float) -> Action:
     return Record(
         (
             ev.RetireDue(release.endpoint, release.old, now + after_s),
-            ev.StepDone(release.id, release.index, f"in {_span(after_s)}"),
+            ev.StepDone(release.id, release.index, f"in {rough(after_s)}"),
         )
     )
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"

@@ -1,9 +1,10 @@
 """Traffic from one slot to the other, and the way back and forward. Pure, as `core.rollout.decide` is."""
 
 from collections.abc import Mapping
+from math import ceil
 
 from core.domain.model import Observation, ReplicaState, Slot, Version
-from core.domain.plan import Shift
+from core.domain.plan import Mirror, Shift
 from core.rollout.actions import Action, Apply, Finish, MoveAliases, Record, RemoveSlot, Route, Wait
 from core.state import events as ev
 from core.state.endpoint import Endpoint
@@ -11,6 +12,8 @@ from core.state.release import Release, StepState, Way
 
 BACK_DEADLINE_S = 120.0
 """For so long the way back waits for what served before to be ready again, and for the proof."""
+SIZE_S = 10.0
+"""For so long it waits for the replicas that what served before needs, where the new version answers well meanwhile."""
 STARTS = 3
 AGAIN_S = 10.0
 """A slot whose every replica died so often, and does so still a while after it was asked for, is not waited for."""
@@ -54,6 +57,18 @@ def _serves(seen: Observation | None, version: Version | None) -> bool:
     return seen is not None and version is not None and seen.version == version and seen.ready > 0
 
 
+def needed(release: Release, percent: float) -> int:
+    """How many replicas of the new version a share of the traffic needs, by what served all of it before."""
+    return max(1, ceil(release.old_replicas * percent / 100))
+
+
+def _carrying(release: Release, endpoint: Endpoint) -> int:
+    """How many replicas carry the traffic now, wherever it goes; what served before is brought to as many."""
+    seen = [endpoint.slots.get(slot) for slot in (release.slot, release.old) if slot is not None]
+    now = sum(one.wanted * one.weight / 100 for one in seen if one is not None)
+    return max(1, release.old_replicas, ceil(now))
+
+
 def shift(release: Release, state: StepState, step: Shift, endpoint: Endpoint, now: float) -> Action:
     """The new slot's share, until it is proved or its time is up."""
     weights = split(release, step.percent)
@@ -62,18 +77,58 @@ def shift(release: Release, state: StepState, step: Shift, endpoint: Endpoint, n
     until = (state.started_at or now) + step.deadline_s
     seen = endpoint.slots.get(release.slot or "")
     able = _serves(seen, release.version)
+    least = needed(release, step.percent)
+    short = seen is not None and able and seen.ready < least
     if now >= until:
-        how = "proved" if state.asked else "accepted" if able else f"begun, for {release.slot} was not ready,"
-        why = f"{step.percent:g} % was asked for and not {how} within {step.deadline_s:g} s"
+        why = (
+            f"{step.percent:g} % was asked for and not {_how(release, state, seen, least)} within {step.deadline_s:g} s"
+        )
         because = state.refusal or _why(seen)
         return Record((ev.StepFailed(release.id, release.index, f"{why}{': ' + because if because else ''}"),))
-    if not state.asked:
-        return Route(weights, release.index) if able else Wait(f"{release.slot} to be ready", until)
-    return Wait(f"answers that prove {step.percent:g} %", until)
+    if state.asked:
+        return Wait(f"answers that prove {step.percent:g} %", until)
+    if seen is None or not able or release.version is None:
+        return Wait(f"{release.slot} to be ready", until)
+    if short and seen.wanted < least and not state.sized:
+        return Apply(seen.slot, release.version, least)
+    if short:
+        return Wait(f"{least} replicas of {release.slot}, which {step.percent:g} % needs: {seen.ready} ready", until)
+    return Route(weights, release.index)
 
 
-def back(release: Release, endpoint: Endpoint, now: float) -> Action:
-    """All traffic to what served before, then the aliases, then the end."""
+def _how(release: Release, state: StepState, seen: Observation | None, least: int) -> str:
+    """How far a share came that was not reached in its time, to stand after `not`."""
+    if state.asked:
+        return "proved"
+    if seen is None or not _serves(seen, release.version):
+        return f"begun, for {release.slot} was not ready,"
+    return "accepted" if seen.ready >= least else f"begun, for {release.slot} had {seen.ready} of {least} ready,"
+
+
+def mirror(release: Release, state: StepState, step: Mirror, endpoint: Endpoint, now: float) -> Action:
+    """The copy of requests to the new slot, until the target says that it is in force or its time is up."""
+    if release.old is None or release.slot is None:
+        return Record((ev.StepDone(release.id, release.index, "nothing serves to copy from"),))
+    seen = endpoint.slots.get(release.slot)
+    until = (state.started_at or now) + step.deadline_s
+    able = _serves(seen, release.version)
+    if state.asked and able and seen is not None and abs(seen.mirror - step.percent) <= release.plan.tolerance:
+        return Record((ev.StepDone(release.id, release.index, f"a copy of {step.percent:g} %"),))
+    if now >= until:
+        how = "in force" if state.asked else "accepted" if able else f"begun, for {release.slot} was not ready,"
+        because = state.refusal or _why(seen)
+        why = f"a copy of {step.percent:g} % was asked for and not {how} within {step.deadline_s:g} s"
+        return Record((ev.StepFailed(release.id, release.index, f"{why}{': ' + because if because else ''}"),))
+    if not state.asked and able:
+        return Route({release.old: 100.0}, release.index, {release.slot: step.percent})
+    return Wait(f"a copy of {step.percent:g} % to be in force" if able else f"{release.slot} to be ready", until)
+
+
+def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = False) -> Action:
+    """All traffic to what served before, then the aliases, then the end.
+
+    `answers_well`: the new version serves its share without harm, so that there is time to bring the other to size.
+    """
     way = release.way
     if way is None or release.slot is None:
         return Finish(way.outcome if way else ev.Outcome.FAILED, way.why if way else "")
@@ -81,10 +136,10 @@ def back(release: Release, endpoint: Endpoint, now: float) -> Action:
         return _clear(release, way, endpoint, now)
     asked_for = (endpoint.weights, _weights(endpoint))
     if release.touched or any(weights.get(release.slot) for weights in asked_for):
-        action = _return(release, way, release.old, release.old_version, endpoint, now)
+        action = _return(release, way, release.old, release.old_version, endpoint, now, answers_well)
         if action is not None:
             return action
-    if (release.promoted or release.promotes) and not way.aliased:
+    if (release.aliases_moved or release.aliases_began) and not way.aliased:
         return MoveAliases(back=True)
     if way.outcome is ev.Outcome.FAILED and not way.dropped and release.slot in endpoint.slots:
         return RemoveSlot(release.slot)
@@ -94,17 +149,20 @@ def back(release: Release, endpoint: Endpoint, now: float) -> Action:
     return Finish(way.outcome, way.why)
 
 
-def _return(release: Release, way: Way, old: Slot, version: Version, endpoint: Endpoint, now: float) -> Action | None:
+def _return(
+    release: Release, way: Way, old: Slot, version: Version, endpoint: Endpoint, now: float, answers_well: bool
+) -> Action | None:
     """All traffic to what served before; None once that is proved.
 
-    A slot with a ready replica takes it at once and gets its other replicas meanwhile. One without is brought up first,
-    while traffic stays where answers come from.
+    A slot with a ready replica takes it at once and gets its other replicas meanwhile, unless the new version answers
+    well: then it is brought to size first, for a while. One without is brought up first, while traffic stays where
+    answers come from.
     """
     until = way.driven_at + BACK_DEADLINE_S
     weights = {old: 100.0}
     if way.routed and proved(release, endpoint, weights):
         return None
-    replicas = max(1, release.old_replicas)
+    replicas = _carrying(release, endpoint)
     seen = endpoint.slots.get(old)
     able = _serves(seen, version)
     tried = way.applied_at + AGAIN_S if way.applied_at is not None and _hopeless(seen, version) else until
@@ -116,6 +174,10 @@ def _return(release: Release, way: Way, old: Slot, version: Version, endpoint: E
     if able and not way.routed:
         if small and way.applied_at is None and not way.resized:
             return Apply(old, version, replicas, waits=False)
+        sized = way.driven_at + SIZE_S
+        if small and answers_well and now < sized:
+            ready = seen.ready if seen is not None else 0
+            return Wait(f"{old} to carry the load: {ready} of {replicas} ready", sized)
         return Route(weights)
     if able:
         return Wait("answers that prove the way back", until)
@@ -170,7 +232,7 @@ def _clear(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action
     failed = way.outcome is ev.Outcome.FAILED
     if failed and release.slot is not None and not way.dropped and release.slot in endpoint.slots:
         return RemoveSlot(release.slot)
-    if (release.promoted or release.promotes) and not way.aliased:
+    if (release.aliases_moved or release.aliases_began) and not way.aliased:
         return MoveAliases(back=True)
     return Finish(way.outcome, way.why)
 
@@ -192,7 +254,7 @@ def forward(release: Release, endpoint: Endpoint, now: float) -> Action:
         return Route(weights) if able else Wait(f"{release.slot} to be ready", until)
     # Aliases that could not be moved back stand forward still, but somebody would move them back later.
     left = any(one.kind is ev.PendingKind.ALIASES and one.back for one in endpoint.pending)
-    if release.promotes and (not release.promoted or left) and not way.aliased:
+    if release.aliases_began and (not release.aliases_moved or left) and not way.aliased:
         return MoveAliases(back=False)
     if way.after_end:
         return Finish(ev.Outcome.DONE, "the rollback was taken back")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Slot
+from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Slot, Version
 from core.state import events as ev
 
 KEEP_MARKS = 100
@@ -114,3 +114,9 @@ class Endpoint:
         """The slot that takes most of the traffic; None while nothing does."""
         best = max(self.slots.values(), key=lambda seen: seen.weight, default=None)
         return best.slot if best is not None and best.weight > 0 else None
+
+    @property
+    def served(self) -> Version | None:
+        """The version in that slot."""
+        seen = self.slots.get(self.serving or "")
+        return seen.version if seen is not None else None

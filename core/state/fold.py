@@ -13,6 +13,7 @@ from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
 from core.state.messages import message_of
+from core.state.paired import paired
 from core.state.release import Release, StepState
 from core.state.snapshot import KEEP_LINES, LogLine, Snapshot, at_hand
 
@@ -110,7 +111,9 @@ def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
         step = steps[body.index]
         if isinstance(step, Hold):
             windows = tuple(sorted({gate.window_s for gate in step.gates if gate.window_s}))
-            return with_(measured, release.endpoint, Measured(release.id, body.index, event.at, windows))
+            pairs = paired(step.gates, release.slot, release.old, event.at, step.seconds)
+            begun = Measured(release.id, body.index, event.at, windows, paired=pairs)
+            return with_(measured, release.endpoint, begun)
     return without(measured, release.endpoint) if release.endpoint in measured else measured
 
 

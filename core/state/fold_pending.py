@@ -1,6 +1,6 @@
 """What a fact makes of what is still to be done for an endpoint. Pure."""
 
-from core.domain.plan import Work
+from core.domain.plan import moves_aliases
 from core.state import events as ev
 from core.state.endpoint import Pending
 from core.state.events import PendingKind
@@ -44,7 +44,7 @@ def _done(body: ev.Body, release: Release | None) -> set[Key]:
     match body:
         case ev.Aliased():
             return {(PendingKind.ALIASES, None)}
-        case ev.StepDone(index=index) if release is not None and _promotes(release, index):
+        case ev.StepDone(index=index) if release is not None and _moves_aliases(release, index):
             return {(PendingKind.ALIASES, None)}
         case ev.Reported(release=name):
             return {(PendingKind.REPORT, name)}
@@ -60,5 +60,5 @@ def _done(body: ev.Body, release: Release | None) -> set[Key]:
             return set()
 
 
-def _promotes(release: Release, index: int) -> bool:
-    return 0 <= index < len(release.plan.steps) and release.plan.steps[index] == Work("promote")
+def _moves_aliases(release: Release, index: int) -> bool:
+    return 0 <= index < len(release.plan.steps) and moves_aliases(release.plan.steps[index])

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.domain.gates import GateResult
-from core.domain.plan import Deploy, Hold, Work, title
+from core.domain.model import Slot
+from core.domain.plan import Deploy, Hold, moves_aliases
 from core.state import events as ev
 from core.state.release import Release, ReleaseState, Status, StepState, Way
 
@@ -61,8 +62,7 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return _step(release, i, text=text, fraction=fraction, figures=merged)
         case ev.StepDone(index=i, figure=figure, result=result):
             done = _step(release, i, status=Status.DONE, ended_at=at, figure=figure, result=result, fraction=1.0)
-            promoted = isinstance(release.steps[i].step, Work) and title(release.steps[i].step) == "promote"
-            return replace(done, promoted=True) if promoted else done
+            return replace(done, aliases_moved=True) if moves_aliases(release.steps[i].step) else done
         case ev.StepFailed(index=i, why=why, result=result):
             return _step(release, i, status=Status.FAILED, ended_at=at, why=why, result=result)
         case ev.Chose(version=version):
@@ -121,16 +121,16 @@ def _of_way(release: Release, event: ev.Event) -> Release:
             return replace(release, way=replace(release.way, refusal=why))
         case ev.Pended() if release.way is not None and release.live:
             return replace(release, way=_left(release.way, body, release.state))
-        case ev.Applied():
-            return replace(release, way=replace(release.way, applied_at=at) if release.way else None)
+        case ev.Applied(slot=slot):
+            return _applied(release, slot, at)
         case ev.Removed() if release.way is not None:
             return replace(release, way=replace(release.way, dropped=True))
         case ev.Routed() if release.way is not None:
             return replace(release, way=replace(release.way, routed=True))
         case ev.Aliased(back=back):
             mine = release.way is not None and back is (release.state is not ReleaseState.FORWARD)
-            aliased = replace(release.way, aliased=True) if release.way is not None and mine else release.way
-            return replace(release, way=aliased, promoted=not back)
+            moved = replace(release.way, aliased=True) if release.way is not None and mine else release.way
+            return replace(release, way=moved, aliases_moved=not back)
         case ev.Retried():
             return replace(_again(release), again_at=at)
         case ev.Ended(outcome=outcome, why=why, folder=folder):
@@ -147,6 +147,13 @@ def _of_way(release: Release, event: ev.Event) -> Release:
             return replace(release, folder=folder)
         case _:
             return release
+
+
+def _applied(release: Release, slot: Slot, at: float) -> Release:
+    """Replicas were accepted: on a way, or for the share that the step at hand gives the new slot."""
+    if release.way is not None:
+        return replace(release, way=replace(release.way, applied_at=at))
+    return _step(release, release.index, sized=True) if slot == release.slot and release.current else release
 
 
 def _left(way: Way, body: ev.Pended, state: ReleaseState) -> Way:

@@ -7,8 +7,11 @@ from typing import TypeVar
 
 from core.domain.histogram import Histogram
 from core.domain.model import Sample, Slot
+from core.state.paired import Paired
 
 K = TypeVar("K")
+PAST_S = 60.0
+"""So much of the live slot's past says where its percentiles lie."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,8 @@ class Measured:
     windows_s: tuple[float, ...] = ()
     newest: float = 0.0
     slots: Mapping[Slot, SlotMeasured] = field(default_factory=dict)
+    paired: Paired | None = None
+    past: Window = Window(PAST_S)
 
     def plus(self, sample: Sample, at: float) -> "Measured":
         """With one sample more, heard of at `at`; what began before the hold did is none of its."""
@@ -116,7 +121,14 @@ class Measured:
             return self
         empty = SlotMeasured(windows=tuple(Window(seconds) for seconds in self.windows_s))
         added = self.slots.get(sample.slot, empty).plus(sample)
-        return replace(self, newest=at, slots={**self.slots, sample.slot: added})
+        with_it = replace(self, newest=at, slots={**self.slots, sample.slot: added})
+        if self.paired is None or sample.slot not in (self.paired.new, self.paired.live):
+            return with_it
+        # Live's past sets the edge before its present counts: a bet must not know what it bets on.
+        past = self.past.until(sample.at)
+        pairs = self.paired.plus(sample, past.latency if past is not None else Histogram())
+        past_now = self.past.plus(sample) if sample.slot == self.paired.live else self.past
+        return replace(with_it, paired=pairs, past=past_now)
 
     def over(self, slot: Slot | None, window_s: float, now: float) -> Sample | None:
         """What a slot answered in the last `window_s` (0: since the hold began), added up; None without a sample."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from core.domain.gates import Verdict
 from core.domain.model import Slot, Version
-from core.domain.plan import Plan, Shift, Step, Work
+from core.domain.plan import Mirror, Plan, Shift, Step, moves_aliases
 from core.state import events as ev
 
 
@@ -38,6 +38,7 @@ class StepState:
     started_at: float | None = None
     ended_at: float | None = None
     asked: bool = False
+    sized: bool = False
     fraction: float | None = None
     text: str = ""
     figure: str = ""
@@ -109,7 +110,7 @@ class Release:
     paused_at: float | None = None
     way: Way | None = None
     undone: Way | None = None
-    promoted: bool = False
+    aliases_moved: bool = False
     outcome: ev.Outcome | None = None
     why: str = ""
     ended_at: float | None = None
@@ -150,12 +151,12 @@ class Release:
     @property
     def touched(self) -> bool:
         """Whether traffic may have moved: what a shift asked for can land without its answer."""
-        return any(isinstance(s.step, Shift) and s.status is not Status.WAITING for s in self.steps)
+        return any(isinstance(s.step, Shift | Mirror) and s.status is not Status.WAITING for s in self.steps)
 
     @property
-    def promotes(self) -> bool:
+    def aliases_began(self) -> bool:
         """Whether aliases may have moved: their step has begun, whatever became of it."""
-        return any(s.step == Work("promote") and s.status is not Status.WAITING for s in self.steps)
+        return any(moves_aliases(s.step) and s.status is not Status.WAITING for s in self.steps)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

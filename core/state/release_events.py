@@ -234,7 +234,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Aliased:
-    """The registry's aliases follow the traffic: forward after a promotion, back after a rollback.
+    """The registry's aliases follow the traffic: forward after full traffic, back after a rollback.
 
     `why` says where somebody else had moved them meanwhile.
     """

@@ -37,3 +37,11 @@ def escaped(text: str) -> str:
 def clean_line(text: str, most: int = MOST) -> str:
     """The same as one line: every stretch of blanks becomes one."""
     return " ".join(clean(text, most).split())
+
+
+def rough(seconds: float) -> str:
+    """A span as people say it: `1 d`, `1.5 h`, `10 min`, `20 s`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

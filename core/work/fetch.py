@@ -13,9 +13,9 @@ from xgboost.core import XGBoostError
 
 from core.domain.errors import Failed
 from core.work import bundle, environment, flavour, foreign
+from core.work.alias import wanted
 from core.work.convert import convert, is_ours, refusal
 from core.work.job import Done, Job, Report, one_line
-from core.work.promote import wanted
 from core.work.registry import NotOurs, Registry, answering, connect, fetch, local_folder, noun, resolve, said
 from scoring import model as scoring
 

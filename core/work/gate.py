@@ -1,11 +1,13 @@
 """Whether a candidate may go on: a pure judgement of figures against thresholds, and the step around it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import ceil
+from statistics import NormalDist
 from typing import Any, Literal, TypeAlias
 
-from core.config.settings import Thresholds
+from core.config.settings import Settings, Thresholds
 from core.system.text import clean_line
 from core.work import contract
 from core.work.job import Done, Job, Report, kept, needed
@@ -33,17 +35,24 @@ class Judgement:
 
 def run(job: Job, say: Report) -> Done:
     """Judge what evaluate measured. A candidate that fails is a result like any other: `passed` is false."""
-    measured = needed(job.folder, "evaluate", "gate")
     trained = kept(job.folder, "train")
     # A version that was fetched says it in its tags.
     candidate = trained["candidate"] if trained else kept(job.folder, "fetch") or {}
+    return judged(job.settings, needed(job.folder, "evaluate", "gate"), candidate, say)
+
+
+def judged(settings: Settings, measured: Figures, candidate: Figures, say: Callable[[str], None]) -> Done:
+    """What an environment's own thresholds say of what was measured, here or in the environment before it.
+
+    `candidate` says whether its training converged.
+    """
     unconverged = None if candidate.get("converged", True) else clean_line(str(candidate["why"]))
-    verdicts = judge(measured, job.settings.thresholds, unconverged, job.settings.floors_from)
+    verdicts = judge(measured, settings.thresholds, unconverged, settings.floors_from)
     found = _changes(measured)
-    callers = callers_can_go_on(found, job.settings.release.allow_breaking)
+    callers = callers_can_go_on(found, settings.release.allow_breaking)
     for verdict in (*verdicts, *callers):
         say(f"{verdict.outcome.lower()}: {verdict.why}")
-    for line in warnings(measured, job.settings.thresholds):
+    for line in warnings(measured, settings.thresholds):
         say(f"warning: {line}")
     for change in found:
         say(f"{'breaking: ' if change.breaking else ''}{change.text}")
@@ -182,7 +191,24 @@ def _beats(measured: Figures, metric: str, significance: float | None) -> Iterat
     why = f"p {test['p']:.3f} against the baseline, must be under {significance:g}"
     if not passed and test["p"] < significance:
         why = f"p {test['p']:.3f}: the baseline is right more often ({test['worse']} rows to {test['better']})"
+    elif not passed:
+        why += f"; {_rows_needed(measured['rows'], test, significance)}"
     yield Judgement("p", "baseline", "<", significance, test["p"], "PASS" if passed else "FAIL", why)
+
+
+def _rows_needed(rows: int, test: Mapping[str, Any], significance: float) -> str:
+    """How many held-out rows would show a difference as large as this one, if it is there.
+
+    McNemar's statistic without correction, (b - c)^2 / (b + c), grows with the rows: McNemar, Psychometrika 12 (1947).
+    """
+    apart, ahead = test["better"] + test["worse"], test["better"] - test["worse"]
+    if ahead <= 0:
+        return "right no more often than the baseline, so that more rows would not show it"
+    z = NormalDist().inv_cdf(1 - significance / 2)
+    wanted = ceil(rows * z * z * apart / (ahead * ahead))
+    if wanted <= rows:
+        return f"{rows:,} held-out rows are too few to be sure"
+    return f"{rows:,} held-out rows can't show it, {wanted:,} would; thresholds.significance: null asks no such proof"
 
 
 def _against(candidate: Figures, metric: str, limit: float, against: str | None, words: str) -> Judgement:

@@ -1,7 +1,7 @@
 """Aliases back to what they were before this release moved them, or to the version that serves again."""
 
+from core.work.alias import NOTE, model_of, wanted
 from core.work.job import Done, Job, Report, kept
-from core.work.promote import NOTE, model_of, wanted
 from core.work.registry import answering, connect
 
 
@@ -11,15 +11,15 @@ def run(job: Job, say: Report) -> Done:
     `moved_to` is where this release had moved the alias: where it is elsewhere, somebody else moved it, and that is
     said.
 
-    What promote found goes before; where this release promoted nothing and no number is given, nothing changes.
+    What the aliases pointed to goes before; where this release moved none and no number is given, nothing changes.
     """
     alias, previous = wanted(job, "alias", "previous_alias")
     model = model_of(job)
-    promoted = kept(job.folder, NOTE)
+    before = kept(job.folder, NOTE)
     registry = connect(job.settings)
     with answering(registry.shown):
-        if promoted is not None and promoted["alias"] == alias:
-            number, older = promoted["alias_was"], promoted["previous_was"]
+        if before is not None and before["alias"] == alias:
+            number, older = before["alias_was"], before["previous_was"]
         elif job.options.get("number"):
             number, current = str(job.options["number"]), registry.at(previous, model)
             older = None if current is None else str(current.version)

@@ -8,7 +8,7 @@ LOOKS = 3
 while, only one of them has found nothing."""
 PATIENT_LOOKS = 6
 """Of one whose clock goes on while its step says nothing: it may wait for a registry that is slow."""
-OUTSIDE = frozenset({"data", "register", "fetch", "promote", "restore", "look"})
+OUTSIDE = frozenset({"data", "register", "fetch", "alias", "promote", "restore", "look"})
 """Steps that may wait for others as long as they like, a database or a registry: their clock is sign enough."""
 LEAST_CPU_S = 0.05
 

@@ -27,12 +27,13 @@ STEPS: Mapping[str, str] = {
     "gate": "core.work.gate",
     "register": "core.work.register",
     "check": "core.work.check",
-    "promote": "core.work.promote",
+    "alias": "core.work.alias",
+    "promote": "core.work.alias",
     "restore": "core.work.restore",
     "fetch": "core.work.fetch",
     "look": "core.work.look",
 }
-"""Where the `run` of each step lies; imported when it is needed."""
+"""Where the `run` of each step lies; imported when it is needed. A release of an older version says promote."""
 
 FOR_DATA = ("core.work.rows", "pyarrow.parquet", "sklearn.datasets")
 FOR_THE_REST = ("core.work.train", "core.work.evaluate", "core.work.check", "core.work.registry")

@@ -68,7 +68,7 @@ def held(hold_s: float) -> World:
     """A release of v2 that holds at 10 %."""
     world = serving()
     hold = Hold(hold_s, GATES)
-    steps = (Deploy(2), Shift(10), hold, Shift(100), hold, Work("promote"), Retire(60), Summarise())
+    steps = (Deploy(2), Shift(10), hold, Shift(100), hold, Work("alias"), Retire(60), Summarise())
     world.do(begin(V2, Plan("canary", steps)))
     world.run(lambda r: r.index == 2 and r.steps[2].started_at is not None)
     return world

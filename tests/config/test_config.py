@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -19,6 +20,7 @@ from core.config.config import (
     state_folder,
     tracking_uri,
 )
+from core.config.serving import Strategy
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed
 from core.domain.gates import METRICS
@@ -226,7 +228,7 @@ def test_values_are_typed_as_people_type_them(setting: str, value: object, tmp_p
         ),
         (
             "release.strategy=canery",
-            "release.strategy: 'canery' is none of canary, blue-green, all-at-once; did you mean canary?",
+            f"release.strategy: 'canery' is none of {', '.join(get_args(Strategy))}; did you mean canary?",
         ),
         ("release.steps=[50, 10, 100]", "release.steps: steps rise and end at 100, such as [10, 50, 100]"),
         (

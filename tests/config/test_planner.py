@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from core.config.planner import Wishes, background_profile, checked, limits_of, load_profile, plan_of, release_of
 from core.config.settings import Settings
@@ -25,7 +26,7 @@ def stages(wishes: Wishes, first: bool = False, fetched: bool = False, **more: o
 
 WORK = "data preprocess train evaluate gate register check"
 HELD = "traffic hold traffic hold traffic hold"
-END = "promote load-test retire summarise"
+END = "alias load-test retire summarise"
 
 
 @pytest.mark.parametrize(
@@ -33,9 +34,32 @@ END = "promote load-test retire summarise"
     [
         ({"wishes": Wishes()}, f"{WORK} deploy smoke {HELD} {END}"),
         ({"wishes": Wishes(), "first": True}, f"{WORK} deploy smoke traffic {END}"),
-        ({"wishes": Wishes(), "release": {"strategy": "blue-green"}}, f"{WORK} deploy smoke traffic hold {END}"),
+        ({"wishes": Wishes(), "release": {"strategy": "blue-green"}}, f"{WORK} deploy smoke ask traffic hold {END}"),
+        (
+            {"wishes": Wishes(), "approve": "nobody", "release": {"strategy": "blue-green"}},
+            f"{WORK} deploy smoke traffic hold {END}",
+        ),
+        ({"wishes": Wishes(), "release": {"strategy": "gradual-blue-green"}}, f"{WORK} deploy smoke ask {HELD} {END}"),
+        ({"wishes": Wishes(), "release": {"strategy": "shadow"}}, f"{WORK} deploy smoke mirror hold {HELD} {END}"),
+        ({"wishes": Wishes(), "approve": "ci"}, f"{WORK} deploy smoke ask {HELD} {END}"),
+        (
+            {"wishes": Wishes(), "release": {"retire_after_s": "never"}},
+            f"{WORK} deploy smoke {HELD} alias load-test summarise",
+        ),
+        (
+            {"wishes": Wishes(), "release": {"plan": ["mirror 20", "hold 5m", "shift 10", "hold 90s", "shift 100"]}},
+            f"{WORK} deploy mirror hold traffic hold traffic {END}",
+        ),
+        (
+            {"wishes": Wishes(), "approve": "person", "release": {"plan": ["smoke", "shift 10", "shift 100"]}},
+            f"{WORK} deploy smoke ask traffic traffic {END}",
+        ),
+        (
+            {"wishes": Wishes(), "approve": "person", "release": {"plan": ["ask 'who?'", "shift 100", "hold 1m"]}},
+            f"{WORK} deploy ask traffic hold {END}",
+        ),
         ({"wishes": Wishes(), "release": {"strategy": "all-at-once"}}, f"{WORK} deploy smoke traffic {END}"),
-        ({"wishes": Wishes(skip=("load",))}, f"{WORK} deploy smoke {HELD} promote retire summarise"),
+        ({"wishes": Wishes(skip=("load",))}, f"{WORK} deploy smoke {HELD} alias retire summarise"),
         ({"wishes": Wishes(skip=("deploy",))}, f"{WORK} summarise"),
         (
             {"wishes": Wishes(skip=("train",)), "fetched": True},
@@ -50,6 +74,50 @@ END = "promote load-test retire summarise"
 )
 def test_flags_and_settings_decide_the_stages(given: dict[str, object], walked: str) -> None:
     assert stages(**given) == walked  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["shift 10", "hold 1m"], "never reaches all traffic"),
+        (["shift 50", "shift 10", "shift 100"], "shares rise; 50 → 10 → 100 does not"),
+        (["shift 10", "mirror 20", "shift 100"], "'mirror 20' stands after a shift"),
+        (["shift 10", "smoke", "shift 100"], "'smoke' tries the slot before it gets any request"),
+        (["hold 5m", "shift 100"], "'hold 300s' comes before any request"),
+    ],
+)
+def test_a_written_plan_that_makes_no_release_is_refused(lines: list[str], why: str) -> None:
+    with pytest.raises(BadInput, match=f"release.plan: .*{why}"):
+        plan_of(settings(release={"plan": lines}), False, Wishes(), False)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("shfit 10", "no step begins with it; one of smoke, mirror, shift, hold, ask; did you mean shift"),
+        ("shift", "takes a share of the requests in percent"),
+        ("shift 101", "takes more than 0 and at most 100 percent"),
+        ("mirror 60%", "at most 50 percent"),
+        ("hold forever", "takes a time, such as 'hold 10m'"),
+        ("smoke 12", "takes nothing"),
+    ],
+)
+def test_a_line_that_is_no_step_is_told(line: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        settings(release={"plan": [line, "shift 100"]})
+
+
+@pytest.mark.parametrize(
+    ("release", "kept_s"),
+    [
+        ({}, 0.0),
+        ({"strategy": "blue-green"}, 86400.0),
+        ({"strategy": "blue-green", "retire_after_s": "2h"}, 7200.0),
+        ({"retire_after_s": "never"}, None),
+    ],
+)
+def test_what_served_before_is_kept_by_strategy(release: dict[str, object], kept_s: float | None) -> None:
+    assert settings(release=release).release.kept_s == kept_s
 
 
 def test_a_release_is_named_after_its_endpoint_and_its_moment() -> None:

@@ -13,16 +13,13 @@ from core.domain.plan import (
     Load,
     Plan,
     Retire,
-    Rollout,
     Shift,
     Smoke,
     Summarise,
     Work,
-    all_at_once,
-    blue_green,
-    canary,
     title,
 )
+from core.domain.strategies import Rollout, all_at_once, blue_green, canary
 from tests.environments import TEST
 
 GATE, AGAINST = Gate("rps", ">", 0.0), Gate("p95_ms", "<", 25.0, "live")
@@ -33,7 +30,7 @@ def rollout(smoke: int = 5, load: bool = True) -> Rollout:
 
 
 HELD = Hold(20.0, (GATE,))
-END = (Work("promote"), Load(TEST, (GATE,)), Retire(60.0), Summarise())
+END = (Work("alias"), Load(TEST, (GATE,)), Retire(60.0), Summarise())
 
 
 @pytest.mark.parametrize(
@@ -64,7 +61,7 @@ def test_work_comes_before_the_deployment() -> None:
 
 def test_smoke_and_load_can_be_left_out() -> None:
     assert all_at_once((), rollout(smoke=0, load=False)).steps == (
-        Deploy(2, 40.0), Shift(100), Work("promote"), Retire(60.0), Summarise(),
+        Deploy(2, 40.0), Shift(100), Work("alias"), Retire(60.0), Summarise(),
     )  # fmt: skip
 
 

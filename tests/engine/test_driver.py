@@ -16,7 +16,8 @@ import pytest
 from core.domain.errors import JournalError, Refused, Unreachable
 from core.domain.gates import Gate
 from core.domain.model import Level, Noted, Scaled
-from core.domain.plan import Work, all_at_once, blue_green
+from core.domain.plan import Work
+from core.domain.strategies import all_at_once, blue_green
 from core.engine import housekeeping
 from core.engine.engine import Engine
 from core.journal.journal import Journal
@@ -452,13 +453,13 @@ async def test_work_that_was_given_up_has_ended_before_aliases_move(terminals: T
     terminals.store.write_site = lambda site: site.held.update(promote=asyncio.Event())
     ada = await terminals.open("ada")
     await ada.do(begin(V1, all_at_once((), rollout())))
-    await until(ada, lambda s: s.releases["r1"].current and s.releases["r1"].current.step == Work("promote"))
+    await until(ada, lambda s: s.releases["r1"].current and s.releases["r1"].current.step == Work("alias"))
     site = terminals.store.sites[0]
-    await until(ada, lambda _: "promote" in [name for name, _ in site.worked])
+    await until(ada, lambda _: "alias" in [name for name, _ in site.worked])
     await ada.do(c.Abort("late"))
     release = await ended(ada, "r1")
-    assert (release.outcome, release.promoted, site.cancelled) == (ev.Outcome.ABORTED, False, 1)
-    assert [name for name, _ in site.worked][-2:] == ["promote", "restore"]
+    assert (release.outcome, release.aliases_moved, site.cancelled) == (ev.Outcome.ABORTED, False, 1)
+    assert [name for name, _ in site.worked][-2:] == ["alias", "restore"]
 
 
 async def test_a_report_that_can_not_be_written_is_a_line_and_written_later(terminals: Terminals) -> None:

@@ -10,7 +10,8 @@ import pytest
 from core.domain.errors import BadInput, Failed, JournalError, Refused
 from core.domain.gates import Gate
 from core.domain.model import Observation
-from core.domain.plan import Ask, Plan, Summarise, Work, all_at_once, blue_green
+from core.domain.plan import Ask, Plan, Summarise, Work
+from core.domain.strategies import all_at_once, blue_green
 from core.engine import engine as module, retries
 from core.engine.engine import Engine
 from core.journal.journal import Journal, Lease
@@ -72,7 +73,7 @@ async def test_a_first_release_takes_all_traffic_and_leaves_a_report(store: Brid
     release = await ended(engine, "r1")
     assert (release.outcome, weights(store.place)) == (ev.Outcome.DONE, {"blue": 100.0})
     assert release.folder.endswith("r1")
-    assert [name for name, _ in store.sites[0].worked] == ["data", "train", "smoke", "promote"]
+    assert [name for name, _ in store.sites[0].worked] == ["data", "train", "smoke", "alias"]
 
 
 async def test_a_canary_moves_10_50_100_and_each_share_is_proved(
@@ -185,7 +186,7 @@ async def test_r_cuts_a_load_test_short_and_does_not_wait_for_its_end(store: Bri
     assert load is not None
     assert (load.how, load.why) == ("stopped", "the release turned")
     assert "restore" in [name for name, _ in store.sites[0].worked + store.sites[-1].worked]
-    assert not release.promoted
+    assert not release.aliases_moved
 
 
 async def test_r_while_paused_goes_back(store: Bridge, engine: Engine) -> None:
@@ -256,13 +257,13 @@ async def test_u_after_the_end_moves_traffic_and_aliases_again(store: Bridge, en
     await engine.do(begin(V2, canary_plan()))
     await ended(engine, "r2")
     await engine.do(c.Rollback("late"))
-    assert not (await ended(engine, "r2")).promoted
+    assert not (await ended(engine, "r2")).aliases_moved
     await engine.do(c.Undo("late"))
     release = await ended(engine, "r2")
-    assert (release.outcome, release.promoted) == (ev.Outcome.DONE, True)
+    assert (release.outcome, release.aliases_moved) == (ev.Outcome.DONE, True)
     assert weights(store.place) == {"blue": 0.0, "green": 100.0}
-    moved = [(name, o["number"]) for s in store.sites for name, o in s.worked if name in ("promote", "restore")]
-    assert moved == [("promote", "1"), ("promote", "2"), ("restore", "1"), ("promote", "2")]
+    moved = [(name, o["number"]) for s in store.sites for name, o in s.worked if name in ("alias", "restore")]
+    assert moved == [("alias", "1"), ("alias", "2"), ("restore", "1"), ("alias", "2")]
 
 
 @pytest.mark.parametrize("fault", [Failed("the registry is down"), ValueError("the registry is down")])
@@ -279,7 +280,7 @@ async def test_aliases_that_can_not_be_moved_end_no_rollback_and_stay_pending_un
         ("aliases back", "the registry is down", "r2")
     ]
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
-    await becomes(engine, lambda s: not s.endpoints["late"].pending and not s.releases["r2"].promoted)
+    await becomes(engine, lambda s: not s.endpoints["late"].pending and not s.releases["r2"].aliases_moved)
     tries = [name for site in store.sites for name, _ in site.worked if name == "restore"]
     assert len(tries) == 4
     said = [line.text for line in engine.snapshot.log if line.source == "registry"]
@@ -406,7 +407,7 @@ async def test_a_model_that_the_gate_stops_changes_nothing(store: Bridge, engine
 
 
 def canary_plan_of(work: tuple[str, ...]) -> Plan:
-    from core.domain.plan import canary
+    from core.domain.strategies import canary
 
     return canary(work, rollout(), (10, 50, 100))
 
@@ -633,7 +634,7 @@ async def test_an_engine_that_is_closed_under_a_release_leaves_it_to_the_next(st
         assert engine.snapshot.releases["r1"].index == 1
         engine.drive("late")
         assert (await ended(engine, "r1")).outcome is ev.Outcome.DONE
-        assert [name for name, _ in store.sites[1].worked] == ["train", "smoke", "promote"]
+        assert [name for name, _ in store.sites[1].worked] == ["train", "smoke", "alias"]
 
 
 async def test_an_engine_that_is_closed_during_a_load_test_judges_nothing(store: Bridge, journal: Journal) -> None:

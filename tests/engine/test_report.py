@@ -7,7 +7,8 @@ import pytest
 
 from core.domain.errors import Failed
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.plan import Deploy, Load, Plan, Work, all_at_once
+from core.domain.plan import Deploy, Load, Plan, Work
+from core.domain.strategies import all_at_once
 from core.engine import report
 from core.state import events as ev
 from tests.environments import TEST, V1, V2, begin, rollout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.plan import all_at_once
+from core.domain.strategies import all_at_once
 from core.engine import engine as engine_module
 from core.engine.engine import Engine
 from core.engine.environment import Environment

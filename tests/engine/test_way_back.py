@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.errors import Failed, Unreachable
 from core.domain.model import Observation
-from core.domain.plan import all_at_once, canary
+from core.domain.strategies import all_at_once, canary
 from core.engine import calls, driver as driver_module, observer as observer_module
 from core.engine.engine import Engine
 from core.journal.journal import Journal
@@ -343,7 +343,7 @@ async def test_a_clock_that_is_set_changes_nothing_about_how_long_it_took(
 
 async def test_an_alias_that_somebody_else_moved_is_said(store: Bridge, engine: Engine) -> None:
     def write(site: FakeEnvironment) -> None:
-        site.results["promote"] = Done({"alias": "dev", "alias_was": "7", "number": "2"}, "v2")
+        site.results["alias"] = Done({"alias": "dev", "alias_was": "7", "number": "2"}, "v2")
         site.results["restore"] = Done(
             {"moved_by_others": "@dev was at v9, not at v2: somebody else had moved it"}, "v1"
         )

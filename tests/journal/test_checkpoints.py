@@ -144,7 +144,7 @@ def test_what_a_way_back_may_be_asked_of_is_at_hand_however_long_ago(
 ) -> None:
     monkeypatch.setattr(checkpoint, "KEEP_RELEASES", 1)
     world = released(3)
-    world.fail["promote"] = "no registry"
+    world.fail["alias"] = "no registry"
     for number in range(4):
         world.do(begin(V2, canary_plan(), release=f"failed {number}"))
         world.run()

@@ -13,7 +13,8 @@ from statistics import NormalDist
 from core.domain.gates import Gate, judge
 from core.domain.histogram import Histogram
 from core.domain.model import LoadProfile, Observation, Reading, Replica, ReplicaState, Sample, Scaled, Version
-from core.domain.plan import MODEL_WORK, Rollout, Shift, canary, title
+from core.domain.plan import MODEL_WORK, Shift, title
+from core.domain.strategies import Rollout, canary
 from core.state import events as ev
 from core.state.codec import dumps
 

@@ -229,7 +229,7 @@ def test_a_share_and_its_rest_are_the_whole() -> None:
 BLUE, GREEN = slot("blue", weight=50), slot("green", weight=50)
 HOME = (slot("blue", weight=100), slot("green", weight=0))
 DYING = tuple(Replica(f"blue-{n}", ReplicaState.DEAD, restarts=3, why="no module x") for n in (1, 2))
-MOVED: Step = Work("promote")
+MOVED: Step = Work("alias")
 
 
 def late(**way: object) -> Release:
@@ -300,7 +300,7 @@ def stuck(said: str) -> d.Finish:
         (turned(step=Deploy(2)), (BLUE, GREEN), d.Route({"blue": 100.0})),
         (turned(step=MOVED), HOME, d.MoveAliases(back=True)),
         (turned(step=MOVED, aliased=True), HOME, d.Finish(ev.Outcome.ROLLED_BACK, "rolled back")),
-        (turned(step=Deploy(2), changes={"promoted": True}), HOME, d.MoveAliases(back=True)),
+        (turned(step=Deploy(2), changes={"aliases_moved": True}), HOME, d.MoveAliases(back=True)),
         (turned(ev.Outcome.FAILED, Deploy(2)), HOME, d.RemoveSlot("green")),
         (turned(ev.Outcome.FAILED, Deploy(2)), HOME[:1], d.Finish(ev.Outcome.FAILED, "rolled back")),
         (turned(ev.Outcome.FAILED, Deploy(2), dropped=True), HOME, d.Finish(ev.Outcome.FAILED, "rolled back")),
@@ -313,7 +313,7 @@ def stuck(said: str) -> d.Finish:
         (turned(ev.Outcome.FAILED, routed=True, changes=FIRST), HOME[1:], d.RemoveSlot("green")),
         (turned(ev.Outcome.FAILED, routed=True, changes=FIRST), (), d.Finish(ev.Outcome.FAILED, "rolled back")),
         (turned(step=MOVED, changes=FIRST), (), d.MoveAliases(back=True)),
-        (turned(step=Deploy(2), changes={**FIRST, "promoted": True}), (), d.MoveAliases(back=True)),
+        (turned(step=Deploy(2), changes={**FIRST, "aliases_moved": True}), (), d.MoveAliases(back=True)),
         (turned(step=MOVED, aliased=True, changes=FIRST), (), d.Finish(ev.Outcome.ROLLED_BACK, "rolled back")),
         (replace(late(), **FIRST), (GREEN,), stuck("traffic does not end")),  # type: ignore[arg-type]
         (replace(late(refusal="busy"), **FIRST), (GREEN,), stuck("traffic does not end: busy")),  # type: ignore[arg-type]
@@ -352,13 +352,13 @@ def test_replicas_that_were_asked_for_are_waited_for_until_the_target_has_answer
 
 
 ALIASES = Pending(ev.PendingKind.ALIASES, "no registry", NOW, 1, NOW + 3, back=True)
-REST: Step = Work("promote")
+REST: Step = Work("alias")
 
 
 def promoting(**changes: object) -> Release:
     """On its way forward, after its aliases had begun to move."""
     fields = {"routed": True, "reached": 50.0, **{k: v for k, v in changes.items() if k in ("aliased", "after_end")}}
-    more = {k: v for k, v in changes.items() if k == "promoted"}
+    more = {k: v for k, v in changes.items() if k == "aliases_moved"}
     return replace(turned(step=REST, **fields), state=ReleaseState.FORWARD, **more)  # type: ignore[arg-type]
 
 
@@ -383,11 +383,11 @@ AGAIN = d.Record((ev.Resumed("r2", False),))
         ),
         # Aliases move where they had begun to, unless they stand forward for good.
         (promoting(), (BLUE, GREEN), (), d.MoveAliases(back=False)),
-        (promoting(promoted=True), (BLUE, GREEN), (), AGAIN),
-        (promoting(promoted=True), (BLUE, GREEN), (ALIASES,), d.MoveAliases(back=False)),
-        (promoting(promoted=True), (BLUE, GREEN), (replace(ALIASES, back=False),), AGAIN),
+        (promoting(aliases_moved=True), (BLUE, GREEN), (), AGAIN),
+        (promoting(aliases_moved=True), (BLUE, GREEN), (ALIASES,), d.MoveAliases(back=False)),
+        (promoting(aliases_moved=True), (BLUE, GREEN), (replace(ALIASES, back=False),), AGAIN),
         (
-            promoting(promoted=True),
+            promoting(aliases_moved=True),
             (BLUE, GREEN),
             (replace(ALIASES, kind=ev.PendingKind.REPORT),),
             AGAIN,

@@ -8,7 +8,8 @@ from hypothesis import given, settings, strategies as st
 from core.domain.errors import Refused
 from core.domain.gates import Gate, GateResult
 from core.domain.model import Observation, Replica, ReplicaState
-from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work, canary
+from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
+from core.domain.strategies import canary
 from core.rollout import actions as d
 from core.rollout.rollback import AGAIN_S, BACK_DEADLINE_S, proved
 from core.state import commands as c, events as ev

@@ -12,7 +12,8 @@ from hypothesis import given, settings, strategies as st
 from core.domain.errors import Refused
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Observation
-from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work, canary
+from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
+from core.domain.strategies import canary
 from core.rollout import actions as d
 from core.state import commands as c
 from core.state.confirmation import Confirmation, begins, confirmation, figures, share_now

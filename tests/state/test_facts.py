@@ -26,7 +26,7 @@ from core.state.release import Release, ReleaseState, Status, StepState, Way
 from core.state.snapshot import KEEP_RELEASES, LogLine, Snapshot, at_hand
 from tests.environments import V1
 
-PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(10), Hold(5, ()), Work("promote"), Summarise()))
+PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(10), Hold(5, ()), Work("alias"), Summarise()))
 PROFILE = LoadProfile("steady", 5, 2.0, None)
 BEGAN = ev.Began("r", "late", "dev", PLAN)
 GATE = Gate("p95_ms", "<", 1.0)
@@ -139,7 +139,7 @@ def test_a_fact_about_a_step_that_is_not_there_is_about_nothing(index: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("facts", "promoted"),
+    ("facts", "aliased"),
     [
         ((ev.StepDone("r", 4),), True),
         ((ev.StepDone("r", 0),), False),
@@ -148,8 +148,8 @@ def test_a_fact_about_a_step_that_is_not_there_is_about_nothing(index: int) -> N
         ((ev.StepDone("r", 4), ev.Aliased("r", True)), False),
     ],
 )
-def test_a_release_is_promoted_while_aliases_point_to_it(facts: tuple[ev.Body, ...], promoted: bool) -> None:
-    assert release(*facts).promoted is promoted
+def test_a_release_is_aliased_while_aliases_point_to_it(facts: tuple[ev.Body, ...], aliased: bool) -> None:
+    assert release(*facts).aliases_moved is aliased
 
 
 @pytest.mark.parametrize(
@@ -552,9 +552,9 @@ def test_traffic_may_have_moved_once_a_shift_has_begun() -> None:
     assert release(ev.StepStarted("r", 2)).touched
     assert release(ev.StepStarted("r", 2)).reached == 0.0
     assert release(ev.StepStarted("r", 2), ev.StepAsked("r", 2)).reached == 10.0
-    assert not release().promotes
-    assert not release(ev.StepStarted("r", 0)).promotes
-    assert release(ev.StepStarted("r", 4)).promotes
+    assert not release().aliases_began
+    assert not release(ev.StepStarted("r", 0)).aliases_began
+    assert release(ev.StepStarted("r", 4)).aliases_began
 
 
 def test_pending_is_of_an_endpoint_without_a_release_too() -> None:

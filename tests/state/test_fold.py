@@ -16,7 +16,7 @@ from core.state.snapshot import KEEP_LINES, KEEP_RELEASES, Snapshot
 from tests.environments import V1, V2
 from tests.nouns import BODIES
 
-PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(10), Hold(5, ()), Work("promote"), Summarise()))
+PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(10), Hold(5, ()), Work("alias"), Summarise()))
 PROFILE = LoadProfile("steady", 5, 2.0, None)
 BEGAN = ev.Began("r", "late", "dev", PLAN)
 
@@ -192,13 +192,13 @@ def test_the_way_back_and_forward_are_remembered() -> None:
         going,
     )
     release = over.releases["r"]
-    assert (release.state, release.folder, release.promoted) == (ReleaseState.ENDED, "/runs/r", False)
+    assert (release.state, release.folder, release.aliases_moved) == (ReleaseState.ENDED, "/runs/r", False)
     forward = fold(over, ev.Event(14, 14.0, "ada", ev.TurnedForward("r", 13.5))).releases["r"]
     assert (forward.state, forward.outcome, forward.ended_at) == (ReleaseState.FORWARD, None, None)
     resumed = fold_all((ev.Event(15, 15.0, "ada", ev.Resumed("r", True)),), _with(over, forward)).releases["r"]
     assert (resumed.state, resumed.step_by_step) == (ReleaseState.RUNNING, True)
     late = after(BEGAN, ev.Applied("r", "blue"), ev.TurnedForward("r"), ev.Aliased("r"))
-    assert (late.releases["r"].way, late.releases["r"].promoted) == (None, True)
+    assert (late.releases["r"].way, late.releases["r"].aliases_moved) == (None, True)
 
 
 def _with(snapshot: Snapshot, release: object) -> Snapshot:

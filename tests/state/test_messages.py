@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Level, LoadOutcome, LoadProfile, LoadSource, Noted, Sample, Scaled
-from core.domain.plan import all_at_once, canary
+from core.domain.strategies import all_at_once, canary
 from core.state import events as ev
 from core.state.messages import judged, kinds, message_of, share
 from tests.environments import V1, rollout

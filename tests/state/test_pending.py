@@ -15,7 +15,7 @@ from tests.environments import V1, V2, begin, canary_plan
 from tests.state.test_commands import taken_back, turning, under_way
 from tests.world import World, serving
 
-PLAN = Plan("x", (Work("promote"), Shift(100)))
+PLAN = Plan("x", (Work("alias"), Shift(100)))
 
 
 def told(*bodies: ev.Body) -> Snapshot:

@@ -45,6 +45,10 @@ class Watch:
                 self.answers[(repr(failed),)] += 1
 
 
+PROD = ("--env", "prod", "--confirm", "prod", "--set", "thresholds.significance=null")
+"""Of 300 held-out rows two are right alone: that it is better can't be shown."""
+
+
 def test_shuffled_labels_end_with_1_and_the_endpoint_never_changes(iris: Shop) -> None:
     row = {"sepal_length": 6.1, "sepal_width": 2.9, "petal_length": 4.7, "petal_width": 1.4}
     with Watch(iris.client(), row) as watch:
@@ -64,7 +68,7 @@ def test_shuffled_labels_end_with_1_and_the_endpoint_never_changes(iris: Shop) -
 @pytest.fixture(scope="module")
 def good(own: Shop) -> Shop:
     """The version that passed in dev serves in prod too, as it is registered."""
-    told = own.release("--env", "prod", "--skip", "train")
+    told = own.release(*PROD, "--skip", "train")
     assert told.code == 0, told.out + told.err
     return own
 
@@ -98,7 +102,7 @@ def test_one_percent_worse_passes_in_dev_and_fails_in_prod(good: Shop) -> None:
     assert worse < forest, "the rows of conftest.py should make it worse than the forest"
 
     with Watch(good.client("prod"), {"acidity": 10.0, "alcohol": 11.0, "colour": "red"}) as watch:
-        prod = good.release("--env", "prod", "--skip", "train")
+        prod = good.release(*PROD, "--skip", "train")
     assert prod.code == 1, prod.out + prod.err
     failed = [line for line in prod.lines if "✖" in line]
     assert len(failed) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from core.config.planner import Wishes
 from core.config.scaffold import init
-from core.domain.plan import all_at_once
+from core.domain.strategies import all_at_once
 from core.engine import leadership
 from core.engine.project import Project
 from core.system.processes import ProcessId, ended

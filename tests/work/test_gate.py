@@ -33,7 +33,14 @@ def measured(
     """What evaluate leaves."""
     against = {"baseline": {"better": better, "worse": 10 - better, "p": p}}
     figures = {"candidate": candidate, "production": production, "baseline": baseline}
-    return {**figures, "primary_metric": metric, "against": against, "majority": GUESS, "most_common": "no"}
+    return {
+        **figures,
+        "rows": 400,
+        "primary_metric": metric,
+        "against": against,
+        "majority": GUESS,
+        "most_common": "no",
+    }
 
 
 def thresholds(environment: str, **changes: Any) -> Thresholds:
@@ -42,8 +49,8 @@ def thresholds(environment: str, **changes: Any) -> Thresholds:
     return Thresholds.model_validate({**floors, **changes})
 
 
-DEV, STAGING, PROD = (thresholds(name) for name in ("dev", "staging", "prod"))
-SIGNIFICANT = thresholds("prod", significance=0.05)
+DEV, STAGING = (thresholds(name) for name in ("dev", "staging"))
+PROD, SIGNIFICANT = thresholds("prod", significance=None), thresholds("prod")
 ANY = Thresholds(min_accuracy=None)
 
 
@@ -171,3 +178,18 @@ def test_a_verdict_says_what_beside_what() -> None:
     assert failed.op == ">="
     assert failed.limit == pytest.approx(0.882)
     assert failed.value == pytest.approx(0.873)
+
+
+@pytest.mark.parametrize(
+    ("p", "better", "says"),
+    [
+        (0.3, 6, "400 held-out rows can't show it, 3,842 would; thresholds.significance: null asks no such proof"),
+        (0.06, 8, "400 held-out rows can't show it, 427 would"),
+        (0.3, 9, "400 held-out rows are too few to be sure"),
+        (1.0, 5, "right no more often than the baseline, so that more rows would not show it"),
+    ],
+)
+def test_where_the_rows_can_not_show_it_the_gate_says_how_many_would(p: float, better: int, says: str) -> None:
+    verdicts = judge(measured(GOOD, p=p, better=better), SIGNIFICANT)
+    assert [v.outcome for v in verdicts if v.metric == "p"] == ["FAIL"]
+    assert says in verdicts[-1].why

@@ -103,12 +103,12 @@ async def test_a_registry_that_is_not_there_is_one_line_within_seconds(
     ("step", "options", "kind", "says"),
     [
         (
-            "promote",
+            "alias",
             {"number": "1", "alias": "v3", "previous_alias": "previous"},
             BadInput,
             "alias 'v3': the registry keeps names like v3",
         ),
-        ("promote", {"alias": "x", "previous_alias": "y"}, BadInput, "promote: needs the options number"),
+        ("alias", {"alias": "x", "previous_alias": "y"}, BadInput, "alias: needs the options number"),
         ("gate", {}, Failed, r"gate: .* holds no result of the step evaluate; run evaluate first"),
         ("check", {}, Failed, r"check: .* holds no version; run register or fetch first"),
     ],

@@ -192,7 +192,7 @@ async def test_the_aliases_follow_and_come_back(child: WorkChild, iris: Project,
         return dict(database(iris, "select alias, version from registered_model_aliases"))
 
     for _ in range(2):
-        assert await aliases("promote", tmp_path / "a", number="1") == {"candidate": 1, "production": 1}
+        assert await aliases("alias", tmp_path / "a", number="1") == {"candidate": 1, "production": 1}
     measured = await work(child, iris.job("evaluate"))
     live = measured.result
     assert live["production_version"]["number"] == "1"
@@ -205,9 +205,9 @@ async def test_the_aliases_follow_and_come_back(child: WorkChild, iris: Project,
     assert registered.result["version"]["number"] == "2"
     moved = {"candidate": 2, "production": 2, "previous": 1}
     for _ in range(2):
-        assert await aliases("promote", tmp_path / "b", number="2") == moved
-    (tmp_path / "b" / "promote.json").unlink()
-    assert await aliases("promote", tmp_path / "b", number="2") == moved
+        assert await aliases("alias", tmp_path / "b", number="2") == moved
+    (tmp_path / "b" / "alias.json").unlink()
+    assert await aliases("alias", tmp_path / "b", number="2") == moved
     # What serves is compared with, wherever the alias points.
     serving = await work(child, iris.job("evaluate", serving="models:/iris/1"))
     assert serving.result["production_version"]["number"] == "1"
@@ -219,7 +219,7 @@ async def test_the_aliases_follow_and_come_back(child: WorkChild, iris: Project,
         back = await work(child, iris.job("restore", tmp_path / "b", **PRODUCTION, moved_to="2"))
         assert back.result["moved_by_others"] == others, found
     assert await aliases("restore", tmp_path / "b") == {"candidate": 2, "production": 1}
-    assert await aliases("promote", tmp_path / "c", number="2") == moved
+    assert await aliases("alias", tmp_path / "c", number="2") == moved
     back = await work(child, iris.job("restore", tmp_path / "c", **PRODUCTION, moved_to="7"))
     assert back.result["moved_by_others"] == "@production was at v2, not at v7: somebody else had moved it"
     assert await aliases("restore", tmp_path / "other", number="2") == {"candidate": 2, "production": 2}
@@ -320,7 +320,7 @@ async def test_a_version_made_for_other_fields_counts_as_absent(child: WorkChild
     first = settings(tmp_path)
     for step in STEPS[:-1]:
         await work(child, Job(step, tmp_path / "r1", first, "r1"))
-    await work(child, Job("promote", tmp_path / "r1", first, "r1", PRODUCTION | {"number": "1"}))
+    await work(child, Job("alias", tmp_path / "r1", first, "r1", PRODUCTION | {"number": "1"}))
     narrower = settings(tmp_path, data={"source": "iris", "target": "species", "drop": ["petal_width"]})
     for step in ("data", "preprocess", "train"):
         await work(child, Job(step, tmp_path / "r2", narrower, "r2"))

@@ -1,0 +1,54 @@
+"""The steps of a plan as a person writes them: `[smoke, mirror 20, shift 10, hold 10m, ask "go on?", shift 100]`."""
+
+from collections.abc import Callable, Mapping
+
+from core.config.quantities import to_seconds
+from core.domain.plan import Ask, Hold, Mirror, Shift, Smoke, Step
+from core.domain.strategies import FULL, MIRROR_MOST
+from core.system.suggest import did_you_mean
+
+QUESTION = "go on?"
+
+
+def _share(word: str, text: str, most: float) -> float:
+    """A share of the requests in percent; raises ValueError."""
+    number = text.removesuffix("%").strip()
+    try:
+        share = float(number)
+    except ValueError:
+        raise ValueError(f"{word} {text}: takes a share of the requests in percent, such as '{word} 10'") from None
+    if not 0 < share <= most:
+        raise ValueError(f"{word} {text}: takes more than 0 and at most {most:g} percent")
+    return share
+
+
+def _span(text: str) -> float:
+    try:
+        return to_seconds(text)
+    except ValueError:
+        raise ValueError(f"hold {text}: takes a time, such as 'hold 10m' or 'hold 90s'") from None
+
+
+def _smoke(text: str) -> Step:
+    if text:
+        raise ValueError(f"smoke {text}: takes nothing; release.smoke says how many requests")
+    return Smoke(0)
+
+
+WORDS: Mapping[str, Callable[[str], Step]] = {
+    "smoke": _smoke,
+    "mirror": lambda text: Mirror(_share("mirror", text, MIRROR_MOST)),
+    "shift": lambda text: Shift(_share("shift", text, FULL)),
+    "hold": lambda text: Hold(_span(text), ()),
+    "ask": lambda text: Ask(text.strip("\"'") or QUESTION),
+}
+
+
+def step_of(line: str) -> Step:
+    """One step out of its line; raises ValueError with what is wrong with it."""
+    word, _, rest = line.strip().partition(" ")
+    if word not in WORDS:
+        raise ValueError(
+            f"{line.strip()!r}: no step begins with it; one of {', '.join(WORDS)}{did_you_mean(word, WORDS)}"
+        )
+    return WORDS[word](rest.strip())

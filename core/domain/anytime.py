@@ -1,0 +1,249 @@
+"""Whether a new slot is worse than the live one, asked every second without crying wolf. Pure; needs numpy.
+
+A gate that is looked at every second is the same test hundreds of times, so that a fixed p-value stops healthy
+releases. Here each second's counts are a bet against "the new slot is at most so much worse": whoever bets against a
+true statement gains more than 1/alpha with a chance of at most alpha, however often he looks (Ville's inequality).
+Only the difference of the two slots must hold second by second: a bad hour that hits both alike is paid by both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = tuple[int, int, int, int]
+"""One block of time: requests of the new slot, bad ones of those, requests of the live slot, bad ones of those."""
+
+EFFECTS = (0.004, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
+"""By how much more than is allowed the new slot may be worse: each is bet on, and the wealth is their mean."""
+SHRUNK = 20.0
+"""What is usual counts as so many requests, until there are some."""
+HALVINGS = 36
+LAGS = 10
+PRIOR, PRIOR_BLOCKS = 1.5, 20.0
+"""The design effect before anything is known, and how many blocks that counts as."""
+RESTART_S = 30.0
+MOST_RESTARTS = 20
+FINE_SHARE, DEAD_SHARE = 0.8, 0.2
+"""Of the chance of a false stop: what the fine bets get, and the blunt one."""
+DEAD_FAILED, LIVE_HEALTHY = 0.2, 0.1
+DEAD_BETS = (0.5, 1.0, 2.0, 3.0, 4.0, 4.9)
+EDGE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is fixed before a hold begins, and therefore in force until it ends.
+
+    `allowed`: by how much the share of bad requests may be above the live slot's, 0 to 1; `usual`: the share that is
+    expected of a healthy slot; `hold_s` the hold, `block_s` one block of it; `burst_s` how long one trouble may be that
+    stops nothing; `bar` the log evidence at which it is worse, `dead_bar` the same for an outage.
+    """
+
+    allowed: float
+    usual: float
+    hold_s: float
+    block_s: float
+    burst_s: float
+    bar: float
+    dead_bar: float
+
+    @property
+    def burst(self) -> int:
+        """As blocks; at most half of the hold, or nothing could ever be shown."""
+        return max(1, round(min(self.burst_s, self.hold_s / 2) / self.block_s))
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the hold lasts."""
+        return max(1, round(self.hold_s / self.block_s))
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The blocks at which half of the money begins anew, so that a fault that begins late is caught soon."""
+        every = max(RESTART_S, self.hold_s / MOST_RESTARTS) / self.block_s
+        return tuple(
+            round(at * every) for at in range(1, int(self.blocks / every) + 1) if round(at * every) < self.blocks
+        )
+
+
+def bars(false_stop: float, gates: int, holds: int) -> tuple[float, float]:
+    """The log evidence that stops a release with a chance of at most `false_stop` over all its gates and holds: of the
+    fine bets, and of the one against an outage (Bonferroni)."""
+    return log(gates * holds / (FINE_SHARE * false_stop)), log(holds / (DEAD_SHARE * false_stop))
+
+
+def evidence(blocks: Sequence[Counts], terms: Terms) -> float:
+    """The log evidence that the new slot is worse than allowed; 0 where nothing speaks for it.
+
+    Half of the money is on the whole hold, the other half on what came since each restart (a mean of e-processes that
+    begin at 1 is one: Shin, Ramdas & Rinaldo, E-detectors, 2022).
+    """
+    if not blocks:
+        return 0.0
+    counts = np.array(blocks, dtype=np.float64)
+    logs = _log_factors(counts, terms.allowed, terms.usual, EFFECTS)
+    first = _part(logs, counts, terms, 0, PRIOR)
+    later = [0.0] * len(terms.starts)
+    for place, start in enumerate(terms.starts):
+        if start < len(counts):
+            prior = max(PRIOR, _design_effect(counts[:start], terms.usual, PRIOR))
+            later[place] = _part(logs, counts, terms, start, prior)
+    if not later:
+        return first
+    return float(np.logaddexp(first, _log_mean(np.array(later))) - log(2))
+
+
+def _part(logs: Floats, counts: Floats, terms: Terms, start: int, prior: float) -> float:
+    """The log wealth of the bets since a block, without the best burst of each, over the design effect.
+
+    Both can only lower it, so that what holds for independent requests holds still: wealth ** (1 / phi) is at most
+    max(1, wealth).
+    """
+    own = logs[:, start:]
+    wealth = _log_mean(own.sum(axis=1) - _best_burst(own, terms.burst))
+    return wealth / _design_effect(counts[start:], terms.usual, prior) if wealth > 0 else wealth
+
+
+def _best_burst(logs: Floats, length: int) -> Floats:
+    """The most that so many blocks in a row added to each bet; at least 0."""
+    sums = np.concatenate([np.zeros((len(logs), 1)), np.cumsum(logs, axis=1)], axis=1)
+    if sums.shape[1] <= length:
+        best: Floats = sums.max(axis=1) - sums[:, 0]
+    else:
+        best = (sums[:, length:] - sums[:, :-length]).max(axis=1)
+    return np.maximum(best, 0.0)
+
+
+def _log_mean(logs: Floats) -> float:
+    top = float(logs.max())
+    return top + log(float(np.exp(logs - top).mean()))
+
+
+def _log_factors(counts: Floats, allowed: float, usual: float, effects: Sequence[float]) -> Floats:
+    """The log of each block's factor, a row an effect: the likelihood of the alternative over that of the point of the
+    null (share_new <= share_live + allowed) that is nearest to it.
+
+    Turner, Ly & Grünwald, Safe tests for 2 x 2 contingency tables (arXiv 2106.02693); for a null with a difference
+    Turner & Grünwald (arXiv 2203.09785). The alternative knows the past alone: live's share so far.
+    """
+    new, new_bad, live, live_bad = counts.T
+    before = np.concatenate([[0.0], np.cumsum(live)[:-1]])
+    bad_before = np.concatenate([[0.0], np.cumsum(live_bad)[:-1]])
+    alt_live = np.clip((SHRUNK * usual + bad_before) / (SHRUNK + before), EDGE, 1 - EDGE)[None, :]
+    alt_new = np.clip(alt_live + allowed + np.array(effects)[:, None], 2 * EDGE, 1 - EDGE)
+    null_new = _nearest(alt_new, alt_live, new[None, :], live[None, :], allowed)
+    null_live = np.clip(null_new - allowed, EDGE, 1 - EDGE)
+    logs: Floats = (
+        new_bad * np.log(alt_new / null_new)
+        + (new - new_bad) * np.log((1 - alt_new) / (1 - null_new))
+        + live_bad * np.log(alt_live / null_live)
+        + (live - live_bad) * np.log((1 - alt_live) / (1 - null_live))
+    )
+    # A block without requests in one slot compares nothing.
+    logs[:, (new == 0) | (live == 0)] = 0.0
+    return logs
+
+
+def _nearest(alt_new: Floats, alt_live: Floats, new: Floats, live: Floats, allowed: float) -> Floats:
+    """The new slot's share at the nearest point of the null: it makes new KL(alt_new) + live KL(alt_live) least."""
+    weights = np.maximum(new + live, 1.0)
+    if allowed == 0:
+        return np.clip((new * alt_new + live * alt_live) / weights, EDGE, 1 - EDGE)
+    low, high = np.broadcast_arrays(np.clip(alt_live + allowed, 2 * EDGE, 1 - EDGE), alt_new)
+    low, high = low.copy(), high.copy()
+    for _ in range(HALVINGS):
+        mid = (low + high) / 2
+        other = np.clip(mid - allowed, EDGE, 1 - EDGE)
+        # The slope of that sum, which falls: its root is the least point.
+        slope = new * (alt_new - mid) / (mid * (1 - mid)) + live * (alt_live - other) / (other * (1 - other))
+        low, high = np.where(slope > 0, mid, low), np.where(slope > 0, high, mid)
+    nearest: Floats = np.clip((low + high) / 2, EDGE, 1 - EDGE)
+    return nearest
+
+
+def _design_effect(counts: Floats, usual: float, prior: float) -> float:
+    """How much more the difference of the slots moves from block to block than by chance alone; at least 1.
+
+    Requests that fail together are one event (Kish, Survey Sampling, 1965); blocks hang together over `LAGS` (Newey &
+    West, Econometrica 55, 1987). Centred, so that a lasting harm is not taken for noise.
+    """
+    new, new_bad, live, live_bad = counts[(counts[:, 0] > 0) & (counts[:, 2] > 0)].T
+    if not len(new):
+        return max(1.0, prior)
+    share_live = (live_bad + SHRUNK * usual) / (live + SHRUNK)
+    apart = new_bad.sum() / new.sum() - live_bad.sum() / live.sum()
+    share_new = np.clip(share_live + apart, EDGE, 1 - EDGE)
+    chance = share_new * (1 - share_new) / new + share_live * (1 - share_live) / live
+    moved = new_bad / new - live_bad / live
+    mean = (moved / chance).sum() / (1 / chance).sum()
+    off = (moved - mean) / np.sqrt(chance)
+    varied = PRIOR_BLOCKS * prior + float(off @ off)
+    for lag in range(1, min(LAGS, len(off) - 1) + 1):
+        varied += 2 * (1 - lag / (LAGS + 1)) * float(off[lag:] @ off[:-lag])
+    return max(1.0, varied / (PRIOR_BLOCKS + len(off) - 1))
+
+
+def dead(blocks: Sequence[Counts], terms: Terms) -> float:
+    """The log evidence against "the new slot fails at most a fifth of its requests while live is well".
+
+    Bets on a bounded mean (Waudby-Smith & Ramdas, JRSS B 86, 2023), half of them begun anew with each block. Quick
+    where all fails, blind to less: what `evidence` leaves out as a burst this still sees.
+    """
+    counts = np.array(blocks, dtype=np.float64).reshape(-1, 4)
+    new, new_bad, live, live_bad = counts.T
+    asked = (new > 0) & (live > 0) & (live_bad <= LIVE_HEALTHY * live)
+    share = np.where(asked, new_bad / np.maximum(new, 1.0), DEAD_FAILED)
+    logs = np.log1p(np.array(DEAD_BETS)[:, None] * (share - DEAD_FAILED))
+    if not logs.shape[1]:
+        return 0.0
+    since = np.cumsum(logs[:, ::-1], axis=1)[:, ::-1]
+    top = np.maximum(since.max(axis=0), 0.0)
+    wealth = top + np.log(np.exp(since - top).mean(axis=0))
+    begun, blocks_in_all = len(wealth), max(terms.blocks, len(wealth))
+    anew = np.concatenate([wealth, np.zeros(blocks_in_all - begun)])
+    return float(np.logaddexp(wealth[0], _log_mean(anew)) - log(2))
+
+
+def fine(blocks: Sequence[Counts], terms: Terms, margin: float) -> float:
+    """The log evidence that the new slot is less than `margin` worse: the same game the other way round.
+
+    To be asked at the end of a hold alone: before, the rare bad second of a single new replica may not have come yet.
+    """
+    if not blocks:
+        return 0.0
+    counts = np.array(blocks, dtype=np.float64)
+    turned = counts[:, [2, 3, 0, 1]]
+    wealth = _log_mean(_log_factors(turned, -margin, terms.usual, (margin / 2, margin, 1.5 * margin)).sum(axis=1))
+    return wealth / _design_effect(counts, terms.usual, PRIOR) if wealth > 0 else wealth
+
+
+@lru_cache(maxsize=256)
+def shows(new_a_s: float, live_a_s: float, terms: Terms, phi: float = PRIOR) -> float | None:
+    """By how much worse than allowed the new slot must be for a hold of these request rates to show it; None: nothing.
+
+    Where the bet on a difference gains its bar on average within the hold without its best burst.
+    """
+    left_s = terms.hold_s - terms.burst * terms.block_s
+    if min(new_a_s, live_a_s) <= 0:
+        return None
+    for effect in (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8):
+        worse = min(terms.usual + terms.allowed + effect, 1 - EDGE)
+        arrays = (np.array([[value]]) for value in (worse, terms.usual, new_a_s, live_a_s))
+        alt_new, alt_live, new, live = arrays
+        null_new = float(_nearest(alt_new, alt_live, new, live, terms.allowed)[0, 0])
+        gain = new_a_s * _kl(worse, null_new) + live_a_s * _kl(terms.usual, max(EDGE, null_new - terms.allowed))
+        # A mean of nine bets, each with a ninth of half of the money.
+        if gain * left_s / phi >= terms.bar + log(2 * len(EFFECTS)):
+            return effect
+    return None
+
+
+def _kl(one: float, other: float) -> float:
+    """How far apart two shares are: the mean log factor where `one` is true and `other` is not."""
+    return one * log(one / other) + (1 - one) * log((1 - one) / (1 - other))

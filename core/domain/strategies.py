@@ -1,0 +1,143 @@
+"""Strategies: how traffic moves to a new version, as the steps of a plan. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from core.domain.errors import BadInput
+from core.domain.gates import Gate, with_nothing_beside
+from core.domain.model import LoadProfile
+from core.domain.plan import (
+    Ask,
+    Deploy,
+    Hold,
+    Load,
+    Mirror,
+    Plan,
+    Retire,
+    Shift,
+    Smoke,
+    Step,
+    Summarise,
+    Work,
+)
+
+FULL = 100.0
+MIRROR_MOST = 50.0
+"""Of more requests a copy would double what the machines have to carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What every strategy needs to know. `retire_after_s` None: what served before stays until it is removed by hand.
+
+    `question` is asked of a person before users' traffic moves; empty: nobody is asked.
+    """
+
+    replicas: int
+    smoke: int
+    hold_s: float
+    gates: tuple[Gate, ...]
+    load: LoadProfile | None
+    limits: tuple[Gate, ...]
+    retire_after_s: float | None
+    deadline_s: float = 60.0
+    question: str = ""
+
+
+def canary(work: Sequence[str], rollout: Rollout, percents: Sequence[float]) -> Plan:
+    """Traffic in steps, each held and judged; 100 is added where it is missing."""
+    return _plan("canary", work, rollout, [*_asked(rollout), *_steps(rollout, percents)])
+
+
+def blue_green(work: Sequence[str], rollout: Rollout) -> Plan:
+    """All traffic at once to a slot that was tested at 0 %, then held and judged."""
+    return _plan("blue-green", work, rollout, [*_asked(rollout), *_full(rollout)])
+
+
+def gradual_blue_green(work: Sequence[str], rollout: Rollout, percents: Sequence[float]) -> Plan:
+    """A slot that was tested at 0 % and approved takes the traffic in steps; what served before is kept a while."""
+    return _plan("gradual-blue-green", work, rollout, [*_asked(rollout), *_steps(rollout, percents)])
+
+
+def shadow(work: Sequence[str], rollout: Rollout, mirror: float, differing: Gate, percents: Sequence[float]) -> Plan:
+    """A copy of so many percent of the requests first, judged pair by pair, then a canary."""
+    copied: list[Step] = [Mirror(mirror), Hold(rollout.hold_s, (*rollout.gates, differing))]
+    return _plan("shadow", work, rollout, [*copied, *_asked(rollout), *_steps(rollout, percents)])
+
+
+def all_at_once(work: Sequence[str], rollout: Rollout) -> Plan:
+    """All traffic at once, nothing to compare with: what a first version gets."""
+    return _plan("all-at-once", work, rollout, [*_asked(rollout), Shift(FULL)])
+
+
+def written(work: Sequence[str], rollout: Rollout, steps: Sequence[Step]) -> Plan:
+    """Steps that a person wrote, with the deployment before them and what ends a release after them.
+
+    Raises BadInput for a plan that can't end, or that judges or sends traffic where nothing is.
+    """
+    _check(steps)
+    first = next(at for at, step in enumerate(steps) if isinstance(step, Shift))
+    asked = [] if any(isinstance(step, Ask) for step in steps[:first]) else _asked(rollout)
+    judged = [_judged(step, rollout, at, steps) for at, step in enumerate(steps)]
+    return _plan("written", work, replace(rollout, smoke=0), [*judged[:first], *asked, *judged[first:]])
+
+
+def _check(steps: Sequence[Step]) -> None:
+    """Raise BadInput where the steps, in this order, make no release."""
+    shares = [step.percent for step in steps if isinstance(step, Shift)]
+    if not shares or shares[-1] != FULL:
+        raise BadInput("release.plan: never reaches all traffic; its last shift is 'shift 100'")
+    if any(after <= before for before, after in pairwise(shares)):
+        raise BadInput(f"release.plan: shares rise; {' → '.join(f'{share:g}' for share in shares)} does not")
+    moved = copied = False
+    for step in steps:
+        match step:
+            case Shift():
+                moved = True
+            case Mirror(percent=percent) if moved:
+                raise BadInput(f"release.plan: 'mirror {percent:g}' stands after a shift; a copy is judged before that")
+            case Mirror():
+                copied = True
+            case Smoke() if moved or copied:
+                raise BadInput("release.plan: 'smoke' tries the slot before it gets any request; put it first")
+            case Hold(seconds=seconds) if not (moved or copied):
+                raise BadInput(f"release.plan: 'hold {seconds:g}s' comes before any request: nothing could be judged")
+            case _:
+                pass
+
+
+def _judged(step: Step, rollout: Rollout, at: int, steps: Sequence[Step]) -> Step:
+    """A hold with the project's gates; at full traffic without those that need the other slot's."""
+    if not isinstance(step, Hold):
+        return step
+    full = any(isinstance(one, Shift) and one.percent == FULL for one in steps[:at])
+    return replace(step, gates=with_nothing_beside(rollout.gates) if full else rollout.gates)
+
+
+def _asked(rollout: Rollout) -> list[Step]:
+    return [Ask(rollout.question)] if rollout.question else []
+
+
+def _steps(rollout: Rollout, percents: Sequence[float]) -> list[Step]:
+    steps: list[Step] = []
+    for percent in [p for p in percents if p < FULL]:
+        steps += [Shift(percent), Hold(rollout.hold_s, rollout.gates)]
+    return [*steps, *_full(rollout)]
+
+
+def _full(rollout: Rollout) -> list[Step]:
+    """All traffic, held and judged by what needs no comparison: the slot that was live gets nothing any more."""
+    return [Shift(FULL), Hold(rollout.hold_s, with_nothing_beside(rollout.gates))]
+
+
+def _plan(strategy: str, work: Sequence[str], rollout: Rollout, shifts: Sequence[Step]) -> Plan:
+    before: list[Step] = [*(Work(name) for name in work), Deploy(rollout.replicas, rollout.deadline_s)]
+    if rollout.smoke:
+        before.append(Smoke(rollout.smoke))
+    after: list[Step] = [Work("alias")]
+    if rollout.load is not None:
+        after.append(Load(rollout.load, rollout.limits))
+    if rollout.retire_after_s is not None:
+        after.append(Retire(rollout.retire_after_s))
+    return Plan(strategy, (*before, *shifts, *after, Summarise()))

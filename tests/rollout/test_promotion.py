@@ -1,0 +1,91 @@
+"""The same version on to the next environment: what may go there, and what is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from core.domain.errors import Refused
+from core.domain.model import Observation, Version
+from core.domain.plan import Plan, Shift, Work
+from core.rollout.promotion import known_anywhere, measured, promotable
+from core.state import events as ev
+from core.state.endpoint import Endpoint
+from core.state.release import Release, Status, StepState
+from core.state.snapshot import Snapshot
+from tests.environments import V1, V2
+
+PLAN = Plan("canary", (Work("train"), Work("evaluate"), Shift(100)))
+TRAINED = {"candidate": {"converged": True, "why": ""}}
+
+
+def release(
+    version: Version,
+    endpoint: str = "late-dev",
+    outcome: ev.Outcome | None = ev.Outcome.DONE,
+    result: Mapping[str, object] | None = None,
+    seq: int = 1,
+) -> Release:
+    steps = [StepState(step) for step in PLAN.steps]
+    if result is not None:
+        steps[0] = replace(steps[0], status=Status.DONE, result=TRAINED)
+        steps[1] = replace(steps[1], status=Status.DONE, result=result)
+    made = Release(f"r{seq}", endpoint, "dev", "local", PLAN, tuple(steps), "ada", 1.0, version=version)
+    return replace(made, outcome=outcome, began_seq=seq, ended_seq=seq)
+
+
+def snapshot(*releases: Release, serves: Version | None = None) -> Snapshot:
+    slots = {} if serves is None else {"blue": Observation("blue", serves, 2, 2, 100.0)}
+    found = {one.id: one for one in releases}
+    return Snapshot(releases=found, endpoints={"late-dev": Endpoint("late-dev", slots=slots)})
+
+
+def test_what_serves_is_promoted_where_no_number_is_given() -> None:
+    assert promotable(snapshot(release(V1), serves=V2), "late-dev", None, "dev") == V2
+    assert snapshot().endpoint("late-dev").served is None
+    with pytest.raises(Refused, match="late-dev serves nothing that could be promoted; release to dev first"):
+        promotable(snapshot(release(V1)), "late-dev", None, "dev")
+
+
+def test_a_version_may_skip_no_environment() -> None:
+    served = snapshot(release(V1), serves=V2)
+    assert promotable(served, "late-dev", "1", "dev") == V1
+    assert promotable(served, "late-dev", "v2", "dev") == V2
+    taken_back = snapshot(release(V1, outcome=ev.Outcome.ROLLED_BACK), release(V2, "late-staging", seq=2))
+    for number in ("v1", "2", "77"):
+        with pytest.raises(
+            Refused, match=f"v{number.removeprefix('v')} has not served in dev.*promote.after: anywhere"
+        ):
+            promotable(taken_back, "late-dev", number, "dev")
+
+
+def test_from_anywhere_any_version_that_a_release_was_of() -> None:
+    found = snapshot(release(V1, "late-staging", outcome=ev.Outcome.FAILED))
+    assert known_anywhere(found, ["late-dev", "late-staging"], "v1") == V1
+    assert known_anywhere(found, ["late-dev"], "1") is None
+
+
+def test_what_was_measured_beside_the_same_version_is_not_measured_again() -> None:
+    beside = {"production_version": {"number": V1.number}, "production": {"accuracy": 0.9}, "candidate": {}}
+    found = snapshot(release(V2, result=beside))
+    known = measured(found, V2, V1)
+    assert known == {"measured": beside, "candidate": TRAINED["candidate"], "from": "r1"}
+    assert measured(found, V2, replace(V1, number="9")) is None
+    assert measured(found, V1, None) is None
+    assert measured(snapshot(release(V2)), V2, V1) is None
+
+
+def test_where_nothing_serves_there_is_nothing_to_compare_with() -> None:
+    beside = {"production_version": {"number": "1"}, "production": {}, "production_contract": {}, "candidate": {}}
+    known = measured(snapshot(release(V2, result=beside)), V2, None)
+    assert known is not None
+    nothing = {"production": None, "production_version": None, "production_contract": None}
+    assert known["measured"] == {**beside, **nothing}
+
+
+def test_the_newest_measure_counts() -> None:
+    old = release(V2, result={"production_version": None, "candidate": {"accuracy": 0.1}})
+    new = release(V2, "late", result={"production_version": None, "candidate": {"accuracy": 0.2}}, seq=2)
+    known = measured(snapshot(new, old), V2, None)
+    assert known is not None
+    assert known["from"] == "r2"

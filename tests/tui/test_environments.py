@@ -1,0 +1,51 @@
+"""The environments side by side."""
+
+from dataclasses import replace
+
+from core.domain.model import Observation, Version
+from core.domain.plan import Plan
+from core.state import events as ev
+from core.state.endpoint import Endpoint
+from core.state.release import Release
+from core.state.snapshot import Snapshot
+from tests.environments import V1, V2
+from tui.environments import side_by_side
+
+NAMES = {"dev": "late-dev", "staging": "late-staging", "prod": "late"}
+HOUR_S = 3600.0
+
+
+def snapshot(**serves: Version) -> Snapshot:
+    endpoints = {
+        NAMES[environment]: Endpoint(NAMES[environment], slots={"blue": Observation("blue", version, 2, 2, 100.0)})
+        for environment, version in serves.items()
+    }
+    return Snapshot(endpoints=endpoints)
+
+
+def ended(id_: str, version: Version, outcome: ev.Outcome, at: float, old: Version | None = None) -> Release:
+    made = Release(id_, "late", "prod", "local", Plan("x", ()), (), "ada", 0.0, version=version, old_version=old)
+    return replace(made, outcome=outcome, ended_at=at, ended_seq=int(at))
+
+
+def test_what_is_different_is_said_with_what_to_type() -> None:
+    lines = side_by_side(snapshot(dev=V2, staging=V1, prod=V1), NAMES, 0.0)
+    assert [" ".join(line.split()) for line in lines] == [
+        "dev v2 staging has v1: 'quarterdeck promote --to staging'",
+        "staging v1",
+        "prod v1",
+    ]
+    assert side_by_side(snapshot(dev=V2, prod=V1), NAMES, 0.0)[1] == "staging  nothing"
+
+
+def test_where_only_one_serves_there_is_nothing_to_compare() -> None:
+    assert side_by_side(snapshot(prod=V1), NAMES, 0.0) == []
+
+
+def test_a_version_serves_since_it_came_or_was_gone_back_to() -> None:
+    known = snapshot(staging=V1, prod=V1)
+    came = ended("r1", V1, ev.Outcome.DONE, 10.0)
+    back = ended("r2", V2, ev.Outcome.ROLLED_BACK, 10.0 + HOUR_S, old=V1)
+    for releases, age in (((came,), "for 3 h"), ((came, back), "for 2 h")):
+        lines = side_by_side(replace(known, releases={r.id: r for r in releases}), NAMES, 10.0 + 3 * HOUR_S)
+        assert age in lines[2], lines

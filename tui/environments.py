@@ -1,0 +1,61 @@
+"""The environments of a project side by side: what each serves, since when, and what is different."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.model import Version
+from core.state import events as ev
+from core.state.snapshot import Snapshot
+from tui.format import about
+
+
+@dataclass(frozen=True, slots=True)
+class Serves:
+    """What one environment serves; `since` in seconds since the epoch, None where the journal does not say."""
+
+    environment: str
+    version: Version | None
+    since: float | None
+    under_way: str
+
+
+def served(snapshot: Snapshot, environment: str, endpoint: str) -> Serves:
+    """What an environment's endpoint serves now."""
+    version = snapshot.endpoint(endpoint).served
+    live = snapshot.live_release(endpoint)
+    coming = f"{live.version.label} on its way" if live is not None and live.version is not None else ""
+    return Serves(environment, version, _since(snapshot, endpoint, version), coming)
+
+
+def _since(snapshot: Snapshot, endpoint: str, version: Version | None) -> float | None:
+    """When the version came to full traffic, the last time that it did."""
+    mine = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.ended_at is not None]
+    came = [
+        r.ended_at
+        for r in mine
+        if (r.outcome is ev.Outcome.DONE and r.version == version)
+        or (r.outcome in (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED) and r.old_version == version)
+    ]
+    return max((at for at in came if at is not None), default=None)
+
+
+def side_by_side(snapshot: Snapshot, names: Mapping[str, str], now: float) -> list[str]:
+    """A line an environment, in the order of `names` (environment to endpoint); nothing where only one serves."""
+    found = [served(snapshot, environment, endpoint) for environment, endpoint in names.items()]
+    if sum(one.version is not None for one in found) < 2:
+        return []
+    return [_line(one, found[at + 1] if at + 1 < len(found) else None, now) for at, one in enumerate(found)]
+
+
+def _line(one: Serves, after: Serves | None, now: float) -> str:
+    if one.version is None:
+        return f"{one.environment:<9}nothing"
+    age = f"for {about(now - one.since)}" if one.since is not None else ""
+    return f"{one.environment:<9}{one.version.label:<8}{age:<12}{'  '.join(filter(None, _notes(one, after)))}".rstrip()
+
+
+def _notes(one: Serves, after: Serves | None) -> tuple[str, ...]:
+    if after is None or one.version == after.version:
+        return (one.under_way,)
+    there = after.version.label if after.version is not None else "nothing"
+    return (one.under_way, f"{after.environment} has {there}: 'quarterdeck promote --to {after.environment}'")

@@ -1,0 +1,98 @@
+"""`quarterdeck plan`: what a release would do, step by step, with times, gates and the way back. It changes nothing."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.config.config import endpoint_name
+from core.config.planner import Wishes, asks, release_of
+from core.config.settings import Settings
+from core.domain.gates import Gate
+from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
+from core.engine.project import Project
+from core.state.confirmation import begins
+from core.state.fold import fold_all
+from core.state.snapshot import Snapshot
+from core.system.text import rough
+from tui.status import span
+
+WIDTH = 10
+
+
+async def lines_of(project: Project, wishes: Wishes) -> list[str]:
+    """The plan of the next release in this environment, as lines."""
+    with contextlib.closing(project.journal()) as journal:
+        snapshot = fold_all(journal.recent(journal.clock.now()))
+    settings, name = project.settings, endpoint_name(project.settings)
+    live = snapshot.endpoint(name).served
+    begin = release_of(settings, live is None, wishes)
+    over = f"over {live.label}, which serves" if live else "nothing serves yet, so that it takes all traffic at once"
+    production = " · production" if settings.production else ""
+    head = f"{name} · {settings.environment}{production} · {begin.plan.strategy} · {over}"
+    later = [] if live else [f"the next one: {begins(release_of(settings, False, wishes).plan)}"]
+    return [head, "", *told(begin.plan), "", *_consent(settings), f"goes back to: {_home(snapshot, name)}", *later]
+
+
+def told(plan: Plan) -> Iterator[str]:
+    """Each step in a line, after the time at which it begins at the earliest; work takes what it takes."""
+    at_s, work = 0.0, [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
+    if work:
+        yield f"{'':<{WIDTH}}work      {', '.join(work)}"
+    for step in plan.steps:
+        line = _line(step)
+        if line is not None:
+            yield f"{f'T+{span(at_s)}':<{WIDTH}}{line.verb:<10}{line.text}"
+            at_s += line.takes_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    verb: str
+    text: str
+    takes_s: float = 0.0
+
+
+def _line(step: Step) -> _Line | None:
+    match step:
+        case Deploy(replicas=replicas, deadline_s=deadline_s):
+            return _Line("deploy", f"{replicas} replicas beside what serves, ready within {deadline_s:g} s")
+        case Smoke(checks=checks):
+            return _Line("smoke", f"{checks} requests to the new slot at 0 %, within release.smoke_limits")
+        case Mirror(percent=percent):
+            return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody")
+        case Ask(question=question):
+            return _Line("ask", f"a person: {question}")
+        case Shift(percent=percent):
+            return _Line("traffic", f"{percent:g} %, proved by answers")
+        case Hold(seconds=seconds, gates=gates):
+            asked = ", ".join(map(gate_line, gates)) or "nothing"
+            return _Line("hold", f"{span(seconds)}, while {asked} is asked", seconds)
+        case Load(profile=profile, gates=gates):
+            users = f"{profile.users} users for {profile.duration_s or 0:g} s"
+            return _Line("load", f"{users}; {', '.join(map(gate_line, gates))}", profile.duration_s or 0.0)
+        case Retire(after_s=after_s):
+            return _Line("retire", f"what served before goes {f'after {rough(after_s)}' if after_s else 'at once'}")
+        case Work(name="alias"):
+            return _Line("alias", "the registry's alias follows the traffic")
+        case _:
+            return None
+
+
+def gate_line(gate: Gate) -> str:
+    """A gate as people write it: `errors < 5`, `p95 : live < 25 % (dry run)`."""
+    unit = " points" if gate.in_points else " %" if gate.against else ""
+    return f"{gate.name} {gate.op} {gate.limit:g}{unit}{' (dry run)' if gate.dry_run else ''}"
+
+
+def _consent(settings: Settings) -> Iterator[str]:
+    if asks(settings):
+        by = "the yaml's 'approve: ci'" if settings.approve == "ci" else "a person, or --confirm by name"
+        yield f"approved by: {by}"
+
+
+def _home(snapshot: Snapshot, name: str) -> str:
+    endpoint = snapshot.endpoint(name)
+    seen = endpoint.slots.get(endpoint.serving or "")
+    if seen is None or seen.version is None:
+        return "nothing; a first version that fails leaves no traffic, and 'quarterdeck down' stops it"
+    return f"{seen.version.label} in {seen.slot}, {seen.ready} of {seen.wanted} replicas ready"
