@@ -29,7 +29,7 @@ class Encoder:
         self._fields = tuple(fields)
         self._columns = [field for field in fields for _ in range(field.width)]
         self._dates = [(place, field) for place, field in enumerate(fields) if field.type == "date"]
-        self._words = frozenset(place for place, field in enumerate(fields) if _only_words(field.categories))
+        self._words = frozenset(place for place, field in enumerate(fields) if only_words(field.categories))
         self._codes: list[tuple[int, dict[Any, float]]] = [
             (place, {None: NAN} | {text: float(code) for code, text in enumerate(field.categories)})
             for place, field in enumerate(fields)
@@ -149,7 +149,7 @@ class Encoder:
         raise PayloadError(422, f"row {index} can't be turned into numbers")
 
 
-def _only_words(categories: Sequence[str] | None) -> bool:
+def only_words(categories: Sequence[str] | None) -> bool:
     """Whether no category is a number or a boolean in its JSON text."""
     if not categories:
         return False

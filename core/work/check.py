@@ -54,8 +54,11 @@ class Subject:
     served: scoring.Model
 
     def through_mlflow(self, records: Sequence[Record]) -> list[Any]:
-        """The labels that MLflow's model gives."""
-        answers = [] if self.pyfunc is None else self.pyfunc.predict(pd.DataFrame(list(records)))
+        """The labels that MLflow's model gives. Ours is asked behind its signature: what MLflow casts or refuses of a
+        row that no table holds is MLflow's."""
+        if self.pyfunc is None:
+            return []
+        answers = (evaluate.folder_of(self.pyfunc) or self.pyfunc).predict(pd.DataFrame(list(records)))
         return [value.item() if isinstance(value, np.generic) else value for value in answers]
 
     def through_scoring(self, records: Sequence[Record]) -> list[Any]:

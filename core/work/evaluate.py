@@ -201,7 +201,7 @@ def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Li
         return Live(noun(found), None, known), absent
 
 
-def _folder(model: Any) -> flavour.Folder | None:
+def folder_of(model: Any) -> flavour.Folder | None:
     """The model folder inside a registered model; None where somebody else made it."""
     inner = model.unwrap_python_model() if model.loader_module.startswith("mlflow.pyfunc.") else None
     folder: flavour.Folder | None = getattr(inner, "folder", None)
@@ -210,7 +210,7 @@ def _folder(model: Any) -> flavour.Folder | None:
 
 def _contract(model: Any) -> contract.Contract | None:
     """What callers of a registered model rely on; of another's model only the signature is known, if it has one."""
-    if (folder := _folder(model)) is not None:
+    if (folder := folder_of(model)) is not None:
         return contract.of_manifest(folder.manifest)
     inputs = model.metadata.get_input_schema()
     if inputs is None or not all(inputs.input_names()):
@@ -225,7 +225,7 @@ def _contract(model: Any) -> contract.Contract | None:
 
 def _of_model(model: Any, rows: Rows) -> Predictions:
     """What a registered model says, whoever made it. Raises Failed when it was made for other fields or labels."""
-    folder = _folder(model)
+    folder = folder_of(model)
     if folder is None:
         return Predictions(places(model.predict(rows.raw), rows.labels), None)
     missing = [field["name"] for field in folder.manifest["fields"] if field["name"] not in rows.raw.columns]

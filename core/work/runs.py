@@ -2,27 +2,24 @@
 
 import contextlib
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from core.work import flavour
 from core.work.job import Job, kept
 from core.work.registry import Registry, requirements
+from core.work.signature import signature
 
 EXAMPLE_ROWS = 5
 WIDE = 200
 """Of a model with more fields MLflow keeps no example and no list of them: it reads its YAML in pure Python, many times
 over. What the fields are stands in the model's own folder."""
-OUTPUTS: Mapping[type, DataType] = {bool: DataType.boolean, int: DataType.long, float: DataType.double}
-"""MLflow's names for what labels are."""
 RELEASE_TAG = "quarterdeck.release"
 
 
@@ -58,31 +55,12 @@ class Part:
             name="model",
             python_model=str(Path(flavour.__file__)),
             artifacts={"folder": str(folder)},
-            signature=signature(names, manifest["labels"]),
+            signature=signature(raw, manifest["fields"], manifest["labels"]),
             input_example=None if wide else raw[names],
             pip_requirements=requirements(manifest["file"]),
             metadata={**known, "target": manifest["target"]},
         )
         return str(logged.model_uri)
-
-
-def signature(names: list[str], labels: Sequence[Any]) -> ModelSignature:
-    """Named columns of any type, none required, and answers of the labels' own.
-
-    MLflow's own types refuse a whole number where a broken one is declared, as a frame of one row often has, 0 and 1
-    for a boolean and a number for a text. What a field is stands in the model's metadata.
-    """
-    return ModelSignature(
-        inputs=Schema([ColSpec(AnyType(), name, required=False) for name in names]),
-        outputs=Schema([ColSpec(_output(labels))]),
-        params=ParamSchema([ParamSpec("probabilities", "boolean", default=False)]),
-    )
-
-
-def _output(labels: Sequence[Any]) -> DataType:
-    """What every label is; a text where they are of several kinds."""
-    kinds = {type(label) for label in labels}
-    return OUTPUTS.get(kinds.pop(), DataType.string) if len(kinds) == 1 else DataType.string
 
 
 @contextlib.contextmanager
