@@ -21,7 +21,7 @@ INPUTS: Mapping[np.dtype[Any], DataType] = {
 
 
 def signature(raw: pd.DataFrame, fields: Sequence[Mapping[str, Any]], labels: Sequence[Any]) -> ModelSignature:
-    """Named columns, none required, of which `raw` has some rows as they were trained on, and answers of the labels'."""
+    """Named columns, none required, some rows of which are `raw`, as they were trained on; answers as the labels."""
     return ModelSignature(
         inputs=Schema([ColSpec(_input(raw[each["name"]], each), each["name"], required=False) for each in fields]),
         outputs=Schema([ColSpec(_output(labels))]),
