@@ -71,6 +71,21 @@ class Observation:
     mirror: float = 0.0
 
 
+class StickyBy(StrEnum):
+    """Where callers say who they are."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """What keeps a caller on one side of a split: a header or a cookie of theirs. Who sends none is split by chance."""
+
+    by: StickyBy
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Synced:
     """A watch has told everything that is true: these slots and no others. Kubernetes calls it HasSynced."""

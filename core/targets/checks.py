@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from core.domain.errors import BadInput, Refused
-from core.domain.model import Slot
+from core.domain.model import Slot, Sticky
 
 MOST_MIRRORED = 50.0
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+"""What headers and cookies may be called: RFC 9110, 5.6.2."""
+OURS = "x-quarterdeck-"
 SLOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -36,6 +39,14 @@ def check_weights(weights: Mapping[Slot, float], mirror: Mapping[Slot, float], h
     for slot in [*(slot for slot, weight in weights.items() if weight > 0), *mirror]:
         if slot not in slots:
             raise Refused(f"{slot}: no version is in this slot; deploy one before traffic goes there")
+
+
+def check_sticky(sticky: Sticky | None) -> None:
+    """Raise `BadInput` for a header or a cookie that nobody can send."""
+    if sticky is None:
+        return
+    if not TOKEN.fullmatch(sticky.name) or sticky.name.lower().startswith(OURS):
+        raise BadInput(f"sticky {sticky.by} {sticky.name!r}: no {sticky.by} of callers is called so")
 
 
 def check_remove(slot: Slot, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from core.domain.errors import Refused
-from core.domain.model import Slot, Version
+from core.domain.model import Slot, Sticky, Version
 from core.targets.fake_place import Call, Delays, FakePlace, Subscription
 from core.targets.protocol import Address, Report
 
@@ -36,9 +36,16 @@ class FakeTarget:
         """Ask for `replicas` of a version in a slot."""
         await self._land(Call("apply", slot, version, replicas, token=self.token))
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float] | None = None) -> None:
-        """Ask for traffic weights in percent, and for a slot that gets a copy of so many percent."""
-        await self._land(Call("route", weights=dict(weights), mirror=dict(mirror or {}), token=self.token))
+    async def route(
+        self,
+        weights: Mapping[Slot, float],
+        mirror: Mapping[Slot, float] | None = None,
+        sticky: Sticky | None = None,
+    ) -> None:
+        """Ask for traffic weights in percent, for a slot that gets a copy of so many percent, for callers who stay."""
+        await self._land(
+            Call("route", weights=dict(weights), mirror=dict(mirror or {}), sticky=sticky, token=self.token)
+        )
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to go."""

@@ -12,8 +12,8 @@ from time import sleep
 from typing import Literal, TypeAlias
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
-from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Slot, Synced, Version
-from core.targets.checks import check_apply, check_remove, check_weights
+from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Slot, Sticky, Synced, Version
+from core.targets.checks import check_apply, check_remove, check_sticky, check_weights
 from core.targets.protocol import Report
 
 Verb: TypeAlias = Literal["apply", "route", "remove"]
@@ -44,6 +44,7 @@ class Call:
     replicas: int | None = None
     weights: Mapping[Slot, float] = field(default_factory=dict)
     mirror: Mapping[Slot, float] = field(default_factory=dict)
+    sticky: Sticky | None = None
     token: int = 0
 
 
@@ -165,6 +166,7 @@ class FakePlace:
         else:
             held = [name for name, seen in self.slots.items() if seen.version is not None]
             check_weights(asked.weights, asked.mirror, held)
+            check_sticky(asked.sticky)
 
     def _start(self, asked: Call) -> None:
         slot = asked.slot or ""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Synced, Version
+from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Sticky, Synced, Version
 
 Report: TypeAlias = Observation | Sample | Scaled | Noted | Synced
 
@@ -29,11 +29,17 @@ class Target(Protocol):
         """Ask for `replicas` of a version in a slot."""
         ...
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float] | None = None) -> None:
+    async def route(
+        self,
+        weights: Mapping[Slot, float],
+        mirror: Mapping[Slot, float] | None = None,
+        sticky: Sticky | None = None,
+    ) -> None:
         """Ask for traffic weights in percent (together 100; empty: no traffic).
 
         `mirror` names a slot without weight that gets a copy of so many percent of the requests, and whose answers
-        nobody gets. A route without it ends it.
+        nobody gets. `sticky` keeps each caller on one side, and on the side whose share grows. A route without them
+        ends them.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from core.domain.errors import BadInput, Refused
-from core.domain.model import Observation
+from core.domain.model import Observation, Sticky, StickyBy
 from core.targets.protocol import Target
 from tests.targets.helpers import ONE, TWO, watching
 
@@ -142,6 +142,25 @@ class Contract:
         await target.apply("blue", ONE, 0)
         with pytest.raises(Refused, match="green"):
             await target.route({"blue": 100}, mirror={"green": 20})
+
+    async def test_a_split_on_which_callers_stay_is_told_as_any_other(self, make: MakeTarget) -> None:
+        target = make(0)
+        async with watching(target) as watcher:
+            await target.apply("blue", ONE, 1)
+            await target.apply("green", TWO, 1)
+            await watcher.ready("blue", 1)
+            await watcher.ready("green", 1)
+            await target.route({"blue": 50, "green": 50}, sticky=Sticky(StickyBy.HEADER, "x-user"))
+            await watcher.weight("green", 50)
+            await target.route({"blue": 100})
+            await watcher.weight("green", 0)
+
+    @pytest.mark.parametrize("name", ["", "a b", "x\r\ny", ":path", "X-Quarterdeck-Slot", "x" * 200])
+    async def test_a_header_that_no_caller_can_send_is_bad_input(self, make: MakeTarget, name: str) -> None:
+        target = make(0)
+        await target.apply("blue", ONE, 0)
+        with pytest.raises(BadInput, match="no header of callers"):
+            await target.route({"blue": 100}, sticky=Sticky(StickyBy.HEADER, name))
 
     async def test_a_slot_name_that_no_place_takes_is_bad_input(self, make: MakeTarget) -> None:
         with pytest.raises(BadInput, match="Blue"):

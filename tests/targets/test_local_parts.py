@@ -4,12 +4,13 @@ import json
 import os
 import socket
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.domain.errors import BadInput
-from core.domain.model import Noted, Observation, Reading, Scaled, Synced
+from core.domain.model import Noted, Observation, Reading, Scaled, Sticky, StickyBy, Synced
 from core.state.codec import plain
 from core.system import sockets
 from core.targets.local import broadcast, keys, logs, ports, spec
@@ -130,6 +131,7 @@ def test_state_survives_its_file(tmp_path: Path) -> None:
     state = HostState(
         settings.to_json(), 80, 3, 4, {"blue": 100.0}, {"green": 20.0}, {"blue": Held(ONE, tmp_path, 2, 3, settings)}
     )
+    state = replace(state, sticky=Sticky(StickyBy.COOKIE, "uid"))
     save(tmp_path, state)
     keys.keep_key(tmp_path, "k")
     assert load(tmp_path) == state

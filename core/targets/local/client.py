@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
-from core.domain.model import Level, Noted, Slot, Synced, Version
+from core.domain.model import Level, Noted, Slot, Sticky, Synced, Version
 from core.state.codec import noun, plain
 from core.targets.checks import check_apply
 from core.targets.local import logs, wire
@@ -55,9 +55,14 @@ class LocalTarget:
             key=self.spec.key,
         )
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float] | None = None) -> None:
-        """Ask for traffic weights in percent, and for a slot that gets a copy of so many percent."""
-        await self._ask("route", weights=dict(weights), mirror=dict(mirror or {}) or None)
+    async def route(
+        self,
+        weights: Mapping[Slot, float],
+        mirror: Mapping[Slot, float] | None = None,
+        sticky: Sticky | None = None,
+    ) -> None:
+        """Ask for traffic weights in percent, for a slot that gets a copy of so many percent, for callers who stay."""
+        await self._ask("route", weights=dict(weights), mirror=dict(mirror or {}) or None, sticky=plain(sticky))
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to drain and go."""

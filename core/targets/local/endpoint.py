@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Failed, Refused
-from core.domain.model import Level, Noted, Observation, Scaled, Slot, Version
+from core.domain.model import Level, Noted, Observation, Scaled, Slot, Sticky, Version
 from core.system.tasks import TaskGuard
-from core.targets.checks import check_apply, check_remove, check_weights
+from core.targets.checks import check_apply, check_remove, check_sticky, check_weights
 from core.targets.local import records
 from core.targets.local.broadcast import Broadcast
 from core.targets.local.control_loop import ControlLoop
@@ -48,7 +48,7 @@ class LocalEndpoint:
         self.traffic = Traffic(
             spec,
             state.port,
-            Table(state.generation, state.weights, state.mirror),
+            Table(state.generation, state.weights, state.mirror, sticky=state.sticky),
             pools=self.pools,
             key=lambda: self._key,
             note=self.note,
@@ -134,9 +134,10 @@ class LocalEndpoint:
             forget_keys(self.spec.folder, [one.spec.key for one in self.state.slots.values()])
             self._key = held.spec.key
 
-    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
+    async def route(self, weights: Mapping[Slot, float], mirror: Mapping[Slot, float], sticky: Sticky | None) -> None:
         """Move traffic; it is told as true once answers show it."""
         check_weights(weights, mirror, self.state.slots)
+        check_sticky(sticky)
         kept = {slot: float(weight) for slot, weight in weights.items() if weight > 0}
         slots = {
             slot: replace(held, served=True) if kept.get(slot) == 100 else held
@@ -144,8 +145,9 @@ class LocalEndpoint:
         }
         copied = {slot: float(percent) for slot, percent in mirror.items()}
         generation = self.state.generation + 1
-        self.state = replace(self.state, weights=kept, mirror=copied, generation=generation, slots=slots)
-        self.traffic.move(generation, kept, copied)
+        routed = replace(self.state, weights=kept, mirror=copied, sticky=sticky)
+        self.state = replace(routed, generation=generation, slots=slots)
+        self.traffic.move(generation, kept, copied, sticky)
         if kept:
             self._keep_key("")
         await self._writer.saved()
@@ -175,7 +177,7 @@ class LocalEndpoint:
         """Drain and end everything, and forget what was held."""
         pools = dict(self.pools)
         await self._tasks.close()
-        self.state = replace(self.state, weights={}, mirror={}, slots={})
+        self.state = replace(self.state, weights={}, mirror={}, sticky=None, slots={})
         if self.spec.folder.exists():
             await self._writer.saved()
         await self.traffic.stop(self.spec.drain_s)

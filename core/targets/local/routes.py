@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from core.domain.model import Slot
+from core.domain.model import Slot, Sticky, StickyBy
 
 Json: TypeAlias = dict[str, Any]
 
@@ -44,6 +44,7 @@ class Table:
     ports: Mapping[Slot, tuple[int, ...]] = field(default_factory=dict)
     secret: str = field(default="", repr=False)
     metrics: Path | None = None
+    sticky: Sticky | None = None
 
 
 def pin(slot: Slot, secret: str) -> dict[str, str]:
@@ -122,10 +123,21 @@ def _split(table: Table, *, tell: bool) -> Json:
     if not weights:
         return {"direct_response": {"status": 503, "body": {"inline_string": "no traffic is routed to this endpoint"}}}
     shares: list[Json] = []
-    for slot, weight in weights.items():
+    # Always in the same order: a caller who stays on one side must not change it because another share grew.
+    for slot, weight in sorted(weights.items()):
         told = {"response_headers_to_add": [_header(SLOT_HEADER, slot)]} if tell else {}
         shares.append({"name": slot, "weight": max(1, round(weight * 100)), **told})
-    return {"route": {"weighted_clusters": {"clusters": shares}, **_manners()}}
+    clusters: Json = {"clusters": shares}
+    if table.sticky is None:
+        return {"route": {"weighted_clusters": clusters, **_manners()}}
+    clusters["use_hash_policy"] = True
+    return {"route": {"weighted_clusters": clusters, "hash_policy": [_hashed(table.sticky)], **_manners()}}
+
+
+def _hashed(sticky: Sticky) -> Json:
+    """By what a caller is known again; without it the router throws dice."""
+    name = "header_name" if sticky.by is StickyBy.HEADER else "name"
+    return {sticky.by.value: {name: sticky.name}}
 
 
 def _manners() -> Json:

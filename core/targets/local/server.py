@@ -178,7 +178,7 @@ class Server:
                 version, model = noun(message["version"]), Path(message["model"])
                 await endpoint.apply(message["slot"], version, model, message["replicas"], spec)
             case "route":
-                await endpoint.route(message["weights"], message["mirror"] or {})
+                await endpoint.route(message["weights"], message["mirror"] or {}, noun(message.get("sticky")))
             case "remove":
                 await endpoint.remove(message["slot"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import BadInput
-from core.domain.model import Observation, Slot, Version
+from core.domain.model import Observation, Slot, Sticky, Version
 from core.state.codec import noun, plain
 from core.targets.checks import MOST_MIRRORED
 from core.targets.local.keys import key_name, key_named, read_key
@@ -68,6 +68,7 @@ class HostState:
     weights: dict[Slot, float] = field(default_factory=dict)
     mirror: dict[Slot, float] = field(default_factory=dict)
     slots: dict[Slot, Held] = field(default_factory=dict)
+    sticky: Sticky | None = None
 
     def holding(self, slot: Slot, held: Held | None) -> "HostState":
         """With a slot that holds this, or nothing any more."""
@@ -91,7 +92,8 @@ def state_path(folder: Path) -> Path:
 def save(folder: Path, state: HostState) -> None:
     """Write it so that a crash at any moment, of the machine too, leaves the old or the new one whole."""
     slots = {slot: held.to_json() for slot, held in state.slots.items()}
-    content = {"format": FORMAT, **{name: getattr(state, name) for name in HostState.__slots__}, "slots": slots}
+    names = [name for name in HostState.__slots__ if name != "slots"]
+    content = {"format": FORMAT, **{name: plain(getattr(state, name)) for name in names}, "slots": slots}
     beside = folder / ".state.json"
     with beside.open("w") as file:
         json.dump(content, file, indent=1)
@@ -136,7 +138,8 @@ def load(folder: Path) -> HostState | None:
     try:
         content = json.loads(path.read_text())
         slots = {slot: _held(folder, held, content) for slot, held in content["slots"].items()}
-        content = {**content, "slots": slots, "mirror": _mirror(content["mirror"])}
+        sticky = noun(content.get("sticky"))
+        content = {**content, "slots": slots, "mirror": _mirror(content["mirror"]), "sticky": sticky}
         return HostState(**{name: content[name] for name in HostState.__slots__})
     except FileNotFoundError:
         return None

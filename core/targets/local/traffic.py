@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.domain.errors import Unreachable
-from core.domain.model import Level, Noted, ReplicaState, Slot
+from core.domain.model import Level, Noted, ReplicaState, Slot, Sticky
 from core.system.processes import process_id
 from core.targets.local import proof, stats
 from core.targets.local.comparison import Comparison
@@ -87,9 +87,11 @@ class Traffic:
         if self._proving != self.table.generation and any(ports.get(slot) for slot in stale):
             self._spawn(self._prove())
 
-    def move(self, generation: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
+    def move(
+        self, generation: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float], sticky: Sticky | None
+    ) -> None:
         """Tell the router new weights, and ask until they are proved."""
-        self.table = replace(self.table, generation=generation, weights=weights, mirror=mirror)
+        self.table = replace(self.table, generation=generation, weights=weights, mirror=mirror, sticky=sticky)
         self._router.write(self.table)
         self._spawn(self._prove())
         if frozenset(mirror) != self._copied:
