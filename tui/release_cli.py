@@ -90,10 +90,10 @@ def promote(
     """A version that serves in one environment, not trained again, on to the next, by that one's own gates."""
     from tui import promote_command  # noqa: PLC0415
 
+    project = project_of(config, to or None, sets)
     if not to:
         err("error: --to: say where to, staging or prod")
         end(BadInput.exit_code)
-    project = project_of(config, to, sets)
     wishes = wishes_of(project, skip, "", auto_approve, step_by_step, confirm)
     end(headless.run(promote_command.promote(project, version, wishes, out, attached), err))
 

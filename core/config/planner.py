@@ -77,6 +77,12 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
 
 
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
+    """What the release does, and how surely it must know that a version is worse to stop it."""
+    plan, release = _plan_of(settings, first, wishes, fetched), settings.release
+    return replace(plan, false_stop=release.false_stop_percent / 100, burst_s=release.burst_s)
+
+
+def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """The steps, by strategy; a first version has nothing to be compared with, so it takes all traffic at once."""
     work: tuple[str, ...] = FETCHED_WORK if fetched else MODEL_WORK
     if wishes.version is not None:

@@ -14,12 +14,13 @@ from core.config.quantities import (
     Seconds,
     SettingsPart,
     listed,
+    timed,
     to_bytes,
     to_cpu_m,
     worded,
 )
 from core.config.written_plan import step_of
-from core.domain.gates import METRICS, SHARES
+from core.domain.gates import COMPARED, METRICS, SHARES
 from core.domain.strategies import MIRROR_MOST
 
 
@@ -143,20 +144,26 @@ class GateSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:
-        if self.against and self.metric in SHARES and self.op not in ("<", "<="):
+        below = self.op in ("<", "<=")
+        if self.against and self.metric in SHARES | COMPARED and not below:
             raise ValueError(f"{self.metric} against live takes < or <=, not {self.op}")
+        if self.against and self.metric in COMPARED and (self.window_s or self.limit < 0):
+            raise ValueError(f"{self.metric} against live is asked of the whole hold, with a limit of 0 or more")
         return self
 
 
 GATES = (
     GateSettings(metric="failed_percent", op="<", limit=5.0),
     GateSettings(metric="success_percent", op=">=", limit=95.0),
+    GateSettings(metric="failed_percent", op="<", limit=0.5, against="live"),
     GateSettings(metric="unprocessable_percent", op="<", limit=5.0, against="live"),
     GateSettings(metric="p50_ms", op="<", limit=500.0),
     GateSettings(metric="p95_ms", op="<", limit=2000.0),
-    GateSettings(metric="p95_ms", op="<", limit=25.0, against="live", at_least=100, dry_run=True),
+    GateSettings(metric="p50_ms", op="<", limit=25.0, against="live"),
+    GateSettings(metric="p95_ms", op="<", limit=25.0, against="live"),
+    GateSettings(metric="p99_ms", op="<", limit=25.0, against="live", dry_run=True),
 )
-"""What a hold asks where nothing is set. The comparison of times only shows: noise must not end a release."""
+"""What a hold asks where nothing is set. A p99 is shown and stops nothing: its few slow answers are few events."""
 
 
 class Background(SettingsPart):
@@ -185,6 +192,10 @@ class ReleaseSettings(SettingsPart):
     """How traffic moves. `steps` are percents of traffic, `smoke` requests at 0 %, `mirror` the percents that a shadow
     gets a copy of, `max_differing` those of the copies that it may answer otherwise.
 
+    Comparisons with the live slot stop a release that is no worse with a chance of `false_stop_percent` at most, over
+    all its gates and holds, and forgive a trouble of one slot that lasts up to `burst_s`: one that stays is seen about
+    so many seconds later.
+
     `plan` are the steps themselves, in place of a strategy's. `retire_after_s`: for how long what served before is
     kept, or never removed. `allow_breaking` releases a version that callers of the one that serves can't go on with.
     """
@@ -195,6 +206,8 @@ class ReleaseSettings(SettingsPart):
     mirror: Annotated[float, Field(gt=0, le=MIRROR_MOST)] = 20.0
     max_differing: Percent = 5.0
     hold_s: Seconds = 600.0
+    false_stop_percent: Annotated[float, Field(gt=0, le=20)] = 1.0
+    burst_s: Annotated[float, BeforeValidator(timed), Field(ge=1, le=300)] = 20.0
     retire_after_s: Seconds | Literal["never"] | None = None
     smoke: Count = 50
     smoke_limits: SmokeLimits = SmokeLimits()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError
 from core.engine.environment import Environment
@@ -64,6 +65,8 @@ class Housekeeping:
         wanted = self._pending is not None and last is not None and (last.live or now - (last.ended_at or 0.0) < KEEP_S)
         if wanted and not self._warm:
             self._environment.warm()
+            # Gates that compare need it, and the first look at a hold must not stand still while it loads.
+            await asyncio.to_thread(importlib.import_module, "core.rollout.comparison")
         elif self._warm and not wanted:
             await self._environment.cancel_work()
         self._warm = wanted
