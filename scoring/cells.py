@@ -40,13 +40,15 @@ class UnfitError(ValueError):
 @dataclass(frozen=True, slots=True)
 class CellReader:
     """How the cells of one column are read. `mark` is a unit that may stand beside its numbers, `missing` more words
-    for a missing value; `day_first` says which of the two in 1/2/2024 is the day."""
+    for a missing value; `day_first` says which of the two in 1/2/2024 is the day; of texts with `first_word` that alone
+    counts."""
 
     kind: Kind
     decimal: Decimal = "."
     mark: str = ""
     missing: tuple[str, ...] = ()
     day_first: bool = False
+    first_word: bool = False
 
     def read(self, text: str) -> int | float | bool | str | None:
         """The value of a cell, None where it is missing; raises UnfitError. 18.1% is 18.1, a date its ISO text."""
@@ -54,7 +56,7 @@ class CellReader:
         if not text or text in self.missing:
             return None
         if self.kind == "text":
-            return text
+            return text.split(maxsplit=1)[0] if self.first_word else text
         small = text.lower()
         if small in MISSING:
             return None
@@ -66,7 +68,8 @@ class CellReader:
         """As the manifest of a model keeps it."""
         if self.kind == "date":
             return {"kind": self.kind, "day_first": self.day_first, "missing": list(self.missing)}
-        return {"kind": self.kind, "decimal": self.decimal, "mark": self.mark, "missing": list(self.missing)}
+        first = {"first_word": True} if self.first_word else {}
+        return {"kind": self.kind, "decimal": self.decimal, "mark": self.mark, "missing": list(self.missing), **first}
 
 
 def from_document(value: object) -> CellReader | None:
@@ -79,7 +82,8 @@ def from_document(value: object) -> CellReader | None:
         return None
     if not isinstance(missing, list) or not all(isinstance(word, str) for word in missing):
         return None
-    return CellReader(kind, decimal, mark, tuple(missing), value.get("day_first") is True)
+    day_first, first_word = value.get("day_first") is True, value.get("first_word") is True
+    return CellReader(kind, decimal, mark, tuple(missing), day_first, first_word)
 
 
 def _date(text: str, day_first: bool) -> str:

@@ -83,7 +83,7 @@ def unobvious(left: Mapping[str, Any]) -> dict[str, ColumnSettings]:
                 found[name] = ColumnSettings(type="date", day_first=day_first if day_first or unsure else None)
             case "number" if unsure or (reader["decimal"] == "," and field["type"] == "number"):
                 found[name] = ColumnSettings(type="number", decimal=reader["decimal"])
-            case "text" if unsure:
+            case "text" if unsure and not reader.get("first_word"):
                 found[name] = ColumnSettings(type="text")
     return found
 

@@ -14,6 +14,9 @@ from scoring.cells import MARKS, CellReader, Decimal, UnfitError
 
 LOOKED_AT = 20
 """So many different texts say whether a column may be one of dates."""
+MOSTLY_UNIQUE, OF_WORDS, A_WORD = 0.5, 0.9, 5
+"""Texts of which so many are unique say nothing as they are; the first words do, where so many have more than one and
+each is there so often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +51,24 @@ def cells_of(values: pd.Series, missing: Iterable[str]) -> Cells:
     return Cells(
         str(values.name), codes, list(texts), counts, sum(text != text.strip() for text in raw if text.strip())
     )
+
+
+def first_words(cells: Cells) -> Cells | None:
+    """The first words of names that mostly differ, as of cars and their makers; None where they say nothing."""
+    if len(cells.texts) < MOSTLY_UNIQUE * cells.total:
+        return None
+    parts = [text.split(maxsplit=1) for text in cells.texts]
+    words = {word: place for place, word in enumerate(dict.fromkeys(part[0] for part in parts))}
+    several = sum(count for part, count in zip(parts, cells.counts, strict=True) if len(part) > 1)
+    if several < OF_WORDS * cells.total or not 2 <= len(words) <= cells.total / A_WORD:
+        return None
+    if any(word.isdecimal() for word in words):
+        # The number of a house or a row.
+        return None
+    places = np.array([*(words[part[0]] for part in parts), -1], dtype=np.int64)
+    codes = places[cells.codes]
+    counts = np.bincount(codes[codes >= 0], minlength=len(words)).tolist()
+    return replace(cells, codes=codes, texts=list(words), counts=counts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,11 +96,12 @@ def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
     try:
         if field["type"] == "category":
             places = {text: float(place) for place, text in enumerate(field["categories"])}
+            first_word = (field.get("reader") or {}).get("first_word") is True
             if isinstance(values.dtype, pd.StringDtype):
                 codes, texts = pd.factorize(values)
-                known = np.array([*(_place(text, places) for text in texts), np.nan], dtype=np.float32)
+                known = np.array([*(_place(text, places, first_word) for text in texts), np.nan], dtype=np.float32)
                 return known[codes]
-            return np.array([_place(value, places) for value in values], dtype=np.float32)
+            return np.array([_place(value, places, first_word) for value in values], dtype=np.float32)
         # to_numeric would take "12" for a number; what is no number in JSON is none here.
         if values.dtype == object or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
             return np.array([_number(value) for value in values], dtype=np.float32)
@@ -109,9 +110,11 @@ def _column(frame: pd.DataFrame, field: Field) -> NDArray[np.float32]:
         raise ValueError(f"field {name!r}: {error}") from None
 
 
-def _place(value: object, places: Mapping[str, float]) -> float:
+def _place(value: object, places: Mapping[str, float], first_word: bool) -> float:
     """Where a category stands among those known; NaN for an unknown one."""
     if isinstance(value, str):
+        if first_word:
+            return places.get(value.split(maxsplit=1)[0], np.nan) if value.strip() else np.nan
         return places.get(value, places.get(value.strip(), np.nan))
     if isinstance(value, list | dict):
         raise TypeError(f"{value!r} is not a text")

@@ -12,7 +12,18 @@ import pandas as pd
 
 from core.config.columns import ColumnSettings
 from core.domain.errors import BadData
-from core.work.attempts import Attempt, Cells, attempt, booleans_in, cells_of, coded, dates_in, numbers_in, share
+from core.work.attempts import (
+    Attempt,
+    Cells,
+    attempt,
+    booleans_in,
+    cells_of,
+    coded,
+    dates_in,
+    first_words,
+    numbers_in,
+    share,
+)
 from core.work.column_report import ColumnReport, ReadColumn, Unfit
 from core.work.plain_numbers import read_plain
 from scoring.cells import MISSING, CellReader, Decimal
@@ -56,6 +67,10 @@ def read_column(values: pd.Series, asked: ColumnSettings | None, most_unfit: flo
         return _within(numbers, most_unfit)
     if share(numbers) > 0.5 and len(cells.texts) > FEW_CODES:
         _within(numbers, most_unfit)
+    if asked.type is None and (words := first_words(cells)):
+        text = next(text for text in cells.texts if len(text.split()) > 1)
+        kept = f"first word of texts that mostly differ: {_short(text)!r} is {_short(text.split()[0])!r}"
+        return _texts(values, words, asked, (f"{kept}; data.columns.{cells.name}: text keeps them whole",), True)
     return _texts(values, cells, asked, ())
 
 
@@ -163,7 +178,9 @@ def _series(tried: Attempt) -> pd.Series:
     return pd.Series(picked.astype("float64"), index=index, name=name)
 
 
-def _texts(values: pd.Series, cells: Cells, asked: ColumnSettings, notes: tuple[str, ...]) -> ReadColumn:
+def _texts(
+    values: pd.Series, cells: Cells, asked: ColumnSettings, notes: tuple[str, ...], first_word: bool = False
+) -> ReadColumn:
     """Trimmed texts; only a blank and what the settings name is missing."""
     picked = np.array([*cells.texts, None], dtype=object)[cells.codes]
     said = [*notes, *_twins(cells)]
@@ -171,7 +188,7 @@ def _texts(values: pd.Series, cells: Cells, asked: ColumnSettings, notes: tuple[
         said.append("blanks around values left out")
     report = ColumnReport(cells.name, "texts", cells.total, cells.total, int((cells.codes < 0).sum()), (), tuple(said))
     series = pd.Series(picked, index=values.index, name=values.name, dtype="str")
-    return ReadColumn(series, CellReader("text", missing=asked.missing), report)
+    return ReadColumn(series, CellReader("text", missing=asked.missing, first_word=first_word), report)
 
 
 def _twins(cells: Cells) -> list[str]:
