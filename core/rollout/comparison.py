@@ -98,7 +98,7 @@ def _could_show(counts: list[Counts], terms: Terms) -> str:
     new_a_s = float(f"{sum(each[0] for each in counts) / seconds:.2g}")
     live_a_s = float(f"{sum(each[2] for each in counts) / seconds:.2g}")
     effect = shows(new_a_s, live_a_s, terms)
-    rate = f"at {new_a_s:g} requests a second"
+    rate = f"at {new_a_s:g} request{'' if new_a_s == 1 else 's'} a second"
     if effect is None:
         return f"not shown: {rate} nothing shows in {terms.hold_s:g} s"
     return f"not shown: {rate} only +{100 * effect:g} points show in {terms.hold_s:g} s"
