@@ -61,5 +61,6 @@ def noun(cls: type[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-BODIES = st.one_of(*(noun(kind) for kind in typing.get_args(ev.Body) if kind is not ev.Carried))
+# Deferred: what it is made of is too much to be named in a failure.
+BODIES = st.deferred(lambda: st.one_of(*(noun(kind) for kind in typing.get_args(ev.Body) if kind is not ev.Carried)))
 HISTOGRAMS = st.lists(st.floats(0.001, 60_000), max_size=20).map(Histogram.of)

@@ -115,7 +115,13 @@ def waits_for_key(release: Release) -> bool:
 
 def _back(release: Release, endpoint: Endpoint | None) -> bool:
     """Whether answers proved that all traffic is where it was; aliases and the report come after."""
-    if endpoint is None or endpoint.verified is None or release.way is None or not release.way.routed:
+    if (
+        endpoint is None
+        or endpoint.verified is None
+        or release.way is None
+        or not release.way.routed
+        or release.way.shares
+    ):
         return False
     return same(endpoint.verified.weights, endpoint.weights)
 

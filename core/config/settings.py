@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from core.config.alerts import AlertSettings
 from core.config.columns import Column
 from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
@@ -182,6 +183,7 @@ class Settings(SettingsPart):
     registry: RegistrySettings = RegistrySettings()
     retention: RetentionSettings = RetentionSettings()
     objectives: ObjectivesSettings = ObjectivesSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @field_validator("model")
     @classmethod

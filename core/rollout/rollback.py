@@ -12,6 +12,8 @@ from core.state.release import Release, StepState, Way
 
 BACK_DEADLINE_S = 120.0
 """For so long the way back waits for what served before to be ready again, and for the proof."""
+STEP_S = 30.0
+"""For so long it waits for the proof of a step, where it goes in steps."""
 SIZE_S = 10.0
 """For so long it waits for the replicas that what served before needs, where the new version answers well meanwhile."""
 STARTS = 3
@@ -158,9 +160,11 @@ def _return(
     well: then it is brought to size first, for a while. One without is brought up first, while traffic stays where
     answers come from.
     """
-    until = way.driven_at + BACK_DEADLINE_S
+    until = max(way.driven_at, way.rests_until or 0.0) + BACK_DEADLINE_S
+    if way.rests_until is not None and now < way.rests_until:
+        return Wait("the next step of the way back", way.rests_until)
     weights = {old: 100.0}
-    if way.routed and proved(release, endpoint, weights):
+    if way.routed and not way.shares and proved(release, endpoint, weights):
         return None
     replicas = _carrying(release, endpoint)
     seen = endpoint.slots.get(old)
@@ -171,6 +175,8 @@ def _return(
     small = seen is None or min(seen.wanted, seen.ready) < replicas
     if not able and way.applied_at is None:
         return Apply(old, version, replicas)
+    if able and way.shares and (stepped := _stepped(release, way, endpoint, now)) is not None:
+        return stepped
     if able and not way.routed:
         if small and way.applied_at is None and not way.resized:
             return Apply(old, version, replicas, waits=False)
@@ -178,11 +184,28 @@ def _return(
         if small and answers_well and now < sized:
             ready = seen.ready if seen is not None else 0
             return Wait(f"{old} to carry the load: {ready} of {replicas} ready", sized)
-        return Route(weights)
+        return Route(split(release, way.shares[0]) if way.shares else weights)
     if able:
-        return Wait("answers that prove the way back", until)
+        late = min(until, max(way.driven_at, way.rests_until or 0.0) + STEP_S) if way.shares else until
+        return Wait("answers that prove the way back", late)
     why = _why(seen)
     return Wait(f"{old} to be ready again{': ' + why if why else ''}", min(until, tried))
+
+
+def _stepped(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action | None:
+    """That a step of the way back is over; None while it is asked for or waited for.
+
+    What can't be proved, or leaves traffic with what can't answer, is no step: all of it goes back at once.
+    """
+    share = way.shares[0]
+    if way.routed and proved(release, endpoint, split(release, share)):
+        return Record((ev.SteppedBack(release.id, share, way.shares[1:]),))
+    why = ""
+    if not _serves(endpoint.slots.get(release.slot or ""), release.version):
+        why = f"{release.slot} can't answer {share:g} %: all at once"
+    elif now >= max(way.driven_at, way.rests_until or 0.0) + STEP_S:
+        why = f"{share:g} % was not proved within {STEP_S:g} s: all at once"
+    return Record((ev.SteppedBack(release.id, share, (), why),)) if why else None
 
 
 def _stuck(way: Way, old: Slot, able: bool, seen: Observation | None, endpoint: Endpoint) -> str:

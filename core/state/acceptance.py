@@ -16,6 +16,7 @@ from core.state.commands import (
     Reason,
     Rollback,
     SetLoad,
+    SilenceAlert,
     StartLoad,
     Tail,
     Undo,
@@ -44,7 +45,7 @@ def _because(fact: ev.Body, reason: str) -> ev.Body:
     match fact:
         case ev.TurnedBack() | ev.TurnedForward() | ev.Answered() | ev.Waved() | ev.Paused() | ev.Resumed():
             return replace(fact, reason=reason)
-        case ev.Retried():
+        case ev.Retried() | ev.Silenced():
             return replace(fact, reason=reason)
         case _:
             return fact
@@ -69,10 +70,10 @@ def _facts(  # noqa: C901, PLR0912
                 return ()
             going = _going(release, command.endpoint)
             return (ev.TurnedBack(going.id, ev.Outcome.ABORTED, "aborted", asked_at),)
-        case Rollback(asked_at=asked_at):
-            if _on_its_way(release, ReleaseState.BACK, driven):
+        case Rollback():
+            if not _in_steps(release) and _on_its_way(release, ReleaseState.BACK, driven):
                 return ()
-            return _rollback(endpoint, rollback_of(snapshot, command.endpoint), asked_at)
+            return _rollback(endpoint, rollback_of(snapshot, command.endpoint), command)
         case Undo(asked_at=asked_at):
             if _on_its_way(release, ReleaseState.FORWARD, driven):
                 return ()
@@ -88,6 +89,8 @@ def _facts(  # noqa: C901, PLR0912
             return (ev.LoadStarted(command.endpoint, "manual", profile, *asked),)
         case SetLoad():
             return _set_load(command, endpoint, snapshot.series.get((command.endpoint, None), Series()))
+        case SilenceAlert():
+            return _silence(command, endpoint, now)
         case Tail(source=source, seconds=seconds):
             return (ev.Tailed(command.endpoint, source, now + seconds if seconds > 0 else None),)
 
@@ -173,11 +176,31 @@ def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
     return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
 
 
-def _rollback(endpoint: Endpoint | None, release: Release | None, asked_at: float | None) -> tuple[ev.Body, ...]:
+def _in_steps(release: Release | None) -> bool:
+    """Whether a way back is under way that has steps before its end."""
+    way = release.way if release is not None and release.state is ReleaseState.BACK else None
+    return way is not None and bool(way.shares)
+
+
+def _rollback(endpoint: Endpoint | None, release: Release | None, command: Rollback) -> tuple[ev.Body, ...]:
+    asked_at = command.asked_at
+    if release is not None and _in_steps(release) and not command.shares:
+        # What goes back in steps is overtaken by what goes back at once.
+        return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at),)
     why_not = refused_rollback(endpoint, release)
     if why_not is not None or release is None:
         raise Refused(why_not or "no release")
-    return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at),)
+    shares = tuple(share for share in command.shares if share < release.reached)
+    return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at, "", shares, command.pause_s),)
+
+
+def _silence(command: SilenceAlert, endpoint: Endpoint | None, now: float) -> tuple[ev.Body, ...]:
+    hush = endpoint.hushed.get(command.rule) if endpoint is not None else None
+    if command.seconds > 0:
+        return (ev.Silenced(command.endpoint, command.rule, now + command.seconds),)
+    if hush is None or hush.until <= now:
+        raise Refused(f"{command.endpoint}: {command.rule} is not silenced")
+    return (ev.Silenced(command.endpoint, command.rule, None),)
 
 
 def _undo(

@@ -15,11 +15,35 @@ import msgspec
 
 from core.domain import gates, histogram, model, plan
 from core.domain.errors import JournalError
-from core.state import commands, endpoint, endpoint_events, events, measured, paired, release, release_events, snapshot
+from core.state import (
+    alert,
+    alert_events,
+    commands,
+    endpoint,
+    endpoint_events,
+    events,
+    measured,
+    paired,
+    release,
+    release_events,
+    snapshot,
+)
 
 _MODULES = (
     *(model, histogram, gates, plan),
-    *(endpoint_events, release_events, events, commands, paired, measured, release, endpoint, snapshot),
+    *(
+        alert,
+        alert_events,
+        endpoint_events,
+        release_events,
+        events,
+        commands,
+        paired,
+        measured,
+        release,
+        endpoint,
+        snapshot,
+    ),
 )
 MAPPING = "mapping"
 _HEAD = '{"is":"'

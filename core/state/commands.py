@@ -68,11 +68,16 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """All traffic back to the version before, now. `asked_at`: when the key went down, seconds since the epoch."""
+    """All traffic back to the version before, now. `asked_at`: when the key went down, seconds since the epoch.
+
+    With `shares` it goes in steps: the newer version keeps each of them, in percent, for `pause_s`.
+    """
 
     endpoint: str
     asked_at: float | None = None
     reason: str = ""
+    shares: tuple[float, ...] = ()
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +134,16 @@ class Tail:
     seconds: float = 600.0
 
 
-Command: TypeAlias = Begin | Next | Answer | Pause | Abort | Rollback | Undo | Reason | StartLoad | SetLoad | Tail
+@dataclass(frozen=True, slots=True)
+class SilenceAlert:
+    """An alert rule does and tells nothing for `seconds`; 0: it does again."""
+
+    endpoint: str
+    rule: str
+    seconds: float
+    reason: str = ""
+
+
+Command: TypeAlias = (
+    Begin | Next | Answer | Pause | Abort | Rollback | Undo | Reason | StartLoad | SetLoad | Tail | SilenceAlert
+)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from core.domain.gates import Gate, Verdict
 from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Slot, Version
 from core.state import events as ev
+from core.state.alert import Alert, Hush, Untold
 
 KEEP_MARKS = 100
 
@@ -90,7 +91,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """What serves: slots by name, the weights that were asked for, and what happened to it."""
+    """What serves: slots by name, the weights that were asked for, and what happened to it.
+
+    `alerts` and `hushed` are by rule; `told_seq` is the last fact that people were promised to be told of.
+    """
 
     name: str
     environment: str = ""
@@ -108,6 +112,10 @@ class Endpoint:
     retire: Mapping[Slot, float] = field(default_factory=dict)
     tails: Mapping[str, float] = field(default_factory=dict)
     pending: tuple[Pending, ...] = ()
+    alerts: Mapping[str, Alert] = field(default_factory=dict)
+    hushed: Mapping[str, Hush] = field(default_factory=dict)
+    untold: tuple[Untold, ...] = ()
+    told_seq: int = 0
 
     @property
     def serving(self) -> Slot | None:

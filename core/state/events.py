@@ -1,12 +1,19 @@
 """Facts, in the past tense. What is not written here did not happen.
 
-Those of a release stand in `core.state.release_events`, those of an endpoint in `core.state.endpoint_events`; all are
-named from here.
+Those of a release stand in `core.state.release_events`, those of an endpoint in `core.state.endpoint_events`, those of
+its alerts in `core.state.alert_events`; all are named from here.
 """
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from core.state.alert_events import (
+    Alerted as Alerted,
+    Promised as Promised,
+    Silenced as Silenced,
+    TellingFailed as TellingFailed,
+    Told as Told,
+)
 from core.state.endpoint_events import (
     Acted as Acted,
     Drove as Drove,
@@ -52,6 +59,7 @@ from core.state.release_events import (
     StepDone as StepDone,
     StepFailed as StepFailed,
     StepMoved as StepMoved,
+    SteppedBack as SteppedBack,
     StepStarted as StepStarted,
     TurnedBack as TurnedBack,
     TurnedForward as TurnedForward,
@@ -85,6 +93,7 @@ Body: TypeAlias = (
     | Resumed
     | Waved
     | TurnedBack
+    | SteppedBack
     | TurnedForward
     | Reasoned
     | Retried
@@ -110,6 +119,11 @@ Body: TypeAlias = (
     | LoadStarted
     | LoadWanted
     | LoadEnded
+    | Alerted
+    | Silenced
+    | Promised
+    | Told
+    | TellingFailed
     | Carried
 )
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 from core.domain.model import Level, Observation, Slot
 from core.state import events as ev
 from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
+from core.state.fold_alert import of_alerts
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -69,6 +70,8 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
         case ev.Tailed(source=source, until=until):
             tails = without(endpoint.tails, source) if until is None else with_(endpoint.tails, source, until)
             return replace(endpoint, tails=tails)
+        case ev.Alerted() | ev.Silenced() | ev.Promised() | ev.Told() | ev.TellingFailed():
+            return of_alerts(endpoint, event)
         case _:
             return _of_load(endpoint, event)
 

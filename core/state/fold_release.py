@@ -92,14 +92,16 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return _of_way(release, event)
 
 
-def _of_way(release: Release, event: ev.Event) -> Release:
+def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
     at, body = event.at, event.body
     match body:
         case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
             ended = release.state is ReleaseState.ENDED
             # What a way that was stuck took away a second one takes away too.
             reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
-            way = Way(outcome, why, at, at, asked_at, after_end=ended, reached=reached)
+            overtaken = release.way is not None and release.state is ReleaseState.BACK and release.way.after_end
+            way = Way(outcome, why, at, at, asked_at, after_end=ended or overtaken, reached=reached)
+            way = replace(way, shares=body.shares, pause_s=body.pause_s)
             steps = stopped(release.steps)
             return replace(
                 release,
@@ -112,6 +114,11 @@ def _of_way(release: Release, event: ev.Event) -> Release:
                 ended_at=None,
                 reason=body.reason,
             )
+        case ev.SteppedBack(left=left, why=why) if release.way is not None:
+            # Its deadlines count from where the next step begins.
+            begins = at if why else at + release.way.pause_s
+            on = replace(release.way, shares=left, rests_until=begins, driven_at=begins, routed=False)
+            return replace(release, way=on)
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
             asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at, refusal="")
             way = replace(asked, applied_at=None, routed=False, resized=False, aliased=False, dropped=False)

@@ -8,6 +8,7 @@ from core.domain.gates import GateResult, Verdict
 from core.domain.model import Level, LoadOutcome, Sample
 from core.domain.plan import title
 from core.state import events as ev
+from core.state.alert_messages import of_alert
 
 ENDS_WELL = {LoadOutcome.FINISHED, LoadOutcome.SHAPE_ENDED, LoadOutcome.STOPPED, LoadOutcome.LET_GO}
 MOST_KINDS = 5
@@ -106,6 +107,9 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
             # Nothing has moved yet.
             begins = {"rolled back": "rolling back", "aborted": "aborting"}.get(why, why)
             return Message("back", f"{begins}, asked by {who}{_for(body)}", "warning")
+        case ev.SteppedBack(share=share_, left=left, why=why):
+            rest = "" if why else f"; then {', '.join(f'{one:g} %' for one in (*left, 0.0))}"
+            return Message("back", f"{why or f'{share_:g} % is proved'}{rest}")
         case ev.Reasoned(reason=reason):
             return Message("reason", f"{who}: {reason}")
         case ev.TurnedForward():
@@ -142,6 +146,9 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             return Message("retire", f"{slot} drains and goes")
         case ev.Pended(why=why) if why:
             return Message(*_left(body))
+        case ev.Alerted() | ev.Silenced() | ev.Told() | ev.TellingFailed():
+            told = of_alert(body, who)
+            return Message(*told) if told is not None else None
         case ev.Acted(what=what):
             return Message("endpoint", f"{who}: {what}")
         case ev.Opened(url=url):

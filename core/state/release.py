@@ -61,6 +61,7 @@ class Way:
 
     `driven_at` is when the present driver began with it: deadlines count from there. `resized`: as many replicas as
     before were asked for beside the route. `refusal` is what the target last said when it did not take something.
+    `shares` are the steps to come before all of it is back; `rests_until` is when the next one begins.
     """
 
     outcome: ev.Outcome
@@ -76,6 +77,9 @@ class Way:
     reached: float = 0.0
     resized: bool = False
     refusal: str = ""
+    shares: tuple[float, ...] = ()
+    pause_s: float = 0.0
+    rests_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

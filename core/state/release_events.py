@@ -189,7 +189,8 @@ class Waved:
 class TurnedBack:
     """All traffic returns to what served before. `asked_at` is when the key went down, if one did.
 
-    `why` is what happened, `reason` what whoever asked for it says.
+    `why` is what happened, `reason` what whoever asked for it says. With `shares` it goes in steps: the release
+    keeps each of them, in percent, for `pause_s`.
     """
 
     release: str
@@ -197,6 +198,18 @@ class TurnedBack:
     why: str
     asked_at: float | None = None
     reason: str = ""
+    shares: tuple[float, ...] = ()
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedBack:
+    """A step of the way back is over: answers proved its share, or `why` it is not waited for; `left` are to come."""
+
+    release: str
+    share: float
+    left: tuple[float, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

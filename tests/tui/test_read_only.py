@@ -29,6 +29,7 @@ COMMANDS: dict[type, c.Command] = {
     c.StartLoad: c.StartLoad(past.ENDPOINT, LoadProfile("steady", 1, 1.0, None)),
     c.SetLoad: c.SetLoad(past.ENDPOINT, stop=True),
     c.Tail: c.Tail(past.ENDPOINT, "blue"),
+    c.SilenceAlert: c.SilenceAlert(past.ENDPOINT, "errors", 60.0),
 }
 OF_ITS_OWN = {"init", "restore", "demo"}
 """They make a project of their own, and know of no other."""

@@ -1,0 +1,121 @@
+"""Whether what a rule looks for is true at a moment, and by which figures. Pure."""
+
+from dataclasses import dataclass
+
+from core.alerts.rules import Measure, Rule
+from core.alerts.tally import AnswerTally, Counts
+from core.domain.plan import Smoke
+from core.state.endpoint import Endpoint
+from core.state.release import Release, Status
+
+SMOKED_S = 600.0
+"""For so long after it ended a release whose smoke test failed is news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`bad` None: nothing can be said, and nothing changes. `since`: true since then, where that is known."""
+
+    bad: bool | None
+    text: str
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What there is to judge by: the endpoint, its newest release, what it answered, and the objective in percent.
+
+    `began_at` is when somebody began to look: before that, nothing is known of silence.
+    """
+
+    endpoint: Endpoint
+    release: Release | None
+    tally: AnswerTally
+    now: float
+    objective: float = 99.9
+    began_at: float = 0.0
+
+
+def find(rule: Rule, scene: Scene) -> Finding:
+    """What a rule finds."""
+    match rule.measure:
+        case Measure.SMOKE:
+            return _smoke(scene)
+        case Measure.ERRORS:
+            counts = _enough(rule, scene)
+            if counts is None:
+                return Finding(None, f"fewer than {rule.at_least} requests to judge by")
+            text = f"{counts.failed_percent:.1f} % of {counts.requests:,} requests failed"
+            return Finding(counts.failed_percent > rule.limit, f"{text}, limit {rule.limit:g} %")
+        case Measure.AVAILABILITY:
+            return _available(rule, scene)
+        case Measure.REQUESTS:
+            return _requests(rule, scene)
+        case Measure.P95:
+            counts = _enough(rule, scene)
+            if counts is None:
+                return Finding(None, f"fewer than {rule.at_least} requests to judge by")
+            p95 = scene.tally.latency(max(rule.window_s, 1.0), scene.now).percentile_ms(95)
+            if p95 is None:
+                return Finding(None, "no latency was measured")
+            return Finding(p95 > rule.limit, f"p95 {p95:,.0f} ms, limit {rule.limit:,.0f} ms")
+        case Measure.BURN:
+            return _burn(rule, scene)
+
+
+def _smoke(scene: Scene) -> Finding:
+    release = scene.release
+    if release is None or (release.ended_at is not None and scene.now - release.ended_at > SMOKED_S):
+        return Finding(False, "no smoke test failed")
+    failed = next((s for s in release.steps if isinstance(s.step, Smoke) and s.status is Status.FAILED), None)
+    if failed is None:
+        return Finding(False, "no smoke test failed")
+    return Finding(True, f"smoke test of {release.id} failed: {failed.why}", failed.ended_at)
+
+
+def _enough(rule: Rule, scene: Scene) -> Counts | None:
+    """What was answered in the window or, where that is too little, in all the time that the rule waits."""
+    counts = scene.tally.over(rule.window_s, scene.now)
+    if counts.requests < rule.at_least:
+        counts = scene.tally.over(max(rule.window_s, rule.for_s), scene.now)
+    return counts if counts.requests >= max(1, rule.at_least) else None
+
+
+def _available(rule: Rule, scene: Scene) -> Finding:
+    slots = scene.endpoint.slots
+    meant = [slot for slot, weight in scene.endpoint.weights.items() if weight > 0]
+    if meant and not any(slots[slot].ready for slot in meant if slot in slots):
+        return Finding(True, "no replica is ready")
+    counts = _enough(rule, scene)
+    if counts is None:
+        return Finding(None, f"fewer than {rule.at_least} requests to judge by")
+    available = 100 - counts.failed_percent
+    return Finding(available < rule.limit, f"availability {available:.2f} %, limit {rule.limit:g} %")
+
+
+def _requests(rule: Rule, scene: Scene) -> Finding:
+    last = max(scene.tally.last_request_at or 0.0, scene.began_at)
+    quiet_s = scene.now - last
+    return Finding(quiet_s > min(rule.window_s, rule.for_s), f"no requests for {quiet_s:,.0f} s", last)
+
+
+def _burn(rule: Rule, scene: Scene) -> Finding:
+    budget = 100 - scene.objective
+    if scene.tally.first_at is None or scene.now - scene.tally.first_at < rule.short_s:
+        # One failure among the first few requests of all burns no budget.
+        return Finding(None, f"watched for less than {span(rule.short_s)}")
+    long, short = (scene.tally.over(span_s, scene.now) for span_s in (rule.long_s, rule.short_s))
+    if min(long.requests, short.requests) < max(1, rule.at_least):
+        return Finding(None, f"fewer than {rule.at_least} requests to judge by")
+    rates = [counts.failed_percent / budget for counts in (long, short)]
+    over = [f"{rate:.1f}x over {span(span_s)}" for rate, span_s in zip(rates, (rule.long_s, rule.short_s), strict=True)]
+    text = f"the error budget burns {' and '.join(over)}"
+    return Finding(min(rates) >= rule.limit, f"{text}, limit {rule.limit:g}x")
+
+
+def span(seconds: float) -> str:
+    """A stretch of time as people say it: `6 h`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

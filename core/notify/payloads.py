@@ -1,0 +1,93 @@
+"""What each kind of receiver wants to read: its own JSON, made of a notice. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.state.alert import Notice, Topic
+
+SEVERITY = {Topic.PAGE: "critical", Topic.ALERT: "error", Topic.TICKET: "warning", Topic.RELEASE: "info"}
+
+
+def generic(notice: Notice) -> Mapping[str, Any]:
+    """Everything, for whoever reads JSON."""
+    return {
+        "id": notice.id,
+        "key": notice.key,
+        "at": notice.at,
+        "topic": notice.topic.value,
+        "severity": SEVERITY[notice.topic],
+        "resolved": notice.resolved,
+        "endpoint": notice.endpoint,
+        "environment": notice.environment,
+        "title": notice.title,
+        "text": notice.text,
+    }
+
+
+def slack(notice: Notice) -> Mapping[str, Any]:
+    """An incoming webhook of Slack's; `&`, `<` and `>` are its own signs."""
+    text = notice.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    title = notice.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"text": f"{_sign(notice)} *{title}*\n{text}"}
+
+
+def teams(notice: Notice) -> Mapping[str, Any]:
+    """A workflow webhook of Teams: a message with an adaptive card."""
+    colour = "Good" if notice.resolved else {"critical": "Attention", "error": "Attention"}.get(_severity(notice))
+    title = {"type": "TextBlock", "weight": "Bolder", "wrap": True, "text": f"{_sign(notice)} {notice.title}"}
+    card = {
+        "type": "AdaptiveCard",
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "version": "1.4",
+        "body": [
+            title if colour is None else {**title, "color": colour},
+            {"type": "TextBlock", "wrap": True, "text": notice.text},
+        ],
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def pagerduty(notice: Notice, routing_key: str) -> Mapping[str, Any]:
+    """An event of PagerDuty's Events API v2; one `dedup_key` an alert, so that what is resolved closes it."""
+    event = {
+        "routing_key": routing_key,
+        "event_action": "resolve" if notice.resolved else "trigger",
+        "dedup_key": notice.key or notice.id,
+    }
+    if notice.resolved:
+        return event
+    details = {"text": notice.text, "environment": notice.environment}
+    payload = {
+        "summary": f"{notice.title}: {notice.text}"[:1024],
+        "source": notice.endpoint,
+        "severity": _severity(notice),
+        "component": notice.endpoint,
+        "custom_details": details,
+    }
+    return {**event, "payload": payload}
+
+
+def github(notice: Notice) -> Mapping[str, Any]:
+    """An issue."""
+    return {"title": notice.title, "body": body(notice), "labels": ["quarterdeck"]}
+
+
+def azure(notice: Notice) -> list[Mapping[str, Any]]:
+    """A work item, as a JSON patch."""
+    fields = {"System.Title": notice.title[:255], "System.Description": body(notice), "System.Tags": "quarterdeck"}
+    return [{"op": "add", "path": f"/fields/{name}", "value": value} for name, value in fields.items()]
+
+
+def body(notice: Notice) -> str:
+    """What an e-mail and a ticket say."""
+    where = f"endpoint {notice.endpoint}, environment {notice.environment or 'unknown'}"
+    return f"{notice.text}\n\n{where}\nid {notice.id}\n"
+
+
+def _severity(notice: Notice) -> str:
+    return "info" if notice.resolved else SEVERITY[notice.topic]
+
+
+def _sign(notice: Notice) -> str:
+    return "✔" if notice.resolved else {Topic.RELEASE: "▶", Topic.TICKET: "▲"}.get(notice.topic, "✖")
