@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.domain.gates import Gate
-from core.domain.model import LoadProfile
+from core.domain.model import LoadProfile, Sticky
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,11 @@ class Smoke:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """This share of the traffic, in percent, to the new slot, until it is proved."""
+    """This share of the traffic, in percent, to the new slot, until it is proved; `sticky`: by who calls."""
 
     percent: float
     deadline_s: float = 30.0
+    sticky: Sticky | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Go on when a person says so."""
+    """Go on when a person says so. Where traffic has moved already, gates go on watching it meanwhile."""
 
     question: str
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

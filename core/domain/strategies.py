@@ -23,6 +23,7 @@ from core.domain.plan import (
 )
 
 FULL = 100.0
+ARMED_S = 60.0
 MIRROR_MOST = 50.0
 """Of more requests a copy would double what the machines have to carry."""
 
@@ -108,11 +109,19 @@ def _check(steps: Sequence[Step]) -> None:
 
 
 def _judged(step: Step, rollout: Rollout, at: int, steps: Sequence[Step]) -> Step:
-    """A hold with the project's gates; at full traffic without those that need the other slot's."""
-    if not isinstance(step, Hold):
-        return step
-    full = any(isinstance(one, Shift) and one.percent == FULL for one in steps[:at])
-    return replace(step, gates=with_nothing_beside(rollout.gates) if full else rollout.gates)
+    """A hold, and a question while traffic flows, with the project's gates; at full traffic without those against the
+    other slot.
+    """
+    shares = [one.percent for one in steps[:at] if isinstance(one, Shift)]
+    gates = with_nothing_beside(rollout.gates) if FULL in shares else rollout.gates
+    if isinstance(step, Hold):
+        return replace(step, gates=gates)
+    return replace(step, gates=armed(gates)) if isinstance(step, Ask) and shares else step
+
+
+def armed(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """The gates for as long as a person is waited for: of the last minute, or an hour that was well would hide it."""
+    return tuple(gate if gate.compared or gate.window_s else replace(gate, window_s=ARMED_S) for gate in gates)
 
 
 def _asked(rollout: Rollout) -> list[Step]:

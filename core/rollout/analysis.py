@@ -1,11 +1,11 @@
 """Staying at a share of the traffic: gates that watch it, and people who are asked. Pure."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 
 from core.domain.gates import Gate, GateResult, Verdict, judge
 from core.domain.model import Slot
-from core.domain.plan import Hold
+from core.domain.plan import Ask, Hold
 from core.rollout.actions import Action, Record, Wait
 from core.state import events as ev
 from core.state.measured import Measured
@@ -51,25 +51,58 @@ def _slots(release: Release) -> tuple[Slot | None, Slot | None]:
     return release.slot, release.old
 
 
-def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now: float) -> Action:
-    """What comes of a hold now: a look, its end, a question, or nothing yet."""
-    began = step.started_at or now
-    end = began + hold.seconds
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What gates say now: `action` where that is to be written down or ends the step, else the verdicts that count.
+
+    `unseen`: something was measured since the last look, which is looked at even if nothing more comes, at `again_s`.
+    """
+
+    action: Action | None
+    real: tuple[Verdict, ...] = ()
+    failing: bool = False
+    unseen: bool = False
+    again_s: float = 0.0
+
+
+def _look(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now: float, end: float) -> _Look:
     looked = -inf if step.looked_at is None else step.looked_at
-    look_s = looked + LOOK_S
-    looks = now >= look_s or step.waved or looked < end <= now
+    again_s = looked + LOOK_S
+    looks = now >= again_s or step.waved or looked < end <= now
     said = verdicts(release, hold, snapshot, now) if looks else step.verdicts
-    real = [v for v in said if not v.gate.dry_run]
-    failing = [v for v in real if v.outcome in (GateResult.FAIL, GateResult.ERROR)]
+    real = tuple(v for v in said if not v.gate.dry_run)
+    failing = any(v.outcome in (GateResult.FAIL, GateResult.ERROR) for v in real)
     broken = _broken(step)
     if broken is not None:
-        return Record((ev.StepFailed(release.id, release.index, broken),))
-    if looks and _news(step, said, bool(failing), now >= look_s):
-        return Record((ev.Judged(release.id, release.index, said),))
-    if step.waved and not failing:
-        return Record((ev.StepDone(release.id, release.index, "let go on"),))
-    # What was measured since the last look is looked at even if nothing more comes.
+        return _Look(Record((ev.StepFailed(release.id, release.index, broken),)))
+    if looks and _news(step, said, failing, now >= again_s):
+        return _Look(Record((ev.Judged(release.id, release.index, said),)))
     unseen = not looks and (failing or _newest(release, snapshot) > looked)
+    return _Look(None, real, failing, unseen, again_s)
+
+
+def asked(release: Release, step: StepState, wanted: Ask, snapshot: Snapshot, now: float) -> Action:
+    """A person is asked; the gates stay armed while that takes as long as it takes."""
+    look = _Look(None)
+    if wanted.gates and step.answer is None:
+        look = _look(release, step, Hold(release.ask_s, wanted.gates), snapshot, now, inf)
+        if look.action is not None:
+            return look.action
+    action = ask(release, step, wanted.question, now)
+    if isinstance(action, Wait) and look.unseen:
+        return Wait(action.for_, min(look.again_s, action.until if action.until is not None else inf))
+    return action
+
+
+def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now: float) -> Action:
+    """What comes of a hold now: a look, its end, a question, or nothing yet."""
+    end = (step.started_at or now) + hold.seconds
+    look = _look(release, step, hold, snapshot, now, end)
+    if look.action is not None:
+        return look.action
+    real, unseen, look_s = look.real, look.unseen, look.again_s
+    if step.waved and not look.failing:
+        return Record((ev.StepDone(release.id, release.index, "let go on"),))
     if now < end:
         return Wait("the hold to end", min(look_s, end) if unseen else end)
     opened = [v for v in real if v.outcome is not GateResult.PASS]
@@ -143,9 +176,16 @@ def ask(release: Release, step: StepState, question: str, now: float) -> Action:
 def paused(release: Release, step: StepState, snapshot: Snapshot, now: float) -> Action:
     """It stays where it is, but gates go on watching the traffic that the new slot has."""
     stay = Wait("somebody to resume it")
-    if not isinstance(step.step, Hold) or step.status is not Status.RUNNING:
+    if step.status is not Status.RUNNING:
         return stay
-    action = held(release, step, step.step, snapshot, now)
+    match step.step:
+        case Hold() as hold:
+            action = held(release, step, hold, snapshot, now)
+        case Ask() as wanted if wanted.gates:
+            look = _look(release, step, Hold(release.ask_s, wanted.gates), snapshot, now, inf)
+            return look.action or (Wait(stay.for_, look.again_s) if look.unseen else stay)
+        case _:
+            return stay
     if isinstance(action, Wait) and step.question is None and action.until == (step.looked_at or 0.0) + LOOK_S:
         return Wait(stay.for_, action.until)
     watching = isinstance(action, Record) and isinstance(action.facts[0], ev.Judged | ev.StepFailed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.domain.model import Observation, Series, Slot
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Retire, Shift, Smoke, Summarise, Work, title
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
-from core.rollout.analysis import ask, held, paused
+from core.rollout.analysis import ask, asked, held, paused
 from core.rollout.rollback import back, forward, mirror, shift
 from core.state import events as ev
 from core.state.endpoint import Endpoint
@@ -66,8 +66,8 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
             return mirror(release, step, step.step, endpoint, now)
         case Hold():
             return held(release, step, step.step, snapshot, now)
-        case Ask(question=question):
-            return ask(release, step, question, now)
+        case Ask():
+            return asked(release, step, step.step, snapshot, now)
         case Retire(after_s=after_s):
             return _retire(release, after_s, now)
 

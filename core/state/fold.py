@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.domain.gates import GateResult, Verdict
 from core.domain.model import Series
-from core.domain.plan import Hold, title
+from core.domain.plan import Ask, Hold, title
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.fold_endpoint import of_endpoint, with_, without
@@ -109,9 +109,10 @@ def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
     steps = release.plan.steps
     if isinstance(body, ev.StepStarted) and 0 <= body.index < len(steps):
         step = steps[body.index]
-        if isinstance(step, Hold):
+        if isinstance(step, Hold) or (isinstance(step, Ask) and step.gates):
+            seconds = step.seconds if isinstance(step, Hold) else release.ask_s
             windows = tuple(sorted({gate.window_s for gate in step.gates if gate.window_s}))
-            pairs = paired(step.gates, release.slot, release.old, event.at, step.seconds)
+            pairs = paired(step.gates, release.slot, release.old, event.at, seconds)
             begun = Measured(release.id, body.index, event.at, windows, paired=pairs)
             return with_(measured, release.endpoint, begun)
     return without(measured, release.endpoint) if release.endpoint in measured else measured

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate
-from core.domain.plan import Deploy, Hold, Plan, Retire, Shift, Summarise, Work
+from core.domain.plan import Ask, Deploy, Hold, Plan, Retire, Shift, Summarise, Work
 from core.domain.strategies import all_at_once, blue_green, canary
 from core.rollout import actions as d
 from core.state import commands as c, events as ev
@@ -224,6 +224,46 @@ def test_a_question_ends_in_yes_no_or_nobody(
     assert release.outcome is outcome
     assert says in release.why
     assert world.weights == ({"green": 100.0} if outcome is ev.Outcome.DONE else {"blue": 100.0})
+
+
+def until_it_waits(world: World) -> None:
+    """Do all that is to be done at this moment."""
+    world.see()
+    while not isinstance(action := world.next(), d.Wait):
+        world.act(action)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_version_that_goes_bad_goes_back_while_a_person_is_waited_for(paused: bool) -> None:
+    gate = replace(GATE, window_s=60.0)
+    world = of(Plan("ask", (Deploy(2), Shift(10), Ask("all of it?", (gate,)), Shift(100), Summarise())))
+    world.run(lambda r: r.current is not None and r.current.question is not None)
+    for _ in range(300):
+        world.now += 1
+        world.measure("green", 100)
+        until_it_waits(world)
+    assert world.release.state is ReleaseState.RUNNING
+    if paused:
+        world.do(c.Pause("late"))
+    for _ in range(30):
+        world.now += 1
+        world.measure("green", 0, 100)
+        until_it_waits(world)
+        if world.release.state is not ReleaseState.RUNNING:
+            break
+    release = world.run()
+    assert release.outcome is ev.Outcome.FAILED
+    assert release.why.startswith("ask: errors ")
+    assert world.weights == {"blue": 100.0}
+    # Of an hour that was well and ten bad seconds nothing would be seen; of the last minute it is.
+    assert world.now < release.steps[2].started_at + 300 + 15  # type: ignore[operator]
+
+
+def test_an_answer_counts_before_gates_that_wait_for_data() -> None:
+    world = of(Plan("ask", (Deploy(2), Shift(10), Ask("all of it?", (GATE,)), Shift(100), Summarise())))
+    world.run(lambda r: r.current is not None and r.current.question is not None)
+    world.do(c.Answer("late", True))
+    assert world.run().outcome is ev.Outcome.DONE
 
 
 def test_late_data_still_decides_a_hold_that_waits() -> None:
