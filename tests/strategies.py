@@ -23,6 +23,7 @@ PLANS = {
     "blue-green": ("release.strategy=blue-green",),
     "gradual blue-green": ("release.strategy=gradual-blue-green", "release.steps=[10,50,100]"),
     "shadow": ("release.strategy=shadow", "release.mirror=20", "release.steps=[10,100]"),
+    "A/B": ("release.strategy=ab", "release.ab.hold_s={hold}", "release.ab.split=40"),
     "written by hand": ('release.plan=["smoke","mirror 10","hold {hold}s","shift 25","hold {hold}s","shift 100"]',),
 }
 SETTLED_S = 0.3

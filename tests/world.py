@@ -36,6 +36,7 @@ class Held:
     ready: int = 0
     weight: float = 0.0
     proved_by: int = 0
+    mirror: float = 0.0
 
 
 @dataclass
@@ -85,7 +86,8 @@ class World:
             self.say(ev.Observed("late", Observation(slot, None, 0, 0, 0.0)))
         for slot, held in self.place.items():
             ready = 0 if f"ready {slot}" in self.deaf else held.ready
-            seen = Observation(slot, held.version, held.wanted, ready, held.weight, proved_by=held.proved_by)
+            share = {"proved_by": held.proved_by, "mirror": held.mirror}
+            seen = Observation(slot, held.version, held.wanted, ready, held.weight, **share)  # type: ignore[arg-type]
             if self.endpoint.slots.get(slot) != seen:
                 self.say(ev.Observed("late", seen))
         self._prove()
@@ -130,8 +132,10 @@ class World:
         return {slot: held.weight for slot, held in self.place.items() if held.weight > 0}
 
     def next(self) -> d.Action:
-        """What `decide` says now."""
-        return decide(self.release, self.snapshot, self.now)
+        """What `decide` says now, and would say again."""
+        action = decide(self.release, self.snapshot, self.now)
+        assert action == decide(self.release, self.snapshot, self.now)
+        return action
 
     def act(self, action: d.Action) -> None:
         """Do an action as a driver does, unless it dies before that, or before it is written down."""
@@ -172,9 +176,14 @@ class World:
         if slot in self.place and self.place[slot].version == version:
             self.hold(slot, **changes)
 
-    def _route(self, weights: Mapping[str, float]) -> None:
-        """First some points off, then as it was asked for, or as near as this place comes."""
+    def _route(self, weights: Mapping[str, float], mirror: Mapping[str, float]) -> None:
+        """First some points off, then as it was asked for, or as near as this place comes; then the copy."""
         self.coming += [partial(self._weigh, weights, off) for off in (5.0, self.miss)]
+        self.coming.append(partial(self._copy, mirror))
+
+    def _copy(self, mirror: Mapping[str, float]) -> None:
+        for slot in self.place:
+            self.hold(slot, mirror=mirror.get(slot, 0.0))
 
     def _weigh(self, weights: Mapping[str, float], off: float) -> None:
         shares = {slot: weight for slot, weight in weights.items() if weight > 0}
@@ -189,6 +198,7 @@ class World:
 
     def _may_take(self, release: Release, weights: Mapping[str, float]) -> None:
         """Traffic only ever goes to ready slots of the version that is meant; what had it may keep its rest."""
+        assert not weights or sum(weights.values()) == 100.0
         for slot, weight in weights.items():
             gains = weight > (self.place[slot].weight if slot in self.place else 0.0)
             if weight and gains and not (slot == release.old and len(weights) > 1):
@@ -222,12 +232,13 @@ class World:
             case d.Apply(slot=slot, version=version, replicas=replicas, index=index):
                 self._apply(slot, version, replicas)
                 self.say(ev.Applied(release.id, slot) if index is None else ev.StepAsked(release.id, index))
-            case d.Route(weights=weights, index=index):
+            case d.Route(weights=weights, index=index, mirror=mirror):
                 self._may_take(release, weights)
+                assert not any(weights.get(slot) for slot in mirror)
                 if "route" in self.deaf:
                     return
                 if "move" not in self.deaf:
-                    self._route(weights)
+                    self._route(weights, mirror)
                 self.say(ev.Routed("late", weights, release.id))
                 if index is not None:
                     self.say(ev.StepAsked(release.id, index))

@@ -62,8 +62,9 @@ def _line(step: Step) -> _Line | None:
             return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody")
         case Ask(question=question):
             return _Line("ask", f"a person: {question}")
-        case Shift(percent=percent):
-            return _Line("traffic", f"{percent:g} %, proved by answers")
+        case Shift(percent=percent, sticky=sticky):
+            by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
+            return _Line("traffic", f"{percent:g} %, proved by answers{by}")
         case Hold(seconds=seconds, gates=gates):
             asked = ", ".join(map(gate_line, gates)) or "nothing"
             return _Line("hold", f"{span(seconds)}, while {asked} is asked", seconds)

@@ -13,7 +13,7 @@ from core.domain.errors import BadInput, Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
 from core.domain.plan import MODEL_WORK, Plan, Smoke, Step, Summarise, Work
-from core.domain.strategies import Rollout, all_at_once, blue_green, canary, gradual_blue_green, shadow, written
+from core.domain.strategies import Rollout, ab, all_at_once, blue_green, canary, gradual_blue_green, shadow, written
 from core.state.commands import Begin
 from core.system.suggest import did_you_mean
 
@@ -108,6 +108,8 @@ def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> 
         case "shadow":
             differing = Gate("differing_percent", "<=", release.max_differing)
             return shadow(work, rollout, release.mirror, differing, release.steps)
+        case "ab":
+            return ab(work, rollout, release.ab.split, release.ab.hold_s, release.ab.sticky)
         case "canary":
             return canary(work, rollout, release.steps)
 

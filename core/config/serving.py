@@ -21,6 +21,7 @@ from core.config.quantities import (
 )
 from core.config.written_plan import step_of
 from core.domain.gates import COMPARED, METRICS, SHARES
+from core.domain.model import Sticky, StickyBy
 from core.domain.strategies import MIRROR_MOST
 
 
@@ -182,7 +183,30 @@ class SmokeLimits(SettingsPart):
     success_percent: Percent = 95.0
 
 
-Strategy: TypeAlias = Literal["canary", "blue-green", "gradual-blue-green", "shadow", "all-at-once"]
+class AbSettings(SettingsPart):
+    """A fixed split of the traffic, in percent for the new version, held for a time; callers stay on their side by a
+    header or a cookie of theirs, where one is named."""
+
+    split: Annotated[float, Field(gt=0, lt=100)] = 50.0
+    hold_s: Seconds = 3600.0
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.header and self.cookie:
+            raise ValueError("takes header or cookie, not both")
+        return self
+
+    @property
+    def sticky(self) -> Sticky | None:
+        """By what callers stay on their side; None: each request by chance."""
+        if self.header:
+            return Sticky(StickyBy.HEADER, self.header)
+        return Sticky(StickyBy.COOKIE, self.cookie) if self.cookie else None
+
+
+Strategy: TypeAlias = Literal["canary", "blue-green", "gradual-blue-green", "shadow", "ab", "all-at-once"]
 KEPT_S: Mapping[str, float] = {"canary": 0.0, "shadow": 0.0}
 """For so long what served before is kept where nothing is set, by strategy; else a day."""
 DAY_S = 86400.0
@@ -205,6 +229,7 @@ class ReleaseSettings(SettingsPart):
     steps: Numbers = (10, 50, 100)
     mirror: Annotated[float, Field(gt=0, le=MIRROR_MOST)] = 20.0
     max_differing: Percent = 5.0
+    ab: AbSettings = AbSettings()
     hold_s: Seconds = 600.0
     false_stop_percent: Annotated[float, Field(gt=0, le=20)] = 1.0
     burst_s: Annotated[float, BeforeValidator(timed), Field(ge=1, le=300)] = 20.0

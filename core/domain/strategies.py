@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from core.domain.errors import BadInput
 from core.domain.gates import Gate, with_nothing_beside
-from core.domain.model import LoadProfile
+from core.domain.model import LoadProfile, Sticky
 from core.domain.plan import (
     Ask,
     Deploy,
@@ -22,6 +22,7 @@ from core.domain.plan import (
     Work,
 )
 
+AB = "ab"
 FULL = 100.0
 ARMED_S = 60.0
 MIRROR_MOST = 50.0
@@ -65,6 +66,13 @@ def shadow(work: Sequence[str], rollout: Rollout, mirror: float, differing: Gate
     """A copy of so many percent of the requests first, judged pair by pair, then a canary."""
     copied: list[Step] = [Mirror(mirror), Hold(rollout.hold_s, (*rollout.gates, differing))]
     return _plan("shadow", work, rollout, [*copied, *_asked(rollout), *_steps(rollout, percents)])
+
+
+def ab(work: Sequence[str], rollout: Rollout, split: float, hold_s: float, sticky: Sticky | None) -> Plan:
+    """A fixed split for a time, by who calls where `sticky` says so; then a person chooses by what was measured."""
+    asked = Ask("the new version for all?", armed(rollout.gates))
+    sides = [*_asked(rollout), Shift(split, sticky=sticky), Hold(hold_s, rollout.gates), asked]
+    return _plan(AB, work, rollout, [*sides, *_full(rollout)])
 
 
 def all_at_once(work: Sequence[str], rollout: Rollout) -> Plan:

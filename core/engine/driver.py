@@ -243,7 +243,7 @@ class Driver:
         routed: list[ev.Body] = [ev.Routed(self.environment.endpoint, weights, release.id)]
         if action.index is not None:
             routed.append(ev.StepAsked(release.id, action.index))
-        if await self._ask(release, self._target.route(weights, dict(action.mirror) or None), *routed):
+        if await self._ask(release, self._target.route(weights, dict(action.mirror) or None, action.sticky), *routed):
             await self._observer.verify()
 
     async def _finish(self, release: Release, outcome: ev.Outcome, why: str) -> None:

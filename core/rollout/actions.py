@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from core.domain.model import Slot, Version
+from core.domain.model import Slot, Sticky, Version
 from core.state import events as ev
 
 
@@ -50,12 +50,13 @@ class Apply:
 class Route:
     """Ask the target for weights, and for a copy of so many percent of the requests to a slot without any.
 
-    `index` None: on the way back or forward.
+    `sticky` keeps each caller on one side. `index` None: on the way back or forward.
     """
 
     weights: Mapping[Slot, float]
     index: int | None = None
     mirror: Mapping[Slot, float] = field(default_factory=dict)
+    sticky: Sticky | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from math import inf
 from core.domain.gates import Gate, GateResult, Verdict, judge
 from core.domain.model import Slot
 from core.domain.plan import Ask, Hold
+from core.domain.strategies import AB
 from core.rollout.actions import Action, Record, Wait
+from core.rollout.sides import beside
 from core.state import events as ev
 from core.state.measured import Measured
 from core.state.release import Release, Status, StepState
@@ -88,7 +90,7 @@ def asked(release: Release, step: StepState, wanted: Ask, snapshot: Snapshot, no
         look = _look(release, step, Hold(release.ask_s, wanted.gates), snapshot, now, inf)
         if look.action is not None:
             return look.action
-    action = ask(release, step, wanted.question, now)
+    action = ask(release, step, _with_figures(release, wanted.question), now)
     if isinstance(action, Wait) and look.unseen:
         return Wait(action.for_, min(look.again_s, action.until if action.until is not None else inf))
     return action
@@ -108,7 +110,8 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     opened = [v for v in real if v.outcome is not GateResult.PASS]
     scaling = _scaling(release, snapshot)
     if not (opened or scaling):
-        return Record((ev.StepDone(release.id, release.index, f"{len(real)} gates hold"),))
+        figures = _sides(release, snapshot)
+        return Record((ev.StepDone(release.id, release.index, f"{len(real)} gates hold", figures),))
     patience = end + hold.patience_s
     if now < patience:
         what = f"{opened[0].gate.name}: {opened[0].why}" if opened else scaling
@@ -118,6 +121,21 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     names = ", ".join(f"{v.gate.name} ({v.why})" for v in opened[:3])
     whys = [f"too little data for {names}"] if opened else []
     return ask(asked, step, f"{'; '.join([*whys, *([scaling] if scaling else [])])}: go on?", now)
+
+
+def _sides(release: Release, snapshot: Snapshot) -> ev.Result:
+    """Both sides of a split that was held to compare them."""
+    measured = snapshot.measured.get(release.endpoint)
+    if release.plan.strategy != AB or measured is None:
+        return {}
+    new, live = (measured.over(slot, 0.0, measured.newest) for slot in _slots(release))
+    return beside(new, live)
+
+
+def _with_figures(release: Release, question: str) -> str:
+    """The question, and what the split before it came to."""
+    before = release.steps[release.index - 1].result.get("text") if release.index else None
+    return f"{question} {before}" if before else question
 
 
 def _scaling(release: Release, snapshot: Snapshot) -> str:

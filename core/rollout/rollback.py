@@ -95,7 +95,7 @@ def shift(release: Release, state: StepState, step: Shift, endpoint: Endpoint, n
         return Apply(seen.slot, release.version, least)
     if short:
         return Wait(f"{least} replicas of {release.slot}, which {step.percent:g} % needs: {seen.ready} ready", until)
-    return Route(weights, release.index)
+    return Route(weights, release.index, sticky=step.sticky)
 
 
 def _how(release: Release, state: StepState, seen: Observation | None, least: int) -> str:

@@ -41,6 +41,10 @@ END = "alias load-test retire summarise"
         ),
         ({"wishes": Wishes(), "release": {"strategy": "gradual-blue-green"}}, f"{WORK} deploy smoke ask {HELD} {END}"),
         ({"wishes": Wishes(), "release": {"strategy": "shadow"}}, f"{WORK} deploy smoke mirror hold {HELD} {END}"),
+        (
+            {"wishes": Wishes(), "release": {"strategy": "ab"}},
+            f"{WORK} deploy smoke traffic hold ask traffic hold {END}",
+        ),
         ({"wishes": Wishes(), "approve": "ci"}, f"{WORK} deploy smoke ask {HELD} {END}"),
         (
             {"wishes": Wishes(), "release": {"retire_after_s": "never"}},

@@ -10,8 +10,8 @@ from hypothesis import given, settings, strategies as st
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate
-from core.domain.plan import Ask, Deploy, Hold, Plan, Retire, Shift, Summarise, Work
-from core.domain.strategies import all_at_once, blue_green, canary
+from core.domain.plan import Ask, Deploy, Hold, Mirror, Plan, Retire, Shift, Smoke, Summarise, Work
+from core.domain.strategies import all_at_once, blue_green, canary, gradual_blue_green, shadow, written
 from core.rollout import actions as d
 from core.state import commands as c, events as ev
 from core.state.release import Release, ReleaseState, Status
@@ -545,22 +545,49 @@ def test_a_driver_that_dies_at_any_step_changes_nothing_about_the_end(
         assert end_of(told(number)) == end, f"died at {number} of {whole.acts}"
 
 
+def plans(gates: tuple[Gate, ...]) -> list[Plan]:
+    """One of each strategy, and steps written by hand."""
+    told = replace(rollout(4.0, gates), question="go on?")
+    steps = (
+        Smoke(3),
+        Mirror(20),
+        Hold(3, ()),
+        Shift(30),
+        Ask("more?"),
+        Shift(60),
+        Hold(2, ()),
+        Shift(100),
+        Hold(2, ()),
+    )
+    return [
+        canary((), rollout(4.0, gates), (10, 50, 100)),
+        blue_green((), told),
+        gradual_blue_green((), told, (10, 100)),
+        shadow((), rollout(4.0, gates), 20, replace(GATE, metric="rps", op=">=", limit=0.0), (50,)),
+        all_at_once((), told),
+        written((), rollout(4.0, gates), steps),
+    ]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> World:
     """A release with anything asked of it at any time, drivers that die, and gates that see good and bad seconds."""
     gates = (replace(GATE, failures=draw(st.integers(0, 2))),)
-    world = of(canary((), rollout(4.0, gates), (10, 50, 100)), auto_approve=draw(st.booleans()), ask_s=5.0)
+    world = of(draw(st.sampled_from(plans(gates))), auto_approve=draw(st.booleans()), ask_s=5.0)
     asks: list[c.Command] = [
         c.Rollback("late"), c.Undo("late"), c.Abort("late"), c.Pause("late"), c.Next("late"), c.Answer("late", True)
     ]  # fmt: skip
     for _ in range(draw(st.integers(5, 60))):
         world.see()
-        match draw(st.sampled_from("aaaaaaogbd")):
+        match draw(st.sampled_from("aaaaaaogbdw")):
             case "a" if world.release.live:
                 world.act(world.next())
             case "o":
                 with contextlib.suppress(Refused):
                     world.do(draw(st.sampled_from(asks)))
+            case "w":
+                # What serves is scaled up meanwhile.
+                world.hold("blue", wanted=world.place["blue"].wanted + 1, ready=world.place["blue"].ready + 1)
             case "g" | "b" as kind:
                 world.now += 1
                 world.measure("green", 100, 0 if kind == "g" else 100)
@@ -570,6 +597,21 @@ def histories(draw: st.DrawFn) -> World:
                     draw(st.sampled_from(["before it", "after the effect", "while it lands"])),
                 )
     return world
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_there_is_a_way_back_from_every_state(world: World) -> None:
+    release = world.release
+    if release.slot is None or release.outcome in (ev.Outcome.FAILED, ev.Outcome.ABORTED, ev.Outcome.ROLLED_BACK):
+        return
+    if release.state is not ReleaseState.BACK:
+        world.do(c.Rollback("late"))
+    world.run()
+    world.land()
+    assert world.weights == {"blue": 100.0}
+    assert world.place["blue"].version == V1
+    assert not any(held.mirror for held in world.place.values())
 
 
 @settings(max_examples=300, deadline=None)
