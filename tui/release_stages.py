@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.domain.plan import Ask, Hold, Load, Shift, Step, Summarise, title
+from core.domain.plan import Ask, Hold, Load, Mirror, Shift, Step, Summarise, title
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, Status, StepState
 
@@ -57,7 +57,7 @@ def sources(stage: Stage) -> set[str]:
 
 def _name(step: Step) -> str:
     match step:
-        case Shift() | Hold() | Ask():
+        case Shift() | Mirror() | Hold() | Ask():
             return "traffic"
         case Summarise():
             return "summary"

@@ -1,7 +1,7 @@
 """Which load is wanted now: in the background while traffic moves, or by hand for as long as its asker is there."""
 
 from core.domain.model import Series
-from core.domain.plan import Hold, Shift
+from core.domain.plan import Hold, Mirror, Shift
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.engine.observer import Store
@@ -56,12 +56,13 @@ def _stopped(release: Release, load: LoadState | None) -> bool:
 
 
 def _judged(release: Release) -> bool:
-    """Whether the release is between its first shift and its last hold, with something to compare with."""
+    """Whether the release is between its first shift, or copy, and its last hold, with something to compare with."""
     kinds = [type(step) for step in release.plan.steps]
     if release.state is not ReleaseState.RUNNING or Hold not in kinds or release.old is None:
         return False
     last_hold = len(kinds) - 1 - kinds[::-1].index(Hold)
-    return kinds.index(Shift) <= release.index <= last_hold
+    first = next(place for place, kind in enumerate(kinds) if kind in (Shift, Mirror, Hold))
+    return first <= release.index <= last_hold
 
 
 def _moves(release: Release) -> bool:

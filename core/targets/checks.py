@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Slot, Sticky
+from core.domain.strategies import MIRROR_MOST
 
-MOST_MIRRORED = 50.0
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 """What headers and cookies may be called: RFC 9110, 5.6.2."""
 OURS = "x-quarterdeck-"
@@ -30,8 +30,8 @@ def check_weights(weights: Mapping[Slot, float], mirror: Mapping[Slot, float], h
     if len(mirror) > 1:
         raise BadInput(f"mirror {', '.join(mirror)}: one slot gets a copy of the traffic; name one")
     for slot, percent in mirror.items():
-        if not 0 < percent <= MOST_MIRRORED:
-            raise BadInput(f"mirror {slot} {percent:g} %: more than 0 and at most {MOST_MIRRORED:g} % can be copied")
+        if not 0 < percent <= MIRROR_MOST:
+            raise BadInput(f"mirror {slot} {percent:g} %: more than 0 and at most {MIRROR_MOST:g} % can be copied")
         if weights.get(slot, 0.0) > 0 or not weights:
             why = "gets traffic itself" if weights else "has nobody's traffic to copy"
             raise BadInput(f"mirror {slot}: it {why}; copy to a slot without traffic what another one gets")

@@ -11,7 +11,7 @@ from core.domain.errors import BadInput, Failed, JournalError, Refused
 from core.domain.gates import Gate
 from core.domain.model import Observation
 from core.domain.plan import Ask, Plan, Summarise, Work
-from core.domain.strategies import all_at_once, blue_green
+from core.domain.strategies import all_at_once, blue_green, shadow
 from core.engine import engine as module, retries
 from core.engine.engine import Engine
 from core.journal.journal import Journal, Lease
@@ -483,13 +483,17 @@ async def test_a_slot_that_is_due_goes(store: Bridge, engine: Engine) -> None:
 # Load and logs
 
 
-async def test_background_load_runs_while_gates_watch(tmp_path: Path) -> None:
+SHADOW = shadow((), rollout(LONG), 20, Gate("differing_percent", "<=", 5.0), (10, 100))
+
+
+@pytest.mark.parametrize(("plan", "share"), [(canary_plan(LONG), 10), (SHADOW, 0)], ids=["canary", "shadow"])
+async def test_background_load_runs_while_gates_watch(tmp_path: Path, plan: Plan, share: float) -> None:
     store = Bridge(tmp_path, background=STEADY)
     journal = store.journal()
     async with store.engine(journal) as engine:
         await serve(engine)
-        await engine.do(begin(V2, canary_plan(LONG)))
-        await at(engine, "r2", 10)
+        await engine.do(begin(V2, plan))
+        await at(engine, "r2", share)
         state = await becomes(engine, lambda s: s.endpoints["late"].load and s.endpoints["late"].load.running)
         assert state.endpoints["late"].load.kind == "background"  # type: ignore[union-attr]
         await engine.do(c.Rollback("late"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.plan import Ask, Hold, Retire, Shift, title
+from core.domain.plan import Ask, Hold, Mirror, Retire, Shift, title
 from core.state.events import Outcome as Ended
 from core.state.release import Release, ReleaseState, Status, StepState
 from tui import format as as_text
@@ -36,8 +36,11 @@ def place(release: Release, step: StepState) -> str:
     if not isinstance(step.step, Hold):
         return f"of {title(step.step)}" if title(step.step) != "gate" else "of the model"
     at = next(at for at, other in enumerate(release.steps) if other is step)
-    shifts = [s.step.percent for s in release.steps[:at] if isinstance(s.step, Shift)]
-    return f"at {shifts[-1]:g} %" if shifts else ""
+    before = [s.step for s in release.steps[:at] if isinstance(s.step, Shift | Mirror)]
+    if not before:
+        return ""
+    last = before[-1]
+    return f"at a copy of {last.percent:g} %" if isinstance(last, Mirror) else f"at {last.percent:g} %"
 
 
 def old_s(step: StepState | None, now: float) -> float | None:

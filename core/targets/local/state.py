@@ -10,8 +10,8 @@ from typing import Any
 
 from core.domain.errors import BadInput
 from core.domain.model import Observation, Slot, Sticky, Version
+from core.domain.strategies import MIRROR_MOST
 from core.state.codec import noun, plain
-from core.targets.checks import MOST_MIRRORED
 from core.targets.local.keys import key_name, key_named, read_key
 from core.targets.local.spec import EndpointSpec
 
@@ -149,7 +149,7 @@ def load(folder: Path) -> HostState | None:
 
 def _mirror(kept: dict[Slot, float] | str | None) -> dict[Slot, float]:
     """Who gets a copy. An older version copied all, and kept the slot's name alone."""
-    return {kept: MOST_MIRRORED} if isinstance(kept, str) else dict(kept or {})
+    return {kept: MIRROR_MOST} if isinstance(kept, str) else dict(kept or {})
 
 
 def _held(folder: Path, held: dict[str, Any], content: dict[str, Any]) -> Held:
