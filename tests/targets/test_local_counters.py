@@ -80,11 +80,11 @@ def test_the_routers_files_are_its_owners_alone(tmp_path: Path) -> None:
 def test_latencies_are_in_milliseconds() -> None:
     times = {
         "user.took.route.split.slot.blue.code.200.flags.-": [(1500.0, 100.0, 2)],
-        "cluster.green-mirror.upstream_rq_time": [(7.0, 1.0, 1)],
+        "cluster.green-mirror.upstream_rq_time": [(7.0, 0.1, 1), (20.0, 2.0, 1)],
     }
     totals = stats.read(counted(took={**times, "cluster.green.upstream_rq_time": [(1.0, 1.0, 9)]}))
     assert dict(totals["blue"].took) == {1.55: 2}
-    assert dict(totals["green"].took) == {7.5: 1}
+    assert dict(totals["green"].took) == {7.5: 1, 21.0: 1}
 
 
 @pytest.mark.parametrize("what", ["404.flags.-", "422.flags.-", "0.flags.DC", "200.flags.DC", ".flags.-"])

@@ -100,13 +100,14 @@ def _add(kinds: dict[Slot, dict[str, int]], slot: Slot, kind: str | None, count:
 def _add_times(took: dict[Slot, dict[float, int]], histogram: Mapping[str, Any]) -> None:
     name = histogram["name"]
     users, mirrored = _TOOK.fullmatch(name), _MIRRORED.fullmatch(name)
-    match, unit_ms = (users, 0.001) if users else (mirrored, 1.0)
+    # Of copies the router counts whole milliseconds that are over: 7 is anything up to 8.
+    match, unit_ms, least = (users, 0.001, 0.0) if users else (mirrored, 1.0, 1.0)
     # A page that is not there is quick: its time would make a slow version look quick.
     if match is None or (users and _kind(users[2], users[3]) in {None, *CALLERS}):
         return
     of_slot = took.setdefault(match[1], {})
     for part in histogram["totals"]:
-        ms = (part["lower_bound"] + part["width"] / 2) * unit_ms
+        ms = (part["lower_bound"] + max(part["width"], least) / 2) * unit_ms
         of_slot[ms] = of_slot.get(ms, 0) + part["count"]
 
 
