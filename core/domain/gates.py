@@ -19,11 +19,12 @@ class GateResult(StrEnum):
     ERROR = "ERROR"
 
 
+DIFFERING = "differing_percent"
 NAMES: Mapping[str, str] = {
     "failed_percent": "errors",
     "success_percent": "success",
     "unprocessable_percent": "422",
-    "differing_percent": "differing",
+    DIFFERING: "differing",
     "ran_s": "complete",
     "exceptions_percent": "exceptions",
 }
@@ -86,7 +87,7 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     "p95_ms": lambda s: s.latency.percentile_ms(95),
     "p99_ms": lambda s: s.latency.percentile_ms(99),
     "rps": lambda s: s.rps,
-    "differing_percent": lambda s: 100 * s.differing / s.compared if s.compared else None,
+    DIFFERING: lambda s: 100 * s.differing / s.compared if s.compared else None,
 }
 """What can be judged while traffic flows, from the samples of a slot."""
 
@@ -128,6 +129,8 @@ def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
     seen = _seen(gate, new)
     if new is None or seen < gate.at_least or (value := read(new)) is None:
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{seen} of {max(1, gate.at_least)} requests")
+    if gate.metric == DIFFERING:
+        return _differing(gate, new)
     if gate.in_points and gate.metric != "failed_percent":
         return _in_points(gate, new, live)
     if gate.against is not None:
@@ -147,7 +150,7 @@ def _seen(gate: Gate, sample: Sample | None) -> int:
     """How many requests the metric of a gate is made of."""
     if sample is None:
         return 0
-    if gate.metric == "differing_percent":
+    if gate.metric == DIFFERING:
         return sample.compared
     return sample.asked if gate.metric == "unprocessable_percent" else sample.requests
 
@@ -155,6 +158,22 @@ def _seen(gate: Gate, sample: Sample | None) -> int:
 def _too_little_on_live(gate: Gate, live: Sample | None) -> Verdict:
     why = f"{_seen(gate, live)} of {gate.at_least} requests on live"
     return Verdict(gate, GateResult.INCONCLUSIVE, None, why)
+
+
+def _differing(gate: Gate, new: Sample) -> Verdict:
+    """How many answers to copies differ from the user's. It fails only where their share is surely beyond the limit.
+
+    Looked at each second as it is, a share of 3 % would be beyond 5 % at some moment in one of four releases.
+    """
+    if gate.op not in ("<", "<="):
+        return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op}: what differs takes < or <=")
+    value, least = 100 * new.differing / new.compared, 100 * _wilson(new.differing, new.compared, SURE_Z)[0]
+    text = f"{value:.1f} % of {new.compared} compared"
+    if holds(gate.op, value, gate.limit):
+        return Verdict(gate, GateResult.PASS, value, f"{text} is {gate.op} {gate.limit:g}")
+    if holds(gate.op, least, gate.limit):
+        return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet")
+    return Verdict(gate, GateResult.FAIL, value, f"{text} is not {gate.op} {gate.limit:g}")
 
 
 def _in_points(gate: Gate, new: Sample, live: Sample | None) -> Verdict:

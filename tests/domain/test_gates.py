@@ -196,3 +196,32 @@ def test_a_gate_is_called_by_its_metric_and_what_it_is_against() -> None:
     assert Gate("failed_percent", "<", 1.0).name == "errors"
     assert Gate("p95_ms", "<", 1.0, "live").name == "p95 : live"
     assert NOT_UNDERSTOOD.name == "422 : live"
+
+
+@pytest.mark.parametrize(
+    ("compared", "differing", "outcome", "why"),
+    [
+        (49, 49, "INCONCLUSIVE", "49 of 50 requests"),
+        (50, 0, "PASS", "0.0 % of 50 compared is <= 5"),
+        (1000, 50, "PASS", "5.0 % of 1000 compared is <= 5"),
+        # Three of fifty may be chance where three of a hundred differ; so many of a thousand are none.
+        (50, 3, "INCONCLUSIVE", "6.0 % of 50 compared: not sure yet"),
+        (1000, 60, "INCONCLUSIVE", "6.0 % of 1000 compared: not sure yet"),
+        (1000, 75, "FAIL", "7.5 % of 1000 compared is not <= 5"),
+        (50, 10, "FAIL", "20.0 % of 50 compared is not <= 5"),
+        (50, 50, "FAIL", "100.0 % of 50 compared is not <= 5"),
+    ],
+)
+def test_what_differs_fails_where_it_is_surely_too_much(compared: int, differing: int, outcome: str, why: str) -> None:
+    new = replace(second(5000), mirrored=5000, compared=compared, differing=differing)
+    verdict = judge(Gate("differing_percent", "<=", 5.0), new, None)
+    assert (verdict.outcome, verdict.why) == (outcome, why)
+
+
+def test_what_differs_takes_an_upper_limit_and_its_own_count() -> None:
+    assert judge(Gate("differing_percent", ">", 5.0), replace(second(), compared=60), None).outcome == "ERROR"
+    assert judge(Gate("differing_percent", "<=", 5.0, at_least=0), second(), None).outcome == "INCONCLUSIVE"
+    assert (
+        judge(Gate("differing_percent", "<", 0.0, at_least=1), replace(second(), compared=1, differing=1), None).outcome
+        == "FAIL"
+    )
