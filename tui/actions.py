@@ -50,7 +50,7 @@ def refused(action: Action, view: View) -> str | None:
     if action.asks is None:
         return None
     if view.read_only:
-        return "this deck only watches (--read-only)"
+        return view.watches
     if view.name is None:
         return "nothing to act on yet; begin with 'quarterdeck release'"
     try:

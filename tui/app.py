@@ -23,7 +23,7 @@ from tui.asking import Asking
 from tui.follower import Follower
 from tui.release_stages import sources
 from tui.screens.deck import DeckScreen
-from tui.view import View, chosen
+from tui.view import WATCHES, View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
 from tui.widgets.pane import Pane
@@ -63,6 +63,7 @@ class DeckApp(App[None]):
         self.link = link
         self.wanted = endpoint
         self.read_only = read_only
+        self.watches = WATCHES
         self.caption = caption
         self.asking = Asking(self, link, lambda: self.view, self.say)
         self.now = now
@@ -102,7 +103,7 @@ class DeckApp(App[None]):
         known = self.follower
         name = self.wanted or chosen(known.snapshot)
         hangs_s = self._hung[1] if self._hung[0] == name else None
-        rest = (self.read_only, known.lost, self.caption, self.asking.refusals, hangs_s)
+        rest = (self.read_only, known.lost, self.caption, self.asking.refusals, hangs_s, self.watches)
         return View(known.snapshot, known.history, name, self.now(), *rest)
 
     def look_at_driver(self) -> None:

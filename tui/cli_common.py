@@ -11,7 +11,9 @@ from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.engine.project import READ_ONLY, Project
 from tui import output
 
-LOOKING = frozenset({"quarterdeck", "status", "data", "audit", "live", "backup", "releases", "plan"})
+LOOKING = frozenset(
+    {"quarterdeck", "status", "data", "audit", "live", "backup", "releases", "plan", "export", "replay"}
+)
 """What changes nothing. Every other command is refused where `read_only` is set: a new one must be named here."""
 VERB: ContextVar[str] = ContextVar("VERB", default="")
 """Which command was called; `tui.cli` says it before the command runs."""

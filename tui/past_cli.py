@@ -1,12 +1,13 @@
 """The commands that look at what happened: the audit, what served when, and why somebody went back."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.state import commands as c
-from tui import audit_command, headless, releases_command, rollback_command
+from tui import audit_command, headless, releases_command, replay_command, rollback_command
 from tui.cli_common import Config, Env, Sets, end, err, out, project_of
 
 app = typer.Typer()
@@ -77,3 +78,33 @@ def releases(config: Config = None, env: Env = None, sets: Sets = None, since: S
     """All releases, and how releasing goes: how many, how long, how many failed, how fast it was put right."""
     project = project_of(config, env, sets)
     _now(lambda: releases_command.listed(project, out, since, json))
+
+
+@app.command()
+def export(
+    release: Annotated[str, typer.Argument(help="A release, as 'quarterdeck releases' names it.")],
+    file: Annotated[Path, typer.Option("-o", "--out", help="The file to write.")],
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+) -> None:
+    """A release in one file, with what was measured: to look at elsewhere, or later. No settings, no keys."""
+    project = project_of(config, env, sets)
+    _now(lambda: replay_command.export(project, release, file, out))
+
+
+@app.command()
+def replay(
+    recording: Annotated[str, typer.Argument(help="A release, or a file that 'quarterdeck export' wrote.")],
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    speed: Annotated[float, typer.Option(help="So many times as fast, from 1 to 60.")] = 1.0,
+) -> None:
+    """The deck on a release that is over: space plays, arrows skip, [ ] go from event to event, : to a moment."""
+
+    async def work() -> int:
+        found = replay_command.recorded(recording, lambda: project_of(config, env, sets))
+        return await replay_command.replay(found, speed)
+
+    end(headless.run(work(), err))

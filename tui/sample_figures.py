@@ -56,7 +56,9 @@ class Total:
 
     def of(self, series: Series, since: float) -> Sample | None:
         """The sum of what was measured after `since`; None without a sample."""
-        if since != self._since:
+        # A recording may have been set back.
+        back = self._sum is not None and series.last is not None and series.last.at < self._sum.at
+        if since != self._since or back:
             self._since, self._sum = since, None
         last = max(since, self._sum.at if self._sum else since)
         new: list[Sample] = []

@@ -10,6 +10,7 @@ from core.state.snapshot import LogLine, Snapshot
 from tui.history import History, Point, Silence
 
 STEP_S = 5.0
+WATCHES = "this deck only watches (--read-only)"
 NO_POINTS: tuple[Point, ...] = ()
 NO_SILENCES: tuple[Silence, ...] = ()
 NO_SERIES = Series()
@@ -27,7 +28,8 @@ class Refusal:
 class View:
     """A snapshot as the deck shows it. `now` and the times of events count from the same epoch.
 
-    `hangs_s`: for how long whoever drives the endpoint is there and gives no sign of life; None while it does.
+    `watches` says why nothing can be asked where it is `read_only`. `hangs_s`: for how long whoever drives the endpoint
+    is there and gives no sign of life; None while it does.
 
     Without slots, so that what costs more with every release that there was is looked up once a view.
     """
@@ -41,6 +43,7 @@ class View:
     caption: str = ""
     refusals: tuple[Refusal, ...] = field(default=())
     hangs_s: float | None = None
+    watches: str = WATCHES
 
     @property
     def endpoint(self) -> Endpoint | None:

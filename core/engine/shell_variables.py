@@ -56,12 +56,19 @@ def keep(settings: Settings, name: str) -> None:
 
 def environ(settings: Settings, name: object) -> Mapping[str, str]:
     """The environment for the children of a release: this process's, with the release's own variables in it."""
-    path = state_folder(settings) / FOLDER / f"{name}.json"
-    try:
-        kept: dict[str, str] = json.loads(path.read_text())
-    except (OSError, ValueError):
+    found = kept(state_folder(settings), name)
+    if found is None:
         return dict(os.environ)
-    return {name: value for name, value in os.environ.items() if not _ours(name, settings)} | kept
+    return {name: value for name, value in os.environ.items() if not _ours(name, settings)} | found
+
+
+def kept(folder: Path, name: object) -> dict[str, str] | None:
+    """What was kept under a release's name in a state folder; None where nothing is."""
+    try:
+        found: dict[str, str] = json.loads((folder / FOLDER / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def forget_others(folder: Path, needed: Container[str]) -> None:

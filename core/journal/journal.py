@@ -194,6 +194,23 @@ class Journal(Database):
         )
         return self._events(query, (begin, end))
 
+    def measured(self, begin: float, end: float) -> list[ev.Event]:
+        """All telemetry of a stretch of time."""
+        query = "select seq, at, who, body from events where telemetry = 1 and at >= ? and at <= ? order by seq"
+        return self._events(query, (begin, end))
+
+    def seen_before(self, endpoint: str, seq: int) -> list[ev.Event]:
+        """The last whole look at each slot of an endpoint before a place, newest last."""
+        query = (
+            "select seq, at, who, body from events where telemetry = 1 and seq < ? "
+            "and body like '{\"is\":\"Observed\"%' and json_extract(body, '$.endpoint') = ? order by seq desc limit 50"
+        )
+        newest: dict[str, ev.Event] = {}
+        for event in self._events(query, (seq, endpoint)):
+            if isinstance(event.body, ev.Observed):
+                newest.setdefault(event.body.observation.slot, event)
+        return sorted(newest.values(), key=lambda event: event.seq)
+
     def _events(self, query: str, values: Sequence[object]) -> list[ev.Event]:
         with self._errors():
             rows = self._db.execute(query, tuple(values)).fetchall()
