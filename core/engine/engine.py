@@ -104,7 +104,7 @@ class Engine:
             after = self._journal.last()
             batch = self._journal.recent(self.now())
         else:
-            batch = self._since(after)
+            batch = self.since(after)
         while True:
             for event in batch:
                 yield event
@@ -112,13 +112,13 @@ class Engine:
             if self._closed:
                 return
             news = self._news
-            batch = self._since(after)
+            batch = self.since(after)
             if not batch:
                 if self.broken is not None:
                     raise self.broken
                 await news.wait()
 
-    def _since(self, after: int) -> list[ev.Event]:
+    def since(self, after: int) -> list[ev.Event]:
         """The events after a place: those that this process has folded need no second reading."""
         if after >= self.snapshot.seq:
             return []

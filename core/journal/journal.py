@@ -211,6 +211,11 @@ class Journal(Database):
                 newest.setdefault(event.body.observation.slot, event)
         return sorted(newest.values(), key=lambda event: event.seq)
 
+    def samples(self, since: float) -> list[ev.Event]:
+        """What was answered from a moment on, as finely as it is kept, in order."""
+        query = "select seq, at, who, body from events where telemetry = 1 and at >= ? and body like ? order by seq"
+        return self._events(query, (since, '{"is":"Sampled"%'))
+
     def _events(self, query: str, values: Sequence[object]) -> list[ev.Event]:
         with self._errors():
             rows = self._db.execute(query, tuple(values)).fetchall()

@@ -13,15 +13,20 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from core.config.config import state_folder
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
-from core.engine.project import Project
+from core.engine.project import JOURNAL, Project
+from core.journal.journal import Journal
 from core.state.release import ReleaseState
 from core.system.log_files import make_room
 from core.system.processes import ProcessId, process_id
+from core.watch.alerting import Alerting
 from core.watch.keeper import Keeper
 from core.watch.place import WatchPlace
+from core.watch.scopes import ProjectScopes
 from core.watch.server import WatchServer
+from core.watch.telling import Telling
 
 LOOK_S = 1.0
 BACK_S = 20.0
@@ -66,6 +71,9 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
         async with project.engine(journal, who="watch") as engine:
             server = WatchServer(place, engine)
             keeper = Keeper(project, engine, lambda: server.lookers > 0)
+            scopes, folder = ProjectScopes(project, engine), state_folder(project.settings)
+            alerting = Alerting(engine, scopes, folder, lambda: Journal(folder / JOURNAL, read_only=True))
+            telling = Telling(engine, scopes, folder)
             loop = asyncio.get_running_loop()
             earlier, orderly, me = place.who(), place.ended, process_id()
             if me is not None:
@@ -77,11 +85,16 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             log.warning("the watch of %s is up, process %s", place.config.parent, os.getpid())
             try:
                 async with asyncio.TaskGroup() as group:
-                    keeping = group.create_task(keeper.run(earlier, orderly), name="keep the project")
+                    tasks = [
+                        group.create_task(keeper.run(earlier, orderly), name="keep the project"),
+                        group.create_task(alerting.run(), name="look for alerts"),
+                        group.create_task(telling.run(), name="tell people"),
+                    ]
                     await _until_over(place, server)
                     _say_that_it_ends(place, me)
                     await _until_back(engine)
-                    keeping.cancel()
+                    for task in tasks:
+                        task.cancel()
             finally:
                 await server.close()
         if server.asked_to_end and place.who() == me:
