@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from core.config.serving import GATES
-from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, holds, judge, sure_difference
+from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, Verdict, holds, judge, sure_difference
 from core.domain.histogram import Histogram
 from core.domain.model import Sample
 
@@ -207,21 +207,22 @@ def test_a_gate_is_called_by_its_metric_and_what_it_is_against() -> None:
         # Three of fifty may be chance where three of a hundred differ; so many of a thousand are none.
         (50, 3, "INCONCLUSIVE", "6.0 % of 50 compared: not sure yet"),
         (1000, 60, "INCONCLUSIVE", "6.0 % of 1000 compared: not sure yet"),
+        (2000, 129, "INCONCLUSIVE", "6.5 % of 2000 compared: not sure yet"),
         (1000, 75, "FAIL", "7.5 % of 1000 compared is not <= 5"),
         (50, 10, "FAIL", "20.0 % of 50 compared is not <= 5"),
         (50, 50, "FAIL", "100.0 % of 50 compared is not <= 5"),
     ],
 )
 def test_what_differs_fails_where_it_is_surely_too_much(compared: int, differing: int, outcome: str, why: str) -> None:
-    new = replace(second(5000), mirrored=5000, compared=compared, differing=differing)
-    verdict = judge(Gate("differing_percent", "<=", 5.0), new, None)
-    assert (verdict.outcome, verdict.why) == (outcome, why)
+    gate, new = Gate("differing_percent", "<=", 5.0), replace(second(5000), compared=compared, differing=differing)
+    value = None if outcome == "INCONCLUSIVE" else 100 * differing / compared
+    assert judge(gate, new, None) == Verdict(gate, GateResult(outcome), value, why)
 
 
 def test_what_differs_takes_an_upper_limit_and_its_own_count() -> None:
-    assert judge(Gate("differing_percent", ">", 5.0), replace(second(), compared=60), None).outcome == "ERROR"
-    assert judge(Gate("differing_percent", "<=", 5.0, at_least=0), second(), None).outcome == "INCONCLUSIVE"
-    assert (
-        judge(Gate("differing_percent", "<", 0.0, at_least=1), replace(second(), compared=1, differing=1), None).outcome
-        == "FAIL"
-    )
+    gate, one = Gate("differing_percent", ">", 5.0), replace(second(), compared=60)
+    why = "differing_percent >: what differs takes < or <="
+    assert judge(gate, one, None) == Verdict(gate, GateResult.ERROR, None, why)
+    assert judge(replace(gate, op="<=", at_least=0), second(), None).outcome is GateResult.INCONCLUSIVE
+    never, first = replace(gate, op="<", limit=0.0, at_least=1), replace(second(), compared=1, differing=1)
+    assert judge(never, first, None).outcome is GateResult.FAIL

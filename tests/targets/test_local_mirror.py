@@ -71,6 +71,22 @@ async def test_a_mirrored_slot_that_hangs_costs_users_nothing(endpoints: Endpoin
         assert set(load.answers) == {"1"}
 
 
+async def test_a_mirrored_slot_that_crashes_costs_users_nothing(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, replicas=1)
+        await target.route({"blue": 100}, mirror={"green": 50})
+        await watcher.until(lambda: watcher.slots["green"].mirror == 50)
+        async with loading(await target.address()) as load:
+            for _ in range(3):
+                await load.more(100)
+                for replica in replicas_of(target, "green"):
+                    replica.kill()
+            await load.more(100)
+        assert not load.failed
+        assert set(load.answers) == {"1"}
+
+
 async def test_copies_stand_apart_on_the_page_of_counters(endpoints: Endpoints) -> None:
     target = endpoints.target()
     async with watching(target) as watcher:
