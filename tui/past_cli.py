@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from core.state import commands as c
-from tui import audit_command, headless, releases_command, replay_command, rollback_command
+from tui import audit_command, backtest_command, headless, releases_command, replay_command, rollback_command
 from tui.cli_common import Config, Env, Sets, end, err, out, project_of
 
 app = typer.Typer()
@@ -106,5 +106,24 @@ def replay(
     async def work() -> int:
         found = replay_command.recorded(recording, lambda: project_of(config, env, sets))
         return await replay_command.replay(found, speed)
+
+    end(headless.run(work(), err))
+
+
+@app.command()
+def backtest(
+    recordings: Annotated[list[str] | None, typer.Argument(help="Releases, or files of 'quarterdeck export'.")] = None,
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    gates: Annotated[Path | None, typer.Option("--gates", help="A YAML file with release.gates in it.")] = None,
+    whole: Annotated[bool, typer.Option("--all", help="Every release of this project.")] = False,
+    json: Json = False,
+) -> None:
+    """What other gates would have decided, and when: of one recording, or of many with false stops and misses."""
+
+    async def work() -> int:
+        names = list(recordings or [])
+        return backtest_command.run(lambda: project_of(config, env, sets), names, gates, env, whole, json, out)
 
     end(headless.run(work(), err))
