@@ -51,7 +51,7 @@ DONE = (ev.StepDone("r2", 1), ev.Ended("r2", ev.Outcome.DONE))
 
 def test_a_tighter_gate_names_the_second_at_which_it_would_have_stopped() -> None:
     told = backtest(recorded(30, BACK), "r2", TIGHT)
-    # 3 % fail from second 30 on. At 36 its window holds the nine whole seconds 27 to 35, of which six are bad: 18 of 900.
+    # 3 % fail from second 30 on. At 36 its window holds the nine whole seconds 27 to 35: six are bad, 18 of 900 failed.
     assert told.stop_at == 36.0
     assert (told.share, told.into_hold_s, told.catch_s, told.back_at) == (10.0, 34.0, 35.0, 62.5)
     assert told.why.startswith("errors ")
