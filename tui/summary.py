@@ -91,7 +91,7 @@ def on_its_way(view: View) -> Line:
         here: Line = ((way[release.state], "dim"),) if release.state in way else ((" ", "dim"), *_place(release))
         return (("‖ ", "moves"), (f"nobody drives {name}", "moves"), *here)
     if release.state is ReleaseState.BACK:
-        if _back(release, view.endpoint):
+        if returned(release, view.endpoint):
             return (("◀ ", "back"), (f"back on {back_to(release)}", "strong"), (" · tidying up", "dim"))
         return (("◀ ", "fails"), ("rolling back ", "fails"), (f"→ {back_to(release)}", "strong"))
     if release.state is ReleaseState.FORWARD:
@@ -113,7 +113,7 @@ def waits_for_key(release: Release) -> bool:
     return going and step is not None and step.status is Status.WAITING and not step.waved
 
 
-def _back(release: Release, endpoint: Endpoint | None) -> bool:
+def returned(release: Release, endpoint: Endpoint | None) -> bool:
     """Whether answers proved that all traffic is where it was; aliases and the report come after."""
     if (
         endpoint is None

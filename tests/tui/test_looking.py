@@ -47,7 +47,7 @@ async def test_a_number_goes_to_its_pane_and_again_opens_it(open_deck: OpenDeck)
             await pilot.press(key)
             assert app.deck.open == name
             await shown(app, pilot)
-            assert app.deck.pane(name).outer_size.height == 34
+            assert app.deck.pane(name).outer_size.height == 33
             await pilot.press("escape")
             assert app.deck.open is None
 

@@ -53,7 +53,10 @@ def text(app: DeckApp) -> dict[str, str]:
 @pytest.mark.parametrize("at", [MOMENT, KEY + 0.2, KEY + 3])
 async def test_it_shows_the_same_as_when_it_happened(open_deck: OpenDeck, at: float) -> None:
     # One line of the screen is the bar's, as it is the caption's there.
-    async with open_deck(FakeLink(recorded(until=at)), at=at, endpoint=ENDPOINT, caption="x") as (then, _):
+    async with open_deck(FakeLink(recorded(until=at)), at=at, endpoint=ENDPOINT, caption="x", read_only=True) as (
+        then,
+        _,
+    ):
         before = text(then)
     async with playing(at) as (app, pilot):
         assert text(app) == before

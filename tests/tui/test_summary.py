@@ -168,7 +168,7 @@ def test_the_panes_fill_the_screen_and_no_more(size: tuple[int, int]) -> None:
     room = share(cells, height, 14)
     assert all(count > 0 for count in room.heights.values())
     if room.narrow:
-        assert sum(room.heights.values()) == max(height, 13)
+        assert sum(room.heights.values()) == max(height, 12)
     else:
         for column in PANES_OF.values():
             assert sum(room.heights[name] for name in column) == height

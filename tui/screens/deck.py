@@ -24,8 +24,11 @@ from tui.widgets.pane import Pane
 from tui.widgets.scaling import Scaling
 from tui.widgets.stages import Stages
 from tui.widgets.traffic import TrafficPane
+from tui.widgets.verdict import VerdictLine
 
 PANES = {"1": "stages", "2": "load", "3": "scaling", "4": "traffic", "5": "gates", "6": "log"}
+BARS = 3
+"""The lines above and below the panes."""
 
 
 class DeckScreen(Screen[None]):
@@ -61,6 +64,7 @@ class DeckScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """All panes; `apportion` gives them their room."""
         yield Top(id="top")
+        yield VerdictLine(id="verdict")
         with Container(id="body"):
             with Vertical(id="left"):
                 yield Stages(id="stages")
@@ -110,7 +114,7 @@ class DeckScreen(Screen[None]):
         if wanted == self._arranged:
             return
         self._arranged = wanted
-        rest = self.size.height - 2 - self.captioned
+        rest = self.size.height - BARS - self.captioned
         room = share(self.size.width, rest, count)
         self.set_class(room.narrow, "-narrow")
         self.query_one("#left").styles.width = room.left if room.left and not self.open else "1fr"

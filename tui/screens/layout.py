@@ -6,7 +6,7 @@ from dataclasses import dataclass
 PANES_OF = {"left": ("stages", "gates"), "right": ("traffic", "load", "scaling", "log")}
 FOLDED = ("stages", "gates", "scaling", "log")
 """What is only a line or two where there is little room."""
-ENDPOINT = 5
+ENDPOINT, SMALL = 5, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,13 @@ class Room:
 
 
 def share(width: int, height: int, stages: int) -> Room:
-    """The room of each pane on a screen of so many cells, top line and footer not counted."""
+    """The room of each pane on a screen of so many cells, the lines above and below not counted."""
     return _narrow(height) if width < 100 or height < 28 else _wide(width, height, stages)
 
 
 def _narrow(height: int) -> Room:
-    fixed = {"stages": 1, "gates": 1, "traffic": ENDPOINT, "scaling": 1, "log": 2}
+    # In very little room the slots stay, and what was said last gives way to the load.
+    fixed = {"stages": 1, "gates": 1, "traffic": ENDPOINT, "scaling": 1, "log": 2 if height >= SMALL else 1}
     return Room(True, 0, {**fixed, "load": max(3, height - sum(fixed.values()))})
 
 

@@ -17,18 +17,23 @@ GOING = 28
 """So many cells of what is on its way stand before the name of this program does."""
 
 
+def bears_on_health(view: View) -> tuple[object, ...]:
+    """Nearly everything bears on the service's health, and a line costs little."""
+    endpoint = view.endpoint
+    series = [view.series(slot) for slot in (endpoint.slots if endpoint else ())]
+    # The rule of no answer goes by the clock: it comes true between two samples, and between two ticks.
+    mute = no_answer_s(view) is not None
+    return (view.release, endpoint, view.series(None), view.lost, mute, view.hangs_s, *series)
+
+
 class Top(Pane, can_focus=False):
     """Where I am, whether the service is well, what is on its way, and what time it is."""
 
     TICKS = True
 
     def parts(self, view: View) -> tuple[object, ...]:
-        """Nearly everything bears on the service's health, and a line costs little."""
-        endpoint = view.endpoint
-        series = [view.series(slot) for slot in (endpoint.slots if endpoint else ())]
-        # The rule of no answer goes by the clock: it comes true between two samples, and between two ticks.
-        mute = no_answer_s(view) is not None
-        return (view.release, endpoint, view.series(None), view.lost, mute, view.hangs_s, *series)
+        """What the service's health depends on."""
+        return bears_on_health(view)
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """One line. Where there is little room the health of the service stays longest."""

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.plan import Ask, Hold, Mirror, Retire, Shift, title
+from core.domain.plan import Ask, Hold, Retire, Shift
 from core.state.events import Outcome as Ended
-from core.state.release import Release, ReleaseState, Status, StepState
+from core.state.release import Release, ReleaseState, StepState
 from tui import format as as_text
+from tui.judged import held_s, judges, old_s, place, watched
 from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to
 from tui.verdicts import SIGNS
@@ -16,41 +17,6 @@ from tui.widgets.pane import Pane
 
 ENDS = {Ended.DONE: ("✔", "good"), Ended.ROLLED_BACK: ("◀", "back"), Ended.ABORTED: ("✖", "back")}
 VALUE, LIMIT, COLUMN, NAME = 8, 8, 44, 4
-OLD_S = 5.0
-"""A verdict older than this says its age, and looks it."""
-
-
-def watched(release: Release) -> StepState | None:
-    """The step whose gates matter now: the one that runs, or the last that was judged."""
-    current = release.current
-    if current is not None and current.verdicts:
-        return current
-    judged = [step for step in release.steps if step.verdicts]
-    if current is not None and isinstance(current.step, Hold) and release.state is ReleaseState.RUNNING:
-        return current
-    return judged[-1] if judged else None
-
-
-def place(release: Release, step: StepState) -> str:
-    """Where these gates stand: `at 10 %`, or `of the model`."""
-    if not isinstance(step.step, Hold):
-        return f"of {title(step.step)}" if title(step.step) != "gate" else "of the model"
-    at = next(at for at, other in enumerate(release.steps) if other is step)
-    before = [s.step for s in release.steps[:at] if isinstance(s.step, Shift | Mirror)]
-    if not before:
-        return ""
-    last = before[-1]
-    return f"at a copy of {last.percent:g} %" if isinstance(last, Mirror) else f"at {last.percent:g} %"
-
-
-def old_s(step: StepState | None, now: float) -> float | None:
-    """How long ago the gates of a step were judged, when that is no longer now."""
-    if step is None or not step.verdicts:
-        return None
-    judged_at = step.looked_at or step.ended_at
-    if judged_at is None:
-        return None
-    return now - judged_at if now - judged_at > OLD_S else None
 
 
 class Gates(Pane):
@@ -71,7 +37,7 @@ class Gates(Pane):
     def note_of(self, view: View) -> str:
         """How long the hold has to go; paused, where it stands still."""
         release = view.release
-        gone = _held_s(view)
+        gone = held_s(view)
         step = release.current if release is not None else None
         if release is None or step is None or not isinstance(step.step, Hold) or gone is None:
             return ""
@@ -100,7 +66,7 @@ class Gates(Pane):
         roomy = self.full or height > 2 * len(gates) + 10
         beside, age = width >= 2 * COLUMN, old_s(step, view.now)
         if age is not None:
-            rows.append(((f"judged {as_text.about(age)} ago", "waits" if _judges(release) else "dim"),))
+            rows.append(((f"judged {as_text.about(age)} ago", "waits" if judges(release) else "dim"),))
         for gate in gates:
             line = row(gate, known.get(gate), COLUMN if beside else width, age is not None)
             why = known[gate].why if gate in known and roomy else ""
@@ -121,22 +87,6 @@ class Gates(Pane):
             for v in step.verdicts
         ]
         return [*judged, *said, "", *service(view)]
-
-
-def _judges(release: Release) -> bool:
-    """Whether gates should be judging now."""
-    step = release.current
-    holds = step is not None and step.status is Status.RUNNING and isinstance(step.step, Hold)
-    return holds and release.state is ReleaseState.RUNNING
-
-
-def _held_s(view: View) -> float | None:
-    """For how long the hold has held; it stands still while it is paused."""
-    release = view.release
-    step = release.current if release is not None and release.state is ReleaseState.RUNNING else None
-    if step is None or not isinstance(step.step, Hold) or step.started_at is None:
-        return None
-    return max(0.0, (view.now if view.paused_at is None else view.paused_at) - step.started_at)
 
 
 def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> Line:
@@ -249,9 +199,9 @@ def _folded(release: Release, step: StepState | None, view: View, width: int) ->
         names = "" if outcome is GateResult.PASS else " " + ", ".join(as_text.gate_name(v.gate) for v in found)
         line = (*line, (f"{sign}{len(found)}", role), (f"{names}  ", "text"))
     end: Line = ((place(release, step), "dim"),)
-    gone = _held_s(view)
+    gone = held_s(view)
     if age is not None:
-        end = ((f"judged {as_text.about(age)} ago ", "waits" if _judges(release) else "dim"), *end)
+        end = ((f"judged {as_text.about(age)} ago ", "waits" if judges(release) else "dim"), *end)
     elif release.paused:
         end = (("paused ", "moves"), *end)
     elif gone is not None and step is release.current and isinstance(step.step, Hold):

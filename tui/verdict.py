@@ -1,0 +1,263 @@
+"""The deck's second line: what happens next, in how long, by which gates, and what is armed. Pure.
+
+Red over the whole width while those who call are not served well; never green for what is not known to be so.
+"""
+
+from core.domain.gates import GateResult
+from core.domain.model import Series
+from core.domain.plan import Deploy, Hold, Load, Mirror, Shift, Step, title
+from core.state.events import Outcome
+from core.state.release import Release, ReleaseState, StepState
+from tui import format as as_text
+from tui.actions import way_back
+from tui.evidence import at_the_client, driver, nobody_drives
+from tui.health import FAILING_PERCENT, health
+from tui.judged import held_s, judges
+from tui.styled import Line, Part, cut, fit, fitting, width as cells_of
+from tui.summary import back_to, label, recent, returned, waits_for_key
+from tui.verdicts import with_gates
+from tui.view import View
+
+COPIES_S = 60.0
+"""How many answers to copies differ is counted over so many seconds."""
+GAP: Line = (("   ", "dim"),)
+
+
+def verdict(view: View, cells: int) -> Line:
+    """The line in so many cells; what is bad fills all of them."""
+    well = health(view)
+    if well[0][1] == "fails":
+        said = "".join(text for text, _ in fitting(_bad(view, well), cells))
+        said = cut(said, cells)
+        return ((said + " " * (cells - cells_of(((said, ""),))), "alarm"),)
+    if view.lost:
+        return fit((("? ", "waits"), (f"what stands here is {_age(view)} old: {view.lost}", "waits")), cells)
+    return fit(_calm(view, well, cells), cells)
+
+
+def _age(view: View) -> str:
+    return as_text.about(view.now - view.snapshot.at)
+
+
+def _bad(view: View, well: Line) -> list[Part]:
+    """How many are ready, what callers meet and since when, and the way out."""
+    said = "".join(text for text, _ in well).removeprefix("✖ ")
+    slots = view.endpoint.slots.values() if view.endpoint else ()
+    down = next((seen for seen in slots if seen.weight > 0 and seen.ready == 0), None)
+    if down is not None and "ready" not in said:
+        said = f"{down.ready} of {down.wanted} ready · {said}"
+    client = at_the_client(view)
+    more_said = ""
+    if "failing" not in said and client is not None and client.failed_percent > FAILING_PERCENT:
+        more_said = f" · {as_text.share(client.failed_percent)} failing"
+    since = failing_s(view) if "failing" in said + more_said else None
+    back = way_back(view)
+    way, _, more = back.text.replace("roll back →", "goes back to").partition(" · ")
+    return [
+        (0, (("✖ ", ""), (said, ""))),
+        (4, ((more_said, ""),)),
+        (5, ((f" for {as_text.about(since)}", ""),) if since is not None else ()),
+        (1, ((f" · {back.key} {way}" if back.key else f" · {way}", ""),)),
+        (2, ((f" ({more})", ""),) if more else ()),
+    ]
+
+
+def failing_s(view: View) -> float | None:
+    """For how long too much has failed without a break, at the client or at a slot; None while it does not."""
+    slots = view.endpoint.slots if view.endpoint else {}
+    found = [_failing_since(view.series(slot)) for slot in (None, *slots)]
+    since = min((at for at in found if at is not None), default=None)
+    return None if since is None else max(0.0, view.now - since)
+
+
+def _failing_since(series: Series) -> float | None:
+    since = None
+    for sample in reversed(series.samples):
+        if not sample.requests or sample.mirrored:
+            continue
+        if (sample.failed_percent or 0.0) <= FAILING_PERCENT:
+            break
+        since = sample.at - sample.seconds
+    return since
+
+
+def _calm(view: View, well: Line, cells: int) -> Line:
+    release = view.release
+    if release is None:
+        return _nothing(view)
+    if release.state is ReleaseState.ENDED:
+        return fitting(_ended(view, release, well), cells)
+    if nobody_drives(view) or view.hangs_s is not None:
+        return fitting(_undriven(view, release), cells)
+    # What is not known of the service stands before what is planned for it.
+    unknown: Line = (*well, *GAP) if well[0][1] == "waits" else ()
+    return (*unknown, *_going(view, release, cells - cells_of(unknown), sure=not unknown))
+
+
+def _nothing(view: View) -> Line:
+    served = view.endpoint.served if view.endpoint else None
+    if served is not None:
+        return (("◦ ", "dim"), (f"{served.label} serves", "text"), ("   no release is under way", "dim"))
+    return (("◦ ", "dim"), ("nothing is released yet", "text"), ("   begin with 'quarterdeck release'", "dim"))
+
+
+def _undriven(view: View, release: Release) -> list[Part]:
+    if view.hangs_s is not None:
+        who: Line = (("! ", "fails"), (f"{driver(view)} hangs for {as_text.about(view.hangs_s)}", "fails"))
+    else:
+        who = (("‖ ", "moves"), (f"nobody drives {label(release)}", "moves"))
+    stays = f"it stays at {release.reached:g} %" if release.reached else "it stays where it is"
+    return [
+        (0, who),
+        (0, ((f"   {stays}, no gate is judged", "waits"),)),
+        (1, (("   'quarterdeck release' goes on", "dim"),)),
+    ]
+
+
+def _ended(view: View, release: Release, well: Line) -> list[Part]:
+    """How it ended, and what can still be done about it."""
+    back, name = way_back(view), label(release)
+    sure = well[0][1] == "good"
+    way: Line = (*GAP, (back.key, "key"), (f" {back.text}", "text")) if back.key else (*GAP, (back.text, "dim"))
+    unknown: Line = (*GAP, *well) if well[0][1] == "waits" else ()
+    took = release.way.began_at if release.way is not None else release.began_at
+    verified = view.endpoint.verified if view.endpoint else None
+    match release.outcome:
+        case Outcome.DONE:
+            head: Line = (("✔ ", "good" if sure else "dim"), (f"{name} is released", "good" if sure else "text"))
+            more = f"   in {as_text.span((release.ended_at or took) - release.since)}"
+        case Outcome.ROLLED_BACK | Outcome.ABORTED:
+            word = "rolled back" if release.outcome is Outcome.ROLLED_BACK else "aborted"
+            head = (("◀ ", "back"), (f"{name} {word}, back on {back_to(release)}", "text"))
+            proved = verified is not None and verified.release == release.id
+            since = "the key" if verified is not None and verified.since == "key" else "the route"
+            more = f"   {as_text.proved(verified.took_ms)} from {since} to proof" if verified and proved else ""
+        case _:
+            word = release.outcome.value if release.outcome else "over"
+            head = (("✖ ", "fails"), (f"{name} {word}", "fails"), (f": {cut(release.why, 60)}", "text"))
+            more = f"   {back_to(release)} serves" if release.old_version else ""
+    return [(0, head), (0, unknown), (2, ((more, "dim"),)), (1, way if way[-1][0].strip() not in more else ())]
+
+
+def _going(view: View, release: Release, cells: int, sure: bool) -> Line:
+    """What a release does now, what is next, and what is armed."""
+    step = release.current
+    if release.state is ReleaseState.BACK:
+        return fitting(_going_back(view, release), cells)
+    if release.state is ReleaseState.FORWARD:
+        return (("▶ ", "moves"), (f"returning to {label(release)}", "moves"), ("   R goes back again", "dim"))
+    if step is None:
+        return (("▶ ", "moves"), ("to its end", "moves"))
+    armed = _armed(release)
+    if step.question is not None and step.answer is None:
+        return _question(view, step, armed, cells)
+    if release.paused:
+        since = f" {as_text.span(view.now - view.paused_at)}" if view.paused_at is not None else ""
+        head: Line = (("‖ ", "moves"), (f"PAUSED{since}", "moves"), *_keys(view, ("p", " goes on")))
+        return with_gates(view, head, armed if judges(release) else (), cells, sure)
+    if waits_for_key(release):
+        then: Line = ((f"   then {_named(step.step)}", "dim"),)
+        return (("‖ ", "moves"), ("WAITS FOR n", "moves"), *then)
+    if isinstance(step.step, Hold):
+        return with_gates(view, _held(view, release, step, step.step), armed, cells, sure)
+    return fitting(_stage(view, release, step), cells)
+
+
+def _going_back(view: View, release: Release) -> list[Part]:
+    way = release.way
+    if returned(release, view.endpoint):
+        return [(0, (("◀ ", "back"), (f"back on {back_to(release)}", "strong"))), (1, (("   tidying up", "dim"),))]
+    head: Line = (("◀ ", "fails"), (f"GOING BACK to {back_to(release)}", "fails"))
+    parts: list[Part] = [(0, head)]
+    if way is not None and way.shares:
+        steps = " → ".join(f"{share:g}" for share in way.shares)
+        rest = f", next in {as_text.span(way.rests_until - view.now)}" if way.rests_until is not None else ""
+        parts.append((0, ((f"   in steps: {steps} %{rest}", "text"), *_keys(view, ("R", " at once")))))
+    if way is not None:
+        parts.append((1, ((f"   for {as_text.about(view.now - way.began_at)}", "dim"),)))
+        parts.append((2, ((f"   {way.refusal or way.why}", "dim"),)))
+    return parts
+
+
+def _question(view: View, step: StepState, armed: Line, cells: int) -> Line:
+    asked = step.question
+    if asked is None:
+        return ()
+    head: Line = (("? ", "moves"), (f"WAITS FOR YOU {as_text.span(asked.until - view.now)}   ", "moves"))
+    end: Line = _keys(view, ("n", " yes"), ("A", " no"))
+    end = (*end, *armed) if isinstance(step.step, Hold) and cells >= 100 else end
+    room = cells - cells_of(head) - cells_of(end)
+    return (*head, (cut(asked.question, max(8, room)), "text"), *end)
+
+
+def _keys(view: View, *keys: tuple[str, str]) -> Line:
+    """Keys and what they do; none where nothing is asked for from here."""
+    return () if view.read_only else tuple(p for key, words in keys for p in ((f"   {key}", "key"), (words, "text")))
+
+
+def _armed(release: Release) -> Line:
+    if release.old_version is None:
+        return (*GAP, ("else it is given up", "dim"))
+    return (*GAP, ("else back to ", "dim"), (back_to(release), "strong"))
+
+
+def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
+    """When a hold lets the release go on, and to what; or what it waits for after its time."""
+    gone = held_s(view) or 0.0
+    ahead = next((s.step.percent for s in release.steps[release.index + 1 :] if isinstance(s.step, Shift)), None)
+    to: Line = ((f" to {ahead:g} %" if ahead is not None else " to its end", "dim"),)
+    copies = _copies(view, release)
+    if gone < hold.seconds:
+        word = "WAITS FOR n IN" if release.step_by_step else "GO ON IN"
+        return ((f"{word} {as_text.span(hold.seconds - gone)}", "moves"), *to, *copies)
+    asks = f"   a person is asked in {as_text.span(hold.seconds + hold.patience_s - gone)}"
+    waits = any(v.outcome is not GateResult.PASS for v in step.verdicts if not v.gate.dry_run)
+    seen = view.endpoint.slots.get(release.slot or "") if view.endpoint else None
+    if waits:
+        return (("WAITS FOR ITS GATES", "waits"), (asks, "dim"), *copies)
+    if seen is not None and seen.ready < seen.wanted:
+        scales = f"WAITS: {seen.slot} scales, {seen.ready} of {seen.wanted} ready"
+        return ((scales, "waits"), (asks, "dim"), *copies)
+    return (("GOES ON", "moves"), *to, *copies)
+
+
+def _copies(view: View, release: Release) -> Line:
+    """What is said of a slot that only gets copies: how many, and how many answers differ."""
+    seen = view.endpoint.slots.get(release.slot or "") if view.endpoint else None
+    if seen is None or not seen.mirror:
+        return ()
+    total = recent(view.series(seen.slot), view.now - COPIES_S)
+    compared = total.compared if total is not None else 0
+    share = as_text.percent(100 * total.differing / compared) if total is not None and compared else "none compared yet"
+    differ = f"{share} differ" if compared else share
+    return ((f"   copy of {seen.mirror:g} %, {differ}", "text"),)
+
+
+def _stage(view: View, release: Release, step: StepState) -> list[Part]:
+    """A stage that runs, what it says of itself, and what is next."""
+    gone = view.now - step.started_at if step.started_at is not None else 0.0
+    after = next((s.step for s in release.steps[release.index + 1 :]), None)
+    then: Line = ((f"   then {_named(after)}", "dim"),) if after is not None else ()
+    head: Line = (("▶ ", "moves"), (f"{title(step.step).upper()} {as_text.span(gone)}", "moves"))
+    said = step.text or step.figure
+    armed = _armed(release) if release.touched else (*GAP, ("no traffic has moved", "dim"))
+    match step.step:
+        case Shift(percent=percent, deadline_s=deadline):
+            head = (("▶ ", "moves"), (f"TRAFFIC to {percent:g} %", "moves"))
+            said = f"until answers prove it, {as_text.span(deadline - gone)} left"
+        case Mirror(percent=percent):
+            head = (("▶ ", "moves"), (f"COPY of {percent:g} % of the requests", "moves"))
+        case Deploy(deadline_s=deadline):
+            seen = view.endpoint.slots.get(release.slot or "") if view.endpoint else None
+            ready = f"{seen.ready} of {seen.wanted} ready, " if seen is not None else ""
+            said = f"{ready}{as_text.span(deadline - gone)} left"
+        case Load(profile=profile) if profile.duration_s is not None:
+            said = f"{profile.users} users, {as_text.span(profile.duration_s - gone)} left"
+        case _:
+            pass
+    told: Line = ((f"   {step.refusal or said}", "waits" if step.refusal else "text"),) if step.refusal or said else ()
+    return [(0, head), (1, told), (2, then), (3, armed)]
+
+
+def _named(step: Step) -> str:
+    return f"traffic {step.percent:g} %" if isinstance(step, Shift) else title(step)
