@@ -2,13 +2,13 @@
 
 import hmac
 from asyncio import Event, get_running_loop
-from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, Protocol
 
 from scoring import inference_v2, keys, pairs
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
+from scoring.beside import Beside
 from scoring.bodies import FULL, Body
 from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
@@ -16,7 +16,7 @@ from scoring.model import Model, PayloadError
 from scoring.pace import Pace
 from scoring.pages import OPEN, Pages
 from scoring.settings import Identity, ServingSettings, ServingState
-from scoring.slices import SMALL_BYTES, OneByOne
+from scoring.slices import SMALL_BYTES, Job, OneByOne
 
 PREDICT = frozenset({"/predict", "/score", "/invocations"})
 DRAINING = "the service is draining: send it to another replica"
@@ -63,8 +63,10 @@ class App:
         self._pages = Pages(model, identity, settings, self.metrics)
         self.pairs = pairs.KeptAnswers(labelled=bool(model.labels))
         self._writer = Writer(model, identity.version)
-        self._together = Together(model, self._writer, self.metrics, get_running_loop(), self._answered)
-        self._large = OneByOne(get_running_loop(), lambda: self._together.waiting, Pace(settings.cores))
+        loop = get_running_loop()
+        beside = Beside(loop) if model.waits else None
+        self._together = Together(model, self._writer, self.metrics, loop, self._answered, beside)
+        self._large = OneByOne(loop, lambda: self._together.waiting, Pace(settings.cores), beside)
 
     def open(self) -> None:
         """Take predictions from now on."""
@@ -158,7 +160,7 @@ class App:
         else:
             self._large.add(self._in_turn(scope, http, body, arrived_s, room))
 
-    def _in_turn(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> Iterator[None]:
+    def _in_turn(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> Job:
         """Read, score and answer a large request; each step takes some milliseconds."""
         headers = scope.headers
         try:
@@ -166,7 +168,7 @@ class App:
             http, body = self._plain(http, unpacked(body, packed, self.limit), typed, scope.path)
             if self.pairs.on:
                 http = self.pairs.marked(http, headers)
-            yield
+            yield None
             batch = yield from self._model.in_slices((body, scope.query_string))
             answer = self._writer.write(batch)[0]
         except PayloadError as refused:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from scoring.beside import Work
 from scoring.manifest import Label, Manifest
 from scoring.notes import Notes
 from scoring.payload import PayloadError
@@ -47,6 +48,8 @@ class Model(Protocol):
     """Reads, prepares and predicts. One thread at a time."""
 
     about: Manifest
+    waits: bool
+    """Whether it waits for another process, and is asked beside the loop."""
 
     @property
     def labels(self) -> Sequence[Label]:
@@ -57,8 +60,9 @@ class Model(Protocol):
         """Score requests together, each a body and a query string. One that is refused does not touch the others."""
         ...
 
-    def in_slices(self, request: tuple[bytes, str]) -> Generator[None, None, Batch]:
-        """Score one request as `predict` does, in steps; the batch holds it alone."""
+    def in_slices(self, request: tuple[bytes, str]) -> Generator[Work | None, Any, Batch]:
+        """Score one request as `predict` does, in steps; the batch holds it alone. A step may ask for work to be done
+        beside the loop, and goes on with what came of it."""
         ...
 
     def warm_up(self, lost: Callable[[], None] = nothing) -> None:

@@ -27,6 +27,8 @@ SLICE_ROWS = 250
 class Matrix:
     """A model of numbers alone: trees and weights. Reads, prepares and predicts. One thread at a time."""
 
+    waits = False
+
     def __init__(self, about: Manifest, trees: Trees, few: Trees | None) -> None:
         self.about = about
         self._trees = trees

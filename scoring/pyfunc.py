@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import orjson
 
 from scoring.batch import Batch, nothing
+from scoring.beside import Work
 from scoring.log import say
 from scoring.manifest import Label, Manifest, ModelError
 from scoring.payload import PROBABILITIES, PayloadError, Reader, Row
@@ -126,6 +128,7 @@ class Pyfunc:
 
     about: Manifest
     _reader: Reader
+    waits: bool = True
     _worker: Worker | None = None
     _lost: Callable[[], None] = nothing
 
@@ -193,20 +196,20 @@ class Pyfunc:
             at += len(rows)
         return found
 
-    def in_slices(self, request: tuple[bytes, str]) -> Generator[None, None, Batch]:
+    def in_slices(self, request: tuple[bytes, str]) -> Generator[Work | None, Any, Batch]:
         """Score one request as `predict` does, in steps; the batch holds it alone."""
         began_s = perf_counter()
         batch = Batch(0)
         try:
             rows = self._read(request)
             batch.preparation_ms = (perf_counter() - began_s) * 1000
-            yield
+            yield None
             step = SLICE_ROWS if self.about.batched else len(rows)
             for first in range(0, len(rows), step):
                 asked_s = perf_counter()
-                batch.values += self._values(rows[first : first + step])
+                batch.values += yield partial(self._values, rows[first : first + step])
                 batch.inference_ms += (perf_counter() - asked_s) * 1000
-                yield
+                yield None
         except PayloadError as refused:
             return Batch(0, counts=[0], refused={0: refused})
         batch.counts = [len(rows)]

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from errno import EADDRINUSE
+from functools import partial
 
 from granian.constants import HTTPModes
 from granian.server.embed import Server
@@ -67,7 +68,7 @@ async def _serve(model: Model, identity: Identity, settings: ServingSettings, re
     try:
         await _either(app.listening, running, START_S)
         # A replica whose model is gone drains and ends: whoever looks after it starts another.
-        model.warm_up(stopping.set)
+        model.warm_up(partial(_in_the_loop, loop, stopping.set))
         app.open()
         note(f"ready: {identity.model} v{identity.version} on {settings.host}:{settings.port}")
         if ready is not None:
@@ -81,6 +82,11 @@ async def _serve(model: Model, identity: Identity, settings: ServingSettings, re
         app.drain()
         await _stop(server, running)
         model.close()
+
+
+def _in_the_loop(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    """Have it done by the loop's own thread."""
+    loop.call_soon_threadsafe(what)
 
 
 async def _either(event: asyncio.Event, running: "asyncio.Task[None]", within_s: float | None = None) -> None:

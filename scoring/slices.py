@@ -6,9 +6,14 @@ Of those that wait only the bytes are kept, up to a bound; one alone is in memor
 import os
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias
 
+from scoring.beside import Beside, Work
 from scoring.pace import Pace
+
+Job: TypeAlias = Generator[Work | None, Any, None]
+"""A request: each step is one slice, or asks for work beside the loop and goes on with what came of it."""
 
 SMALL_BYTES = 8 << 10
 """Up to here a request is scored together with the others of its turn."""
@@ -21,11 +26,15 @@ GIVES_WAY = 10
 class OneByOne:
     """The large requests that wait. All of it runs in the loop's thread."""
 
-    def __init__(self, loop: AbstractEventLoop, others_wait: Callable[[], bool], pace: Pace) -> None:
+    def __init__(
+        self, loop: AbstractEventLoop, others_wait: Callable[[], bool], pace: Pace, beside: Beside | None = None
+    ) -> None:
         self._loop = loop
         self._others_wait = others_wait
         self._pace = pace
-        self._jobs: deque[Iterator[None]] = deque()
+        self._beside = beside
+        self._jobs: deque[Job] = deque()
+        self._came: tuple[Any, BaseException | None] = (None, None)
         self._held = 0
         self._gave_way = 0
 
@@ -40,8 +49,8 @@ class OneByOne:
         """Give the room back."""
         self._held -= size
 
-    def add(self, job: Iterator[None]) -> None:
-        """Have a request scored in its turn: each step of the job is one slice, and its last one answers."""
+    def add(self, job: Job) -> None:
+        """Have a request scored in its turn; the last step answers it."""
         self._jobs.append(job)
         if len(self._jobs) == 1:
             self._loop.call_soon(self._turn)
@@ -55,15 +64,29 @@ class OneByOne:
         if (wait_s := self._pace.wait_s()) > 0:
             self._loop.call_later(wait_s, self._turn)
             return
-        over = True
+        over, work = True, None
         try:
-            over = next(self._jobs[0], self) is self
+            work = self._go_on()
+            over = False
+        except StopIteration:
+            pass
         finally:
             self._pace.paid()
             # One that fails must not hold up those behind it.
             if over:
                 self._jobs.popleft()
-            if self._jobs:
+            if work is not None and self._beside is not None:
+                self._beside.run(work, self._back)
+            elif self._jobs:
                 self._loop.call_soon(self._turn)
         # The server's threads hand over what has arrived meanwhile.
         os.sched_yield()
+
+    def _go_on(self) -> Work | None:
+        """The first one's next step; raises StopIteration behind the last."""
+        (found, failure), self._came = self._came, (None, None)
+        return self._jobs[0].send(found) if failure is None else self._jobs[0].throw(failure)
+
+    def _back(self, found: Any, failure: BaseException | None) -> None:
+        self._came = (found, failure)
+        self._turn()

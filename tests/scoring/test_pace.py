@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -11,7 +10,7 @@ import pytest
 from scoring.model import Model
 from scoring.pace import AT_ONCE, LARGE, LEAST, LIMIT_S, Pace
 from scoring.settings import no_limit
-from scoring.slices import OneByOne
+from scoring.slices import Job, OneByOne
 from tests.scoring.test_service import ROW, served
 
 SLICE_S, TICK_S = 0.002, 0.0001
@@ -86,10 +85,10 @@ async def test_a_slice_that_may_not_begin_yet_waits_in_the_loop_and_every_job_en
     done = asyncio.Event()
     steps = []
 
-    def job() -> Iterator[None]:
+    def job() -> Job:
         for step in range(5):
             steps.append(step)
-            yield
+            yield None
         done.set()
 
     machine = Machine(cores=0.5)

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,7 +14,7 @@ from scoring.model import SLICE_ROWS, Batch, Model
 from scoring.pace import Pace
 from scoring.payload import MOST_ROWS, WRAPS, PayloadError, Reader
 from scoring.settings import no_limit
-from scoring.slices import GIVES_WAY, OneByOne
+from scoring.slices import GIVES_WAY, Job, OneByOne
 from tests.scoring.test_service import BODY, ROW, WAIT_S, served
 
 ROWS = [[day + 0.5, day % 12 + 1, day % 2 == 0, "AA" if day % 3 else None] for day in range(2 * SLICE_ROWS + 3)]
@@ -59,10 +58,10 @@ async def test_small_ones_go_between_slices_and_large_ones_go_on_all_the_same() 
         said.append("asked")
         return busy
 
-    def job(name: str) -> Iterator[None]:
+    def job(name: str) -> Job:
         for step in range(2):
             said.append(f"{name}{step}")
-            yield
+            yield None
         if name == "b":
             done.set()
 

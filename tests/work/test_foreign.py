@@ -1,11 +1,15 @@
 """Models that only their own packages can run: what is known of them, their answers, and why some are refused."""
 
+import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 import psutil
@@ -18,6 +22,8 @@ from core.work.environment import Needs, needs_of
 from core.work.job import Report
 from scoring.model import ModelError, PayloadError, load
 from scoring.pyfunc import Pyfunc, environment as seen_by_the_model
+from scoring.slices import SMALL_BYTES
+from tests.scoring.test_service import counted, served as served_over_http
 from tests.work.environments import seed
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
@@ -47,6 +53,13 @@ class Sizes(PythonModel):  # type: ignore[misc]
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         return pd.DataFrame({"letters": model_input["text"].str.len(), "upper": model_input["text"].str.upper()})
+
+
+class Waits(PythonModel):  # type: ignore[misc]
+    """Answers a path with what is written into the pipe that lies there."""
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
+        return [Path(path).read_text() if path.startswith("/") else path for path in model_input["text"]]
 
 
 @pytest.fixture
@@ -129,6 +142,34 @@ def test_code_with_several_outputs_answers_with_a_record_a_row(log: Callable[...
         assert found == [{"letters": 3, "upper": "ONE"}, {"letters": 5, "upper": "THREE"}]
     finally:
         served.close()
+
+
+@pytest.mark.parametrize("padding", ["", " " * 2 * SMALL_BYTES], ids=["small", "large"])
+def test_pages_are_answered_while_a_model_predicts_and_what_comes_meanwhile_is_answered_then(
+    log: Callable[..., Path], tmp_path: Path, padding: str
+) -> None:
+    rows = pd.DataFrame({"text": ["one"]})
+    foreign.make(log(mlflow.pyfunc, Waits(), signature=signature(rows, ["one"])), tmp_path / "ours", True, SAY)
+    os.mkfifo(tmp_path / "pipe")
+
+    def visit(http: httpx.Client) -> list[Any]:
+        def sent(text: str, more: str) -> Any:
+            answer = http.post("/predict", content=json.dumps([{"text": text}]) + more)
+            return answer.json().get("predictions", answer.text)
+
+        with ThreadPoolExecutor(4) as others:
+            first = others.submit(sent, str(tmp_path / "pipe"), padding)
+            # Opening the other end waits until the model reads.
+            with (tmp_path / "pipe").open("w") as pipe:
+                pages = [http.get(path).status_code for path in ("/health", "/health/ready", "/metrics")]
+                behind = [others.submit(sent, text, more) for text, more in (("two", ""), ("three", 9000 * " "))]
+                while counted(http.get("/metrics").text, "scoring_in_flight") < 3:
+                    pass
+                pipe.write("written")
+            return [pages, first.result(), *(each.result() for each in behind)]
+
+    answers = served_over_http(load(tmp_path / "ours"), visit)
+    assert answers == [[200, 200, 200], ["written"], ["two"], ["three"]]
 
 
 def test_without_a_signature_the_model_says_its_columns(log: Callable[..., Path], tmp_path: Path) -> None:
