@@ -8,12 +8,16 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model, get_model_info
 from numpy.typing import NDArray
 
 from core.config.config import alias
 from core.domain.errors import Failed
 from core.work import asked, contract, flavour, preprocess
+from core.work.convert import is_ours
+from core.work.fetch import brought
 from core.work.figures import mcnemar, measure, short
 from core.work.job import Done, Job, Report, kept, needed
 from core.work.registry import Registry, answering, connect, local_folder, noun, resolve, said
@@ -55,7 +59,7 @@ def run(job: Job, say: Report) -> Done:
             answers["baseline"] = baseline
         say.progress(0.5, f"the version behind {alias(job.settings)}")
         answers["majority"] = majority(rows)
-        live, absent = _live(registry, rows, say, str(job.options.get("serving") or ""))
+        live, absent = _live(job, registry, rows, say, str(job.options.get("serving") or ""))
         if live and live.answers:
             answers["production"] = live.answers
         figures = {
@@ -154,7 +158,7 @@ def _baseline(job: Job, rows: Rows, say: Report) -> Predictions | None:
     if not uri:
         say("baseline: the version names none")
         return None
-    return _of_model(mlflow.pyfunc.load_model(uri), rows)
+    return _of_ours(_ours(uri), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class Live:
     contract: contract.Contract | None
 
 
-def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Live | None, str]:
+def _live(job: Job, registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Live | None, str]:
     """The version that serves, or is behind the alias, on the held-out rows; and why it can't be compared, if so."""
     name = alias(registry.settings)
     found = registry.at(name)
@@ -185,15 +189,15 @@ def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Li
         say(f"production: {absent}")
         return None, absent
     label, known = f"{found.name} v{found.version}", None
-    served = local_folder(registry.settings, noun(found))
     try:
-        if (served / "model.json").is_file() and flavour.manifest(served)["task"] == "pyfunc":
+        if (theirs := _theirs(job, registry, found, say)) is not None:
             # Its code runs where it serves, not here.
-            known = contract.of_manifest(flavour.manifest(served))
-            return Live(noun(found), of_folder(served, rows), known), ""
-        model = mlflow.pyfunc.load_model(f"models:/{found.name}/{found.version}")
-        known = _contract(model)
-        return Live(noun(found), _of_model(model, rows), known), ""
+            known = contract.of_manifest(flavour.manifest(theirs))
+            told = asked.of_folder(theirs, rows.raw)
+            return Live(noun(found), Predictions(places(told, rows.labels), None), known), ""
+        folder = _ours(f"models:/{found.name}/{found.version}")
+        known = contract.of_manifest(folder.manifest)
+        return Live(noun(found), _of_ours(folder, rows), known), ""
     except (Failed, MlflowException, OSError, ValueError, KeyError) as error:
         registry.at(name)  # raises where it is the registry that is gone: then nothing is known of the version
         absent = f"{label} can't be compared: {said(error)}"
@@ -201,33 +205,36 @@ def _live(registry: Registry, rows: Rows, say: Report, serving: str) -> tuple[Li
         return Live(noun(found), None, known), absent
 
 
+def _theirs(job: Job, registry: Registry, found: ModelVersion, say: Report) -> Path | None:
+    """The folder of a version that somebody else logged, fetched where it never was; None for one of ours."""
+    served = local_folder(registry.settings, noun(found))
+    if (served / "model.json").is_file():
+        return served if "flavour" in flavour.manifest(served) else None
+    return None if _is_ours(noun(found)["uri"]) else brought(job, found, registry, say)
+
+
+def _is_ours(uri: str) -> bool:
+    return is_ours(Model(flavors=get_model_info(uri).flavors))
+
+
+def _ours(uri: str) -> flavour.Folder:
+    """The model folder inside a registered model of ours. Raises Failed where another made it: nothing of that is
+    run here."""
+    folder = folder_of(mlflow.pyfunc.load_model(uri)) if _is_ours(uri) else None
+    if folder is None:
+        raise Failed(f"{uri} is no model of Quarterdeck's")
+    return folder
+
+
 def folder_of(model: Any) -> flavour.Folder | None:
-    """The model folder inside a registered model; None where somebody else made it."""
+    """The model folder inside a model that MLflow loaded; None where somebody else made it."""
     inner = model.unwrap_python_model() if model.loader_module.startswith("mlflow.pyfunc.") else None
     folder: flavour.Folder | None = getattr(inner, "folder", None)
     return folder
 
 
-def _contract(model: Any) -> contract.Contract | None:
-    """What callers of a registered model rely on; of another's model only the signature is known, if it has one."""
-    if (folder := folder_of(model)) is not None:
-        return contract.of_manifest(folder.manifest)
-    inputs = model.metadata.get_input_schema()
-    if inputs is None or not all(inputs.input_names()):
-        return None
-    texts = {"string", "object", "binary"}
-    fields = [
-        {"name": column.name, "type": "category" if getattr(column.type, "name", "") in texts else "number"}
-        for column in inputs.inputs
-    ]
-    return {"fields": fields, "labels": None}
-
-
-def _of_model(model: Any, rows: Rows) -> Predictions:
-    """What a registered model says, whoever made it. Raises Failed when it was made for other fields or labels."""
-    folder = folder_of(model)
-    if folder is None:
-        return Predictions(places(model.predict(rows.raw), rows.labels), None)
+def _of_ours(folder: flavour.Folder, rows: Rows) -> Predictions:
+    """What a model of ours says. Raises Failed when it was made for other fields or labels."""
     missing = [field["name"] for field in folder.manifest["fields"] if field["name"] not in rows.raw.columns]
     if missing:
         raise Failed(f"it needs {', '.join(missing)}, which the data no longer has")

@@ -27,16 +27,7 @@ def run(job: Job, say: Report) -> Done:
     with answering(registry.shown):
         found = resolve(registry, uri)
     version = noun(found)
-    scratch = job.folder / "fetched"
-    source = _source(job, found, version["uri"], registry, scratch, say)
-    if broken := _broken(source):
-        raise Failed(f"{version['uri']}: will not load: {broken}")
-    folder = local_folder(job.settings, version)
-    if folder.exists() and (broken := _broken(folder)):
-        say(f"{folder}: will not load ({broken}); taken from the registry anew")
-        shutil.rmtree(folder)
-    bundle.copy(source, folder, version, registry.shown)
-    shutil.rmtree(scratch, ignore_errors=True)
+    folder = brought(job, found, registry, say)
     say(f"{uri} is {version['uri']}, run {version['run_id'] or 'unknown'}")
     why = found.tags.get("converged", "yes")
     result = {
@@ -48,6 +39,22 @@ def run(job: Job, say: Report) -> Done:
         "why": why,
     }
     return Done(result, f"v{version['number']}")
+
+
+def brought(job: Job, found: ModelVersion, registry: Registry, say: Report) -> Path:
+    """A version's folder, out of the registry. Raises Failed where it can't be served."""
+    version = noun(found)
+    scratch = job.folder / "fetched"
+    source = _source(job, found, version["uri"], registry, scratch, say)
+    if broken := _broken(source):
+        raise Failed(f"{version['uri']}: will not load: {broken}")
+    folder = local_folder(job.settings, version)
+    if folder.exists() and (broken := _broken(folder)):
+        say(f"{folder}: will not load ({broken}); taken from the registry anew")
+        shutil.rmtree(folder)
+    bundle.copy(source, folder, version, registry.shown)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return folder
 
 
 def look(job: Job, say: Report) -> Done:
