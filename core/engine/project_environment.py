@@ -13,6 +13,7 @@ from core.domain.errors import BadInput, Failed
 from core.domain.model import LoadProfile, LoadSource, Version
 from core.engine import report
 from core.engine.environment import Aliases
+from core.engine.model_folders import ModelFolders
 from core.engine.smoke import keep, rows_of, smoke
 from core.load import child as load_child, shapes
 from core.load.attached import Attached
@@ -29,7 +30,6 @@ from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress
 
 ROWS = "rows.jsonl"
-FETCH_S = 120.0
 
 
 def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> EndpointSpec:
@@ -87,11 +87,12 @@ class ProjectEnvironment:
         self.background: LoadProfile | None = background_profile(settings)
         self._spec = spec_of(settings, environ)
         self._work = WorkChild(settings, environ)
+        self._models = ModelFolders(settings, environ)
         self._warming: asyncio.Task[None] | None = None
 
     def target(self, token: int) -> Target:
         """The endpoint on this machine."""
-        return LocalTarget(self._spec, self._model_folder, token)
+        return LocalTarget(self._spec, self._models.of, token)
 
     def warm(self) -> None:
         """Start the work child, so that its imports are done when it is needed."""
@@ -99,18 +100,7 @@ class ProjectEnvironment:
 
     def model_folder(self, version: Version) -> Path:
         """Where the version lies once it was registered or fetched here."""
-        return state_folder(self.settings) / "models" / f"{version.model}-{version.number}"
-
-    async def _model_folder(self, version: Version) -> Path:
-        folder = self.model_folder(version)
-        if not (folder / "model.json").exists():
-            if not version.uri:
-                raise Failed(f"{version.model} {version.label}: {folder} is gone and the registry's address unknown")
-            job = Job("fetch", self._folder("fetch"), self.settings, "", {"uri": version.uri})
-            async with asyncio.timeout(FETCH_S):
-                async for _ in self._work.run(job):
-                    pass
-        return folder
+        return self._models.place(version)
 
     def _folder(self, release: str) -> Path:
         return state_folder(self.settings) / "work" / release
@@ -186,4 +176,5 @@ class ProjectEnvironment:
         """End the children."""
         if self._warming is not None:
             self._warming.cancel()
+        await self._models.close()
         await self._work.close()
