@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from scoring import inference_v2, keys, pairs
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
-from scoring.beside import Beside
 from scoring.bodies import FULL, Body
 from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
@@ -16,7 +15,8 @@ from scoring.model import Model, PayloadError
 from scoring.pace import Pace
 from scoring.pages import OPEN, Pages
 from scoring.settings import Identity, ServingSettings, ServingState
-from scoring.slices import SMALL_BYTES, Job, OneByOne
+from scoring.side_thread import SideThread
+from scoring.slices import SMALL_BYTES, LargeJob, OneByOne
 
 PREDICT = frozenset({"/predict", "/score", "/invocations"})
 DRAINING = "the service is draining: send it to another replica"
@@ -64,7 +64,7 @@ class App:
         self.pairs = pairs.KeptAnswers(labelled=bool(model.labels))
         self._writer = Writer(model, identity.version)
         loop = get_running_loop()
-        beside = Beside(loop) if model.waits else None
+        beside = SideThread(loop) if model.waits else None
         self._together = Together(model, self._writer, self.metrics, loop, self._answered, beside)
         self._large = OneByOne(loop, lambda: self._together.waiting, Pace(settings.cores), beside)
 
@@ -160,7 +160,7 @@ class App:
         else:
             self._large.add(self._in_turn(scope, http, body, arrived_s, room))
 
-    def _in_turn(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> Job:
+    def _in_turn(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> LargeJob:
         """Read, score and answer a large request; each step takes some milliseconds."""
         headers = scope.headers
         try:

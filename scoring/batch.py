@@ -4,10 +4,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from scoring.beside import Work
 from scoring.manifest import Label, Manifest
 from scoring.notes import Notes
 from scoring.payload import PayloadError
+from scoring.side_thread import Work
 
 
 @dataclass(slots=True)

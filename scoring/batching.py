@@ -15,10 +15,10 @@ from typing import Protocol, TypeAlias
 
 from scoring.answers import Answer, Headers, Writer, error
 from scoring.batch import Batch
-from scoring.beside import Beside
 from scoring.log import say
 from scoring.metrics import Metrics
 from scoring.model import Model
+from scoring.side_thread import SideThread
 
 MAX_TURNS = 8
 """A batch is closed after so many turns of the loop, however many requests each of them brought."""
@@ -48,7 +48,7 @@ class Together:
         metrics: Metrics,
         loop: AbstractEventLoop,
         answered: Callable[[int], None],
-        beside: Beside | None = None,
+        beside: SideThread | None = None,
     ) -> None:
         self._model = model
         self._writer = writer

@@ -19,10 +19,10 @@ from typing import Any
 import orjson
 
 from scoring.batch import Batch, nothing
-from scoring.beside import Work
 from scoring.log import say
 from scoring.manifest import Label, Manifest, ModelError
 from scoring.payload import PROBABILITIES, PayloadError, Reader, Row
+from scoring.side_thread import Work
 
 START_S = 300.0
 """Whoever waits for a replica is less patient; this ends the wait of anybody else."""

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-from scoring.beside import Beside, Work
 from scoring.pace import Pace
+from scoring.side_thread import SideThread, Work
 
-Job: TypeAlias = Generator[Work | None, Any, None]
+LargeJob: TypeAlias = Generator[Work | None, Any, None]
 """A request: each step is one slice, or asks for work beside the loop and goes on with what came of it."""
 
 SMALL_BYTES = 8 << 10
@@ -27,13 +27,13 @@ class OneByOne:
     """The large requests that wait. All of it runs in the loop's thread."""
 
     def __init__(
-        self, loop: AbstractEventLoop, others_wait: Callable[[], bool], pace: Pace, beside: Beside | None = None
+        self, loop: AbstractEventLoop, others_wait: Callable[[], bool], pace: Pace, beside: SideThread | None = None
     ) -> None:
         self._loop = loop
         self._others_wait = others_wait
         self._pace = pace
         self._beside = beside
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[LargeJob] = deque()
         self._came: tuple[Any, BaseException | None] = (None, None)
         self._held = 0
         self._gave_way = 0
@@ -49,7 +49,7 @@ class OneByOne:
         """Give the room back."""
         self._held -= size
 
-    def add(self, job: Job) -> None:
+    def add(self, job: LargeJob) -> None:
         """Have a request scored in its turn; the last step answers it."""
         self._jobs.append(job)
         if len(self._jobs) == 1:

@@ -10,7 +10,7 @@ import pytest
 from scoring.model import Model
 from scoring.pace import AT_ONCE, LARGE, LEAST, LIMIT_S, Pace
 from scoring.settings import no_limit
-from scoring.slices import Job, OneByOne
+from scoring.slices import LargeJob, OneByOne
 from tests.scoring.test_service import ROW, served
 
 SLICE_S, TICK_S = 0.002, 0.0001
@@ -85,7 +85,7 @@ async def test_a_slice_that_may_not_begin_yet_waits_in_the_loop_and_every_job_en
     done = asyncio.Event()
     steps = []
 
-    def job() -> Job:
+    def job() -> LargeJob:
         for step in range(5):
             steps.append(step)
             yield None

@@ -14,7 +14,7 @@ from scoring.model import SLICE_ROWS, Batch, Model
 from scoring.pace import Pace
 from scoring.payload import MOST_ROWS, WRAPS, PayloadError, Reader
 from scoring.settings import no_limit
-from scoring.slices import GIVES_WAY, Job, OneByOne
+from scoring.slices import GIVES_WAY, LargeJob, OneByOne
 from tests.scoring.test_service import BODY, ROW, WAIT_S, served
 
 ROWS = [[day + 0.5, day % 12 + 1, day % 2 == 0, "AA" if day % 3 else None] for day in range(2 * SLICE_ROWS + 3)]
@@ -58,7 +58,7 @@ async def test_small_ones_go_between_slices_and_large_ones_go_on_all_the_same() 
         said.append("asked")
         return busy
 
-    def job(name: str) -> Job:
+    def job(name: str) -> LargeJob:
         for step in range(2):
             said.append(f"{name}{step}")
             yield None

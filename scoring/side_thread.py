@@ -10,7 +10,7 @@ Work: TypeAlias = Callable[[], Any]
 Then: TypeAlias = Callable[[Any, BaseException | None], None]
 
 
-class Beside:
+class SideThread:
     """One thread, for one thing after the other."""
 
     def __init__(self, loop: AbstractEventLoop) -> None:
