@@ -51,6 +51,8 @@ def refused(action: Action, view: View) -> str | None:
         return None
     if view.read_only:
         return view.watches
+    if action.name == "next" and begins(view):
+        return None
     if view.name is None:
         return "nothing to act on yet; begin with 'quarterdeck release'"
     try:
@@ -58,6 +60,14 @@ def refused(action: Action, view: View) -> str | None:
     except Refused as no:
         return str(no)
     return None
+
+
+def begins(view: View) -> bool:
+    """Whether `n` begins a release: none is under way, and none is there to be tried again."""
+    release = view.release
+    if not view.begins or view.read_only:
+        return False
+    return release is None or release.outcome in (Outcome.DONE, Outcome.ROLLED_BACK)
 
 
 def _users(change: int) -> Asks:
@@ -89,6 +99,8 @@ def _mode(view: View, _: float) -> commands.Command:
 
 def _next(view: View) -> str | None:
     release = view.release
+    if begins(view):
+        return "release"
     if release is None:
         return None
     step = release.current
@@ -117,7 +129,7 @@ def _logs(view: View) -> str | None:
 
 
 ACTIONS = (
-    Action("next", ("n",), "next: start the stage, end the hold, say yes, retry", "release",
+    Action("next", ("n",), "next: release, start a stage, end a hold, say yes, retry", "release",
            lambda view, _: commands.Next(view.name or ""), _next),
     Action("pause", ("p",), "pause the release, or resume it", "release",
            lambda view, _: commands.Pause(view.name or ""), _pause),

@@ -19,7 +19,7 @@ from core.state.snapshot import Snapshot
 from core.system import terminal
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME
-from tui.asking import Asking
+from tui.asking import Asking, Prepare
 from tui.follower import Follower
 from tui.release_stages import sources
 from tui.screens.deck import DeckScreen
@@ -41,6 +41,8 @@ class DeckApp(App[None]):
 
     `hangs_s` says for how long whoever drives an endpoint has been there without a sign of life.
 
+    `prepare` makes a release ready to begin; without it none can be begun from here.
+
     Long only because each key that the screen itself answers has a method here, named after its action.
     """
 
@@ -58,6 +60,7 @@ class DeckApp(App[None]):
         now: Callable[[], float] = time.time,
         look: str = theme.DEFAULT,
         hangs_s: Callable[[str], float | None] = lambda _: None,
+        prepare: Prepare | None = None,
     ) -> None:
         super().__init__()
         self.link = link
@@ -65,7 +68,7 @@ class DeckApp(App[None]):
         self.read_only = read_only
         self.watches = WATCHES
         self.caption = caption
-        self.asking = Asking(self, link, lambda: self.view, self.say)
+        self.asking = Asking(self, link, lambda: self.view, self.say, prepare)
         self.now = now
         self._hangs_s = hangs_s
         self._hung: tuple[str | None, float | None] = (None, None)
@@ -103,7 +106,15 @@ class DeckApp(App[None]):
         known = self.follower
         name = self.wanted or chosen(known.snapshot)
         hangs_s = self._hung[1] if self._hung[0] == name else None
-        rest = (self.read_only, known.lost, self.caption, self.asking.refusals, hangs_s, self.watches)
+        rest = (
+            self.read_only,
+            known.lost,
+            self.caption,
+            self.asking.refusals,
+            hangs_s,
+            self.watches,
+            self.asking.prepare is not None,
+        )
         return View(known.snapshot, known.history, name, self.now(), *rest)
 
     def look_at_driver(self) -> None:

@@ -1,16 +1,19 @@
 """What a key asks of the link: confirmed first by a person where `commands` says so; a refusal is a line."""
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from textual.app import App
 
 from core.domain.errors import QuarterdeckError
-from core.state.commands import Command
-from core.state.confirmation import Confirmation, confirmation
+from core.state.commands import Begin, Command
+from core.state.confirmation import Confirmation, begins as planned, confirmation
 from core.state.link import Link
 from core.state.release import Release
-from tui.actions import Action, refused
+from tui.actions import Action, begins, refused
 from tui.summary import label
 from tui.view import Refusal, View
 
@@ -19,10 +22,30 @@ REFUSALS = 5
 log = logging.getLogger("quarterdeck")
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A release that could begin, and its plan in lines."""
+
+    begin: Begin
+    plan: tuple[str, ...]
+
+
+Prepare: TypeAlias = Callable[[str | None], Prepared]
+"""Prepares the next release of an endpoint, by what the project says now; may take a moment."""
+
+
 class Asking:
     """Asks for the app. `view` is what there is to see now, `say` puts a line on the screen."""
 
-    def __init__(self, app: App[None], link: Link, view: Callable[[], View], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: App[None],
+        link: Link,
+        view: Callable[[], View],
+        say: Callable[[str], None],
+        prepare: Prepare | None = None,
+    ) -> None:
+        self.prepare = prepare
         self._app = app
         self._link = link
         self._view = view
@@ -32,6 +55,9 @@ class Asking:
     async def ask(self, action: Action, at: float) -> None:
         """Ask the link for what a key stands for that went down at a moment; where it must be, a person first."""
         view = self._view()
+        if action.name == "next" and begins(view):
+            await self.begin(view)
+            return
         if view.read_only or view.name is None or action.asks is None:
             self._say(refused(action, view) or "")
             return
@@ -44,6 +70,14 @@ class Asking:
             self._refused(no)
         else:
             self._confirm(command, asked)
+
+    async def begin(self, view: View) -> None:
+        """Show what a release would do, and begin it if that is wanted; production by its name."""
+        if self.prepare is None:
+            return
+        ready = await asyncio.to_thread(self.prepare, view.name)
+        plain = Confirmation(ready.begin.environment, f"begins {planned(ready.begin.plan)}", typed=False)
+        self._confirm(ready.begin, confirmation(ready.begin, view.snapshot, view.now) or plain, ready.plan)
 
     async def do(self, command: Command) -> None:
         """Ask for something; a refusal is a line on the screen, and `y` remembers it."""
@@ -59,7 +93,7 @@ class Asking:
         self.refusals = (*self.refusals[-REFUSALS + 1 :], Refusal(self._view().now, why))
         self._say(why)
 
-    def _confirm(self, command: Command, asked: Confirmation) -> None:
+    def _confirm(self, command: Command, asked: Confirmation, plan: Sequence[str] = ()) -> None:
         from tui.widgets.confirm import Confirm  # noqa: PLC0415
 
         def answered(yes: bool | None) -> None:
@@ -73,7 +107,7 @@ class Asking:
                 self._app.run_worker(self.do(command), exit_on_error=False)
 
         release = self._view().snapshot.release_of(command.endpoint)
-        self._app.push_screen(Confirm(asked), answered)
+        self._app.push_screen(Confirm(asked, plan), answered)
 
     def _moved(self, then: Release | None) -> bool:
         """Whether a release stands elsewhere than it stood."""

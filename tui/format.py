@@ -72,6 +72,8 @@ def proved(took_ms: float) -> str:
 
 
 AGAINST = {" vs production": ": prod", " vs baseline": ": base"}
+POINTS = " pt"
+"""A difference of two shares is in points, not in percent of one of them."""
 SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -88,7 +90,8 @@ def gate_value(gate: Gate, value: float | None) -> str:
     if value is None:
         return NOTHING
     if gate.against:
-        return f"{value:+.0f} %" if abs(value) >= 9.95 else f"{value:+.1f} %"
+        unit = POINTS if gate.in_points else " %"
+        return f"{value:+.0f}{unit}" if abs(value) >= 9.95 else f"{value:+.1f}{unit}"
     if gate.metric.endswith("_percent"):
         return percent(value)
     if gate.metric.endswith("_ms"):
@@ -102,7 +105,7 @@ def gate_limit(gate: Gate) -> str:
     """The limit of a gate: `< 5 %`."""
     sign = SIGNS.get(gate.op, gate.op)
     if gate.against:
-        return f"{sign} {gate.limit:+g} %"
+        return f"{sign} {gate.limit:+g}{POINTS if gate.in_points else ' %'}"
     if gate.metric == "converged":
         return ""
     unit = " %" if gate.metric.endswith("_percent") else ""

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, consent, limits_of
+from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.engine.project import Project
-from core.state.commands import Command, StartLoad
+from core.state.commands import Begin, Command, StartLoad
 from core.state.events import Event
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
+from tui.asking import Prepare, Prepared
 from tui.headless import after_us, have_watch, opened, watch_of
 from tui.load_command import source_of
+from tui.plan_command import planned
 from tui.release_command import begun
 
 
@@ -30,10 +33,25 @@ class ProjectLink:
 
     async def do(self, command: Command) -> None:
         """Ask the engine; raises what it raises, and BadInput for settings that can't be read."""
+        if isinstance(command, Begin):
+            settings = self._project.by_endpoint().get(command.endpoint, self._project.settings)
+            shell_variables.keep(settings, command.release)
         if isinstance(command, StartLoad):
             settings = Project(self._project.path).by_endpoint().get(command.endpoint, self._project.settings)
             command = replace(command, source=source_of(settings, "", "", web=False), limits=limits_of(settings))
         await self._engine.do(command)
+
+
+def _preparing(engine: Engine, project: Project) -> Prepare:
+    """Prepares the next release of an endpoint by the project's file as it is now, with this deck's flags."""
+
+    def prepare(endpoint: str | None) -> Prepared:
+        now = Project(project.path, project.env, project.sets, project.input_data)
+        settings = now.by_endpoint().get(endpoint or "", now.settings)
+        begin, plan = planned(settings, engine.snapshot, Wishes())
+        return Prepared(begin, tuple(plan))
+
+    return prepare
 
 
 def _attend(engine: Engine) -> None:
@@ -58,7 +76,8 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
                 await have_watch(project, print)
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
-            app = DeckApp(ProjectLink(engine, project), wanted, read_only, now=engine.now, hangs_s=engine.hangs_s)
+            link, prepare = ProjectLink(engine, project), _preparing(engine, project)
+            app = DeckApp(link, wanted, read_only, now=engine.now, hangs_s=engine.hangs_s, prepare=prepare)
             await app.run_async()
         finally:
             await guard.close()

@@ -10,6 +10,7 @@ from core.config.settings import Settings
 from core.domain.gates import Gate
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
 from core.engine.project import Project
+from core.state.commands import Begin
 from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
@@ -23,14 +24,27 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     """The plan of the next release in this environment, as lines."""
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
-    settings, name = project.settings, endpoint_name(project.settings)
+    return planned(project.settings, snapshot, wishes)[1]
+
+
+def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:
+    """The next release, and its plan as lines."""
+    name = endpoint_name(settings)
     live = snapshot.endpoint(name).served
     begin = release_of(settings, live is None, wishes)
     over = f"over {live.label}, which serves" if live else "nothing serves yet, so that it takes all traffic at once"
     production = " · production" if settings.production else ""
     head = f"{name} · {settings.environment}{production} · {begin.plan.strategy} · {over}"
     later = [] if live else [f"the next one: {begins(release_of(settings, False, wishes).plan)}"]
-    return [head, "", *told(begin.plan), "", *_consent(settings), f"goes back to: {_home(snapshot, name)}", *later]
+    return begin, [
+        head,
+        "",
+        *told(begin.plan),
+        "",
+        *_consent(settings),
+        f"goes back to: {_home(snapshot, name)}",
+        *later,
+    ]
 
 
 def told(plan: Plan) -> Iterator[str]:

@@ -9,7 +9,7 @@ from core.domain.plan import Deploy, Hold, Load, Mirror, Shift, Step, title
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, StepState
 from tui import format as as_text
-from tui.actions import way_back
+from tui.actions import begins, way_back
 from tui.evidence import at_the_client, driver, nobody_drives
 from tui.health import FAILING_PERCENT, health
 from tui.judged import held_s, judges
@@ -98,7 +98,10 @@ def _nothing(view: View) -> Line:
     served = view.endpoint.served if view.endpoint else None
     if served is not None:
         return (("◦ ", "dim"), (f"{served.label} serves", "text"), ("   no release is under way", "dim"))
-    return (("◦ ", "dim"), ("nothing is released yet", "text"), ("   begin with 'quarterdeck release'", "dim"))
+    how: Line = (("   begin with 'quarterdeck release'", "dim"),)
+    if begins(view):
+        how = (("   n", "key"), (" begins a release, after showing its plan", "dim"))
+    return (("◦ ", "dim"), ("nothing is released yet", "text"), *how)
 
 
 def _undriven(view: View, release: Release) -> list[Part]:

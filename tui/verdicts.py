@@ -54,11 +54,15 @@ def gate_piece(one: Verdict, sure: bool) -> Line:
     if one.value is None:
         seen, of, need = one.why.partition(" of ")
         short = need.split(" ", maxsplit=1)[0]
-        value = f"{seen}{of}{short} rq" if seen.isdigit() else as_text.NOTHING
+        value = (
+            f"{seen}{of}{short} rq{' on live' if need.endswith('on live') else ''}"
+            if seen.isdigit()
+            else as_text.NOTHING
+        )
         return ((f"   {name} ", "dim"), (f"{value} {sign}", role))
     limit = as_text.gate_limit(one.gate)
     value = as_text.gate_value(one.gate, one.value)
-    for unit in (" %", " points"):
+    for unit in (" %", as_text.POINTS):
         value = value.removesuffix(unit) if limit.endswith(unit) else value
     return ((f"   {name} ", "dim"), (value, value_role), (f" {limit} " if limit else " ", "dim"), (sign, role))
 

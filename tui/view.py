@@ -29,7 +29,7 @@ class View:
     """A snapshot as the deck shows it. `now` and the times of events count from the same epoch.
 
     `watches` says why nothing can be asked where it is `read_only`. `hangs_s`: for how long whoever drives the endpoint
-    is there and gives no sign of life; None while it does.
+    is there and gives no sign of life; None while it does. `begins`: a release can be begun from here.
 
     Without slots, so that what costs more with every release that there was is looked up once a view.
     """
@@ -44,6 +44,7 @@ class View:
     refusals: tuple[Refusal, ...] = field(default=())
     hangs_s: float | None = None
     watches: str = WATCHES
+    begins: bool = False
 
     @property
     def endpoint(self) -> Endpoint | None:

@@ -3,16 +3,22 @@
 import time
 
 import pytest
+from textual.widgets import Static
 
+from core.domain.errors import BadInput
+from core.domain.plan import Plan, Shift
 from core.state import commands as c, events as ev
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, PROFILE, RELEASE
 from tests.tui import scenes
 from tests.tui.conftest import OpenDeck, shown, until
 from tests.tui.replay import FakeLink
 from tui.actions import ACTIONS, MANUAL
+from tui.asking import Prepared
+from tui.plan_command import told
 from tui.screens.sheet import keys
 from tui.widgets.bars import Keys
 from tui.widgets.confirm import Confirm
+from tui.widgets.verdict import VerdictLine
 
 
 @pytest.mark.parametrize(
@@ -107,6 +113,58 @@ async def test_in_production_n_asks_for_the_name_of_the_environment(open_deck: O
         assert link.asked == []
         await pilot.press(*["backspace"] * 7, *"prod", "enter")
         await until(pilot, lambda: link.asked == [c.Next(ENDPOINT)])
+
+
+PLAN = Plan("canary", (Shift(10), Shift(100)))
+
+
+def prepared(production: bool = False) -> Prepared:
+    begin = c.Begin(ENDPOINT, "late-0008", "prod" if production else "dev", PLAN, production)
+    return Prepared(begin, tuple(told(PLAN)))
+
+
+async def test_n_on_an_empty_deck_shows_the_plan_and_begins_a_release_after_a_yes(open_deck: OpenDeck) -> None:
+    link = FakeLink()
+    async with open_deck(link, prepare=lambda _: prepared()) as (app, pilot):
+        assert app.deck.query_one(Keys).plain.startswith("n release")
+        assert "n begins a release" in app.deck.query_one(VerdictLine).plain
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "traffic   10 %, proved by answers" in str(app.screen.query_one("#plan Static", Static).content)
+        assert link.asked == []
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: link.asked == [prepared().begin])
+
+
+async def test_in_production_n_begins_nothing_until_the_name_is_typed(open_deck: OpenDeck) -> None:
+    link = FakeLink(scenes.served())
+    async with open_deck(link, MOMENT - 200, (80, 24), prepare=lambda _: prepared(production=True)) as (app, pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        assert link.asked == []
+        await pilot.press(*"prod", "enter")
+        await until(pilot, lambda: link.asked == [prepared(production=True).begin])
+
+
+async def test_while_a_release_is_under_way_n_begins_no_other(open_deck: OpenDeck) -> None:
+    link = FakeLink(scenes.paused())
+    async with open_deck(link, MOMENT + 30, prepare=lambda _: prepared()) as (app, pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert isinstance(app.screen, Confirm)
+        assert app.screen.plan == ()
+    async with open_deck(FakeLink(), prepare=lambda _: prepared(), read_only=True) as (app, _):
+        assert "n release" not in app.deck.query_one(Keys).plain
+
+
+async def test_what_can_not_be_prepared_is_a_line(open_deck: OpenDeck) -> None:
+    def prepare(_: str | None) -> Prepared:
+        raise BadInput("quarterdeck.yaml: no such column")
+
+    async with open_deck(FakeLink(), prepare=prepare) as (app, pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: "no such column" in app.deck.query_one(Keys).message)
 
 
 async def test_escape_leaves_all_as_it_is(open_deck: OpenDeck) -> None:

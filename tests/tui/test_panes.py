@@ -11,7 +11,7 @@ from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
 from tui.history import Point, Silence
 from tui.widgets.chart import Axis, Curve, breaks
-from tui.widgets.gates import Gates, row
+from tui.widgets.gates import Gates, row, shortly
 from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
 from tui.widgets.scaling import Scaling, stairs
@@ -40,6 +40,7 @@ def test_the_question_is_shown_with_until_when() -> None:
         (Gate("failed_percent", "<", 5), (GateResult.PASS, 0.31, ""), "✔ errors           0.3 %   < 5 %"),
         (Gate("p95_ms", "<", 2000), (GateResult.FAIL, 2311.4, ""), "✖ p95            2311 ms  < 2000"),
         (Gate("p95_ms", "<", 25, "live"), (GateResult.PASS, -17.2, ""), "✔ p95 : live       -17 % < +25 %"),
+        (Gate("failed_percent", "<", 0.5, "live"), (GateResult.PASS, 0.31, ""), "✔ errors:live  +0.3 pt < +0.5 pt"),
         (
             Gate("p99_ms", "<", 9),
             (GateResult.INCONCLUSIVE, None, "31 of 50 requests"),
@@ -270,3 +271,11 @@ def test_what_is_pending_stands_at_the_endpoint() -> None:
     assert "moves" in {role for _, role in TrafficPane().lines(view, 100, 6)[2]}
     assert "pending removal of green pending" not in "\n".join(TrafficPane().why(view))
     assert "aliases back pending: registry did not answer, tried 2 times" in "\n".join(TrafficPane().why(view))
+
+
+def test_a_comparison_says_in_a_line_what_is_shown_and_all_of_it_under_why() -> None:
+    gate = Gate("failed_percent", "<", 0.5, "live")
+    why = "+0.3 points, failed 1.2 % of 300 against live's 0.9 % of 2700; nothing worse is shown"
+    said = Verdict(gate, GateResult.PASS, 0.3, why)
+    assert shortly(said) == "nothing worse is shown"
+    assert any(why in line for line in Gates().why(seen(scenes.then(scenes.at_ten(), ev.Judged(RELEASE, 10, (said,))))))

@@ -1,11 +1,12 @@
 """Asking before something that can't be taken back by itself: a plain yes, or the environment's name typed."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -18,9 +19,10 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "not now")]
 
-    def __init__(self, asked: Confirmation) -> None:
+    def __init__(self, asked: Confirmation, plan: Sequence[str] = ()) -> None:
         super().__init__()
         self.asked = asked
+        self.plan = tuple(plan)
 
     def compose(self) -> ComposeResult:
         """What would happen, and how to say yes."""
@@ -28,6 +30,9 @@ class Confirm(ModalScreen[bool]):
         how = f"Type {name} and enter to do it" if self.asked.typed else "y or enter does it"
         with Vertical(id="sheet") as sheet:
             sheet.border_title = Content(name)
+            if self.plan:
+                with VerticalScroll(id="plan", can_focus=False):
+                    yield Static("\n".join(self.plan), markup=False)
             yield Static(f"{self.asked.text}\n{how}; escape leaves all as it is.", markup=False)
             if self.asked.typed:
                 yield Input(placeholder=name, id="name")
@@ -42,7 +47,11 @@ class Confirm(ModalScreen[bool]):
             self.query_one("#wrong", Static).update(f"that is not {self.asked.environment}")
 
     def on_key(self, event: events.Key) -> None:
-        """Where nothing must be typed, one key answers."""
+        """Arrows scroll the plan. Where nothing must be typed, one key answers."""
+        if self.plan and event.key in ("up", "down", "pageup", "pagedown"):
+            event.stop()
+            self.query_one("#plan").scroll_relative(y=-3 if "up" in event.key else 3, animate=False)
+            return
         if self.asked.typed:
             return
         event.stop()

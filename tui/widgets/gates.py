@@ -69,7 +69,7 @@ class Gates(Pane):
             rows.append(((f"judged {as_text.about(age)} ago", "waits" if judges(release) else "dim"),))
         for gate in gates:
             line = row(gate, known.get(gate), COLUMN if beside else width, age is not None)
-            why = known[gate].why if gate in known and roomy else ""
+            why = shortly(known[gate]) if gate in known and roomy else ""
             rows.append((*line, (f"   {why}", "dim")) if beside else line)
             if why and not beside:
                 rows.append((("  " + cut(why, width - 2), "dim"),))
@@ -87,6 +87,11 @@ class Gates(Pane):
             for v in step.verdicts
         ]
         return [*judged, *said, "", *service(view)]
+
+
+def shortly(verdict: Verdict) -> str:
+    """Why, in a line; of a comparison only what is shown, for its figures stand above and all of it under `y`."""
+    return verdict.why.rpartition("; ")[2] if verdict.gate.compared else verdict.why
 
 
 def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> Line:
@@ -118,7 +123,9 @@ def _row(sign: str, role: str, gate: Gate, value: tuple[str, str], limit: str, w
     room = width - cells_of(((sign, ""), value))
     parts: list[Part] = [(0, ((sign, role),))]
     name_room = max(NAME, room - len(limit)) if room - len(limit) >= NAME else max(0, room)
-    parts += [(0, ((left(as_text.gate_name(gate), name_room), "dim" if role == "dim" else "text"),)), (0, (value,))]
+    name = as_text.gate_name(gate)
+    name = name if len(name) <= name_room else name.replace(" : ", ":")
+    parts += [(0, ((left(name, name_room), "dim" if role == "dim" else "text"),)), (0, (value,))]
     return fitting([*parts, (1, ((limit, "dim"),))], width)
 
 
