@@ -13,6 +13,7 @@ from core.config.planner import load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.state import commands as c
 from tui import (
+    alerts_cli,
     headless,
     load_command,
     output,
@@ -258,6 +259,7 @@ def demo(
 
 app.add_typer(release_cli.app)
 app.add_typer(past_cli.app)
+app.add_typer(alerts_cli.app)
 
 if __name__ == "__main__":
     output.install()

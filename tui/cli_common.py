@@ -12,7 +12,20 @@ from core.engine.project import READ_ONLY, Project
 from tui import output
 
 LOOKING = frozenset(
-    {"quarterdeck", "status", "data", "audit", "live", "backup", "releases", "plan", "export", "replay", "backtest"}
+    {
+        "quarterdeck",
+        "alerts",
+        "status",
+        "data",
+        "audit",
+        "live",
+        "backup",
+        "releases",
+        "plan",
+        "export",
+        "replay",
+        "backtest",
+    }
 )
 """What changes nothing. Every other command is refused where `read_only` is set: a new one must be named here."""
 VERB: ContextVar[str] = ContextVar("VERB", default="")

@@ -35,7 +35,14 @@ OF_ITS_OWN = {"init", "restore", "demo"}
 """They make a project of their own, and know of no other."""
 SHOWN = {"data", "replay"}
 """Looked at elsewhere: one reads the whole table, the other takes the screen and refuses every key."""
-GIVEN = {"reason": ["why"], "backup": ["{}/b.tar.gz"], "export": ["r2", "-o", "{}/r2.qdr"], "backtest": ["--all"]}
+GIVEN = {
+    "silence": ["errors", "--reason", "x"],
+    "unsilence": ["errors"],
+    "reason": ["why"],
+    "backup": ["{}/b.tar.gz"],
+    "backtest": ["--all"],
+    "export": ["r2", "-o", "{}/r2.qdr"],
+}
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 

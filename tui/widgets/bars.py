@@ -2,6 +2,7 @@
 
 from tui import format as as_text
 from tui.actions import ACTIONS, refused, way_back
+from tui.alert_lines import loudest
 from tui.evidence import driver, no_answer_s
 from tui.health import health
 from tui.styled import Line, Part, apart, fit, fitting, width as cells_of
@@ -38,7 +39,9 @@ class Top(Pane, can_focus=False):
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """One line. Where there is little room the health of the service stays longest."""
         well = health(view)
-        going: Line = ((f"! {view.lost}", "fails"),) if view.lost else (*_hangs(view), *on_its_way(view))
+        going: Line = (
+            ((f"! {view.lost}", "fails"),) if view.lost else (*_hangs(view), *loudest(view), *on_its_way(view))
+        )
         clock: Line = ((as_text.clock(view.now), "dim"),) if width >= NO_CLOCK else ()
         needed = cells_of(well) + 3 + min(cells_of(going), GOING) + 4
         where = fitting(_where(view), max(0, width - needed - cells_of(clock)))

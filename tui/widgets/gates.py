@@ -6,7 +6,7 @@ from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.plan import Ask, Hold, Retire, Shift
 from core.state.events import Outcome as Ended
 from core.state.release import Release, ReleaseState, StepState
-from tui import format as as_text
+from tui import alert_lines, format as as_text
 from tui.judged import held_s, judges, old_s, place, watched
 from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to
@@ -26,8 +26,8 @@ class Gates(Pane):
     TICKS = True
 
     def parts(self, view: View) -> tuple[object, ...]:
-        """The release is all it shows."""
-        return (view.release,)
+        """The release, and what alerts found beside it."""
+        return (view.release, view.endpoint.alerts if view.endpoint else None)
 
     def name_of(self, view: View) -> str:
         """With where the gates stand."""
@@ -53,14 +53,16 @@ class Gates(Pane):
         release = view.release
         if release is None:
             said = ("gates judge a release", "while its traffic grows")
-            return [((" ".join(said), "dim"),)] if self.folded else [((line, "dim"),) for line in said]
+            if self.folded:
+                return [((" ".join(said), "dim"),)]
+            return [*(((line, "dim"),) for line in said), *alert_lines.lines(view, width)]
         step = watched(release)
         if self.folded:
             return [_folded(release, step, view, width)]
         asked = _question(release, view, width)
         rows = [*asked, *([()] if asked else [])]
         if step is None:
-            return [*rows, *_planned(release, width)]
+            return [*rows, *_planned(release, width), *alert_lines.lines(view, width)]
         known = {verdict.gate: verdict for verdict in step.verdicts}
         gates = step.step.gates if isinstance(step.step, Hold) else tuple(known)
         roomy = self.full or height > 2 * len(gates) + 10
@@ -73,6 +75,7 @@ class Gates(Pane):
             rows.append((*line, (f"   {why}", "dim")) if beside else line)
             if why and not beside:
                 rows.append((("  " + cut(why, width - 2), "dim"),))
+        rows += alert_lines.lines(view, width)
         return [*rows, (), *(_then(release) if release.live else _over(release, width))]
 
     def why(self, view: View) -> list[str]:
