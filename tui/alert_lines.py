@@ -12,7 +12,8 @@ SIGNS = {AlertState.PENDING: ("◔", "waits"), AlertState.SILENCED: ("◌", "dim
 
 def open_alerts(endpoint: Endpoint | None) -> list[Alert]:
     """What is not over, the loudest first, then what comes first."""
-    found = [one for one in (endpoint.alerts.values() if endpoint else ()) if one.state is not AlertState.RESOLVED]
+    known = endpoint.alerts.values() if endpoint is not None and endpoint.slots else ()
+    found = [one for one in known if one.state is not AlertState.RESOLVED]
     return sorted(found, key=lambda one: (not one.burns, one.state is AlertState.SILENCED, one.due_at))
 
 

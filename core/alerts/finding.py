@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from core.alerts.rules import Measure, Rule
 from core.alerts.tally import AnswerTally, Counts
 from core.domain.plan import Smoke
+from core.state.alert import Alert
 from core.state.endpoint import Endpoint
 from core.state.release import Release, Status
+from core.state.reversal import TAKEN_BACK
 
 SMOKED_S = 600.0
 """For so long after it ended a release whose smoke test failed is news."""
@@ -61,6 +63,15 @@ def find(rule: Rule, scene: Scene) -> Finding:
             return Finding(p95 > rule.limit, f"p95 {p95:,.0f} ms, limit {rule.limit:,.0f} ms")
         case Measure.BURN:
             return _burn(rule, scene)
+
+
+def gone(alert: Alert | None, finding: Finding, scene: Scene) -> Finding:
+    """What a rule found; where nobody asks since traffic went back, what it fired for serves no more: it is over."""
+    release = scene.release
+    if finding.bad is not None or alert is None or not alert.burns or release is None or release.ended_at is None:
+        return finding
+    back = release.outcome in TAKEN_BACK and release.ended_at > alert.since
+    return Finding(False, f"{release.id} was taken back; {finding.text}") if back else finding
 
 
 def _smoke(scene: Scene) -> Finding:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.alerts.course import next_alert
-from core.alerts.finding import Scene, find
+from core.alerts.finding import Scene, find, gone
 from core.alerts.rules import Measure
 from core.alerts.tally import KEEP_S, AnswerTally
 from core.config.alerts import rules
@@ -111,7 +111,8 @@ class Alerting:
         held = [rule for rule in rules(scope.alerts, scope.production) if serves or rule.measure is Measure.SMOKE]
         for rule in held:
             before = endpoint.alerts.get(rule.name)
-            after = next_alert(rule, before, find(rule, scene), now, endpoint.hushed.get(rule.name))
+            found = gone(before, find(rule, scene), scene)
+            after = next_alert(rule, before, found, now, endpoint.hushed.get(rule.name))
             if after is not None:
                 await self._say(scope, endpoint, before, after)
             latest = after or before
