@@ -25,6 +25,12 @@ from tui.widgets.stages import Stages
 EVIL = "[red]no[/red] [link=x]\x1b[2J\x1b]0;title\x07 \u202eright to left\u202c \x9b31m [/]"
 
 
+@pytest.fixture(autouse=True)
+def _heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another test of this process may have sent the log to a file of its own."""
+    monkeypatch.setattr(logging.getLogger("quarterdeck"), "propagate", True)
+
+
 async def test_a_pane_that_cannot_be_drawn_says_so_and_the_others_go_on(
     open_deck: OpenDeck, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
