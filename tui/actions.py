@@ -157,6 +157,8 @@ ACTIONS = (
     Action("why", ("y",), "why: explain the last decision of the pane", "look", foot=lambda _: "why"),
     Action("filter", ("slash",), "filter the log", "look", shown="/", foot=lambda _: "filter"),
     Action("chart", ("v",), "the other chart of the load, where there is room for one", "look"),
+    Action("stretch", ("T",), "the time that charts show: what there is, 15 or 60 min", "look"),
+    Action("environments", ("E",), "the environments side by side", "look"),
     Action("endpoint_before", ("left_square_bracket",), "the endpoint before", "look", shown="["),
     Action("endpoint_after", ("right_square_bracket",), "the next endpoint", "look", shown="]"),
     *(

@@ -20,6 +20,7 @@ from core.system import terminal
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME
 from tui.asking import Asking, Prepare
+from tui.environments import beside
 from tui.follower import Follower
 from tui.release_stages import sources
 from tui.screens.deck import DeckScreen
@@ -67,6 +68,7 @@ class DeckApp(App[None]):
         self.wanted = endpoint
         self.read_only = read_only
         self.watches = WATCHES
+        self.stretch_s: float | None = None
         self.caption = caption
         self.asking = Asking(self, link, lambda: self.view, self.say, prepare)
         self.now = now
@@ -114,6 +116,7 @@ class DeckApp(App[None]):
             hangs_s,
             self.watches,
             self.asking.prepare is not None,
+            self.stretch_s,
         )
         return View(known.snapshot, known.history, name, self.now(), *rest)
 
@@ -206,6 +209,18 @@ class DeckApp(App[None]):
         from tui.widgets.load import LoadPane  # noqa: PLC0415
 
         self.deck.query_one(LoadPane).turn()
+
+    def _stretch(self, _: str) -> None:
+        found = chart.STRETCHES
+        self.stretch_s = found[(found.index(self.stretch_s) + 1) % len(found)]
+        shown = "as much as there is" if self.stretch_s is None else f"{self.stretch_s / 60:g} minutes"
+        self.say(f"the charts show {shown}")
+
+    def _environments(self, _: str) -> None:
+        from tui.screens.sheet import Sheet  # noqa: PLC0415
+
+        lines = beside(self.snapshot, self.now()) or ["no two environments serve yet"]
+        self.push_screen(Sheet("environments", lines))
 
     def _endpoint_before(self, _: str) -> None:
         self._switch(-1)

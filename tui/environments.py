@@ -8,6 +8,9 @@ from core.state import events as ev
 from core.state.snapshot import Snapshot
 from tui.format import about
 
+USUAL = ("dev", "staging", "prod")
+"""The order in which versions go through them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Serves:
@@ -45,6 +48,13 @@ def side_by_side(snapshot: Snapshot, names: Mapping[str, str], now: float) -> li
     if sum(one.version is not None for one in found) < 2:
         return []
     return [_line(one, found[at + 1] if at + 1 < len(found) else None, now) for at, one in enumerate(found)]
+
+
+def beside(snapshot: Snapshot, now: float) -> list[str]:
+    """The same for the environments that a snapshot knows."""
+    known = {endpoint.environment: name for name, endpoint in snapshot.endpoints.items() if endpoint.environment}
+    order = [*(env for env in USUAL if env in known), *sorted(env for env in known if env not in USUAL)]
+    return side_by_side(snapshot, {env: known[env] for env in order}, now)
 
 
 def _line(one: Serves, after: Serves | None, now: float) -> str:

@@ -30,6 +30,7 @@ class View:
 
     `watches` says why nothing can be asked where it is `read_only`. `hangs_s`: for how long whoever drives the endpoint
     is there and gives no sign of life; None while it does. `begins`: a release can be begun from here.
+    `stretch_s`: how much time the charts show; None for as much as there is.
 
     Without slots, so that what costs more with every release that there was is looked up once a view.
     """
@@ -45,6 +46,7 @@ class View:
     hangs_s: float | None = None
     watches: str = WATCHES
     begins: bool = False
+    stretch_s: float | None = None
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -94,6 +96,12 @@ class View:
     def answered_at(self, slot: Slot | None) -> float:
         """When a slot, or the load for None, last counted an answer; 0 if it never did."""
         return self.history.answered.get((self.name or "", slot), 0.0)
+
+    @cached_property
+    def start(self) -> float | None:
+        """When there first is something to chart; None where nothing is."""
+        known = [s.samples[0].at for (name, _), s in self.snapshot.series.items() if name == self.name and s.samples]
+        return min([*known, *(point.at for point in self.points)], default=None)
 
     @cached_property
     def end(self) -> float:

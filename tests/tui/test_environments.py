@@ -9,7 +9,7 @@ from core.state.endpoint import Endpoint
 from core.state.release import Release
 from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
-from tui.environments import side_by_side
+from tui.environments import beside, side_by_side
 
 NAMES = {"dev": "late-dev", "staging": "late-staging", "prod": "late"}
 HOUR_S = 3600.0
@@ -49,3 +49,15 @@ def test_a_version_serves_since_it_came_or_was_gone_back_to() -> None:
     for releases, age in (((came,), "for 3 h"), ((came, back), "for 2 h")):
         lines = side_by_side(replace(known, releases={r.id: r for r in releases}), NAMES, 10.0 + 3 * HOUR_S)
         assert age in lines[2], lines
+
+
+def test_the_deck_knows_them_by_what_serves_in_the_order_that_versions_take() -> None:
+    known = snapshot(prod=V1, dev=V2)
+    endpoints = {
+        name: replace(one, environment=env)
+        for env, name in NAMES.items()
+        for one in [known.endpoint(name)]
+        if one.slots
+    }
+    lines = beside(replace(known, endpoints=endpoints), 10.0)
+    assert [line.split()[0] for line in lines] == ["dev", "prod"]

@@ -165,3 +165,14 @@ async def test_a_demo_shows_each_key_that_it_presses(open_deck: OpenDeck) -> Non
         await until(pilot, lambda: bool(link.asked))
         await shown(app, pilot)
         assert caption.plain == " R  takes it back"
+
+
+async def test_a_key_turns_the_time_that_charts_show(open_deck: OpenDeck) -> None:
+    async with open_deck(FakeLink(scenes.at_ten())) as (app, pilot):
+        assert "-3:00" in app.deck.pane("scaling").plain
+        for shown_first in ("-15:00", "-1:00:00"):
+            await pilot.press("T")
+            await shown(app, pilot)
+            assert shown_first in app.deck.pane("scaling").plain
+        await pilot.press("T", "E")
+        await until(pilot, lambda: len(app.screen_stack) == 2)

@@ -10,7 +10,7 @@ from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
 from tui.history import Point, Silence
-from tui.widgets.chart import Axis, Curve, breaks
+from tui.widgets.chart import Axis, Curve, axis, breaks
 from tui.widgets.gates import Gates, row, shortly
 from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
@@ -279,3 +279,11 @@ def test_a_comparison_says_in_a_line_what_is_shown_and_all_of_it_under_why() -> 
     said = Verdict(gate, GateResult.PASS, 0.3, why)
     assert shortly(said) == "nothing worse is shown"
     assert any(why in line for line in Gates().why(seen(scenes.then(scenes.at_ten(), ev.Judged(RELEASE, 10, (said,))))))
+
+
+@pytest.mark.parametrize(
+    ("there_s", "most", "shown"), [(3, 180, 60), (61, 180, 90), (100, 180, 120), (7200, 180, 180), (7200, 900, 900)]
+)
+def test_the_time_axis_spans_what_there_is(there_s: float, most: float, shown: float) -> None:
+    over = axis(MOMENT, MOMENT - there_s, most)
+    assert (over.end - over.start, over.end) == (shown, MOMENT)

@@ -14,6 +14,7 @@ from core.state.endpoint import Mark, MarkKind
 from tui import format as as_text
 from tui.styled import Line, Piece, cut, right, width as width_of
 from tui.theme import slot_role
+from tui.view import View
 
 GAP_S, SPARSE = 3.0, 2.5
 """Samples further apart than this, or than so many times what each covers, have a gap between them."""
@@ -59,13 +60,24 @@ class Axis:
         return min(cells - 1, int((at - self.start) / (self.end - self.start) * cells))
 
 
-WINDOW_S, LONG_S = 180.0, 900.0
+SHORT_S, WINDOW_S, LONG_S, LONGEST_S = 60.0, 180.0, 900.0, 3600.0
+STRETCHES = (None, LONG_S, LONGEST_S)
+"""What a key turns through: as long as there is something to show, up to three minutes; fifteen; sixty."""
+GROWS_S = 30.0
+TICKS_S = ((SHORT_S, 15), (2 * SHORT_S, 30), (2 * WINDOW_S, 60), (LONG_S, 180))
 
 
-def axis(end: float, first: float | None = None) -> Axis:
-    """Three minutes up to the newest sample; up to fifteen, in whole ones, to show `first` too."""
-    span = WINDOW_S if first is None else min(LONG_S, max(WINDOW_S, math.ceil((end - first) / 60) * 60))
+def axis(end: float, first: float | None = None, most: float = WINDOW_S) -> Axis:
+    """Up to the newest sample: from `first` on, a minute at least and `most` at most, in steps of half a minute."""
+    span = most if first is None else min(most, max(SHORT_S, math.ceil((end - first) / GROWS_S) * GROWS_S))
     return Axis(end - span, end)
+
+
+def axis_of(view: View, full: bool = False) -> Axis:
+    """The time that all charts of a deck show; one that fills the screen shows up to fifteen minutes."""
+    if view.stretch_s is not None:
+        return axis(view.end, None, view.stretch_s)
+    return axis(view.end, view.start, LONG_S if full else WINDOW_S)
 
 
 def ceiling(value: float) -> float:
@@ -201,7 +213,8 @@ def times(over: Axis, width: int) -> Line:
     """The figures under the lowest chart: minutes before now."""
     room = width - GUTTER
     cells = [" "] * room
-    step = 60 if over.end - over.start <= 2 * WINDOW_S else 180
+    span = over.end - over.start
+    step = next((step for most, step in TICKS_S if span <= most), 600)
     count = int((over.end - over.start) / step)
     for back in range(count, 0, -1):
         text = f"-{as_text.span(back * step)}"

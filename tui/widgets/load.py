@@ -13,7 +13,7 @@ from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
 from tui.view import View
 from tui.why import service, top
-from tui.widgets.chart import Axis, Chart, Curve, axis, breaks, legend, times
+from tui.widgets.chart import Axis, Chart, Curve, axis_of, breaks, legend, times
 from tui.widgets.pane import Pane
 
 KINDS = ("rps", "latency", "failed")
@@ -37,7 +37,7 @@ class LoadPane(Pane):
     def parts(self, view: View) -> tuple[object, ...]:
         """The load, its samples, and the marks."""
         endpoint = view.endpoint
-        return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, self.kind)
+        return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, self.kind, view.stretch_s)
 
     def name_of(self, view: View) -> str:
         """With what kind of load it is."""
@@ -58,7 +58,7 @@ class LoadPane(Pane):
         load = view.endpoint.load if view.endpoint else None
         if not samples:
             return self._empty(view, load)
-        over = axis(view.end, samples[0].at if self.full else None)
+        over = axis_of(view, self.full)
         last = samples[-1]
         earlier = load is not None and load.running and last.at <= load.started_at
         old = earlier or view.now - last.at > STALE_S + last.seconds

@@ -11,7 +11,7 @@ from tui.history import Point, Silence
 from tui.styled import Line, Part, apart, cut, fitting, width as cells_of
 from tui.theme import slot_role
 from tui.view import View
-from tui.widgets.chart import Axis, Chart, Curve, axis, legend, times
+from tui.widgets.chart import Axis, Chart, Curve, axis_of, legend, times
 from tui.widgets.pane import Pane
 
 LEAST_WHY = 8
@@ -47,7 +47,7 @@ class Scaling(Pane):
         endpoint = view.endpoint
         if endpoint is None:
             return (None,)
-        return (endpoint.scaled, endpoint.slots, endpoint.marks, view.points, view.series(None))
+        return (endpoint.scaled, endpoint.slots, endpoint.marks, view.points, view.series(None), view.stretch_s)
 
     def name_of(self, view: View) -> str:
         """With the slot it is about."""
@@ -71,7 +71,7 @@ class Scaling(Pane):
         head = self._head(view, width)
         if height <= 1:
             return [head]
-        over = axis(view.end, view.points[0].at if self.full and view.points else None)
+        over = axis_of(view, self.full)
         room = height - 3 if height >= 5 else height - 1
         chart = self._drawn(view, over, endpoint.marks, (width, room))
         below = [times(over, width), legend(endpoint.marks, over, width)] if height >= 5 else []
