@@ -11,7 +11,7 @@ from core.state.acceptance import accept
 from core.state.confirmation import confirmation
 from core.state.events import Outcome
 from core.state.release import ReleaseState, Status
-from core.state.reversal import UNDO_S, refused_rollback, refused_undo, rollback_of
+from core.state.reversal import UNDO_S, in_steps, refused_rollback, refused_undo, rollback_of
 from tui import format as as_text
 from tui.evidence import nobody_drives, silent_s
 from tui.summary import back_to, label
@@ -198,6 +198,8 @@ def way_back(view: View) -> WayBack:
         return WayBack("u", f"undo → {label(release)} · {as_text.span(left)} left")
     if release is not None and release.state is ReleaseState.BACK and nobody_drives(view):
         return WayBack("R", f"goes on with the way back → {back_to(release)}")
+    if release is not None and in_steps(release):
+        return WayBack("R", f"all at once → {back_to(release)}")
     if release is not None and release.state is ReleaseState.BACK:
         return WayBack("", f"on its way back → {back_to(release)}")
     # After a release that failed by itself, R takes back the one that serves since before it.

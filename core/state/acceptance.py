@@ -23,7 +23,7 @@ from core.state.commands import (
 )
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
-from core.state.reversal import refused_rollback, refused_undo, rollback_of
+from core.state.reversal import in_steps, refused_rollback, refused_undo, rollback_of
 from core.state.snapshot import Snapshot
 from core.system.text import clean_line
 
@@ -71,7 +71,7 @@ def _facts(  # noqa: C901, PLR0912
             going = _going(release, command.endpoint)
             return (ev.TurnedBack(going.id, ev.Outcome.ABORTED, "aborted", asked_at),)
         case Rollback():
-            if not _in_steps(release) and _on_its_way(release, ReleaseState.BACK, driven):
+            if not in_steps(release) and _on_its_way(release, ReleaseState.BACK, driven):
                 return ()
             return _rollback(endpoint, rollback_of(snapshot, command.endpoint), command)
         case Undo(asked_at=asked_at):
@@ -176,17 +176,10 @@ def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
     return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
 
 
-def _in_steps(release: Release | None) -> bool:
-    """Whether a way back is under way that has steps before its end."""
-    way = release.way if release is not None and release.state is ReleaseState.BACK else None
-    return way is not None and bool(way.shares)
-
-
 def _rollback(endpoint: Endpoint | None, release: Release | None, command: Rollback) -> tuple[ev.Body, ...]:
     asked_at = command.asked_at
-    if release is not None and _in_steps(release) and not command.shares:
-        # What goes back in steps is overtaken by what goes back at once.
-        return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at),)
+    if release is not None and in_steps(release) and command.shares:
+        raise Refused(f"{release.id} is on its way back already")
     why_not = refused_rollback(endpoint, release)
     if why_not is not None or release is None:
         raise Refused(why_not or "no release")

@@ -26,12 +26,19 @@ def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
     return last if last is not None and last.slot == serving else release
 
 
+def in_steps(release: Release | None) -> bool:
+    """Whether a way back is under way that has steps before its end."""
+    way = release.way if release is not None and release.state is ReleaseState.BACK else None
+    return way is not None and bool(way.shares)
+
+
 def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str | None:
     """Why there is no way back now, in words; None when there is."""
     if endpoint is None or release is None:
         return "nothing was released here; there is no way back"
     if release.state is ReleaseState.BACK:
-        return f"{release.id} is on its way back already"
+        # What goes back in steps can go back at once.
+        return None if in_steps(release) else f"{release.id} is on its way back already"
     if release.slot is None:
         return None if release.live else f"{release.id} never got a slot; nothing to take back"
     if release.old is None or release.old_version is None:

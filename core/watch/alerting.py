@@ -72,9 +72,14 @@ class Alerting:
     async def _remember(self) -> None:
         """What was answered in the last days, out of the journal: a new watch knows how fast the budget burns."""
         since = self._engine.now() - KEEP_S
-        for event in await asyncio.to_thread(_sampled, self._journal, since):
-            if isinstance(event.body, ev.Sampled):
-                self._count(event.body)
+
+        def count() -> None:
+            for event in _sampled(self._journal, since):
+                if isinstance(event.body, ev.Sampled):
+                    self._count(event.body)
+
+        # Nobody else counts before that is done.
+        await asyncio.to_thread(count)
 
     def _count(self, body: ev.Sampled) -> None:
         key = (body.endpoint, body.sample.slot)
@@ -120,9 +125,8 @@ class Alerting:
                 done = await act(self._engine, self._folder, scope, tally, rule, latest, held, name)
                 if done is not None:
                     await self._say(scope, endpoint, latest, done)
-        await self._close_others(
-            scope, endpoint, {rule.name for rule in held}, "nothing is served" if not serves else ""
-        )
+        why = "the rule is off" if serves else "nothing is served"
+        await self._close_others(scope, endpoint, {rule.name for rule in held}, why)
 
     async def _close_others(self, scope: AlertScope, endpoint: Endpoint, held: set[str], why: str) -> None:
         """What no rule looks at any more is over."""

@@ -233,6 +233,8 @@ def test_a_release_that_nobody_drives_says_so() -> None:
     assert text(on_its_way(view)) == "‖ nobody drives v7 on its way back"
     assert way_back(view) == WayBack("R", "goes on with the way back → v6")
     assert way_back(seen(back)) == WayBack("", "on its way back → v6")
+    steps = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back", shares=(5.0,), pause_s=60.0)
+    assert way_back(seen(scenes.then(scenes.at_ten(), steps))) == WayBack("R", "all at once → v6")
 
 
 @pytest.mark.parametrize("cells", [80, 120])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.config.alerts import RULE_NAMES, AlertSettings
+from core.domain.errors import Failed
 from core.engine.engine import Engine
 from core.state import commands as c, events as ev
 from core.state.alert import AlertState
@@ -230,3 +231,38 @@ async def test_what_was_measured_before_a_watch_came_counts(tmp_path: Path) -> N
     async with watched(store, given) as engine:
         await until(engine, came_to(engine, "burn-fast", AlertState.FIRED))
         assert "burns 100.0x over 1 h" in alert(engine.snapshot, "burn-fast").why
+
+
+async def test_a_smoke_test_that_fails_is_told_while_the_release_goes_back_by_itself(tmp_path: Path) -> None:
+    store = Bridge(tmp_path)
+    async with http_receiver() as server:
+        given = scopes(HOOK, smoke={"for_s": 0.0})
+        async with watched(store, given, {"HOOK": server.url}) as engine:
+            await serve(engine)
+            for site in store.sites:
+                site.faults["smoke"] = [Failed("3 of 50 answers right")]
+            await engine.do(begin(V2, canary_plan()))
+            assert (await ended(engine, "r2")).outcome is ev.Outcome.FAILED
+            await until(engine, came_to(engine, "smoke", AlertState.ACTED))
+            await until(engine, lambda s: not s.endpoint("late").untold)
+        assert alert(engine.snapshot, "smoke").did == "r2 goes back by itself"
+    assert any("3 of 50 answers right" in got.body["text"] for got in server.got)
+
+
+async def test_after_a_way_back_that_nobody_asks_anything_of_it_is_over(tmp_path: Path) -> None:
+    async with watched(Bridge(tmp_path), scopes(availability={"escalate_s": 60.0})) as engine:
+        await released(engine)
+        async with answering(engine, lambda slot: 30 if slot == "green" else 0):
+            await until(engine, came_to(engine, "availability", AlertState.ACTED))
+        await until(engine, came_to(engine, "availability", AlertState.RESOLVED))
+
+
+async def test_what_no_rule_looks_at_any_more_is_over(tmp_path: Path) -> None:
+    given = scopes(availability={})
+    async with watched(Bridge(tmp_path), given) as engine:
+        await serve(engine)
+        async with answering(engine, lambda slot: 30):
+            await until(engine, came_to(engine, "availability", AlertState.ACTED))
+            given["late"] = scopes()["late"]
+            await until(engine, came_to(engine, "availability", AlertState.RESOLVED))
+        assert alert(engine.snapshot, "availability").why == "the rule is off"
