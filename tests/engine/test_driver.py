@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -420,8 +421,8 @@ async def test_a_key_in_the_very_moment_of_an_answer_still_brings_traffic_back(t
     target = terminals.store.sites[-1].targets[-1]
     route = target.route
 
-    async def and_then_the_key(weights: dict[str, float], mirror: dict[str, float] | None = None) -> None:
-        await route(weights, mirror)
+    async def and_then_the_key(weights: dict[str, float], *more: Any) -> None:
+        await route(weights, *more)
         if weights == {"green": 10.0, "blue": 90.0}:
             await ada.do(c.Rollback("late", asked_at=time.time()))
 
