@@ -99,10 +99,12 @@ def _row(fields: tuple[ModelField, ...]) -> dict[str, Any]:
 
 def _field(field: ModelField) -> dict[str, Any]:
     """A value of a field; null is a missing one."""
-    more = {} if field.categories is None else {"examples": list(field.categories[:20])}
+    more: dict[str, Any] = {} if field.categories is None else {"examples": list(field.categories[:20])}
     bounds = {"minimum": -3e38, "maximum": 3e38} if _TYPES[field.type] == "number" else {}
     if field.type == "any":
         return {}
+    if field.type == "date":
+        more = {"format": "date-time" if "hour" in field.parts else "date"}
     return {"type": [_TYPES[field.type], "null"]} | bounds | more
 
 

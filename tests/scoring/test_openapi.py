@@ -4,15 +4,16 @@ import html
 import json
 import re
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from scoring import inference_v2, openapi
-from scoring.manifest import TYPES
+from scoring.manifest import TYPES, ModelField
 from scoring.model import Model
-from tests.scoring.test_service import KEY, served
+from tests.scoring.test_service import IDENTITY, KEY, served
 
 FIELDS = {"delay": "number", "month": "number", "vip": "boolean", "carrier": "string"}
 
@@ -37,6 +38,13 @@ def test_the_document_names_the_fields_and_its_example_is_taken(model: Model, ke
     promised = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert set(answer.json()) == set(promised["properties"])
     assert set(answer.json()["predictions"]) <= set(promised["properties"]["predictions"]["items"]["enum"])
+
+
+@pytest.mark.parametrize(("parts", "form"), [(("year", "days"), "date"), (("days", "hour"), "date-time")])
+def test_a_date_is_no_text_of_any_kind(model: Model, parts: tuple[str, ...], form: str) -> None:
+    about = replace(model.about, fields=(ModelField("day", "date", parts=parts),))
+    row = openapi.document(about, IDENTITY, keyed=False)["components"]["schemas"]["Row"]
+    assert row["properties"] == {"day": {"type": ["string", "null"], "format": form}}
 
 
 def test_the_command_on_the_page_works_by_copy(model: Model) -> None:
