@@ -99,6 +99,19 @@ def promote(
 
 
 @app.command()
+def drill(config: Config = None, env: Env = None, sets: Sets = None, confirm: Confirm = None) -> None:
+    """Prove the way back before it is needed: go back and forward again under a small load, and say what it took.
+
+    Exit code 0: both proved and no request failed; 1: not; 3: refused.
+    """
+    from tui import drill_command  # noqa: PLC0415
+
+    project = project_of(config, env, sets)
+    wishes = wishes_of(project, None, confirm=confirm)
+    end(headless.run(drill_command.drill(project, wishes.confirmed, out), err))
+
+
+@app.command()
 def smoke(
     url: Annotated[str, typer.Argument(help="Such as http://127.0.0.1:8080; else what the environment serves.")] = "",
     config: Config = None,

@@ -21,7 +21,7 @@ from core.targets.local.client import listing
 from core.targets.local.keys import read_key
 from core.targets.local.spec import exposed
 from core.targets.local.wire import HostStatus
-from tui.environments import side_by_side
+from tui.environments import proven, side_by_side
 from tui.headless import replaced, watch_of
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -55,6 +55,8 @@ async def lines_of(project: Project) -> list[str]:
         lines += [f"  release  {_release(release)}"] if release else []
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
+        if snapshot.endpoint(name).serving is not None:
+            lines.append(f"  drill    {proven(snapshot.endpoint(name), own.drill.max_age_s, now)[0]}")
         holder = holders[name]
         if holder is not None and (holder.alive or holder.hangs):
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}{_silence(holder)}")

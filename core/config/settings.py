@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from core.config.alerts import AlertSettings
 from core.config.columns import Column
-from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed
+from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed, timed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 from core.domain.errors import Failed
 
@@ -143,6 +143,13 @@ class RetentionSettings(SettingsPart):
     runs: Annotated[int, Field(ge=1, le=100_000)] = 50
 
 
+class DrillSettings(SettingsPart):
+    """How old the last proof of the way back may be before it is said, and how many users the drill sends."""
+
+    max_age_s: Annotated[float, BeforeValidator(timed), Field(gt=0)] = 30 * 86400.0
+    users: Count = 5
+
+
 class ObjectivesSettings(SettingsPart):
     """What the team wants of its releases: at least so many a week, and at most so long, so often and so slow.
 
@@ -183,6 +190,7 @@ class Settings(SettingsPart):
     registry: RegistrySettings = RegistrySettings()
     retention: RetentionSettings = RetentionSettings()
     objectives: ObjectivesSettings = ObjectivesSettings()
+    drill: DrillSettings = DrillSettings()
     alerts: AlertSettings = AlertSettings()
 
     @field_validator("model")

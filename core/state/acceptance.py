@@ -14,6 +14,7 @@ from core.state.commands import (
     Next,
     Pause,
     Reason,
+    RecordDrill,
     Rollback,
     SetLoad,
     SilenceAlert,
@@ -78,6 +79,9 @@ def _facts(  # noqa: C901, PLR0912
             if _on_its_way(release, ReleaseState.FORWARD, driven):
                 return ()
             return _undo(endpoint, release, now, asked_at)
+        case RecordDrill():
+            figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed)
+            return (ev.Drilled(command.endpoint, *figures),)
         case Reason(text=text):
             return _reason(_known(release, command.endpoint), text)
         case StartLoad(profile=profile, source=source, limits=limits):

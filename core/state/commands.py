@@ -98,6 +98,18 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordDrill:
+    """Write down that the way back was tried, and what it took: see `core.state.events.Drilled`."""
+
+    endpoint: str
+    to: Version
+    back_ms: float
+    forward_ms: float
+    requests: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartLoad:
     """Send load by hand; users can be changed while it runs. It ends with the process that asked, unless it `stay`s.
 
@@ -145,5 +157,17 @@ class SilenceAlert:
 
 
 Command: TypeAlias = (
-    Begin | Next | Answer | Pause | Abort | Rollback | Undo | Reason | StartLoad | SetLoad | Tail | SilenceAlert
+    Begin
+    | Next
+    | Answer
+    | Pause
+    | Abort
+    | Rollback
+    | Undo
+    | Reason
+    | RecordDrill
+    | StartLoad
+    | SetLoad
+    | Tail
+    | SilenceAlert
 )

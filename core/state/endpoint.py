@@ -106,6 +106,8 @@ class Endpoint:
     weights: Mapping[Slot, float] = field(default_factory=dict)
     verified: ev.Verified | None = None
     verified_at: float | None = None
+    drilled: ev.Drilled | None = None
+    drilled_at: float | None = None
     load: LoadState | None = None
     scaled: Mapping[Slot, Scaled] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot
+from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,21 @@ class Verified:
     answers: int
     since: str = "route"
     release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """The way back was tried on purpose, under a small load: traffic went to `to` and came again.
+
+    Milliseconds count from the key to the proof; requests and failures are those of the load meanwhile.
+    """
+
+    endpoint: str
+    to: Version
+    back_ms: float
+    forward_ms: float
+    requests: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)

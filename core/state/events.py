@@ -16,6 +16,7 @@ from core.state.alert_events import (
 )
 from core.state.endpoint_events import (
     Acted as Acted,
+    Drilled as Drilled,
     Drove as Drove,
     LoadEnded as LoadEnded,
     LoadStarted as LoadStarted,
@@ -76,6 +77,7 @@ class Carried:
 
 Body: TypeAlias = (
     Began
+    | Drilled
     | Drove
     | StepStarted
     | StepAsked

@@ -110,6 +110,9 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.SteppedBack(share=share_, left=left, why=why):
             rest = "" if why else f"; then {', '.join(f'{one:g} %' for one in (*left, 0.0))}"
             return Message("back", f"{why or f'{share_:g} % is proved'}{rest}")
+        case ev.Drilled(to=to, back_ms=back_ms, forward_ms=forward_ms, requests=requests, failed=failed):
+            took = f"to {to.label} in {back_ms:.0f} ms and forward again in {forward_ms:.0f} ms"
+            return Message("drill", f"the way back is proven: {took}, {failed} of {requests} requests failed")
         case ev.Reasoned(reason=reason):
             return Message("reason", f"{who}: {reason}")
         case ev.TurnedForward():

@@ -9,7 +9,7 @@ from core.state.endpoint import Endpoint
 from core.state.release import Release
 from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
-from tui.environments import beside, side_by_side
+from tui.environments import beside, proven, side_by_side
 
 NAMES = {"dev": "late-dev", "staging": "late-staging", "prod": "late"}
 HOUR_S = 3600.0
@@ -61,3 +61,14 @@ def test_the_deck_knows_them_by_what_serves_in_the_order_that_versions_take() ->
     }
     lines = beside(replace(known, endpoints=endpoints), 10.0)
     assert [line.split()[0] for line in lines] == ["dev", "prod"]
+
+
+def test_the_age_of_the_last_drill_is_told_and_when_it_is_overdue() -> None:
+    known = snapshot(prod=V2).endpoints["late"]
+    assert proven(known, HOUR_S, 0.0) == ("the way back was never drilled; 'quarterdeck drill' proves it", True)
+    drilled = replace(known, drilled=ev.Drilled("late", V1, 31.4, 20.0, 400, 0), drilled_at=100.0)
+    assert proven(drilled, HOUR_S, 130.0) == ("way back proven 30 s ago: 31 ms, 0 failed", False)
+    assert proven(drilled, HOUR_S, 100.0 + 3 * HOUR_S) == (
+        "way back proven 3 h ago: 31 ms, 0 failed; overdue, 'quarterdeck drill'",
+        True,
+    )

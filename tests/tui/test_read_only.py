@@ -13,6 +13,7 @@ from core.domain.model import LoadProfile
 from core.domain.plan import Plan
 from core.engine.project import Project
 from core.state import commands as c
+from tests.environments import V1
 from tests.tui import past
 from tui.cli import app
 from tui.cli_common import LOOKING
@@ -26,6 +27,7 @@ COMMANDS: dict[type, c.Command] = {
     c.Rollback: c.Rollback(past.ENDPOINT),
     c.Undo: c.Undo(past.ENDPOINT),
     c.Reason: c.Reason(past.ENDPOINT, "why"),
+    c.RecordDrill: c.RecordDrill(past.ENDPOINT, V1, 30.0, 20.0, 100, 0),
     c.StartLoad: c.StartLoad(past.ENDPOINT, LoadProfile("steady", 1, 1.0, None)),
     c.SetLoad: c.SetLoad(past.ENDPOINT, stop=True),
     c.Tail: c.Tail(past.ENDPOINT, "blue"),

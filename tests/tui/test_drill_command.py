@@ -1,0 +1,69 @@
+"""`quarterdeck drill`: what stands in its way is said before anything moves, and what it took is written down."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.config.scaffold import init
+from core.domain.errors import Refused
+from core.domain.model import LoadProfile, Observation
+from core.domain.plan import Plan
+from core.engine.project import Project
+from core.state import commands as c, events as ev
+from core.state.acceptance import accept
+from core.state.endpoint import Endpoint
+from core.state.fold import fold
+from core.state.fold_endpoint import of_endpoint
+from core.state.release import Release, ReleaseState
+from core.state.snapshot import Snapshot
+from tests.environments import V1, V2
+from tui import drill_command
+
+SERVES = {"green": Observation("green", V2, 2, 2, 100.0), "blue": Observation("blue", V1, 2, 2, 0.0)}
+PLAN = Plan("canary", ())
+DONE = Release(
+    "r2", "late", "prod", "local", PLAN, (), "ada", 1.0, version=V2, slot="green", old="blue", old_version=V1
+)
+DONE = replace(DONE, outcome=ev.Outcome.DONE, state=ReleaseState.ENDED, ended_at=5.0, ended_seq=5)
+
+
+def snapshot(release: Release = DONE, *facts: ev.Body) -> Snapshot:
+    known = Snapshot(releases={release.id: release}, endpoints={"late": Endpoint("late", slots=SERVES)})
+    for at, fact in enumerate(facts, 10):
+        known = fold(known, ev.Event(at, float(at), "ada", fact))
+    return known
+
+
+def test_it_goes_where_a_rollback_would() -> None:
+    assert drill_command._way(snapshot(), "late") == V1
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        (Snapshot(), "nothing was released here"),
+        (snapshot(replace(DONE, old=None, old_version=None)), "nothing served before r2"),
+        (snapshot(replace(DONE, outcome=None, state=ReleaseState.RUNNING)), "r2 is under way; wait for its end"),
+        (snapshot(replace(DONE, outcome=ev.Outcome.ROLLED_BACK)), "was taken back already"),
+        (
+            snapshot(DONE, ev.LoadStarted("late", "manual", LoadProfile("steady", 5, 5.0, None))),
+            "manual load runs already; end it with 'quarterdeck load --stop'",
+        ),
+    ],
+)
+def test_what_stands_in_its_way_is_said(known: Snapshot, why: str) -> None:
+    with pytest.raises(Refused, match=f"drill: .*{why}"):
+        drill_command._way(known, "late")
+
+
+async def test_in_production_somebody_must_mean_it(tmp_path: Path) -> None:
+    project = Project(init(tmp_path / "late", sample="iris"))
+    with pytest.raises(Refused, match=r"users of prod get the version before for some seconds.*--confirm prod"):
+        await drill_command.drill(project, False, print)
+
+
+def test_what_it_took_is_a_fact() -> None:
+    (fact,) = accept(c.RecordDrill("late", V1, 31.0, 20.0, 400, 1), snapshot(), 9.0)
+    endpoint = of_endpoint(Endpoint("late"), ev.Event(1, 9.0, "ada", fact))
+    assert (endpoint.drilled, endpoint.drilled_at) == (ev.Drilled("late", V1, 31.0, 20.0, 400, 1), 9.0)

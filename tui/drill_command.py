@@ -1,0 +1,140 @@
+"""`quarterdeck drill`: the way back is proven before it is needed, by going it and coming forward again under load."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from core.config.config import endpoint_name
+from core.domain.errors import Failed, Refused
+from core.domain.model import LoadProfile, LoadSource, Version
+from core.engine.engine import Engine
+from core.engine.project import Project
+from core.state import commands as c, events as ev
+from core.state.reversal import refused_rollback, rollback_of
+from core.state.snapshot import Snapshot
+from tui.headless import BACK_S, driven, have_watch, opened
+from tui.plain_lines import Lines
+
+LOADED_S = 30.0
+ANSWERS = 20
+"""So many requests of the load are answered before the key goes down, and after each move."""
+REASON = "drill"
+Write = Callable[[str], None]
+
+
+async def drill(project: Project, confirmed: bool, write: Write) -> int:
+    """Go back and forward; exit code 0 where both were proved and no request of the load failed, else 1."""
+    name = endpoint_name(project.settings)
+    _agreed(project, confirmed, write)
+    await have_watch(project, write)
+    async with opened(project) as engine:
+        to = _way(engine.snapshot, name)
+        profile = LoadProfile("drill", project.settings.drill.users, 5.0, None)
+        after = engine.snapshot.seq
+        await engine.do(c.StartLoad(name, profile, LoadSource()))
+        try:
+            async with driven(project, engine, name):
+                await _answered(engine, name, after)
+                write(f"{name}: going back to {to.label}, as R does")
+                back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON), write)
+                await _answered(engine, name, engine.snapshot.seq)
+                write(f"{name}: and forward again")
+                forward_ms = await _move(engine, name, c.Undo(name, engine.now(), REASON), write)
+                await _answered(engine, name, engine.snapshot.seq)
+        finally:
+            load = await _end_load(engine, name)
+        requests = load.total.requests if load is not None and load.total is not None else 0
+        failed = load.total.failures if load is not None and load.total is not None else 0
+        await engine.do(c.RecordDrill(name, to, back_ms, forward_ms, requests, failed))
+        took = f"back in {back_ms:.0f} ms, forward in {forward_ms:.0f} ms"
+        write(f"{name}: the way back is proven: {took}, {failed} of {requests} requests failed")
+    return int(failed > 0)
+
+
+def _agreed(project: Project, confirmed: bool, write: Write) -> None:
+    """In production users get the version before for some seconds: somebody must mean that. Raises Refused."""
+    environment = project.settings.environment
+    if not project.settings.production or confirmed:
+        return
+    what = f"users of {environment} get the version before for some seconds"
+    if not sys.stdin.isatty():
+        raise Refused(f"drill: {what}; name it to mean it: --confirm {environment}")
+    write(f"{what}. Type {environment} to do it")
+    if sys.stdin.readline().strip() != environment:
+        raise Refused("drill: not confirmed; nothing was done")
+
+
+def _way(snapshot: Snapshot, name: str) -> Version:
+    """The version that a rollback goes to; raises Refused where there is none, or something is under way."""
+    live = snapshot.live_release(name)
+    if live is not None:
+        raise Refused(f"drill: {live.id} is under way; wait for its end")
+    endpoint, release = snapshot.endpoints.get(name), rollback_of(snapshot, name)
+    why = refused_rollback(endpoint, release)
+    to = release.old_version if release is not None else None
+    if why is not None or to is None or endpoint is None:
+        more = "release a second version first, or name another --env"
+        raise Refused(f"drill: {why or 'nothing served before'}; {more}")
+    load = endpoint.load
+    if load is not None and load.running:
+        raise Refused(f"drill: {load.kind} load runs already; end it with 'quarterdeck load --stop'")
+    return to
+
+
+async def _move(engine: Engine, name: str, command: c.Command, write: Write) -> float:
+    """Ask for it and wait until traffic is proved and the release rests; raises Failed."""
+    after = engine.snapshot.seq
+    await engine.do(command)
+    lines, took_ms = Lines(name, write), None
+    try:
+        async with asyncio.timeout(BACK_S):
+            async for event in engine.events(after):
+                lines.say(event, engine.snapshot)
+                match event.body:
+                    case ev.Verified(endpoint=endpoint, since="key", took_ms=ms) if endpoint == name:
+                        took_ms = ms
+                    case ev.Ended(outcome=outcome, why=why) if outcome is ev.Outcome.STUCK:
+                        raise Failed(f"drill: {why}")
+                    case ev.Ended() if took_ms is not None:
+                        return took_ms
+                    case _:
+                        pass
+    except TimeoutError:
+        raise Failed(f"drill: traffic was not proved within {BACK_S:g} s; see 'quarterdeck status'") from None
+    raise Failed("drill: the journal was closed before traffic was proved")
+
+
+async def _answered(engine: Engine, name: str, after: int) -> None:
+    """Wait until the load has had some answers since; raises Failed."""
+    seen = 0
+    try:
+        async with asyncio.timeout(LOADED_S):
+            async for event in engine.events(after):
+                match event.body:
+                    case ev.Sampled(endpoint=endpoint, sample=sample) if endpoint == name and sample.slot is None:
+                        seen += sample.requests
+                    case ev.LoadEnded(endpoint=endpoint, why=why) if endpoint == name:
+                        raise Failed(f"drill: its load ended: {why}")
+                    case _:
+                        pass
+                if seen >= ANSWERS:
+                    return
+    except TimeoutError:
+        raise Failed(f"drill: the load got {seen} answers within {LOADED_S:g} s") from None
+
+
+async def _end_load(engine: Engine, name: str) -> ev.LoadEnded | None:
+    """End the load, and what it came to."""
+    after = engine.snapshot.seq
+    load = engine.snapshot.endpoint(name).load
+    if load is None or not load.running:
+        return None
+    await engine.do(c.SetLoad(name, stop=True))
+    try:
+        async with asyncio.timeout(LOADED_S):
+            async for event in engine.events(after):
+                if isinstance(event.body, ev.LoadEnded) and event.body.endpoint == name:
+                    return event.body
+    except TimeoutError:
+        pass
+    return None
