@@ -159,6 +159,7 @@ ACTIONS = (
     Action("chart", ("v",), "the other chart of the load, where there is room for one", "look"),
     Action("stretch", ("T",), "the time that charts show: what there is, 15 or 60 min", "look"),
     Action("environments", ("E",), "the environments side by side", "look"),
+    Action("releases", ("e",), "all releases; each opens as it happened", "look"),
     Action("endpoint_before", ("left_square_bracket",), "the endpoint before", "look", shown="["),
     Action("endpoint_after", ("right_square_bracket",), "the next endpoint", "look", shown="]"),
     *(

@@ -40,6 +40,8 @@ log = logging.getLogger("quarterdeck")
 class DeckApp(App[None]):
     """The deck over a link. `now` is the clock, `caption` a line for whoever is shown around.
 
+    Where it `opens` releases, `opened` is the one that somebody left it for.
+
     `hangs_s` says for how long whoever drives an endpoint has been there without a sign of life.
 
     `prepare` makes a release ready to begin; without it none can be begun from here.
@@ -69,6 +71,8 @@ class DeckApp(App[None]):
         self.read_only = read_only
         self.watches = WATCHES
         self.stretch_s: float | None = None
+        self.opens = False
+        self.opened: str | None = None
         self.caption = caption
         self.asking = Asking(self, link, lambda: self.view, self.say, prepare)
         self.now = now
@@ -221,6 +225,19 @@ class DeckApp(App[None]):
 
         lines = beside(self.snapshot, self.now()) or ["no two environments serve yet"]
         self.push_screen(Sheet("environments", lines))
+
+    def _releases(self, _: str) -> None:
+        from tui.screens.releases import ReleaseList  # noqa: PLC0415
+
+        def chose(name: str | None) -> None:
+            if name is not None:
+                self.opened = name
+                self.exit()
+
+        if not self.opens:
+            self.say("this is a recording already" if self.read_only else "no other release can be opened from here")
+            return
+        self.push_screen(ReleaseList(tuple(self.snapshot.releases.values()), self.now()), chose)
 
     def _endpoint_before(self, _: str) -> None:
         self._switch(-1)

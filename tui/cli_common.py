@@ -65,7 +65,7 @@ def project_of(config: Path | None, env: str | None, sets: list[str] | None, dat
         if data is not None and not data.is_file():
             raise BadInput(f"--input-data {data}: no such file")
     except QuarterdeckError as error:
-        err(f"error: {error}")
+        err(f"{'refused' if isinstance(error, Refused) else 'error'}: {error}")
         raise typer.Exit(error.exit_code) from None
     return project
 

@@ -1,11 +1,13 @@
 """The deck over the engine of this process."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, consent, limits_of
+from core.domain.errors import QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.engine.project import Project
@@ -16,8 +18,10 @@ from tui.app import DeckApp
 from tui.asking import Prepare, Prepared
 from tui.headless import after_us, have_watch, opened, watch_of
 from tui.load_command import source_of
+from tui.output import say
 from tui.plan_command import planned
 from tui.release_command import begun
+from tui.replay_command import recorded, replay
 
 
 class ProjectLink:
@@ -60,6 +64,22 @@ def _attend(engine: Engine) -> None:
         engine.attend(name)
 
 
+async def _shown(engine: Engine, project: Project, wanted: str | None, read_only: bool) -> DeckApp:
+    """The deck until somebody leaves it; a release that is opened from it is shown, and then the deck again."""
+    while True:
+        link, prepare = ProjectLink(engine, project), _preparing(engine, project)
+        app = DeckApp(link, wanted, read_only, now=engine.now, hangs_s=engine.hangs_s, prepare=prepare)
+        app.opens = True
+        await app.run_async()
+        if app.opened is None:
+            return app
+        wanted = app.wanted
+        try:
+            await replay(await asyncio.to_thread(recorded, app.opened, lambda: project), 1.0)
+        except QuarterdeckError as error:
+            say(str(error), sys.stderr)
+
+
 async def show(project: Project, read_only: bool = False, wishes: Wishes | None = None) -> int:
     """The deck until somebody leaves it; what is served goes on, and what was under way is said.
 
@@ -76,9 +96,7 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
                 await have_watch(project, print)
                 await begun(engine, project, wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
-            link, prepare = ProjectLink(engine, project), _preparing(engine, project)
-            app = DeckApp(link, wanted, read_only, now=engine.now, hangs_s=engine.hangs_s, prepare=prepare)
-            await app.run_async()
+            app = await _shown(engine, project, wanted, read_only)
         finally:
             await guard.close()
         live = [release for release in engine.snapshot.releases.values() if release.live]

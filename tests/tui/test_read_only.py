@@ -118,7 +118,7 @@ def test_every_command_that_is_not_known_to_look_is_refused(
     before = state(project)
     said = CliRunner().invoke(app, [verb, *GIVEN.get(verb, [])])
     assert said.exit_code == Refused.exit_code, said.output
-    assert f"{verb}: dev: read-only by its settings" in said.output
+    assert f"refused: {verb}: dev: read-only by its settings" in said.output
     assert len(said.output.strip().splitlines()) == 1
     assert state(project) == before
 
