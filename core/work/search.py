@@ -39,6 +39,9 @@ PLAIN: Mapping[str, Any] = {
     "reg_lambda": 1.0,
 }
 """What is tried before any draw: few draws, or few rows of which a leaf must hold ten, may all be worse."""
+BINS, BYTES_A_BIN = 256, 16
+"""XGBoost's own: bins a column, and two sums in each."""
+CACHE_BYTES, FEWEST_NODES = 2**28, 2
 FACTOR = 3
 """Halving leaves one of so many candidates, and gives it so many times the rows."""
 LARGE_ROWS, FEWEST_ROWS = 10_000, 1_500
@@ -68,7 +71,9 @@ def find(
     """Try `n_iter` candidates by cross-validation and fit the best on all rows."""
     # One thread a fit and fits side by side: two threads of OpenMP wait for each other after every level of a
     # tree, which costs more than it brings up to some 100,000 rows, and ten times as much on a busy machine.
-    model = xgboost.XGBClassifier(tree_method="hist", n_jobs=1, random_state=train.random_state)
+    model = xgboost.XGBClassifier(
+        tree_method="hist", n_jobs=1, random_state=train.random_state, max_cached_hist_node=cached_nodes(x.shape[1])
+    )
     left = [dict(PLAIN)]
     if train.n_iter > 1:
         left += ParameterSampler(dict(SPACE), train.n_iter - 1, random_state=train.random_state)
@@ -91,6 +96,12 @@ def find(
         keep = 1 if number == len(rounds) else -(-len(left) // FACTOR)
         left = [left[place] for place in order[:keep]]
     return fitted(clone(model).set_params(**left[0]), left[0], best, x, y)
+
+
+def cached_nodes(columns: int) -> int:
+    """Of how many nodes of a tree the histograms are kept: of 20,000 columns each takes 80 MB, which bounds what a fit
+    holds and changes nothing of the trees."""
+    return max(FEWEST_NODES, CACHE_BYTES // (columns * BINS * BYTES_A_BIN))
 
 
 def sizes(y: NDArray[np.int64], train: TrainSettings) -> list[int]:

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import xgboost
 
 from core.work.child import QUIET
 from core.work.job import Progress, Report, Said
@@ -21,6 +22,7 @@ with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     from core.work.check import MOST_FIELDS, some
     from core.work.cores import threads
     from core.work.entrants import FOREST
+    from core.work.search import cached_nodes
 
 
 def test_a_forest_that_is_grown_in_parts_is_the_same_as_in_one_go() -> None:
@@ -51,3 +53,17 @@ def test_of_many_fields_some_are_tried_the_first_and_the_last_among_them() -> No
     tried = some(names)
     assert (len(set(tried)), tried[0], tried[-1]) == (MOST_FIELDS, "f0", "f19999")
     assert some(names[:3]) == names[:3]
+
+
+def test_what_a_fit_keeps_of_a_wide_table_is_bounded_and_changes_no_tree() -> None:
+    # Of a usual table all nodes of the deepest tree.
+    assert cached_nodes(50) > 2**7
+    assert cached_nodes(20_000) * 20_000 * 256 * 16 <= 2**28
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(120, 30)).astype(np.float32)
+    y = (x[:, 0] + draw.normal(size=120) > 0).astype(int)
+    few, all_of_them = (
+        xgboost.XGBClassifier(tree_method="hist", n_jobs=1, n_estimators=20, max_cached_hist_node=nodes).fit(x, y)
+        for nodes in (2, 2**16)
+    )
+    assert few.get_booster().get_dump() == all_of_them.get_booster().get_dump()
