@@ -157,6 +157,7 @@ ACTIONS = (
     Action("why", ("y",), "why: explain the last decision of the pane", "look", foot=lambda _: "why"),
     Action("filter", ("slash",), "filter the log", "look", shown="/", foot=lambda _: "filter"),
     Action("chart", ("v",), "the other chart of the load, where there is room for one", "look"),
+    Action("compare", ("c",), "the slots of a release side by side, or their sum", "look"),
     Action("stretch", ("T",), "the time that charts show: what there is, 15 or 60 min", "look"),
     Action("environments", ("E",), "the environments side by side", "look"),
     Action("releases", ("e",), "all releases; each opens as it happened", "look"),

@@ -214,6 +214,14 @@ class DeckApp(App[None]):
 
         self.deck.query_one(LoadPane).turn()
 
+    def _compare(self, _: str) -> None:
+        from tui.widgets.beside import pair  # noqa: PLC0415
+        from tui.widgets.load import LoadPane  # noqa: PLC0415
+
+        if pair(self.view) is None:
+            self.say("there are no two slots of a release to set side by side")
+        self.deck.query_one(LoadPane).compare(self.view)
+
     def _stretch(self, _: str) -> None:
         found = chart.STRETCHES
         self.stretch_s = found[(found.index(self.stretch_s) + 1) % len(found)]

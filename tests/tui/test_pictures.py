@@ -47,8 +47,14 @@ def test_rolled_back(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert taken(snap_compare, scenes.rolled_back(), KEY + 5, size)
 
 
-def test_a_question(snap_compare: Compare) -> None:
-    assert taken(snap_compare, scenes.asked(), MOMENT, (120, 36))
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36), (200, 60)], ids=["60x15", "80x24", "120x36", "200x60"])
+def test_a_question(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, scenes.asked(), MOMENT, size)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (103, 31), (120, 29)], ids=["60x15", "103x31", "120x29"])
+def test_clients_fail_at_other_sizes(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, scenes.clients_fail(), MOMENT + 6, size)
 
 
 def test_a_gate_failed(snap_compare: Compare) -> None:

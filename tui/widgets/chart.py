@@ -105,7 +105,7 @@ class Chart:
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
-        self._size = (0, 0, 0.0, 0.0)
+        self._size: tuple[float | None, ...] = ()
         self._lines: list[Line] = []
         self.drawn = 0
 
@@ -117,31 +117,47 @@ class Chart:
         marks: Sequence[Mark],
         size: tuple[int, int],
         unit: str = "",
+        top: float | None = None,
+        limit: float | None = None,
     ) -> list[Line]:
-        """The chart in `size` cells, figures at the left included; `key` holds what it is made of."""
+        """The chart in `size` cells, figures at the left included; `key` holds what it is made of.
+
+        `top` is the end of its scale, else one is found; a `limit` within it is drawn in.
+        """
         width, height = size
-        whole = (width, height, over.start, over.end)
+        whole = (width, height, over.start, over.end, top, limit)
         key = (*key, _drawing())
         same = len(key) == len(self._key) and all(one is two for one, two in zip(key, self._key, strict=True))
         if not same or whole != self._size:
             self._key, self._size = key, whole
-            self._lines = _drawn(curves, over, marks, (width, height), unit)
+            self._lines = _drawn(curves, over, marks, (width, height), unit, top, limit)
             self.drawn += 1
         return self._lines
 
 
-def _drawn(curves: Sequence[Curve], over: Axis, marks: Sequence[Mark], size: tuple[int, int], unit: str) -> list[Line]:
+def _drawn(
+    curves: Sequence[Curve],
+    over: Axis,
+    marks: Sequence[Mark],
+    size: tuple[int, int],
+    unit: str,
+    most: float | None,
+    limit: float | None,
+) -> list[Line]:
     width, height = size
     room = width - GUTTER
     if room < 8 or height < 1:
         return [() for _ in range(max(0, height))]
-    top = ceiling(max((max(curve.ys) for curve in curves if curve.ys), default=0.0))
+    top = most or ceiling(max((max(curve.ys) for curve in curves if curve.ys), default=0.0))
     rows = _cells([curve for curve in curves if curve.xs], over, top, room, height)
     for mark in marks:
         column = over.column(mark.at, room)
         for row in rows if column is not None else ():
             if row[column][0] == " ":  # type: ignore[index]
                 row[column] = (MARK[mark.kind], mark_role(mark))  # type: ignore[index]
+    if limit is not None and 0 < limit <= top:
+        row = rows[round((1 - limit / top) * (height - 1))]
+        row[:] = [("╌", "failed") if cell[0] in " \u2800" else cell for cell in row]
     labels = {0: (as_text.whole(top) if top >= 10 else f"{top:g}") + unit}
     if height >= 5:
         labels[height // 2] = as_text.whole(top / 2) if top >= 10 else f"{top / 2:g}"

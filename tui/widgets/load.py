@@ -13,6 +13,7 @@ from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
 from tui.view import View
 from tui.why import service, top
+from tui.widgets.beside import LEAST_HEIGHT, Beside, Pair, asks, pair
 from tui.widgets.chart import Axis, Chart, Curve, axis_of, breaks, legend, times
 from tui.widgets.pane import Pane
 
@@ -30,18 +31,35 @@ class LoadPane(Pane):
     def __init__(self, **rest: str) -> None:
         super().__init__(**rest)
         self.kind = KINDS[0]
+        self.choice: tuple[bool, bool] | None = None
+        self._beside = Beside()
         self._charts = {kind: Chart() for kind in KINDS}
         self._figures_at: dict[float, Figures] = {}
         self._total = Total()
 
     def parts(self, view: View) -> tuple[object, ...]:
         """The load, its samples, and the marks."""
-        endpoint = view.endpoint
-        return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, self.kind, view.stretch_s)
+        endpoint, slots = view.endpoint, self.sides(view)
+        sides = (view.release, view.points, view.series(slots.live), view.series(slots.new)) if slots else ()
+        charts = (self.kind, view.stretch_s, slots is None)
+        return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, *charts, *sides)
+
+    def sides(self, view: View) -> Pair | None:
+        """The two slots to set side by side: while a person is asked about one, or where `c` turned to them."""
+        asked = asks(view)
+        wanted = self.choice[1] if self.choice is not None and self.choice[0] == asked else asked
+        return pair(view) if wanted else None
+
+    def compare(self, view: View) -> None:
+        """Turn from the sum to the slots side by side, or back."""
+        self.choice = (asks(view), self.sides(view) is None)
 
     def name_of(self, view: View) -> str:
         """With what kind of load it is."""
         load = view.endpoint.load if view.endpoint else None
+        slots = self.sides(view)
+        if slots is not None:
+            return f"load · {slots.live} beside {slots.new}"
         if load is None:
             return "load"
         state = "" if load.running else f" · {how_it_ended(load)}"
@@ -54,6 +72,9 @@ class LoadPane(Pane):
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """The figures, what failed, then the charts."""
+        slots = self.sides(view)
+        if slots is not None and height >= LEAST_HEIGHT:
+            return self._beside.lines(view, slots, (width, height))
         samples = view.series(None).samples
         load = view.endpoint.load if view.endpoint else None
         if not samples:
