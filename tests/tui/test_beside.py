@@ -10,7 +10,7 @@ from tests.tui.looking import lines, seen
 from tests.tui.replay import FakeLink
 from tui.styled import width
 from tui.widgets import chart
-from tui.widgets.beside import Beside, pair
+from tui.widgets.beside import SlotCharts, pair
 from tui.widgets.load import LoadPane
 
 
@@ -32,7 +32,7 @@ def test_no_line_is_wider_than_its_room_and_no_curve_lies_over_another(cells: in
     view = seen(scenes.asked())
     slots = pair(view)
     assert slots is not None
-    rows = Beside().lines(view, slots, (cells, 13))
+    rows = SlotCharts().lines(view, slots, (cells, 13))
     assert len(rows) == 13
     assert max(width(row) for row in rows) <= cells
     for at, row in enumerate(rows[:-1]):

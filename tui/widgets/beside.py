@@ -49,7 +49,7 @@ def asks(view: View) -> bool:
     return step is not None and step.question is not None and step.answer is None
 
 
-class Beside:
+class SlotCharts:
     """The charts, each kept until its data is another."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
 from tui.view import View
 from tui.why import service, top
-from tui.widgets.beside import LEAST_HEIGHT, Beside, Pair, asks, pair
+from tui.widgets.beside import LEAST_HEIGHT, Pair, SlotCharts, asks, pair
 from tui.widgets.chart import Axis, Chart, Curve, axis_of, breaks, legend, times
 from tui.widgets.pane import Pane
 
@@ -32,7 +32,7 @@ class LoadPane(Pane):
         super().__init__(**rest)
         self.kind = KINDS[0]
         self.choice: tuple[bool, bool] | None = None
-        self._beside = Beside()
+        self._beside = SlotCharts()
         self._charts = {kind: Chart() for kind in KINDS}
         self._figures_at: dict[float, Figures] = {}
         self._total = Total()
@@ -58,7 +58,7 @@ class LoadPane(Pane):
         """With what kind of load it is."""
         load = view.endpoint.load if view.endpoint else None
         slots = self.sides(view)
-        if slots is not None:
+        if slots is not None and self.content_size.height >= LEAST_HEIGHT:
             return f"load · {slots.live} beside {slots.new}"
         if load is None:
             return "load"
