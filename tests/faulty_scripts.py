@@ -1,6 +1,7 @@
 """Versions that go wrong in one way each, logged and registered by a stranger: REGISTRY NAME FAULT... Prints numbers.
 
-Each answers as a small tree would; what goes wrong is in its code, as it would be in somebody's.
+Each answers as a small tree would; what goes wrong is in its code, as it would be in somebody's, and begins some
+seconds after its process has: whatever tries it before it has traffic finds nothing.
 """
 
 # mypy: ignore-errors
@@ -17,6 +18,7 @@ from mlflow.models import infer_signature
 
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 KINDS = np.array(["setosa", "versicolor", "virginica"])
+BEGINS_S = 10.0
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
 
@@ -26,13 +28,18 @@ class Version(mlflow.pyfunc.PythonModel):
     def __init__(self, fault):
         self.fault = fault
         self.asked = 0
+        self.since = None
 
     def predict(self, context, model_input, params=None):
         """A label a row."""
         import random
 
-        self.asked += len(model_input)
+        self.since = self.since or time.monotonic()
         word, _, figure = self.fault.partition(":")
+        if time.monotonic() - self.since < BEGINS_S:
+            word = ""
+        else:
+            self.asked += len(model_input)
         if word == "fails" and random.random() < float(figure):
             raise RuntimeError("it went wrong in here")
         if word == "slower":

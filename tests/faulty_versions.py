@@ -1,7 +1,7 @@
 """Faults in a new version, by strategy: python -m tests.faulty_versions [--only TEXT] [--hold 40]. Prints a table.
 
-For each fault and strategy: how the release ended and what caught it, seconds from the first request to the new version
-until traffic was back, requests that failed or were answered wrongly by it, and who serves at the end.
+For each fault and strategy: how far its share came, seconds from the first request to the new version until traffic
+turned back (the fault begins some 8 s after that), users' requests that failed, who serves, and what caught it.
 """
 
 import argparse
@@ -23,7 +23,7 @@ FAULTS = {
     "8 % answer 500": "fails:0.08",
     "100 % answer 500": "fails:1",
     "400 ms slower": "slower:0.4",
-    "crash at the first answer": "start",
+    "crash at each answer": "start",
     "crash after 200": "crash:200",
     "silently wrong": "wrong",
 }
