@@ -27,8 +27,9 @@ Record: TypeAlias = Mapping[str, Any]
 
 TIMED = 300
 """Single rows whose answers are timed."""
-MOST_VALUES, MADE_UP_VALUES = 2_000_000, 400_000
-"""In one request of held-out rows, and in one that is made up: of a table with many columns it has fewer rows."""
+REQUEST_VALUES = 400_000
+"""In one request: of a table with many columns it has fewer rows, and nothing that JSON or a frame is made of in one go
+keeps the child from saying that it goes on."""
 MOST_FIELDS, FEWEST_FIELDS, TRIED_VALUES = 40, 3, 10_000
 """So many of the fields are tried one by one, spread over all of them, and fewer where each try has many values: more
 would take longer than to train."""
@@ -124,7 +125,7 @@ def _accuracy(subject: Subject, rows: evaluate.Rows, measured: float | None, say
     ways: dict[str, list[Any]] = {"the endpoint's code": []}
     if subject.pyfunc is not None:
         ways = {"MLflow": [], **ways}
-    step = max(1, min(A_REQUEST, MOST_VALUES // len(subject.served.about.fields)))
+    step = max(1, min(A_REQUEST, REQUEST_VALUES // len(subject.served.about.fields)))
     for start in range(0, len(rows.raw), step):
         records = as_records(rows.raw.iloc[start : start + step], subject)
         if subject.pyfunc is not None:
@@ -152,7 +153,7 @@ def _edges(subject: Subject, records: Sequence[Record], foreign: bool) -> Iterat
     """
     fields = subject.served.about.fields
     first = records[0]
-    count = max(1, min(A_REQUEST, MADE_UP_VALUES // len(fields)))
+    count = max(1, min(A_REQUEST, REQUEST_VALUES // len(fields)))
     many = [records[number % len(records)] for number in range(count)]
     yield _answered(subject, "one row", [first])
     yield _answered(subject, "a thousand rows" if count == A_REQUEST else f"{count} rows", many)
