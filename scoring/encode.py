@@ -140,6 +140,10 @@ class Encoder:
     def _refuse(self, index: int, row: Row) -> NoReturn:
         """Say which value of a row does not fit."""
         for field, value in zip(self._fields, row, strict=True):
+            if isinstance(value, str) and field.categories is None and _reads(field, value):
+                continue
+            if isinstance(value, str) and field.parts:
+                raise _no_date(index, field, value)
             if isinstance(value, list | dict) or (isinstance(value, str) and field.categories is None):
                 wanted = "a number, true, false or null" if field.categories is None else "a text or null"
                 raise PayloadError(422, f"row {index}: {field.name} must be {wanted}, not {_shown(value)}")
@@ -147,6 +151,19 @@ class Encoder:
             if isinstance(value, int) and abs(value) > FLOAT32_MAX:
                 raise _too_large(index, field)
         raise PayloadError(422, f"row {index} can't be turned into numbers")
+
+
+def _reads(field: ModelField, text: str) -> bool:
+    """Whether a text is a value of a field that is no text itself: a date, or a number as the model's table had it."""
+    read: str | float | None = text
+    if field.reader is not None:
+        try:
+            read = field.reader.read(text)
+        except UnfitError:
+            return False
+    elif not field.parts:
+        return False
+    return read is None or not field.parts or (isinstance(read, str) and dates.read(read, True) is not None)
 
 
 def only_words(categories: Sequence[str] | None) -> bool:

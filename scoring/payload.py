@@ -81,12 +81,24 @@ class Reader:
         for form in WRAPPED:
             # A field may bear such a name: its value is never a list or an object.
             if form in document and isinstance(document[form], list | dict):
-                return self._wrapped(form, document[form]), _asked(document)
+                if len(document) > 1:
+                    return self._beside(form, document), _asked(document)
+                return self._wrapped(form, document[form]), 0
         if not self._known.isdisjoint(document):
             return [self._record(document, 0)], 0
         if wrapped := next((form for form in WRAPPED if form in document), None):
             raise PayloadError(422, f"{wrapped} is {kind(document[wrapped])}: {FORMS}")
         raise PayloadError(422, f"the object has none of the model's fields{self._near_any(document)}: {FORMS}")
+
+    def _beside(self, form: str, document: dict[str, Any]) -> list[Row]:
+        """Rows of a body that says more than them: their columns' names, or rows again in another form."""
+        value, columns = document[form], document.get("columns")
+        others = [one for one in WRAPPED if one != form and isinstance(document.get(one), list | dict)]
+        if others:
+            raise PayloadError(422, f"the body has rows both in {form} and in {others[0]}: {FORMS}")
+        if isinstance(value, list) and isinstance(columns, list):
+            return self._split({"columns": columns, "data": value}, form)
+        return self._wrapped(form, value)
 
     def _wrapped(self, form: str, value: Any) -> list[Row]:
         if form == "dataframe_split":
@@ -153,7 +165,8 @@ class Reader:
                 raise PayloadError(422, text)
         return [list(row) for row in zip(*taken, strict=True)]
 
-    def _split(self, value: Any) -> list[Row]:
+    def _split(self, value: Any, where: str = "dataframe_split") -> list[Row]:
+        """Rows whose values stand in the order of the columns that are named beside them."""
         if not isinstance(value, dict) or not isinstance(value.get("data"), list):
             raise PayloadError(422, 'dataframe_split has no list "data": send {"columns": […], "data": [[…]]}')
         columns, rows = value.get("columns"), value["data"]
@@ -162,14 +175,14 @@ class Reader:
         # What is no text names no field.
         at = {name: place for place, name in enumerate(columns) if isinstance(name, str)}
         if missing := self._absent(at):
-            raise PayloadError(422, f"dataframe_split: {self._missing(missing, columns)}")
+            raise PayloadError(422, f"{where}: {self._missing(missing, columns)}")
         for place, name in enumerate(columns):
             if isinstance(name, str) and at[name] != place and name in self._known:
-                raise PayloadError(422, f"dataframe_split: the column {name} is there twice")
+                raise PayloadError(422, f"{where}: the column {name} is there twice")
         places = [at.get(name) for name in self.names]
         for index, row in enumerate(rows):
             if not isinstance(row, list):
-                raise PayloadError(422, f"row {index} of dataframe_split is {kind(row)}: send a list of values")
+                raise PayloadError(422, f"row {index} of {where} is {kind(row)}: send a list of values")
             if len(row) != len(columns):
                 raise PayloadError(422, f"row {index} has {len(row)} values for {len(columns)} columns")
         return [[None if place is None else row[place] for place in places] for row in rows]

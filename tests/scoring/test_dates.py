@@ -77,3 +77,24 @@ def test_a_number_too_large_beside_a_date_is_refused_by_its_own_name() -> None:
     refused = encoder.infinite(matrix, 0, 1)
     assert refused is not None
     assert str(refused) == "row 0: n is too large for a 32-bit float"
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (["2025-12-16", "$2,029.34", "x"], 'row 0: qty must be a number, true, false or null, not "x"'),
+        (["2025-12-16", "many", 1], 'row 0: price must be a number, true, false or null, not "many"'),
+        (["2025-12-16", 1, {}], "row 0: qty must be a number, true, false or null, not {}"),
+        (["soon", 1, 1], 'row 0: when must be a date such as 2024-01-31 or null, not "soon"'),
+        (["soon", 1, "x"], 'row 0: when must be a date such as 2024-01-31 or null, not "soon"'),
+    ],
+)
+@pytest.mark.parametrize("read", [False, True])
+def test_of_a_row_the_value_that_does_not_fit_is_named_and_not_one_that_does(
+    row: list[object], text: str, read: bool
+) -> None:
+    when = ModelField("when", "date", parts=("year",), reader=CellReader("date", day_first=False) if read else None)
+    price = ModelField("price", "number", reader=CellReader("number", ".", "$"))
+    with pytest.raises(PayloadError) as refused:
+        Encoder([when, price, ModelField("qty", "number")]).encode([row], array("f"))
+    assert str(refused.value) == text

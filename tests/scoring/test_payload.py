@@ -48,6 +48,9 @@ def test_every_form_gives_the_same_matrix(rows: list[list[Any]], order: list[str
         {"inputs": {name: [record[name] for record in records] for name in order}},
         {"inputs": records},
         rows,
+        # As pandas writes a frame with `orient="split"`: the names say which value is whose.
+        {"data": split["data"], "columns": order},
+        {"instances": split["data"], "columns": order, "index": list(range(len(rows)))},
     ]
     if len(rows) == 1:
         forms += [records[0], {"data": records[0]}, {"inputs": records[0]}]
@@ -338,3 +341,18 @@ def test_a_column_that_is_there_twice_is_named_however_many_there_are() -> None:
     csv = ",".join([*WIDE, WIDE[-1]]).encode()
     with pytest.raises(PayloadError, match="header has c19999 twice"):
         as_json(csv, "text/csv", [ModelField(name, "number") for name in WIDE])
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"data": [[1, 2]], "instances": [[1, 2]]}, "the body has rows both in data and in instances: "),
+        ({"data": [[1, 2]], "columns": ["b"]}, "data: the field a is missing (send null where it is unknown)"),
+        ({"data": [[1, 2]], "columns": ["b", "a", "a"]}, "data: the column a is there twice"),
+        ({"instances": [{"a": 1}], "columns": ["b", "a"]}, "row 0 of instances is an object: send a list of values"),
+    ],
+)
+def test_rows_beside_their_columns_or_beside_other_rows_are_never_guessed_at(body: object, text: str) -> None:
+    with pytest.raises(PayloadError) as refused:
+        Reader(["a", "b"]).read(json.dumps(body).encode())
+    assert str(refused.value).startswith(text)
