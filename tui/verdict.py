@@ -5,7 +5,7 @@ Red over the whole width while those who call are not served well; never green f
 
 from core.domain.gates import GateResult
 from core.domain.model import Series
-from core.domain.plan import Deploy, Hold, Load, Mirror, Shift, Step, title
+from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Shift, Step, title
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, StepState
 from tui import format as as_text
@@ -207,8 +207,8 @@ def _armed(release: Release) -> Line:
 def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
     """When a hold lets the release go on, and to what; or what it waits for after its time."""
     gone = held_s(view) or 0.0
-    ahead = next((s.step.percent for s in release.steps[release.index + 1 :] if isinstance(s.step, Shift)), None)
-    to: Line = ((f" to {ahead:g} %" if ahead is not None else " to its end", "dim"),)
+    ahead = next((s.step for s in release.steps[release.index + 1 :] if isinstance(s.step, Shift | Ask)), None)
+    to: Line = ((goes_on_to(ahead), "dim"),)
     copies = _copies(view, release)
     if gone < hold.seconds:
         word = "WAITS FOR n IN" if release.step_by_step else "GO ON IN"
@@ -222,6 +222,13 @@ def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
         scales = f"WAITS: {seen.slot} scales, {seen.ready} of {seen.wanted} ready"
         return ((scales, "waits"), (asks, "dim"), *copies)
     return (("GOES ON", "moves"), *to, *copies)
+
+
+def goes_on_to(ahead: Shift | Ask | None) -> str:
+    """What a hold lets the release go on to."""
+    if isinstance(ahead, Ask):
+        return " to a question for you"
+    return f" to {ahead.percent:g} %" if ahead is not None else " to its end"
 
 
 def _copies(view: View, release: Release) -> Line:

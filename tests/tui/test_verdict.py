@@ -7,7 +7,7 @@ import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Observation, Sample
-from core.domain.plan import Hold
+from core.domain.plan import Ask, Hold, Shift
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, NEW, RELEASE
@@ -17,7 +17,7 @@ from tests.tui.looking import seen, text
 from tests.tui.replay import FakeLink, recorded
 from tui.screens.layout import share
 from tui.styled import width
-from tui.verdict import verdict
+from tui.verdict import goes_on_to, verdict
 from tui.verdicts import gate_piece
 from tui.widgets.verdict import VerdictLine
 
@@ -101,6 +101,13 @@ def test_a_deck_that_only_watches_names_no_key() -> None:
     said = text(verdict(view, 118))
     assert said.startswith("? WAITS FOR YOU 4:32")
     assert "n yes" not in said
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(Shift(50), " to 50 %"), (Ask("all?"), " to a question for you"), (None, " to its end")]
+)
+def test_a_hold_goes_on_to_what_comes_next(ahead: Shift | Ask | None, said: str) -> None:
+    assert goes_on_to(ahead) == said
 
 
 def test_a_hold_that_waits_for_replicas_says_so() -> None:

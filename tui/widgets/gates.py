@@ -165,7 +165,8 @@ def _then(release: Release) -> list[Line]:
         by = "when you say so (n)" if release.step_by_step else "when all hold"
         rows.append((("then ", "dim"), (f"{shift.percent:g} %", "moves"), (f" {by}", "dim")))
     else:
-        rows.append((("then ", "dim"), ("it is released", "text"), (" when all hold", "dim")))
+        comes = "you are asked" if isinstance(shift, Ask) else "it is released"
+        rows.append((("then ", "dim"), (comes, "text"), (" when all hold", "dim")))
     if release.old_version is not None:
         rows.append((("armed ", "dim"), ("any gate fails", "text"), (" → ", "dim"), (back_to(release), "strong")))
     return rows
