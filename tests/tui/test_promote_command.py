@@ -79,7 +79,9 @@ def test_elsewhere_consent_can_be_given_beforehand(tmp_path: Path) -> None:
 
 def test_whoever_owns_the_file_may_let_ci_do_it(tmp_path: Path) -> None:
     # The samples do.
-    consent(asking(tmp_path), Wishes(), somebody=False)
+    settings = asking(tmp_path)
+    assert settings.approve == "ci"
+    consent(settings, Wishes(), somebody=False)
 
 
 async def test_a_plan_says_what_would_be_done_and_changes_nothing(tmp_path: Path) -> None:

@@ -127,14 +127,15 @@ async def test_errors_after_the_end_go_back_by_themselves(tmp_path: Path, rule: 
     assert [t.split()[-1] for t in titles if rule in t] == ["fired", "acted", "resolved"]
 
 
-async def test_it_is_armed_while_paused_and_while_a_question_stands(tmp_path: Path) -> None:
+async def test_it_is_armed_while_paused(tmp_path: Path) -> None:
     async with watched(Bridge(tmp_path), scopes(errors={})) as engine:
         await serve(engine)
         await engine.do(begin(V2, canary_plan(600.0)))
         await at(engine, "r2", 10)
         await engine.do(c.Pause("late"))
         async with answering(engine, lambda slot: 60 if slot == "green" else 0):
-            await until(engine, lambda s: s.releases["r2"].outcome is ev.Outcome.ROLLED_BACK)
+            seen = await until(engine, lambda s: s.releases["r2"].outcome is ev.Outcome.ROLLED_BACK)
+        assert alert(seen, "errors").state is AlertState.ACTED
 
 
 async def test_it_pages_where_what_served_before_fails_as_well(tmp_path: Path) -> None:
