@@ -17,7 +17,7 @@ class Batch:
     `counts` are the rows of each request (0: it was refused), `classes` and `scores` those of all rows, one
     after the other, with `width` scores a row. Kept as columns because an object for each request costs more than
     scoring it. `unknown` categories and numbers `outside` their range are counted by the place of their field, the
-    second among the rows `looked_at`. A model without labels answers with `values`, one a row.
+    second among the rows `looked_at`; so many rows hold any. A model without labels answers with `values`, one a row.
     """
 
     width: int
@@ -30,6 +30,8 @@ class Batch:
     unknown: dict[int, int] = field(default_factory=dict)
     outside: dict[int, int] = field(default_factory=dict)
     looked_at: int = 0
+    unknown_rows: int = 0
+    outside_rows: int = 0
     preparation_ms: float = 0.0
     inference_ms: float = 0.0
     values: list[Any] = field(default_factory=list)

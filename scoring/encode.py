@@ -11,6 +11,7 @@ import orjson
 from scoring import dates
 from scoring.cells import UnfitError
 from scoring.manifest import FLOAT32_MAX, ModelField
+from scoring.notes import Unknown
 from scoring.payload import PayloadError, Row
 
 NAN = math.nan
@@ -41,13 +42,13 @@ class Encoder:
             (place, reader) for place, reader in self._readers if place not in self._texts and reader.kind != "date"
         ]
 
-    def encode(self, rows: list[Row], matrix: "array[float]", first: int = 0) -> list[int]:
-        """Append rows to the matrix and return the field of each unknown category in them; errors count from `first`.
+    def encode(self, rows: list[Row], matrix: "array[float]", first: int = 0) -> list[Unknown]:
+        """Append rows to the matrix and return where unknown categories stand in them; rows count from `first`.
 
         Rows are used up. `PayloadError` names the first value that does not fit, and leaves the matrix as it was.
         """
         start = len(matrix)
-        unknown: list[int] = []
+        unknown: list[Unknown] = []
         for index, row in enumerate(rows, first):
             try:
                 for place, codes in self._codes:
@@ -56,7 +57,7 @@ class Encoder:
                     if code is None:
                         code = self._rare(index, place, value, codes)
                         if code is UNKNOWN:
-                            unknown.append(place)
+                            unknown.append((index, place))
                     row[place] = code
                 flat = self._flat(index, row) if self._dates else row
                 # None is the usual reason to fail, and looking for it first is cheaper than failing.

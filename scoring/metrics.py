@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
+from typing import Any
 
 from scoring.model import Batch, Model, label_text
 from scoring.settings import Identity
@@ -11,6 +12,8 @@ from scoring.settings import Identity
 LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 MOST_FIELDS, OTHERS = 200, "(others)"
 """So many fields are counted by name."""
+MOST_SAID = 50
+"""So many different answers of a model without labels are counted by themselves."""
 BATCH_ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 1000, 10000)
 
 
@@ -46,10 +49,12 @@ class Metrics:
         self.started = time()
         self.answers: dict[int, int] = {200: 0}
         self.predictions = [0] * len(self.labels)
+        self.said: Counter[str] = Counter()
         self.rows = 0
         self.unknown = _by_field(field.name for field in model.about.fields if field.categories is not None)
         self.outside = _by_field(field.name for field in model.about.fields if field.range is not None)
         self.looked_at = 0
+        self.unknown_rows = self.outside_rows = 0
         self._fields = [field.name for field in model.about.fields]
         self.latency = LatencyHistogram(LATENCY_S)
         self.batch = LatencyHistogram(BATCH_ROWS)
@@ -69,17 +74,28 @@ class Metrics:
             self.rows += rows
             self.batch.observe(rows)
             self.looked_at += batch.looked_at
+            self.unknown_rows += batch.unknown_rows
+            self.outside_rows += batch.outside_rows
             if batch.unknown:
                 self._add(batch.unknown, self.unknown)
             if batch.outside:
                 self._add(batch.outside, self.outside)
             for one, count in Counter(batch.classes).items():
                 self.predictions[one] += count
+            if batch.values:
+                self._say(batch.values)
 
     def _add(self, more: Mapping[int, int], counts: dict[str, int]) -> None:
         for place, count in more.items():
             name = self._fields[place]
             counts[name if name in counts else OTHERS] += count
+
+    def _say(self, values: Iterable[Any]) -> None:
+        """Count answers that are words or whole numbers, as labels are; what is measured has no two alike."""
+        for value in values:
+            if isinstance(value, str | int):
+                name = label_text(value)
+                self.said[name if name in self.said or len(self.said) < MOST_SAID else OTHERS] += 1
 
     def render(self, in_flight: int, *, ready: bool) -> str:
         """Prometheus's text."""
@@ -92,15 +108,20 @@ class Metrics:
         yield from _head("scoring_rows_total", "counter", "Rows scored.")
         yield f"scoring_rows_total {self.rows}"
         yield from _head("scoring_predictions_total", "counter", "Rows scored, by the label they got.")
-        for label, count in zip(self.labels, self.predictions, strict=True):
+        for label, count in (*zip(self.labels, self.predictions, strict=True), *self.said.items()):
             yield f'scoring_predictions_total{{label="{_escape(label)}"}} {count}'
         yield from _head("scoring_unknown_category_total", "counter", "Values that no category knows, by field.")
         yield from _fields("scoring_unknown_category_total", self.unknown)
+        if self.unknown:
+            yield from _head("scoring_unknown_category_rows_total", "counter", "Rows scored that hold any of those.")
+            yield f"scoring_unknown_category_rows_total {self.unknown_rows}"
         about = "Numbers outside the range in training, by field, in the rows compared with it."
         yield from _head("scoring_out_of_range_total", "counter", about)
         yield from _fields("scoring_out_of_range_total", self.outside)
         yield from _head("scoring_range_rows_total", "counter", "Rows compared with the ranges: all, or a sample.")
         yield f"scoring_range_rows_total {self.looked_at}"
+        yield from _head("scoring_out_of_range_rows_total", "counter", "Those of them with a number outside.")
+        yield f"scoring_out_of_range_rows_total {self.outside_rows}"
         yield from _head("scoring_request_seconds", "histogram", "From a request's arrival to its answer.")
         yield from self.latency.lines("scoring_request_seconds")
         yield from _head("scoring_batch_rows", "histogram", "Rows that one call of the model scored.")

@@ -12,7 +12,7 @@ from scoring.encode import NAN, Encoder, has_infinity
 from scoring.library import Booster, Forest, Trees
 from scoring.linear import Linear
 from scoring.manifest import Label, Manifest, ModelError
-from scoring.notes import Notes, Ranges, add
+from scoring.notes import Notes, Ranges, Unknown, add
 from scoring.payload import NOTES, PROBABILITIES, PayloadError, Reader, Row
 from scoring.pyfunc import Pyfunc
 
@@ -61,7 +61,7 @@ class Matrix:
             else:
                 counts.append(len(rows))
                 if unknown:
-                    add(batch.unknown, unknown)
+                    batch.unknown_rows += add(batch.unknown, unknown)
         if has_infinity(matrix):
             matrix = self._without_infinities(matrix, batch)
         prepared_s = perf_counter()
@@ -69,7 +69,7 @@ class Matrix:
         if rows_:
             batch.scores = self._scores(matrix, rows_)
             batch.classes = _classes(batch.scores, batch.width)
-            batch.looked_at = self._ranges.count(matrix, rows_, batch.outside)
+            batch.looked_at, batch.outside_rows = self._ranges.count(matrix, rows_, batch.outside)
         batch.preparation_ms = (prepared_s - began_s) * 1000
         batch.inference_ms = (perf_counter() - prepared_s) * 1000
         return batch
@@ -105,23 +105,26 @@ class Matrix:
             unknown = self._noted(rows, matrix, batch, 0, first)
         else:
             unknown = self._encoder.encode(rows, matrix, first)
-        add(batch.unknown, unknown)
+        batch.unknown_rows += add(batch.unknown, unknown)
         refused = self._encoder.infinite(matrix, 0, len(rows), first) if has_infinity(matrix) else None
         if refused is not None:
             raise refused
         prepared_s = perf_counter()
         batch.scores += trees.predict(matrix, len(rows))
-        batch.looked_at += self._ranges.count(matrix, len(rows), batch.outside)
+        looked_at, strange = self._ranges.count(matrix, len(rows), batch.outside)
+        batch.looked_at, batch.outside_rows = batch.looked_at + looked_at, batch.outside_rows + strange
         batch.preparation_ms += (prepared_s - began_s) * 1000
         batch.inference_ms += (perf_counter() - prepared_s) * 1000
 
-    def _wished(self, wishes: int, rows: list[Row], matrix: "array[float]", batch: Batch, place: int) -> list[int]:
+    def _wished(self, wishes: int, rows: list[Row], matrix: "array[float]", batch: Batch, place: int) -> list[Unknown]:
         """Encode rows of a request that wants more than predictions."""
         if wishes & PROBABILITIES:
             batch.probabilities.add(place)
         return self._noted(rows, matrix, batch, place) if wishes & NOTES else self._encoder.encode(rows, matrix)
 
-    def _noted(self, rows: list[Row], matrix: "array[float]", batch: Batch, place: int, first: int = 0) -> list[int]:
+    def _noted(
+        self, rows: list[Row], matrix: "array[float]", batch: Batch, place: int, first: int = 0
+    ) -> list[Unknown]:
         """Encode rows of a request that wants notes, and take these down."""
         sent, start = [list(row) for row in rows], len(matrix)
         unknown = self._encoder.encode(rows, matrix, first)

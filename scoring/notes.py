@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import gt, lt
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from scoring.manifest import ModelField
 from scoring.payload import Row
@@ -18,6 +18,8 @@ MOST_NOTES = 100
 LOOKED_AT = 4
 """So many rows of a call are compared with the ranges: of a busy service's, that is a sample."""
 SHOWN = 40
+Unknown: TypeAlias = tuple[int, int]
+"""A row and the place of its field, where a category is not known."""
 
 
 class Note(TypedDict, total=False):
@@ -61,19 +63,21 @@ class Ranges:
         self._lows, self._highs = [low for low, _ in ends], [high for _, high in ends]
         self.known = any(each.range is not None for each in self._fields)
 
-    def count(self, matrix: "array[float]", rows: int, outside: dict[int, int]) -> int:
-        """Add up the values outside by the place of their field, in a part of the rows; how many that were."""
+    def count(self, matrix: "array[float]", rows: int, outside: dict[int, int]) -> tuple[int, int]:
+        """Add up the values outside by the place of their field, in a part of the rows; how many rows that were, and
+        how many of them hold any."""
         if not self.known:
-            return 0
-        looked_at = min(rows, LOOKED_AT)
+            return 0, 0
+        looked_at, strange = min(rows, LOOKED_AT), 0
         step = self._columns * (rows // LOOKED_AT or 1)
         for start in range(0, looked_at * step, step):
             values = matrix[start : start + self._columns].tolist()
             if any(map(gt, values, self._highs)) or any(map(lt, values, self._lows)):
-                for place, first in enumerate(self._starts[:-1]):
-                    if self._is_outside(first, values[first]):
-                        outside[place] = outside.get(place, 0) + 1
-        return looked_at
+                places = [place for place, at in enumerate(self._starts[:-1]) if self._is_outside(at, values[at])]
+                strange += bool(places)
+                for place in places:
+                    outside[place] = outside.get(place, 0) + 1
+        return looked_at, strange
 
     def note(self, rows: Sequence[Row], matrix: "array[float]", start: int, first: int, notes: Notes) -> None:
         """Take down what there is to say of rows as they were sent; their numbers begin at `start`."""
@@ -96,10 +100,11 @@ class Ranges:
         return value > self._highs[column] or value < self._lows[column]
 
 
-def add(counts: dict[int, int], places: Sequence[int]) -> None:
-    """Count places."""
-    for place in places:
+def add(counts: dict[int, int], unknown: Sequence[Unknown]) -> int:
+    """Count unknown categories by the place of their field; tells how many rows they stand in."""
+    for _, place in unknown:
         counts[place] = counts.get(place, 0) + 1
+    return len({row for row, _ in unknown})
 
 
 def _ends(about: ModelField) -> tuple[float, float]:

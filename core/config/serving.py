@@ -20,9 +20,10 @@ from core.config.quantities import (
     worded,
 )
 from core.config.written_plan import step_of
-from core.domain.gates import COMPARED, METRICS, SHARES
+from core.domain.gates import COMPARED, LIVE, MEASURED, MIX, SHARES, SURE
 from core.domain.model import Sticky, StickyBy
 from core.domain.strategies import MIRROR_MOST
+from core.system.suggest import did_you_mean
 
 
 class AutoscalingSettings(SettingsPart):
@@ -114,9 +115,8 @@ WINDOW_S = (5.0, 3600.0)
 
 
 class GateSettings(SettingsPart):
-    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's.
-
-    For `unprocessable_percent` it is a change in points.
+    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's, for a share
+    that is judged by what is surely so a change in points.
     """
 
     metric: str
@@ -131,8 +131,9 @@ class GateSettings(SettingsPart):
     @field_validator("metric")
     @classmethod
     def _measured(cls, metric: str) -> str:
-        if metric not in METRICS:
-            raise ValueError(f"{metric!r} is not measured here; one of {', '.join(METRICS)}")
+        if metric not in MEASURED:
+            near = did_you_mean(metric, MEASURED)
+            raise ValueError(f"{metric!r} is not measured here; one of {', '.join(MEASURED)}{near}")
         return metric
 
     @field_validator("window_s")
@@ -148,6 +149,10 @@ class GateSettings(SettingsPart):
         below = self.op in ("<", "<=")
         if self.against and self.metric in SHARES | COMPARED and not below:
             raise ValueError(f"{self.metric} against live takes < or <=, not {self.op}")
+        if self.metric == MIX and self.against != LIVE:
+            raise ValueError(f"{MIX} is how the labels of two slots differ: add 'against: {LIVE}'")
+        if self.metric in SURE and not below:
+            raise ValueError(f"{self.metric} takes < or <=, not {self.op}")
         if self.against and self.metric in COMPARED and (self.window_s or self.limit < 0):
             raise ValueError(f"{self.metric} against live is asked of the whole hold, with a limit of 0 or more")
         return self

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from core.config.alerts import AlertSettings
 from core.config.columns import Column
@@ -209,6 +209,17 @@ class Settings(SettingsPart):
         if isinstance(values, dict) and not values.get("model") and isinstance(values.get("endpoint"), dict):
             return {**values, "model": values["endpoint"].get("name") or ""}
         return values
+
+    @field_validator("release")
+    @classmethod
+    def _limited(cls, release: ReleaseSettings, info: ValidationInfo) -> ReleaseSettings:
+        """What is judged in percent of a limit needs that limit."""
+        endpoint = info.data.get("endpoint")
+        for gate in release.gates:
+            part = {"cpu_percent": "cpu", "memory_percent": "memory"}.get(gate.metric, "")
+            if part and endpoint is not None and getattr(endpoint, part) is None:
+                raise ValueError(f"gates: {gate.metric} is in percent of endpoint.{part}, which is not set")
+        return release
 
     def dump(self) -> str:
         """As JSON, for a child process."""

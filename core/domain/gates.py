@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, log, sqrt
+from functools import partial
+from math import ceil, log
 from typing import TypeAlias
 
 from core.domain.histogram import RATIO
+from core.domain.intervals import sure_difference, wilson
 from core.domain.model import Sample
+from core.domain.shares import PARTS, labelled, mix_of, percent_of
 
 
 class GateResult(StrEnum):
@@ -20,16 +23,22 @@ class GateResult(StrEnum):
 
 
 DIFFERING = "differing_percent"
+MIX = "mix_points"
+"""How the labels of two slots differ: there is no such figure of one alone."""
 NAMES: Mapping[str, str] = {
     "failed_percent": "errors",
     "success_percent": "success",
     "unprocessable_percent": "422",
     DIFFERING: "differing",
+    "availability_percent": "available",
+    "unknown_percent": "unknown",
+    "out_of_range_percent": "out of range",
+    "cpu_percent": "cpu",
+    "memory_percent": "memory",
+    MIX: "mix",
     "ran_s": "complete",
     "exceptions_percent": "exceptions",
 }
-SURE_Z = 3.0
-"""How many standard errors make a difference of two shares sure: a gate looks each second, and must not tire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +90,23 @@ class Verdict:
 METRICS: Mapping[str, Callable[[Sample], float | None]] = {
     "failed_percent": lambda s: s.failed_percent,
     "success_percent": lambda s: 100 * s.ok / s.requests if s.requests else None,
-    "unprocessable_percent": lambda s: 100 * s.unprocessable / s.asked if s.asked else None,
+    "availability_percent": lambda s: 100 * (1 - s.unreached / s.requests) if s.requests else None,
     "mean_ms": lambda s: s.latency.mean_ms,
     "p50_ms": lambda s: s.latency.percentile_ms(50),
     "p95_ms": lambda s: s.latency.percentile_ms(95),
     "p99_ms": lambda s: s.latency.percentile_ms(99),
     "rps": lambda s: s.rps,
-    DIFFERING: lambda s: 100 * s.differing / s.compared if s.compared else None,
+    "cpu_percent": lambda s: s.use.cpu_percent if s.use else None,
+    "memory_percent": lambda s: s.use.memory_percent if s.use else None,
+    **{name: partial(percent_of, name) for name in PARTS},
 }
 """What can be judged while traffic flows, from the samples of a slot."""
 
-SHARES = frozenset({"unprocessable_percent", "failed_percent"})
+MEASURED = (*METRICS, MIX)
+SHARES = frozenset({"failed_percent", MIX, *PARTS})
 """Metrics that against another slot are compared in percentage points, and only where the difference is sure."""
+SURE = frozenset({DIFFERING, "unknown_percent", "out_of_range_percent"})
+"""Those of them that also by themselves fail only where they are surely beyond their limit."""
 LIVE = "live"
 EDGES = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
 COMPARED = frozenset({"failed_percent", *EDGES})
@@ -123,16 +137,27 @@ def holds(op: str, value: float, limit: float) -> bool:
 
 def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
     """The verdict on everything measured in the gate's window, of the new slot and of the live one."""
-    read = METRICS.get(gate.metric)
-    if read is None or gate.op not in _HOLDS:
+    if gate.metric not in MEASURED or gate.op not in _HOLDS:
         return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op} can't be measured here")
-    seen = _seen(gate, new)
-    if new is None or seen < gate.at_least or (value := read(new)) is None:
+    seen, sure = _seen(gate, new), gate.metric in SURE or (gate.in_points and gate.metric != "failed_percent")
+    if new is None or seen < (max(1, gate.at_least) if sure else gate.at_least):
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{seen} of {max(1, gate.at_least)} requests")
-    if gate.metric == DIFFERING:
-        return _differing(gate, new)
-    if gate.in_points and gate.metric != "failed_percent":
-        return _in_points(gate, new, live)
+    if sure and gate.op not in ("<", "<="):
+        what = "a share against live" if gate.in_points else "such a share"
+        return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op}: {what} takes < or <=")
+    if gate.metric == MIX:
+        return _mix(gate, new, live)
+    if sure:
+        return _in_points(gate, new, live) if gate.in_points else _share(gate, new)
+    return _plain(gate, new, live)
+
+
+def _plain(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
+    """A figure as it is, or its change in percent of the live slot's."""
+    read = METRICS[gate.metric]
+    if (value := read(new)) is None:
+        nothing = f"0 of {max(1, gate.at_least)} requests" if _seen(gate, new) == 0 else "not measured"
+        return Verdict(gate, GateResult.INCONCLUSIVE, None, nothing)
     if gate.against is not None:
         base = None if live is None or live.requests < gate.at_least else read(live)
         if base is None:
@@ -140,9 +165,14 @@ def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
         if base == 0 and value != 0:
             return Verdict(gate, GateResult.INCONCLUSIVE, None, "live is 0: no change in percent")
         value = 100 * (value - base) / base if base else 0.0
-    good = holds(gate.op, value, gate.limit)
     text = f"{value:+.1f} %" if gate.against else f"{value:.4g}"
-    why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g} over {seen} requests"
+    return _limited(gate, value, text, f" over {_seen(gate, new)} requests")
+
+
+def _limited(gate: Gate, value: float, text: str, over: str = "") -> Verdict:
+    """Whether a value holds the limit, in words."""
+    good = holds(gate.op, value, gate.limit)
+    why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g}{over}"
     return Verdict(gate, GateResult.PASS if good else GateResult.FAIL, value, why)
 
 
@@ -150,30 +180,28 @@ def _seen(gate: Gate, sample: Sample | None) -> int:
     """How many requests the metric of a gate is made of."""
     if sample is None:
         return 0
-    if gate.metric == DIFFERING:
-        return sample.compared
-    return sample.asked if gate.metric == "unprocessable_percent" else sample.requests
+    if gate.metric == MIX:
+        return int(labelled(sample))
+    return int(PARTS[gate.metric](sample)[1]) if gate.metric in PARTS else sample.requests
 
 
 def _too_little_on_live(gate: Gate, live: Sample | None) -> Verdict:
-    why = f"{_seen(gate, live)} of {gate.at_least} requests on live"
+    why = f"{_seen(gate, live)} of {max(1, gate.at_least)} requests on live"
     return Verdict(gate, GateResult.INCONCLUSIVE, None, why)
 
 
-def _differing(gate: Gate, new: Sample) -> Verdict:
-    """How many answers to copies differ from the user's. It fails only where their share is surely beyond the limit.
+def _share(gate: Gate, new: Sample) -> Verdict:
+    """A share that fails only where it is surely beyond the limit: answers to copies that differ from the user's, rows
+    that the model has not seen the like of.
 
     Looked at each second as it is, a share of 3 % would be beyond 5 % at some moment in one of four releases.
     """
-    if gate.op not in ("<", "<="):
-        return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op}: what differs takes < or <=")
-    value, least = 100 * new.differing / new.compared, 100 * _wilson(new.differing, new.compared, SURE_Z)[0]
-    text = f"{value:.1f} % of {new.compared} compared"
-    if holds(gate.op, value, gate.limit):
-        return Verdict(gate, GateResult.PASS, value, f"{text} is {gate.op} {gate.limit:g}")
-    if holds(gate.op, least, gate.limit):
+    some, of = PARTS[gate.metric](new)
+    value, least = 100 * some / of, 100 * wilson(some, of)[0]
+    text = f"{value:.1f} % of {_seen(gate, new)}{' compared' if gate.metric == DIFFERING else ''}"
+    if not holds(gate.op, value, gate.limit) and holds(gate.op, least, gate.limit):
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet")
-    return Verdict(gate, GateResult.FAIL, value, f"{text} is not {gate.op} {gate.limit:g}")
+    return _limited(gate, value, text)
 
 
 def _in_points(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
@@ -182,42 +210,35 @@ def _in_points(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
     It fails only where the difference is surely beyond the limit, so that callers who send nonsense to both alike
     fail nobody, and passes where chance explains it. A share of 0 needs nothing to be compared with.
     """
-    if gate.op not in ("<", "<="):
-        return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op}: a share against live takes < or <=")
-    bad, seen = new.unprocessable, new.asked
+    bad, of = PARTS[gate.metric](new)
     if bad == 0:
-        return Verdict(gate, GateResult.PASS, 0.0, f"none of {seen} requests")
-    if live is None or live.asked < max(1, gate.at_least):
+        return Verdict(gate, GateResult.PASS, 0.0, f"none of {_seen(gate, new)} requests")
+    if live is None or _seen(gate, live) < max(1, gate.at_least):
         return _too_little_on_live(gate, live)
-    value = 100 * (bad / seen - live.unprocessable / live.asked)
-    least = 100 * sure_difference(bad, seen, live.unprocessable, live.asked)
-    text = f"{value:+.1f} points"
+    bad_live, of_live = PARTS[gate.metric](live)
+    value = 100 * (bad / of - bad_live / of_live)
+    least = 100 * sure_difference(bad, of, bad_live, of_live)
+    return _surely(gate, value, least, f"{value:+.1f} points", f" over {_seen(gate, new)} requests")
+
+
+def _mix(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
+    """By how many points the share of a label differs at most between the slots, up or down."""
+    if live is None or _seen(gate, live) < max(1, gate.at_least):
+        return _too_little_on_live(gate, live)
+    mix = mix_of(new, live)
+    text = f"{mix.label} {mix.new:.1f} % against live's {mix.live:.1f} %: {mix.points:.1f} points"
+    return _surely(gate, mix.points, mix.sure_points, text, f" over {_seen(gate, new)} requests")
+
+
+def _surely(gate: Gate, value: float, least: float, text: str, over: str) -> Verdict:
+    """Points of difference, of which `least` are there for sure."""
     if holds(gate.op, value, gate.limit):
-        return Verdict(gate, GateResult.PASS, value, f"{text} is {gate.op} {gate.limit:g} over {seen} requests")
+        return _limited(gate, value, text, over)
     if least <= 0:
-        return Verdict(gate, GateResult.PASS, value, f"{text} may be chance over {seen} requests")
+        return Verdict(gate, GateResult.PASS, value, f"{text} may be chance{over}")
     if holds(gate.op, least, gate.limit):
-        return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet over {seen} requests")
-    return Verdict(gate, GateResult.FAIL, value, f"{text} is not {gate.op} {gate.limit:g} over {seen} requests")
-
-
-def sure_difference(one: int, of_one: int, two: int, of_two: int, z: float = SURE_Z) -> float:
-    """The lower bound of the difference of two shares, from -1 to 1.
-
-    Newcombe's hybrid score interval: Interval estimation for the difference between independent proportions,
-    Statistics in Medicine 17 (1998), method 10.
-    """
-    share_one, share_two = one / of_one, two / of_two
-    low, high = _wilson(one, of_one, z)[0], _wilson(two, of_two, z)[1]
-    return share_one - share_two - sqrt((share_one - low) ** 2 + (high - share_two) ** 2)
-
-
-def _wilson(count: int, of: int, z: float) -> tuple[float, float]:
-    """Wilson's score interval of one share: Journal of the American Statistical Association 22 (1927)."""
-    share, spread = count / of, z * z / of
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * sqrt(share * (1 - share) / of + spread / (4 * of))
-    return middle - half, middle + half
+        return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet{over}")
+    return _limited(gate, value, text, over)
 
 
 def with_nothing_beside(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:

@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from core.domain.figures import Inputs, Use, add_inputs, add_use
 from core.domain.histogram import Histogram
 
 UNPROCESSABLE = "422"
 """Well formed, and not what the model takes (RFC 9110, 15.5.21): the caller's fault, or the new version's."""
+
+UNREACHED = frozenset({"connect", "no replica", "timeout", "protocol", "reset", "502", "503", "504"})
+"""Kinds of failures in which no version answered."""
+LABEL = "label:"
+"""How names begin in a sample's `mix` that are labels which a model gave."""
 
 Slot: TypeAlias = str
 """One of the places of an endpoint that can hold a version: `blue` or `green` where the target lets us choose."""
@@ -103,7 +109,8 @@ class Sample:
     counts, by kind, the exceptions in the code that sends a load: those are no requests either. `quiet_s` is how
     long before `at` the last answer came; None where there was none, or nobody kept its moment. `mirrored` of the
     answers were to copies of requests: nobody got those, so a sample that has any is none of what users saw.
-    `compared` of those were put beside what the user got, and `differing` of these say something else.
+    `compared` of those were put beside what the user got, and `differing` of these say something else. `use` and
+    `inputs` are None where nobody measured them.
     """
 
     slot: Slot | None
@@ -120,9 +127,12 @@ class Sample:
     mirrored: int = 0
     compared: int = 0
     differing: int = 0
+    use: Use | None = None
+    inputs: Inputs | None = None
 
     def __add__(self, other: "Sample") -> "Sample":
         at = max(self.at, other.at)
+        first, second = (self, other) if self.at <= other.at else (other, self)
         last = [one.at - one.quiet_s for one in (self, other) if one.quiet_s is not None]
         return Sample(
             slot=self.slot,
@@ -139,6 +149,8 @@ class Sample:
             mirrored=self.mirrored + other.mirrored,
             compared=self.compared + other.compared,
             differing=self.differing + other.differing,
+            use=add_use(first.use, second.use),
+            inputs=add_inputs(self.inputs, other.inputs),
         )
 
     @property
@@ -150,6 +162,11 @@ class Sample:
     def requests(self) -> int:
         """All answers that say something about the version, good and failed."""
         return self.ok + self.failures
+
+    @property
+    def unreached(self) -> int:
+        """Requests that no version answered: nobody there, cut off, too late, or turned away on the way."""
+        return sum(count for kind, count in self.failed.items() if kind in UNREACHED)
 
     @property
     def rps(self) -> float:

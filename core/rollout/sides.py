@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-from core.domain.gates import sure_difference
+from core.domain.intervals import sure_difference
 from core.domain.model import Sample
 
 Z = 1.96

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from core.domain import gates, histogram, model, plan
+from core.domain import figures, gates, histogram, model, plan
 from core.domain.errors import JournalError
 from core.state import (
     alert,
@@ -30,7 +30,7 @@ from core.state import (
 )
 
 _MODULES = (
-    *(model, histogram, gates, plan),
+    *(model, figures, histogram, gates, plan),
     *(
         alert,
         alert_events,

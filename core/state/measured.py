@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from core.domain.figures import add_inputs, less_use
 from core.domain.histogram import Histogram
 from core.domain.model import Sample, Slot
 from core.state.paired import Paired
@@ -66,6 +67,8 @@ def _less(total: Sample, sample: Sample) -> Sample:
         mirrored=total.mirrored - sample.mirrored,
         compared=total.compared - sample.compared,
         differing=total.differing - sample.differing,
+        use=less_use(total.use, sample.use),
+        inputs=add_inputs(total.inputs, sample.inputs, -1) if sample.inputs is not None else total.inputs,
     )
 
 

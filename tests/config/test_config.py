@@ -23,7 +23,7 @@ from core.config.config import (
 from core.config.serving import Strategy
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed
-from core.domain.gates import METRICS
+from core.domain.gates import MEASURED
 
 SMALL = """
 environment: prod
@@ -236,8 +236,16 @@ def test_values_are_typed_as_people_type_them(setting: str, value: object, tmp_p
             "release.gates[0].metrik: unknown key; did you mean metric?",
         ),
         (
-            "release.gates=[{metric: p42_ms, limit: 9}]",
-            f"release.gates[0].metric: 'p42_ms' is not measured here; one of {', '.join(METRICS)}",
+            "release.gates=[{metric: mood, limit: 9}]",
+            f"release.gates[0].metric: 'mood' is not measured here; one of {', '.join(MEASURED)}",
+        ),
+        (
+            "release.gates=[{metric: mix_points, limit: 5}]",
+            "release.gates[0]: mix_points is how the labels of two slots differ: add 'against: live'",
+        ),
+        (
+            "release.gates=[{metric: unknown_percent, limit: 5, op: '>'}]",
+            "release.gates[0]: unknown_percent takes < or <=, not >",
         ),
         ("release.gates=[{metric: p50_ms}]", "release.gates[0].limit: is needed and not set"),
         ("environments.dev.train.n_iter=5", "environments: can't be set here"),
@@ -435,3 +443,9 @@ def test_settings_of_another_version_are_read_as_far_as_they_are_known(tmp_path:
     values["train"]["n_iter"] = "many"
     with pytest.raises(Failed, match=r"^its settings are of another version of Quarterdeck: .*; install that one"):
         Settings.from_dump(json.dumps(values))
+
+
+def test_a_gate_in_percent_of_a_limit_needs_the_limit(tmp_path: Path) -> None:
+    gates = "\nrelease:\n  gates: [{metric: memory_percent, limit: 80}]\n"
+    said = line(tmp_path, SMALL.replace("{name: late}", "{name: late, memory: null}") + gates)
+    assert said == "quarterdeck.yaml: release: gates: memory_percent is in percent of endpoint.memory, which is not set"

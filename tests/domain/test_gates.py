@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from core.config.serving import GATES
-from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, Verdict, holds, judge, sure_difference
+from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, Verdict, holds, judge
 from core.domain.histogram import Histogram
+from core.domain.intervals import sure_difference
 from core.domain.model import Sample
 
 
@@ -221,7 +222,7 @@ def test_what_differs_fails_where_it_is_surely_too_much(compared: int, differing
 
 def test_what_differs_takes_an_upper_limit_and_its_own_count() -> None:
     gate, one = Gate("differing_percent", ">", 5.0), replace(second(), compared=60)
-    why = "differing_percent >: what differs takes < or <="
+    why = "differing_percent >: such a share takes < or <="
     assert judge(gate, one, None) == Verdict(gate, GateResult.ERROR, None, why)
     assert judge(replace(gate, op="<=", at_least=0), second(), None).outcome is GateResult.INCONCLUSIVE
     never, first = replace(gate, op="<", limit=0.0, at_least=1), replace(second(), compared=1, differing=1)

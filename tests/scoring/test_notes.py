@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from scoring import manifest
+from scoring.batch import Batch
 from scoring.manifest import ModelError
-from scoring.metrics import MOST_FIELDS, OTHERS, Metrics
+from scoring.metrics import MOST_FIELDS, MOST_SAID, OTHERS, Metrics
 from scoring.model import SLICE_ROWS, Model, load
-from scoring.notes import LOOKED_AT, MOST_NOTES
+from scoring.notes import LOOKED_AT, MOST_NOTES, add
 from scoring.settings import Identity
 from tests.scoring.test_service import counted, served
 
@@ -139,3 +140,35 @@ def test_of_very_many_fields_the_first_are_counted_by_name_and_the_rest_together
     assert counted(page, 'scoring_unknown_category_total{field="c0"}') == 2
     assert counted(page, f'scoring_unknown_category_total{{field="{OTHERS}"}}') == 7
     assert page.count("scoring_unknown_category_total{") == MOST_FIELDS + 1
+
+
+def test_rows_that_hold_any_such_value_are_counted_beside_the_values(model: Model, models: Path) -> None:
+    rows = {"data": [CALM, ODD, [1.0, 3, True, "ZZ"], [500.0, 3, None, None]]}
+    page = served(model, lambda http: (http.post("/predict", json=rows), http.get("/metrics").text)[1])
+    assert counted(page, "scoring_unknown_category_rows_total") == 2
+    assert counted(page, "scoring_out_of_range_rows_total") == 2
+    assert counted(page, "scoring_range_rows_total") == 4
+
+    many = {"data": [CALM, ODD] * SLICE_ROWS}
+    page = served(model, lambda http: (http.post("/predict", json=many), http.get("/metrics").text)[1])
+    assert counted(page, "scoring_unknown_category_rows_total") == SLICE_ROWS
+
+
+def test_two_unknown_values_in_one_row_are_one_such_row(model: Model) -> None:
+    unknown = [(0, 1), (0, 3), (2, 3)]
+    counts: dict[int, int] = {}
+    assert add(counts, unknown) == 2
+    assert counts == {1: 1, 3: 2}
+
+
+def test_words_and_whole_numbers_that_a_model_without_labels_says_are_counted_too(model: Model) -> None:
+    model.about = replace(model.about, labels=())
+    metrics = Metrics(model, Identity("late", "7"))
+    said = Batch(0, counts=[6], values=["late", "late", 3, True, 0.25, {"a": 1}])
+    metrics.scored(said, [], 0.0)
+    metrics.scored(Batch(0, counts=[MOST_SAID], values=list(range(100, 100 + MOST_SAID))), [], 0.0)
+    page = metrics.render(0, ready=True)
+    assert counted(page, 'scoring_predictions_total{label="late"}') == 2
+    assert [counted(page, f'scoring_predictions_total{{label="{name}"}}') for name in ("3", "true", "100")] == [1, 1, 1]
+    assert counted(page, f'scoring_predictions_total{{label="{OTHERS}"}}') == 3
+    assert page.count("scoring_predictions_total{") == MOST_SAID + 1

@@ -100,7 +100,7 @@ def test_blanks_around_a_category_are_left_out_and_a_blank_alone_is_missing() ->
     assert encoder.encode([[" Private"], ["State "], ["  "], [None]], matrix) == []
     assert matrix.tolist()[:2] == [0.0, 1.0]
     assert all(math.isnan(value) for value in matrix[2:])
-    assert encoder.encode([["Other"]], matrix) == [0]
+    assert encoder.encode([["Other"]], matrix) == [(0, 0)]
 
 
 def test_a_text_that_is_no_number_is_refused_and_leaves_no_row() -> None:

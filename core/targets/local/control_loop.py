@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from core.domain.errors import Unreachable
+from core.domain.figures import Use
 from core.domain.model import Level, Noted, Scaled, Slot
 from core.targets.local import logs, stats
 from core.targets.local.autoscaler import Autoscaler, interval_s
@@ -16,6 +17,7 @@ from core.targets.local.bucket import family_seconds
 from core.targets.local.http import ask
 from core.targets.local.member import Member
 from core.targets.local.pool import Pool
+from core.targets.local.rows import SlotRows
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held, HostState
 from core.targets.local.traffic import Traffic
@@ -131,6 +133,7 @@ class ControlLoop:
             start, totals = await endpoint.traffic.totals()
         except Unreachable:
             return  # The router is being started again, and says so itself.
+        rows = endpoint.traffic.rows()
         labels = {slot: f"version:{held.version.number}" for slot, held in endpoint.state.slots.items()}
         samples = self._samples.samples(start, totals, labels, time.time())
         if self._counting or not endpoint.traffic.adopted:
@@ -138,10 +141,18 @@ class ControlLoop:
             for sample in samples:
                 copies = sample.slot in endpoint.state.mirror
                 pairs = (found.compared, found.differing) if copies else (0, 0)
-                endpoint.broadcast.tell(replace(sample, compared=pairs[0], differing=pairs[1]))
+                counted = rows.get(sample.slot or "", SlotRows())
+                with_rows = replace(sample, mix={**sample.mix, **counted.mix}, inputs=counted.inputs)
+                told = replace(with_rows, compared=pairs[0], differing=pairs[1], use=self._use(sample.slot or ""))
+                endpoint.broadcast.tell(told)
             self._say_not_made(totals)
         self._counting = True
         self._not_made = {slot: total.not_made for slot, total in totals.items()}
+
+    def _use(self, slot: Slot) -> Use | None:
+        """What the replicas that serve in a slot used in the last second; None where no limit says of how much."""
+        pools = self._endpoint.pools.get(slot, [])
+        return of_replicas(pools[-1], self.figures()) if pools else None
 
     def _say_not_made(self, totals: Mapping[Slot, stats.Totals]) -> None:
         for slot, total in totals.items():
@@ -165,10 +176,26 @@ class ControlLoop:
         figures = self.figures()
         for pool in pools:
             for member in pool.ready:
-                most_mb = pool.spec.memory_of(member.child is not None and member.child.worker is not None)
+                most_mb = most_mb_of(pool, member)
                 _, memory_mb = figures.get(member.name, (0.0, 0.0))
                 if most_mb is not None and memory_mb > most_mb:
                     pool.kill(member, f"out of memory: {memory_mb:.0f} MB of {most_mb} MB")
+
+
+def most_mb_of(pool: Pool, member: Member) -> int | None:
+    """What a replica may hold, in MB; None: as much as there is."""
+    return pool.spec.memory_of(member.child is not None and member.child.worker is not None)
+
+
+def of_replicas(pool: Pool, figures: Mapping[str, tuple[float, float]]) -> Use | None:
+    """What the replicas that serve used, as shares of what they may; None where nothing was measured."""
+    found = [(figures[one.name], most_mb_of(pool, one)) for one in pool.ready if one.name in figures]
+    cpu_m = pool.spec.cpu_m
+    cpu = [100 * used_m / cpu_m for (used_m, _), _ in found] if cpu_m is not None else []
+    memory = [100 * held_mb / most_mb for (_, held_mb), most_mb in found if most_mb is not None]
+    if not (cpu or memory):
+        return None
+    return Use(len(cpu), round(sum(cpu), 1), round(max(memory), 1) if memory else None)
 
 
 def _members(pools: Iterable[Pool]) -> list[Member]:

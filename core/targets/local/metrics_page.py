@@ -17,6 +17,7 @@ from core.domain.model import Level, Noted
 from core.system.tasks import TaskGuard
 from core.targets.local.counters import Counters, parse
 from core.targets.local.routes import METRICS_PATH
+from core.targets.local.rows import RowMeter
 from core.targets.local.scraped import ANSWER_S, AT_ONCE, Scraped, scrape
 from core.targets.local.spec import socket_path
 
@@ -44,6 +45,7 @@ class MetricsPage:
         self._key = key
         self._note = note
         self._counters = Counters()
+        self.rows = RowMeter()
         self._looking = asyncio.Lock()
         self._looked_s = 0.0
         self._guard = TaskGuard("the page of counters", self._died)
@@ -95,7 +97,9 @@ class MetricsPage:
                 return False  # Somebody else has asked meanwhile.
             self._looked_s = time.monotonic()
             replicas, turns = list(self._replicas()), asyncio.Semaphore(AT_ONCE)
-            gone = self._counters.living({one.who for one in replicas})
+            names = {one.who for one in replicas}
+            gone = self._counters.living(names)
+            self.rows.living(names)
             await asyncio.gather(*(self._ask(one, turns) for one in replicas))
             return gone
 
@@ -103,7 +107,9 @@ class MetricsPage:
         # A service of another make may have another page.
         with suppress(ValueError):
             if body := await scrape(replica, METRICS_PATH, turns):
-                self._counters.take(replica.who, parse(body.decode()), copies=replica.copies)
+                page = parse(body.decode())
+                self._counters.take(replica.who, page, copies=replica.copies)
+                self.rows.take(replica, page)
 
     def _load(self) -> Counters:
         try:

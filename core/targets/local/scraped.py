@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.domain.errors import Unreachable
+from core.domain.model import Slot
 from core.targets.local.http import Connection
 
 ANSWER_S = 1.0
@@ -14,12 +15,16 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
-    """A replica to be asked: who it is (a process and no other), its port, its key, whether it answers copies alone."""
+    """A replica to be asked: who it is (a process and no other), its port, its key, whether it answers copies alone.
+
+    `slot` is the one whose requests it answers; empty while there are none, or another version's.
+    """
 
     who: str
     port: int
     key: str = field(default="", repr=False)
     copies: bool = False
+    slot: Slot = ""
 
 
 async def scrape(replica: Scraped, path: str, turns: asyncio.Semaphore, headers: Mapping[str, str] = {}) -> bytes:

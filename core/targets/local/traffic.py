@@ -16,6 +16,7 @@ from core.targets.local.metrics_page import MetricsPage
 from core.targets.local.pool import Pool
 from core.targets.local.router import Router
 from core.targets.local.routes import Table
+from core.targets.local.rows import SlotRows
 from core.targets.local.scraped import Scraped
 from core.targets.local.secret import router_secret
 from core.targets.local.spec import EndpointSpec
@@ -156,7 +157,17 @@ class Traffic:
                 counts = member.state in {ReplicaState.READY, ReplicaState.DRAINING}
                 who = process_id(member.pid) if counts and member.pid is not None else None
                 if who is not None:
-                    yield Scraped(f"{who.pid}-{who.started}-{who.boot}", member.port, pool.key, slot in self._copied)
+                    name, asked = f"{who.pid}-{who.started}-{who.boot}", slot if self._asked(slot, pool) else ""
+                    yield Scraped(name, member.port, pool.key, slot in self._copied, asked)
+
+    def _asked(self, slot: Slot, pool: Pool) -> bool:
+        """Whether a pool answers users, or copies of their requests, in the name of a slot's version."""
+        traffic = self.table.weights.get(slot) or self.table.mirror.get(slot)
+        return bool(traffic) and pool.version.number == self._version(slot)
+
+    def rows(self) -> Mapping[Slot, SlotRows]:
+        """What the rows were that each slot scored since this was asked last."""
+        return self._page.rows.taken()
 
     async def _prove(self) -> None:
         """Ask until the router's answers show the present table, or it is no longer the present one."""

@@ -1,8 +1,9 @@
 """The service of the stand-in: answers every request with its version, and misbehaves as its model says.
 
 `busy_ms` burns CPU for each request, `slow_ms` waits, `status` answers that, `mute` never gets ready, `dies_s` ends
-by itself, `fat_mb` takes memory, `stubborn` does not hear SIGTERM. /echo tells
-in a header what it heard, /metrics how many predictions it answered.
+by itself, `fat_mb` takes memory, `leaks_mb` a little more with each request, `stubborn` does not hear SIGTERM. /echo
+tells in a header what it heard, /metrics how many predictions it answered; with `label` what they were, and that
+every row was of a category that it does not know.
 """
 
 import asyncio
@@ -85,7 +86,7 @@ async def _serve(
                 body = json.dumps({"version": identity.version, "pid": os.getpid()}).encode()
                 answered += " /predict " in head
                 if head.startswith("GET /metrics"):
-                    status, body = _metrics(settings, head, answered)
+                    status, body = _metrics(model, settings, head, answered)
                 leave = "connection: close\r\n" if stopping.is_set() else ""
                 said = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nx-model-version: {identity.version}\r\n"
                 if " /echo " in head:
@@ -117,10 +118,14 @@ async def _serve(
             await idle.wait()
 
 
-def _metrics(settings: ServingSettings, head: str, answered: int) -> tuple[int, bytes]:
+def _metrics(model: dict[str, Any], settings: ServingSettings, head: str, answered: int) -> tuple[int, bytes]:
     if settings.key and f"Bearer {settings.key}" not in head:
         return 401, b"{}"
-    return 200, f"# TYPE answers_total counter\nanswers_total {answered}\n".encode()
+    page = f"# TYPE answers_total counter\nanswers_total {answered}\n"
+    if "label" in model:
+        page += f"scoring_rows_total {answered}\nscoring_unknown_category_rows_total {answered}\n"
+        page += f'scoring_predictions_total{{label="{model["label"]}"}} {answered}\n'
+    return 200, page.encode()
 
 
 async def _work(model: dict[str, Any], head: str) -> int:
@@ -128,6 +133,8 @@ async def _work(model: dict[str, Any], head: str) -> int:
         return 200
     if ".php " in head:
         return 404
+    if "leaks_mb" in model:
+        model.setdefault("leaked", []).append(os.urandom(1) * int(model["leaks_mb"] * 1e6))
     until_s = time.thread_time() + model.get("busy_ms", 0) / 1000
     while time.thread_time() < until_s:
         pass
