@@ -10,6 +10,7 @@ from core.domain.errors import Failed, QuarterdeckError
 from core.domain.gates import Gate
 from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Sample, Version
 from core.domain.plan import Hold, Plan
+from core.domain.sources import MetricSource, SourceAnswer
 from core.domain.strategies import Rollout, all_at_once, canary
 from core.engine.engine import Engine
 from core.engine.environment import Aliases
@@ -119,6 +120,17 @@ class FakeEnvironment:
         self.loads: list[FakeLoad] = []
         self.load_started = asyncio.Event()
         self.closed = 0
+        self.figures: dict[str, list[SourceAnswer | Exception]] = {}
+        self.asked: list[MetricSource] = []
+
+    async def gauge(self, source: MetricSource) -> SourceAnswer:
+        """What the test wrote for this name, one after the other; the last is said for good."""
+        self.asked.append(source)
+        said = self.figures.get(source.name, [SourceAnswer(None)])
+        answer = said.pop(0) if len(said) > 1 else said[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def target(self, token: int) -> Target:
         """A driver's own hands on the place."""

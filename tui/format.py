@@ -79,7 +79,7 @@ SIGNS = {">=": "≥", "<=": "≤"}
 
 def gate_name(gate: Gate) -> str:
     """As the gates pane calls it: `p95 : live`."""
-    name = gate.name
+    name = f"{gate.name} ({gate.source.partition(' ')[0]})" if gate.source else gate.name
     for long, short in AGAINST.items():
         name = name.replace(long, short)
     return name

@@ -96,7 +96,8 @@ def _line(step: Step) -> _Line | None:
 def gate_line(gate: Gate) -> str:
     """A gate as people write it: `errors < 5`, `p95 : live < 25 % (dry run)`."""
     unit = " points" if gate.in_points else " %" if gate.against else ""
-    return f"{gate.name} {gate.op} {gate.limit:g}{unit}{' (dry run)' if gate.dry_run else ''}"
+    notes = "".join(f" ({note})" for note in (gate.source, "dry run" if gate.dry_run else "") if note)
+    return f"{gate.name} {gate.op} {gate.limit:g}{unit}{notes}"
 
 
 def _consent(settings: Settings) -> Iterator[str]:

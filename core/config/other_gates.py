@@ -26,4 +26,4 @@ def gates_of(path: Path, environment: str | None = None) -> tuple[Gate, ...]:
         settings = ReleaseSettings.model_validate(given)
     except ValidationError as error:
         raise BadInput(complain(error, [Layer(given, path.name, "release")])) from None
-    return tuple(Gate(**gate.model_dump()) for gate in settings.gates)
+    return tuple(gate.gate() for gate in settings.gates)

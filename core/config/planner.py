@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from core.config.config import endpoint_name
+from core.config.gates import sources_of
 from core.config.profiles import profile
 from core.config.settings import Settings, Skippable
 from core.config.written_plan import step_of
@@ -79,7 +80,9 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """What the release does, and how surely it must know that a version is worse to stop it."""
     plan, release = _plan_of(settings, first, wishes, fetched), settings.release
-    return replace(plan, false_stop=release.false_stop_percent / 100, burst_s=release.burst_s)
+    return replace(
+        plan, false_stop=release.false_stop_percent / 100, burst_s=release.burst_s, sources=sources_of(release.gates)
+    )
 
 
 def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
@@ -146,7 +149,7 @@ def rollout_of(settings: Settings, load: bool) -> Rollout:
         replicas=min(replicas, scaling.max) if scaling else replicas,
         smoke=release.smoke,
         hold_s=release.hold_s,
-        gates=tuple(Gate(**gate.model_dump()) for gate in release.gates),
+        gates=tuple(gate.gate() for gate in release.gates),
         load=load_profile(settings) if load else None,
         limits=limits_of(settings),
         retire_after_s=release.kept_s,

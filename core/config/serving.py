@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from core.config.gates import GATES, GateSettings, one_of_each_name
 from core.config.quantities import (
     Count,
     Name,
@@ -20,10 +21,8 @@ from core.config.quantities import (
     worded,
 )
 from core.config.written_plan import step_of
-from core.domain.gates import COMPARED, LIVE, MEASURED, MIX, SHARES, SURE
 from core.domain.model import Sticky, StickyBy
 from core.domain.strategies import MIRROR_MOST
-from core.system.suggest import did_you_mean
 
 
 class AutoscalingSettings(SettingsPart):
@@ -110,68 +109,6 @@ class EndpointSettings(SettingsPart):
         return None if self.memory is None else to_bytes(self.memory) / 1e6
 
 
-WINDOW_S = (5.0, 3600.0)
-"""Shorter than that it holds too few seconds to judge by; of a longer one not every second could be kept."""
-
-
-class GateSettings(SettingsPart):
-    """A question that a hold asks; with `against: live` the limit is a change in percent of that slot's, for a share
-    that is judged by what is surely so a change in points.
-    """
-
-    metric: str
-    op: Literal["<", "<=", ">", ">="] = "<"
-    limit: float
-    against: Literal["live"] | None = None
-    window_s: Seconds = 0.0
-    at_least: Annotated[int, Field(ge=0)] = 20
-    failures: Annotated[int, Field(ge=0)] = 0
-    dry_run: bool = False
-
-    @field_validator("metric")
-    @classmethod
-    def _measured(cls, metric: str) -> str:
-        if metric not in MEASURED:
-            near = did_you_mean(metric, MEASURED)
-            raise ValueError(f"{metric!r} is not measured here; one of {', '.join(MEASURED)}{near}")
-        return metric
-
-    @field_validator("window_s")
-    @classmethod
-    def _kept(cls, window_s: float) -> float:
-        low, high = WINDOW_S
-        if window_s and not low <= window_s <= high:
-            raise ValueError(f"{window_s:g} s: a window lasts {low:g} to {high:g} s; 0 is the whole hold, however long")
-        return window_s
-
-    @model_validator(mode="after")
-    def _comparable(self) -> Self:
-        below = self.op in ("<", "<=")
-        if self.against and self.metric in SHARES | COMPARED and not below:
-            raise ValueError(f"{self.metric} against live takes < or <=, not {self.op}")
-        if self.metric == MIX and self.against != LIVE:
-            raise ValueError(f"{MIX} is how the labels of two slots differ: add 'against: {LIVE}'")
-        if self.metric in SURE and not below:
-            raise ValueError(f"{self.metric} takes < or <=, not {self.op}")
-        if self.against and self.metric in COMPARED and (self.window_s or self.limit < 0):
-            raise ValueError(f"{self.metric} against live is asked of the whole hold, with a limit of 0 or more")
-        return self
-
-
-GATES = (
-    GateSettings(metric="failed_percent", op="<", limit=5.0),
-    GateSettings(metric="success_percent", op=">=", limit=95.0),
-    GateSettings(metric="failed_percent", op="<", limit=0.5, against="live"),
-    GateSettings(metric="unprocessable_percent", op="<", limit=5.0, against="live"),
-    GateSettings(metric="p50_ms", op="<", limit=500.0),
-    GateSettings(metric="p95_ms", op="<", limit=2000.0),
-    GateSettings(metric="p50_ms", op="<", limit=25.0, against="live"),
-    GateSettings(metric="p95_ms", op="<", limit=25.0, against="live"),
-    GateSettings(metric="p99_ms", op="<", limit=25.0, against="live", dry_run=True),
-)
-"""What a hold asks where nothing is set. A p99 is shown and stops nothing: its few slow answers are few events."""
-
-
 class Background(SettingsPart):
     """Load that runs while traffic moves, so that gates have something to judge; 0 users: none."""
 
@@ -251,6 +188,11 @@ class ReleaseSettings(SettingsPart):
         if not steps or steps[0] < 1 or steps[-1] != 100 or list(steps) != sorted(set(steps)):
             raise ValueError("steps rise and end at 100, such as [10, 50, 100]")
         return steps
+
+    @field_validator("gates")
+    @classmethod
+    def _named(cls, gates: tuple[GateSettings, ...]) -> tuple[GateSettings, ...]:
+        return one_of_each_name(gates)
 
     @field_validator("plan")
     @classmethod

@@ -48,7 +48,8 @@ class Gate:
     `against` names what the value is relative to (`live`: the slot that served before; `production`,
     `baseline`: other models): the limit is then a change in percent, for SHARES one in points. `window_s` is how
     far back it looks (0: to the start of the hold), `at_least` how many requests it needs, `failures` how many
-    FAILs in a row it forgives.
+    FAILs in a row it forgives. `source` says where a figure comes from that is measured elsewhere, in words: `metric`
+    is its name then, `at_least` counts its values, and one older than `max_age_s` is none.
     """
 
     metric: str
@@ -59,6 +60,8 @@ class Gate:
     at_least: int = 50
     failures: int = 0
     dry_run: bool = False
+    source: str = ""
+    max_age_s: float = 60.0
 
     @property
     def name(self) -> str:
@@ -69,22 +72,23 @@ class Gate:
     @property
     def in_points(self) -> bool:
         """Whether value and limit are percentage points, and not a change in percent."""
-        return self.against is not None and self.metric in SHARES
+        return self.against is not None and self.metric in SHARES and not self.source
 
     @property
     def compared(self) -> bool:
         """Whether it is asked of both slots second by second, by bets that may be looked at as often as one likes."""
-        return self.against == LIVE and self.metric in COMPARED
+        return self.against == LIVE and self.metric in COMPARED and not self.source
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a gate said, of which value, and why in words."""
+    """What a gate said, of which value, and why in words; `asked`: how often a source elsewhere had answered then."""
 
     gate: Gate
     outcome: GateResult
     value: float | None
     why: str
+    asked: int = 0
 
 
 METRICS: Mapping[str, Callable[[Sample], float | None]] = {

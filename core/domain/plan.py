@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Sticky
+from core.domain.sources import MetricSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Plan:
     """What a release does, in order. `tolerance` is by how many percent points a target may miss a share.
 
     `false_stop` is the chance, 0 to 1, with which comparisons with the live slot may stop a release that is no worse;
-    `burst_s` how long one trouble of one slot may be that stops nothing.
+    `burst_s` how long one trouble of one slot may be that stops nothing. `sources` are asked for what gates judge that
+    is measured elsewhere, under the names of their metrics.
     """
 
     strategy: str
@@ -107,6 +109,7 @@ class Plan:
     tolerance: float = 0.01
     false_stop: float = 0.01
     burst_s: float = 20.0
+    sources: tuple[MetricSource, ...] = ()
 
 
 def title(step: Step) -> str:

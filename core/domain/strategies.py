@@ -129,7 +129,8 @@ def _judged(step: Step, rollout: Rollout, at: int, steps: Sequence[Step]) -> Ste
 
 def armed(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     """The gates for as long as a person is waited for: of the last minute, or an hour that was well would hide it."""
-    return tuple(gate if gate.compared or gate.window_s else replace(gate, window_s=ARMED_S) for gate in gates)
+    kept = [gate.compared or gate.window_s or gate.source for gate in gates]
+    return tuple(gate if keep else replace(gate, window_s=ARMED_S) for gate, keep in zip(gates, kept, strict=True))
 
 
 def _asked(rollout: Rollout) -> list[Step]:

@@ -11,6 +11,7 @@ from core.domain.plan import Retire
 from core.engine.background_load import keep_load
 from core.engine.calls import Calls
 from core.engine.environment import Environment
+from core.engine.gauging import Gauging
 from core.engine.housekeeping import CALL_S, KEEP_S, Housekeeping
 from core.engine.load_control import LoadControl
 from core.engine.observer import Observer, Store
@@ -47,6 +48,7 @@ class Driver:
         self._store = store
         self._target: Target = environment.target(lease.token)
         self._observer = Observer(store, environment, self._target, self._emit)
+        self._gauging = Gauging(store, environment, self._emit)
         self._load_control = LoadControl(environment, self._emit, self._target.address)
         self._step_runner = StepRunner(store, environment, self._emit, self._target, self._load_control)
         self._pending = PendingWork(
@@ -68,6 +70,7 @@ class Driver:
                 group.create_task(self._housekeeping.run(), name="housekeeping")
                 if self.acts:
                     group.create_task(self._steer(), name="steer")
+                    group.create_task(self._gauging.run(), name="figures")
                     group.create_task(keep_load(self._store, self.environment, self._load_control), name="load")
         except* QuarterdeckError as errors:
             raise errors.exceptions[0] from None

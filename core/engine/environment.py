@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.domain.model import LoadProfile, LoadSource, Version
+from core.domain.sources import MetricSource, SourceAnswer
 from core.load.load import RunningLoad
 from core.state.release import Release
 from core.state.snapshot import Snapshot
@@ -59,6 +60,10 @@ class Environment(Protocol):
         live: Version | None = None,
     ) -> RunningLoad:
         """Load that has begun, also as callers of `live` send it; raises BadInput, Failed, Unreachable."""
+        ...
+
+    async def gauge(self, source: MetricSource) -> SourceAnswer:
+        """A figure that is measured elsewhere; raises QuarterdeckError where it could not be."""
         ...
 
     async def smoke(self, release: Release, address: Address, checks: int) -> str:

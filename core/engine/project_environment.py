@@ -4,13 +4,16 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from core.config.config import alias, endpoint_name, previous_alias, runs_folder, state_folder
 from core.config.planner import background_profile
 from core.config.settings import Settings
-from core.domain.errors import BadInput, Failed
+from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.domain.model import LoadProfile, LoadSource, Version
+from core.domain.sources import MetricSource, SourceAnswer
+from core.elsewhere.kinds import KINDS
 from core.engine import report
 from core.engine.environment import Aliases
 from core.engine.model_folders import ModelFolders
@@ -85,6 +88,7 @@ class ProjectEnvironment:
         self.production = settings.production
         self.aliases = Aliases(alias(settings), previous_alias(settings))
         self.background: LoadProfile | None = background_profile(settings)
+        self._environ = os.environ if environ is None else environ
         self._spec = spec_of(settings, environ)
         self._work = WorkChild(settings, environ)
         self._models = ModelFolders(settings, environ)
@@ -153,6 +157,18 @@ class ProjectEnvironment:
             web=(source.web or (load.web and not source.processes)) and kind != "background",
         )
         return await load_child.start(profile, settings)
+
+    async def gauge(self, source: MetricSource) -> SourceAnswer:
+        """Asked as its kind is, with the token that its variable holds."""
+        token = self._environ.get(source.token_env, "").strip() if source.token_env else ""
+        if source.token_env and not token:
+            raise Failed(f"the variable {source.token_env} was not set where the release was begun")
+        try:
+            ca = str(self.settings.folder / source.ca) if source.ca else ""
+            return await KINDS[source.kind].ask(replace(source, ca=ca), token)
+        except QuarterdeckError as error:
+            # Whoever is asked may say the token back.
+            raise Failed(str(error).replace(token, "***") if token else str(error)) from None
 
     async def smoke(self, release: Release, address: Address, checks: int) -> str:
         """Rows that the model was not trained on, to the new slot alone."""

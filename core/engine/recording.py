@@ -1,7 +1,7 @@
 """A release in one file: gzipped lines of JSON, the first says what it is, the last how many events there are.
 
-What it holds is a release's facts and the telemetry around them. Options and what their steps left behind stay at home:
-settings with their paths are in them. Values of the variables that were kept for the release are masked.
+What it holds is a release's facts and the telemetry around them. Options, what steps left behind and how other sources
+are asked stay at home: settings with their paths are in them. Values of the variables that were kept are masked.
 """
 
 import contextlib
@@ -124,7 +124,7 @@ def export(recorded: Recorded, path: Path, made_by: str, secrets: Collection[str
 def _without_settings(body: ev.Body) -> ev.Body:
     match body:
         case ev.Began():
-            return replace(body, options={})
+            return replace(body, options={}, plan=replace(body.plan, sources=()))
         case ev.StepDone() | ev.StepFailed():
             return replace(body, result={})
         case _:

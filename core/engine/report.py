@@ -94,6 +94,7 @@ def _verdict(verdict: Verdict) -> Mapping[str, Any]:
     gate = verdict.gate
     return {
         "gate": gate.name,
+        **({"source": gate.source} if gate.source else {}),
         "limit": f"{gate.op} {gate.limit:g}{' %' if gate.against else ''}",
         "value": verdict.value,
         "outcome": verdict.outcome.value,

@@ -28,8 +28,13 @@ _NAMES = frozenset(
 def _ours(name: str, settings: Settings) -> bool:
     """Whether a release may need this variable; those that the settings name are of any name."""
     sql = settings.data.sql
-    named = {settings.endpoint.key_env, None if sql is None else sql.url_env}
+    named = {settings.endpoint.key_env, None if sql is None else sql.url_env, *tokens(settings)}
     return name.startswith(_PREFIXES) or name in _NAMES or name in named
+
+
+def tokens(settings: Settings) -> set[str]:
+    """The variables with the tokens of those who are asked for what gates judge."""
+    return {gate.source.token_env for gate in settings.release.gates if gate.source and gate.source.token_env}
 
 
 def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -40,6 +45,8 @@ def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> di
 
 def keep(settings: Settings, name: str) -> None:
     """Keep this shell's variables under a release's name; raises BadInput where they can't be written."""
+    if missing := sorted(name for name in tokens(settings) if not os.environ.get(name)):
+        raise BadInput(f"release.gates: the variable {missing[0]} is not set; set it to the token of a gate's source")
     folder = state_folder(settings) / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

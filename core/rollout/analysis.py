@@ -8,6 +8,7 @@ from core.domain.model import Slot
 from core.domain.plan import Ask, Hold
 from core.domain.strategies import AB
 from core.rollout.actions import Action, Record, Wait
+from core.rollout.elsewhere import judge_elsewhere
 from core.rollout.sides import beside
 from core.state import events as ev
 from core.state.measured import Measured
@@ -24,15 +25,24 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tu
     """What the gates of a hold say now, of what was measured since it began."""
     measured = snapshot.measured.get(release.endpoint)
     if measured is None or (measured.release, measured.index) != (release.id, release.index):
-        return tuple(judge(gate, None, None) for gate in hold.gates)
+        return tuple(
+            judge_elsewhere(gate, None, None, now) if gate.source else judge(gate, None, None) for gate in hold.gates
+        )
     new, live = ({g.window_s: measured.over(slot, g.window_s, now) for g in hold.gates} for slot in _slots(release))
     over = now >= _ends(release, hold, now)
     return tuple(
         _compared(gate, hold, release, measured, over)
         if gate.compared
+        else _elsewhere(gate, release, measured, now)
+        if gate.source
         else judge(gate, new[gate.window_s], live[gate.window_s])
         for gate in hold.gates
     )
+
+
+def _elsewhere(gate: Gate, release: Release, measured: Measured, now: float) -> Verdict:
+    new, live = (measured.gauge(slot, gate.metric) for slot in _slots(release))
+    return judge_elsewhere(gate, new, live, now)
 
 
 def _ends(release: Release, hold: Hold, now: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from core.domain import figures, gates, histogram, model, plan
+from core.domain import figures, gates, histogram, model, plan, sources
 from core.domain.errors import JournalError
 from core.state import (
     alert,
@@ -22,6 +22,7 @@ from core.state import (
     endpoint,
     endpoint_events,
     events,
+    gauges,
     measured,
     paired,
     release,
@@ -30,7 +31,7 @@ from core.state import (
 )
 
 _MODULES = (
-    *(model, figures, histogram, gates, plan),
+    *(model, figures, histogram, gates, plan, sources),
     *(
         alert,
         alert_events,
@@ -39,6 +40,7 @@ _MODULES = (
         events,
         commands,
         paired,
+        gauges,
         measured,
         release,
         endpoint,

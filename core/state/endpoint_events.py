@@ -148,6 +148,22 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Gauged:
+    """A source elsewhere was asked for a figure of a slot: `value` as it was `at`, or `why` there is none.
+
+    `failed`: it could not be measured; else there was no value to tell.
+    """
+
+    endpoint: str
+    slot: Slot
+    metric: str
+    value: float | None
+    at: float
+    why: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """An autoscaler looked."""
 

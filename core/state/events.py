@@ -18,6 +18,7 @@ from core.state.endpoint_events import (
     Acted as Acted,
     Drilled as Drilled,
     Drove as Drove,
+    Gauged as Gauged,
     LoadEnded as LoadEnded,
     LoadStarted as LoadStarted,
     LoadWanted as LoadWanted,
@@ -114,6 +115,7 @@ Body: TypeAlias = (
     | ReplicasSeen
     | UsageSeen
     | Sampled
+    | Gauged
     | Looked
     | Remarked
     | Logged
@@ -129,7 +131,7 @@ Body: TypeAlias = (
     | Carried
 )
 
-TELEMETRY = ("Observed", "ReplicasSeen", "UsageSeen", "Sampled", "Looked", "Logged", "StepMoved", "Judged")
+TELEMETRY = ("Observed", "ReplicasSeen", "UsageSeen", "Sampled", "Gauged", "Looked", "Logged", "StepMoved", "Judged")
 """Facts that stop mattering after a while, but for the last of each; what they led to has facts of its own."""
 
 

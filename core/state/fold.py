@@ -101,6 +101,9 @@ def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
         before = measured.get(body.endpoint)
         after = before.plus(body.sample, event.at) if before is not None else None
         return measured if after is None or after is before else with_(measured, body.endpoint, after)
+    if isinstance(body, ev.Gauged):
+        judged = measured.get(body.endpoint)
+        return measured if judged is None else with_(measured, body.endpoint, judged.gauged(body))
     if not isinstance(body, ev.StepStarted | ev.TurnedBack | ev.Ended):
         return measured
     release = snapshot.releases.get(body.release)

@@ -177,10 +177,15 @@ def _left(way: Way, body: ev.Pended, state: ReleaseState) -> Way:
 
 
 def _fails(step: StepState, body: ev.Judged) -> Mapping[str, int]:
-    """How often in a row each gate failed (its place in the hold) or could not measure (its place and `!`)."""
+    """How often in a row each gate failed (its place in the hold) or could not measure (its place and `!`).
+
+    What a source elsewhere said once is looked at again and again, and counts once.
+    """
     fails: dict[str, int] = {}
     for place, verdict in enumerate(body.verdicts):
+        before = step.verdicts[place] if place < len(step.verdicts) else None
+        heard = before is not None and verdict.asked > 0 and before.asked == verdict.asked
         for outcome, key in ((GateResult.FAIL, f"{place}"), (GateResult.ERROR, f"{place}!")):
             if verdict.outcome is outcome:
-                fails[key] = step.fails.get(key, 0) + 1
+                fails[key] = step.fails.get(key, 0) + (not (heard and before and before.outcome is outcome))
     return fails

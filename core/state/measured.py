@@ -8,6 +8,8 @@ from typing import TypeVar
 from core.domain.figures import add_inputs, less_use
 from core.domain.histogram import Histogram
 from core.domain.model import Sample, Slot
+from core.state.endpoint_events import Gauged
+from core.state.gauges import Gauge
 from core.state.paired import Paired
 
 K = TypeVar("K")
@@ -117,6 +119,7 @@ class Measured:
     slots: Mapping[Slot, SlotMeasured] = field(default_factory=dict)
     paired: Paired | None = None
     past: Window = Window(PAST_S)
+    gauges: Mapping[Slot, Mapping[str, Gauge]] = field(default_factory=dict)
 
     def plus(self, sample: Sample, at: float) -> "Measured":
         """With one sample more, heard of at `at`; what began before the hold did is none of its."""
@@ -132,6 +135,16 @@ class Measured:
         pairs = self.paired.plus(sample, past.latency if past is not None else Histogram())
         past_now = self.past.plus(sample) if sample.slot == self.paired.live else self.past
         return replace(with_it, paired=pairs, past=past_now)
+
+    def gauged(self, said: Gauged) -> "Measured":
+        """With what a source elsewhere said of a slot."""
+        of_slot = self.gauges.get(said.slot, {})
+        gauge = of_slot.get(said.metric, Gauge()).plus(said, self.since, max(self.windows_s, default=0.0))
+        return replace(self, gauges={**self.gauges, said.slot: {**of_slot, said.metric: gauge}})
+
+    def gauge(self, slot: Slot | None, metric: str) -> Gauge | None:
+        """What was said of a slot; None where nobody was asked."""
+        return self.gauges.get(slot or "", {}).get(metric)
 
     def over(self, slot: Slot | None, window_s: float, now: float) -> Sample | None:
         """What a slot answered in the last `window_s` (0: since the hold began), added up; None without a sample."""

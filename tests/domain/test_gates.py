@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from core.config.serving import GATES
+from core.config.gates import GATES
 from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, Verdict, holds, judge
 from core.domain.histogram import Histogram
 from core.domain.intervals import sure_difference
@@ -85,7 +85,7 @@ def test_a_share_against_live_needs_an_upper_limit() -> None:
 def test_a_stranger_who_asks_for_pages_that_are_not_there_rolls_no_good_release_back() -> None:
     # A hundred a second of /wp-login.php beside ten users, a tenth of it to the new version.
     new, live = refusing(100, 0, 1000), refusing(900, 0, 9000)
-    gates = [Gate(**gate.model_dump()) for gate in GATES]
+    gates = [gate.gate() for gate in GATES]
     said = [judge(gate, new, live) for gate in gates]
     assert [one.outcome.value for one in said] == ["PASS"] * len(gates)
 

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from core.domain.errors import BadInput
 from core.domain.histogram import Histogram
 from core.domain.model import Observation, Sample
+from core.domain.sources import MetricSource
 from core.engine import recording
 from core.journal.journal import Journal
 from core.state import events as ev
@@ -19,6 +21,7 @@ from tests.environments import V1
 from tests.tui import past
 
 SECRET = "s3cret/välue"
+ASKED = MetricSource("sold", "json", "http://shop.lan/of/ours", "sold")
 
 
 def sample(at: float) -> ev.Sampled:
@@ -59,7 +62,15 @@ def test_it_holds_the_release_with_what_was_measured_around_it_and_nothing_of_ot
 
 def test_a_file_says_the_same_without_settings_and_without_secrets(journal: Journal, tmp_path: Path) -> None:
     journal.append(
-        [ev.Began("r9", "late", "prod", past.PLAN, options={"settings": "folder: /home/ada", "variables_of": "r9"})],
+        [
+            ev.Began(
+                "r9",
+                "late",
+                "prod",
+                replace(past.PLAN, sources=(ASKED,)),
+                options={"settings": "folder: /home/ada", "variables_of": "r9"},
+            )
+        ],
         "ada",
         past.T + 99_000,
     )
@@ -72,6 +83,7 @@ def test_a_file_says_the_same_without_settings_and_without_secrets(journal: Jour
         assert SECRET not in text
         assert json.dumps(SECRET)[1:-1] not in text
         assert "/home/ada" not in text
+        assert "shop.lan" not in text
         read = recording.read(path)
         assert (read.release, read.endpoint) == (name, found.endpoint)
         assert [(e.seq, e.at, e.who, type(e.body)) for e in read.events] == [

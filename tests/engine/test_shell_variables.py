@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from core.config.serving import ReleaseSettings
+from core.domain.errors import BadInput
 from core.engine import shell_variables
 from tests.work.scene import settings
 
@@ -26,3 +28,19 @@ def test_the_variables_that_settings_name_go_along_and_others_do_not(
     assert found["ROWS_URL"] == "postgresql://ada:s3cret@db/rows"
     assert found["MLFLOW_TRACKING_URI"] == "m"
     assert "EDITOR" not in found
+
+
+def test_the_token_of_a_gates_source_goes_along_and_one_that_is_not_set_is_said_before_a_release_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"kind": "json", "url": "http://shop/", "query": "sold", "token_env": "SHOP_TOKEN"}
+    gate = {"metric": "sold", "limit": 1.0, "source": asked}
+    plain = settings(tmp_path, "flights")
+    chosen = plain.model_copy(update={"release": ReleaseSettings.model_validate({"gates": [gate]})})
+    monkeypatch.delenv("SHOP_TOKEN", raising=False)
+    with pytest.raises(BadInput, match=r"^release\.gates: the variable SHOP_TOKEN is not set; set it to the token of"):
+        shell_variables.keep(chosen, "r1")
+    monkeypatch.setenv("SHOP_TOKEN", "s3cret")
+    shell_variables.keep(chosen, "r1")
+    monkeypatch.delenv("SHOP_TOKEN")
+    assert shell_variables.environ(chosen, "r1")["SHOP_TOKEN"] == "s3cret"

@@ -54,6 +54,17 @@ def test_the_question_is_shown_with_until_when() -> None:
         ),
         (Gate("converged", ">=", 1), (GateResult.PASS, 1.0, ""), "✔ converged          yes"),
         (Gate("rps", ">", 100), None, "◦ rps                      > 100"),
+        (Gate("mix_points", "<", 5, "live"), (GateResult.FAIL, 9.2, ""), "✖ mix : live     +9.2 pt < +5 pt"),
+        (
+            Gate("sold", ">", 100, source="json shop:80"),
+            (GateResult.FAIL, 98.0, ""),
+            "✖ sold (json)         98   > 100",
+        ),
+        (
+            Gate("sold", ">", 100, at_least=3, source="json shop:80"),
+            (GateResult.INCONCLUSIVE, None, "2 of 3 values"),
+            "? sold (json)          2    of 3",
+        ),
     ],
 )
 def test_a_gate_in_its_cells(gate: Gate, verdict: tuple[GateResult, float | None, str] | None, said: str) -> None:

@@ -94,6 +94,8 @@ class Gates(Pane):
 
 def shortly(verdict: Verdict) -> str:
     """Why, in a line; of a comparison only what is shown, for its figures stand above and all of it under `y`."""
+    if verdict.gate.source and verdict.value is not None:
+        return f"{verdict.why}, by {verdict.gate.source}"
     return verdict.why.rpartition("; ")[2] if verdict.gate.compared else verdict.why
 
 
@@ -113,7 +115,8 @@ def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> L
         seen, _, of = verdict.why.partition(" of ")
         short = of.split(" ", maxsplit=1)[0]
         if seen.isdigit() and short.isdigit():
-            value, limit = f"{as_text.whole(float(seen))} rq", right(f"of {as_text.whole(float(short))}", LIMIT)
+            unit = "" if gate.source else " rq"
+            value, limit = f"{as_text.whole(float(seen))}{unit}", right(f"of {as_text.whole(float(short))}", LIMIT)
         else:
             value = as_text.NOTHING
     else:
