@@ -28,6 +28,7 @@ class Version(mlflow.pyfunc.PythonModel):
     def __init__(self, fault):
         self.fault = fault
         self.asked = 0
+        self.kept = []
         self.since = None
 
     def predict(self, context, model_input, params=None):
@@ -44,6 +45,8 @@ class Version(mlflow.pyfunc.PythonModel):
             raise RuntimeError("it went wrong in here")
         if word == "slower":
             time.sleep(float(figure))
+        if word == "leaks":
+            self.kept.append(b"x" * int(float(figure) * 1e6))
         if word == "start":
             os._exit(1)
         if word == "crash" and self.asked > int(figure):

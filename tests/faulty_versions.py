@@ -26,7 +26,14 @@ FAULTS = {
     "crash at each answer": "start",
     "crash after 200": "crash:200",
     "silently wrong": "wrong",
+    "leaks 4 MB an answer": "leaks:4",
 }
+_ERRORS = "{metric: failed_percent, limit: 5}"
+GATES = {
+    "leaks 4 MB an answer": f"release.gates=[{_ERRORS}, {{metric: memory_percent, limit: 70}}]",
+    "silently wrong": f"release.gates=[{_ERRORS}, {{metric: mix_points, limit: 10, against: live}}]",
+}
+"""Gates that are not on by default, for faults that no other finds; --gates asks for them."""
 PLANS = {
     "canary": ("release.strategy=canary", "release.steps=[10,50,100]"),
     "shadow": ("release.strategy=shadow", "release.steps=[50,100]", "release.mirror=50"),
@@ -95,6 +102,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="Faults whose names hold this.")
     parser.add_argument("--by", default="", help="Strategies whose names hold this.")
     parser.add_argument("--hold", type=float, default=40.0)
+    parser.add_argument("--gates", action="store_true", help="With the gates that find what others don't.")
     parser.add_argument("--users", type=int, default=12)
     given = parser.parse_args()
     head = f"{'fault':<26} {'strategy':<11} {'reached':>7} {'s':>6} {'hurt':>5} {'of':>6} {'serves':>6}"
@@ -111,7 +119,8 @@ def main() -> int:
         with Users(scene.port, given.users, 0.1) as users:
             for fault in [name for name in FAULTS if given.only in name]:
                 for strategy in [name for name in PLANS if given.by in name]:
-                    row = run(scene, users, numbers[fault], good, (*base, *loose, *PLANS[strategy]))
+                    own = (GATES[fault],) if given.gates and fault in GATES else ()
+                    row = run(scene, users, numbers[fault], good, (*base, *loose, *PLANS[strategy], *own))
                     figures = f"{row.reached:>7g} {row.seconds:>6.1f} {row.hurt:>5} {row.requests:>6} {row.serving:>6}"
                     print(f"{fault:<26} {strategy:<11} {figures}  {row.outcome}", flush=True)
     return 0

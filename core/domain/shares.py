@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from math import log, sqrt
 from typing import TypeAlias
 
-from core.domain.intervals import SURE_Z, sure_difference
+from core.domain.intervals import sure_difference
 from core.domain.model import LABEL, Sample
 
 Part: TypeAlias = tuple[float, float]
 """How many, and of how many."""
+MIX_Z = 3.5
+"""Of standard errors: by simulation, two slots that say the same then differ for a gate in one of a thousand holds."""
 
 
 def _by_request(part: int, rows: int, sample: Sample) -> Part:
@@ -70,7 +72,7 @@ def mix_of(new: Sample, live: Sample) -> Mix:
     Each further label is another chance to differ by chance: the bound is as much wider as that needs.
     """
     one, two = _labels(new), _labels(live)
-    z = sqrt(SURE_Z**2 + 2 * log(max(1, len(one.keys() | two.keys()))))
+    z = sqrt(MIX_Z**2 + 2 * log(max(1, len(one.keys() | two.keys()))))
     found = []
     for label in sorted(one.keys() | two.keys()):
         mine = _by_request(one.get(label, 0), sum(one.values()), new)

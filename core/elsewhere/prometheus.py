@@ -1,5 +1,6 @@
 """An instant query of Prometheus, or of whatever speaks its HTTP API: one number out of one series."""
 
+from math import ceil
 from typing import Any
 
 from core.domain.errors import Failed
@@ -22,8 +23,9 @@ async def ask(source: MetricSource, token: str) -> SourceAnswer:
     url = base[0].rstrip("/").removesuffix(PATH) + PATH + base[1] + base[2]
     asked = {
         "query": source.query,
-        "timeout": f"{source.timeout_s:g}s",
-        "lookback_delta": f"{source.max_age_s:g}s",
+        # Whole seconds: some of those who speak this API take no others.
+        "timeout": f"{ceil(source.timeout_s)}s",
+        "lookback_delta": f"{ceil(source.max_age_s)}s",
     }
     return value_of(parsed(await http.get(source, url, asked, token)))
 

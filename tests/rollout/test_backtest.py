@@ -1,6 +1,7 @@
 """A recording judged anew: tighter gates name the second at which they would have stopped, its own say what was."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,12 @@ def test_coarse_samples_are_said_and_another_release_is_none_of_it() -> None:
     events = recorded(1000, DONE)
     assert backtest(events, "r2", TIGHT).coarse_s == 1.0
     assert backtest(events, "r9", TIGHT).looks == 0
+
+
+def test_what_others_said_while_it_was_recorded_is_judged_by_other_limits_too() -> None:
+    said = [ev.Gauged("late", "green", "sold", 9.0 if at < 40 else 4.0, float(at)) for at in range(5, 60, 5)]
+    events = [*recorded(1000, DONE), *(ev.Event(0, one.at, "watch", one) for one in said)]
+    ordered = sorted(events, key=lambda event: event.at)
+    sold = Gate("sold", ">=", 5.0, at_least=1, failures=1, source="json shop")
+    assert backtest(ordered, "r2", (sold,)).stop_at == 46.0
+    assert backtest(ordered, "r2", (replace(sold, limit=4.0),)).stop_at is None
