@@ -189,7 +189,7 @@ GATES = (
 """What a hold asks where nothing is set. A p99 is shown and stops nothing: its few slow answers are few events."""
 
 
-def one_of_each_name(gates: tuple[GateSettings, ...]) -> tuple[GateSettings, ...]:
+def one_of_each_name(gates: tuple[GateSettings, ...]) -> None:
     """Raise ValueError where one name stands for two figures."""
     found: dict[str, SourceSettings] = {}
     for gate in gates:
@@ -197,4 +197,3 @@ def one_of_each_name(gates: tuple[GateSettings, ...]) -> tuple[GateSettings, ...
             raise ValueError(f"{gate.metric} is asked of two sources; give each its own name")
     if len(found) > MOST_SOURCES:
         raise ValueError(f"{len(found)} sources; at most {MOST_SOURCES} are asked")
-    return gates

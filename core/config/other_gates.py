@@ -10,20 +10,23 @@ from core.config.serving import ReleaseSettings
 from core.domain.errors import BadInput
 from core.domain.gates import Gate
 
+PARTS = ("gates", "more_gates")
+
 
 def gates_of(path: Path, environment: str | None = None) -> tuple[Gate, ...]:
-    """Its `release.gates`, as the named environment has them; raises BadInput."""
+    """Its `release.gates` and `more_gates`, as the named environment has them; raises BadInput."""
     values = read_file(path)
     sections = values.get("environments")
     own = sections.get(environment) if isinstance(sections, dict) and environment else None
     if isinstance(own, dict):
         values = merged(values, filled(own))
     release = values.get("release")
-    if not isinstance(release, dict) or release.get("gates") is None:
+    given = {name: release.get(name) for name in PARTS} if isinstance(release, dict) else {}
+    given = {name: gates for name, gates in given.items() if gates is not None}
+    if not given:
         raise BadInput(f"{path.name}: no gates in it; write them under release.gates, as in quarterdeck.yaml")
-    given = {"gates": release["gates"]}
     try:
         settings = ReleaseSettings.model_validate(given)
     except ValidationError as error:
         raise BadInput(complain(error, [Layer(given, path.name, "release")])) from None
-    return tuple(gate.gate() for gate in settings.gates)
+    return tuple(gate.gate() for gate in settings.all_gates)

@@ -81,7 +81,10 @@ def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> P
     """What the release does, and how surely it must know that a version is worse to stop it."""
     plan, release = _plan_of(settings, first, wishes, fetched), settings.release
     return replace(
-        plan, false_stop=release.false_stop_percent / 100, burst_s=release.burst_s, sources=sources_of(release.gates)
+        plan,
+        false_stop=release.false_stop_percent / 100,
+        burst_s=release.burst_s,
+        sources=sources_of(release.all_gates),
     )
 
 
@@ -149,7 +152,7 @@ def rollout_of(settings: Settings, load: bool) -> Rollout:
         replicas=min(replicas, scaling.max) if scaling else replicas,
         smoke=release.smoke,
         hold_s=release.hold_s,
-        gates=tuple(gate.gate() for gate in release.gates),
+        gates=tuple(gate.gate() for gate in release.all_gates),
         load=load_profile(settings) if load else None,
         limits=limits_of(settings),
         retire_after_s=release.kept_s,

@@ -162,7 +162,8 @@ class ReleaseSettings(SettingsPart):
     all its gates and holds, and forgive a trouble of one slot that lasts up to `burst_s`: one that stays is seen about
     so many seconds later.
 
-    `plan` are the steps themselves, in place of a strategy's. `retire_after_s`: for how long what served before is
+    `gates` stand in place of the usual ones, `more_gates` beside them. `plan` are the steps themselves, in place of a
+    strategy's. `retire_after_s`: for how long what served before is
     kept, or never removed. `allow_breaking` releases a version that callers of the one that serves can't go on with.
     """
 
@@ -179,6 +180,7 @@ class ReleaseSettings(SettingsPart):
     smoke: Count = 50
     smoke_limits: SmokeLimits = SmokeLimits()
     gates: Annotated[tuple[GateSettings, ...], BeforeValidator(listed)] = GATES
+    more_gates: Annotated[tuple[GateSettings, ...], BeforeValidator(listed)] = ()
     background: Background = Background()
     allow_breaking: bool = False
 
@@ -189,10 +191,15 @@ class ReleaseSettings(SettingsPart):
             raise ValueError("steps rise and end at 100, such as [10, 50, 100]")
         return steps
 
-    @field_validator("gates")
-    @classmethod
-    def _named(cls, gates: tuple[GateSettings, ...]) -> tuple[GateSettings, ...]:
-        return one_of_each_name(gates)
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        one_of_each_name(self.all_gates)
+        return self
+
+    @property
+    def all_gates(self) -> tuple[GateSettings, ...]:
+        """What a hold asks: the usual gates, or those in their place, and more beside them."""
+        return (*self.gates, *self.more_gates)
 
     @field_validator("plan")
     @classmethod

@@ -215,7 +215,7 @@ class Settings(SettingsPart):
     def _limited(cls, release: ReleaseSettings, info: ValidationInfo) -> ReleaseSettings:
         """What is judged in percent of a limit needs that limit."""
         endpoint = info.data.get("endpoint")
-        for gate in release.gates:
+        for gate in release.all_gates:
             part = {"cpu_percent": "cpu", "memory_percent": "memory"}.get(gate.metric, "")
             if part and endpoint is not None and getattr(endpoint, part) is None:
                 raise ValueError(f"gates: {gate.metric} is in percent of endpoint.{part}, which is not set")

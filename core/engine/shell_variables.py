@@ -34,7 +34,7 @@ def _ours(name: str, settings: Settings) -> bool:
 
 def tokens(settings: Settings) -> set[str]:
     """The variables with the tokens of those who are asked for what gates judge."""
-    return {gate.source.token_env for gate in settings.release.gates if gate.source and gate.source.token_env}
+    return {gate.source.token_env for gate in settings.release.all_gates if gate.source and gate.source.token_env}
 
 
 def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.config.gates import sources_of
+from core.config.gates import GATES, sources_of
+from core.config.other_gates import gates_of
 from core.config.planner import Wishes, plan_of
 from core.config.settings import Settings
 from core.domain.gates import Gate
@@ -95,4 +96,18 @@ def test_a_slip_is_one_line(gate: str, complaint: str, tmp_path: Path) -> None:
 def test_one_name_is_one_figure(tmp_path: Path) -> None:
     two = (f"{{metric: sold, limit: 1, source: {{{SOLD}}}}}", f"{{metric: sold, limit: 1, source: {{{PROMETHEUS}}}}}")
     said = line(tmp_path, "data: {source: flights, target: late}\nendpoint: {name: late}", gates(*two))
-    assert said == "--set release.gates: sold is asked of two sources; give each its own name"
+    assert said == "--set release: sold is asked of two sources; give each its own name"
+
+
+def test_more_gates_stand_beside_the_usual_ones_and_gates_in_their_place(tmp_path: Path) -> None:
+    text = "data: {source: flights, target: late}\nendpoint: {name: late}\n"
+    more = (
+        f"release: {{more_gates: [{{metric: sold, limit: 1, source: {{{SOLD}}}}}, {{metric: rps, op: '>', limit: 1}}]}}"
+    )
+    plan = plan_of(settings(tmp_path, text + more), False, Wishes(), False)
+    held = next(step.gates for step in plan.steps if isinstance(step, Hold))
+    assert [gate.metric for gate in held] == [*(gate.metric for gate in GATES), "sold", "rps"]
+    assert [source.name for source in plan.sources] == ["sold"]
+    other = tmp_path / "other.yaml"
+    other.write_text(more)
+    assert gates_of(other) == held
