@@ -3,10 +3,10 @@
 from core.state.alert import Alert, AlertState, Topic
 from core.state.endpoint import Endpoint
 from tui import format as as_text
-from tui.styled import Line, cut, fitting
+from tui.styled import Line, cut, fitting, width as cells_of, wrapped
 from tui.view import View
 
-MOST = 3
+MOST, INDENT = 3, 2
 SIGNS = {AlertState.PENDING: ("◔", "waits"), AlertState.SILENCED: ("◌", "dim")}
 
 
@@ -17,12 +17,22 @@ def open_alerts(endpoint: Endpoint | None) -> list[Alert]:
     return sorted(found, key=lambda one: (not one.burns, one.state is AlertState.SILENCED, one.due_at))
 
 
-def lines(view: View, width: int) -> list[Line]:
-    """At the most `MOST` of them, and how many more there are."""
+def lines(view: View, width: int, spare: int = 0) -> list[Line]:
+    """At the most `MOST` of them, and how many more there are; what does not fit goes on in up to `spare` lines."""
     found = open_alerts(view.endpoint)
     more = len(found) - MOST
     shown = found if more <= 0 else found[: MOST - 1]
-    rows = [_line(one, view.now, width) for one in shown]
+    rows: list[Line] = []
+    for one in shown:
+        head, said = _head(one, view.now)
+        whole: Line = (*head, (said, "dim"))
+        rest = wrapped(said, max(8, width - INDENT), "dim") if cells_of(whole) > width else []
+        if 0 < len(rest) <= spare:
+            spare -= len(rest)
+            rows += [head, *(((" " * INDENT, "dim"), *line) for line in rest)]
+        else:
+            last = cut(said, max(0, width - cells_of(head)))
+            rows.append(fitting([(0, head), (1, ((last, "dim"),))], width))
     if len(shown) < len(found):
         rows.append(((f"and {len(found) - len(shown)} more: quarterdeck alerts", "dim"),))
     return rows
@@ -37,17 +47,16 @@ def loudest(view: View) -> Line:
     return ((f"✖ alert {found[0].rule}{more}", "fails"), ("   ", "text"))
 
 
-def _line(alert: Alert, now: float, width: int) -> Line:
+def _head(alert: Alert, now: float) -> tuple[Line, str]:
+    """Its name and how long, and what else there is to say."""
     sign, role = SIGNS.get(alert.state, ("✖", "waits" if alert.topic is Topic.TICKET else "fails"))
     head: Line = ((f"{sign} ", role), (alert.rule, role))
     left = as_text.span(alert.due_at - now)
     match alert.state:
         case AlertState.PENDING:
-            tail: Line = ((f" {left} ", "strong"), (f"then {alert.will}", "dim"))
+            span, said = left, f"then {alert.will}"
         case AlertState.SILENCED:
-            tail = ((f" {left} ", "strong"), ("silenced", "dim"))
+            span, said = left, "silenced"
         case _:
-            tail = ((f" {as_text.about(now - alert.since)} ", "strong"), (alert.did or alert.why, "dim"))
-    room = max(0, width - sum(len(text) for text, _ in (*head, tail[0])))
-    last = cut(tail[1][0], room)
-    return fitting([(0, head), (0, (tail[0],)), (1, ((last, tail[1][1]),))], width)
+            span, said = as_text.about(now - alert.since), alert.did or alert.why
+    return (*head, (f" {span} ", "strong")), said

@@ -3,7 +3,7 @@
 Nothing here is older than it says. What is not known is None, never a good sign.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.domain.model import Series, Slot, add_counts
@@ -61,6 +61,25 @@ def at_the_router(view: View, slot: Slot) -> RecentAnswers | None:
     """What the router counted lately for a slot."""
     series = view.series(slot)
     return lately(series, view.now, _moved(view)) or lately(series, view.now)
+
+
+def in_a_minute(view: View) -> RecentAnswers | None:
+    """What users were answered in the last minute, since traffic moved; at the router where no load counted it."""
+    since = max(_moved(view), view.now - USUAL_S)
+    slots = view.endpoint.slots if view.endpoint else {}
+    client = _counted([view.series(None)], since)
+    return client or _counted([view.series(slot) for slot in slots], since)
+
+
+def _counted(sources: Iterable[Series], since: float) -> RecentAnswers | None:
+    requests, failed = 0, 0
+    for series in sources:
+        for sample in reversed(series.samples):
+            if sample.at <= since:
+                break
+            if not sample.mirrored:
+                requests, failed = requests + sample.requests, failed + sample.failures
+    return RecentAnswers(requests, {"": failed}) if requests else None
 
 
 def _moved(view: View) -> float:

@@ -8,6 +8,7 @@ from tui.evidence import (
     answers_well,
     at_the_client,
     at_the_router,
+    in_a_minute,
     load_quiet_s,
     no_answer_s,
     no_word_s,
@@ -50,6 +51,9 @@ def health(view: View) -> Line:
         if (uncounted := uncounted_s(view)) is not None:
             return (("? ", "waits"), (f"answers not counted for {as_text.about(uncounted)}", "waits"))
         return (("◦ ready, no traffic", "dim"),)
+    share = _failing(in_a_minute(view))
+    if share is not None:
+        return (("! ", "moves"), (f"unsteady: {as_text.share(share)} failed in a minute", "moves"))
     main = max(taking, key=lambda seen: seen.weight)
     return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))
 

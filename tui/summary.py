@@ -75,8 +75,11 @@ def label(release: Release) -> str:
 
 
 def back_to(release: Release) -> str:
-    """What served before a release."""
-    return release.old_version.label if release.old_version else "nothing"
+    """What served before a release; with its model's name where that is another one's."""
+    old, new = release.old_version, release.version
+    if old is None:
+        return "nothing"
+    return old.label if new is None or new.model == old.model else f"{old.model} {old.label}"
 
 
 def on_its_way(view: View) -> Line:
@@ -129,7 +132,7 @@ def returned(release: Release, endpoint: Endpoint | None) -> bool:
 def _place(release: Release) -> Line:
     step = release.current
     if step is not None and step.question is not None and step.answer is None:
-        return (("asks: see gates", "moves"),)
+        return (("waits for you", "moves"),)
     if release.reached or (step is not None and title(step.step) in ("traffic", "hold")):
         return (("at ", "dim"), (f"{release.reached:g} %", "moves"))
     if step is None:
@@ -150,7 +153,7 @@ def _ended(release: Release, view: View) -> Line:
             return (("✖ ", "back"), (f"{name} aborted", "text"), (ago, "dim"))
         case _:
             word = release.outcome.value if release.outcome else "over"
-            return (("✖ ", "fails"), (f"{name} {word}: ", "fails"), (release.why, "text"))
+            return (("✖ ", "fails"), (f"{name} {word}", "fails"), (ago, "dim"))
 
 
 def proof(view: View, cells: int | None = None) -> Line:

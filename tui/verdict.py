@@ -20,6 +20,8 @@ from tui.view import View
 
 COPIES_S = 60.0
 """How many answers to copies differ is counted over so many seconds."""
+LEAST_WHY = 40
+"""A reason keeps so many cells before what else stands there leaves."""
 GAP: Line = (("   ", "dim"),)
 
 
@@ -41,7 +43,8 @@ def _age(view: View) -> str:
 
 def _bad(view: View, well: Line) -> list[Part]:
     """How many are ready, what callers meet and since when, and the way out."""
-    said = "".join(text for text, _ in well).removeprefix("✖ ")
+    # What the router counts stands second, and leaves before the way back does.
+    said, counted = well[1][0], "".join(text for text, _ in well[2:])
     slots = view.endpoint.slots.values() if view.endpoint else ()
     down = next((seen for seen in slots if seen.weight > 0 and seen.ready == 0), None)
     if down is not None and "ready" not in said:
@@ -55,6 +58,7 @@ def _bad(view: View, well: Line) -> list[Part]:
     way, _, more = back.text.replace("roll back →", "goes back to").partition(" · ")
     return [
         (0, (("✖ ", ""), (said, ""))),
+        (3, ((counted, ""),)),
         (4, ((more_said, ""),)),
         (5, ((f" for {as_text.about(since)}", ""),) if since is not None else ()),
         (1, ((f" · {back.key} {way}" if back.key else f" · {way}", ""),)),
@@ -86,7 +90,7 @@ def _calm(view: View, well: Line, cells: int) -> Line:
     if release is None:
         return _nothing(view)
     if release.state is ReleaseState.ENDED:
-        return fitting(_ended(view, release, well), cells)
+        return _ended(view, release, well, cells)
     if nobody_drives(view) or view.hangs_s is not None:
         return fitting(_undriven(view, release), cells)
     # What is not known of the service stands before what is planned for it.
@@ -117,7 +121,7 @@ def _undriven(view: View, release: Release) -> list[Part]:
     ]
 
 
-def _ended(view: View, release: Release, well: Line) -> list[Part]:
+def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
     """How it ended, and what can still be done about it."""
     back, name = way_back(view), label(release)
     sure = well[0][1] == "good"
@@ -137,9 +141,12 @@ def _ended(view: View, release: Release, well: Line) -> list[Part]:
             more = f"   {as_text.proved(verified.took_ms)} from {since} to proof" if verified and proved else ""
         case _:
             word = release.outcome.value if release.outcome else "over"
-            head = (("✖ ", "fails"), (f"{name} {word}", "fails"), (f": {cut(release.why, 60)}", "text"))
-            more = f"   {back_to(release)} serves" if release.old_version else ""
-    return [(0, head), (0, unknown), (2, ((more, "dim"),)), (1, way if way[-1][0].strip() not in more else ())]
+            serves = f"{back_to(release)} serves" if release.old_version else ""
+            head, more = (("✖ ", "fails"), (f"{name} {word}", "fails"), (f", {serves}" if serves else "", "text")), ""
+            way = () if back.text == serves else way
+            room = max(LEAST_WHY, cells - cells_of((*head, *unknown, *way)) - 2)
+            head = (*head, (f": {cut(release.why, room)}", "text"))
+    return fitting([(0, head), (0, unknown), (2, ((more, "dim"),)), (1, way)], cells)
 
 
 def _going(view: View, release: Release, cells: int, sure: bool) -> Line:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.domain.gates import GateResult, Verdict
+from core.domain.gates import OPERATORS, GateResult, Verdict, holds
 from core.domain.plan import Hold
 from core.state.release import Release, StepState
 from tui import format as as_text
@@ -16,8 +16,16 @@ SIGNS = {
     GateResult.INCONCLUSIVE: ("?", "waits", "waits"),
     GateResult.ERROR: ("!", "fails", "fails"),
 }
+DRY, UNSURE = "~", "unsure"
 ORDER = (GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE, GateResult.PASS)
 """What does not hold stands first."""
+
+
+def unsure(one: Verdict) -> bool:
+    """Whether a gate holds only because what is beyond its limit may be chance."""
+    if one.outcome is not GateResult.PASS or one.value is None or one.gate.op not in OPERATORS:
+        return False
+    return not holds(one.gate.op, one.value, one.gate.limit)
 
 
 def with_gates(view: View, head: Line, armed: Line, cells: int, sure: bool) -> Line:
@@ -60,7 +68,7 @@ def gate_piece(one: Verdict, sure: bool) -> Line:
             else as_text.NOTHING
         )
         return ((f"   {name} ", "dim"), (f"{value} {sign}", role))
-    limit = as_text.gate_limit(one.gate)
+    limit = UNSURE if unsure(one) else as_text.gate_limit(one.gate)
     value = as_text.gate_value(one.gate, one.value)
     for unit in (" %", as_text.POINTS):
         value = value.removesuffix(unit) if limit.endswith(unit) else value

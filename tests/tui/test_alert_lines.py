@@ -39,6 +39,16 @@ def test_each_says_what_it_will_do_and_in_how_long() -> None:
     assert [plain(line) for line in lines(view(SILENT), 80)] == ["◌ burn-fast 10:00 silenced"]
 
 
+def test_what_does_not_fit_goes_on_below_where_lines_are_to_spare() -> None:
+    assert [plain(line) for line in lines(view(PENDING), 32, spare=2)] == [
+        "◔ errors 4:00 ",
+        "  then rolls back in steps 100 →",
+        "  50 → 0\N{NO-BREAK SPACE}%",
+    ]
+    (line,) = lines(view(PENDING), 32, spare=1)
+    assert plain(line) == "◔ errors 4:00 then rolls back i…"
+
+
 def test_they_are_bounded_in_both_directions() -> None:
     shown = lines(view(PENDING, FIRED, TICKET, SILENT), 80)
     assert len(shown) == MOST

@@ -1,16 +1,20 @@
 """What the panes say, line by line, of a moment of the recording."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Level as Loudness, LoadOutcome, Noted, Reading, Sample, Scaled
 from core.state import events as ev
+from core.state.endpoint import Mark, MarkKind
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
 from tui.history import Point, Silence
-from tui.widgets.chart import Axis, Curve, axis, breaks
+from tui.verdicts import gate_piece, unsure
+from tui.widgets.chart import Axis, Curve, axis, breaks, legend
 from tui.widgets.gates import Gates, row, shortly
 from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
@@ -50,7 +54,7 @@ def test_the_question_is_shown_with_until_when() -> None:
         (
             Gate("macro_f1 vs production", ">=", 0.8866666),
             (GateResult.PASS, 0.8571, ""),
-            "✔ macro f1: prod   0.857 ≥ 0.887",
+            "✔ macro f1: prod   0.857  unsure",
         ),
         (Gate("converged", ">=", 1), (GateResult.PASS, 1.0, ""), "✔ converged          yes"),
         (Gate("rps", ">", 100), None, "◦ rps                      > 100"),
@@ -76,22 +80,38 @@ def test_a_dry_run_never_looks_like_a_failure() -> None:
     assert "fails" not in {role for _, role in row(gate, Verdict(gate, GateResult.FAIL, 40, ""), 30)}
 
 
+@pytest.mark.parametrize("outcome", [GateResult.PASS, GateResult.FAIL, GateResult.ERROR])
+def test_a_dry_run_is_called_one_whatever_it_found(outcome: GateResult) -> None:
+    gate = Gate("p95_ms", "<", 25, "live", dry_run=True)
+    said = text(row(gate, Verdict(gate, outcome, 12.0, ""), 32))
+    assert said.startswith("~ p95 : live")
+    assert said.endswith("dry run")
+
+
+def test_what_is_beyond_its_limit_and_may_be_chance_does_not_look_measured() -> None:
+    gate = Gate("failed_percent", "<", 0.5, "live")
+    chance = Verdict(gate, GateResult.PASS, 5.3, "5.3 points may be chance over 131 requests")
+    assert text(row(gate, chance, 32)) == "✔ errors : live  +5.3 pt  unsure"
+    assert text(gate_piece(chance, sure=True)) == "   errors:live +5.3 pt unsure ✔"
+    assert not unsure(replace(chance, value=0.4))
+
+
 def test_shifts_and_holds_are_one_stage() -> None:
     said = lines(Stages(), seen(scenes.at_ten()), 30, 14)
     assert len(said) == 14
     assert said[2] == "✔ train      20 of 20   12.1 s"
     assert said[9] == "▶ traffic    █▏░░░░░░░░░  10 %"
     assert said[11] == "◦ load test  300 × 60 s"
-    assert Stages().note_of(seen(scenes.at_ten())) == "canary · 1:04 so far"
+    assert Stages().note_of(seen(scenes.at_ten())) == "canary · for 1:04"
 
 
 @pytest.mark.parametrize(
     ("bodies", "note"),
     [
-        ((ENDED, BACK), "back · 0:20 so far"),
+        ((ENDED, BACK), "back · for 0:20"),
         ((ENDED, BACK, ev.Ended(RELEASE, ev.Outcome.ROLLED_BACK, "")), "canary · rolled back in 0:20"),
         ((ENDED, BACK, ev.TurnedForward(RELEASE), ENDED), "canary · done in 0:20"),
-        ((LOST, ev.Retried(RELEASE)), "canary · 0:20 so far"),
+        ((LOST, ev.Retried(RELEASE)), "canary · for 0:20"),
         ((LOST, ev.Retried(RELEASE), ENDED), "canary · done in 0:20"),
     ],
 )
@@ -162,6 +182,21 @@ def test_a_dead_replica_is_a_mark_in_the_legend() -> None:
     assert said[-1].endswith("╳ blue-2 died: exit code 1")
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (120, "╏ blue takes 100 %   ╳ blue-4 died: exit code 0; replacing it now"),
+        (62, "╏ blue takes 100 %   ╳ blue-4 died: exit code 0"),
+        (44, "╏ blue takes 100 %   ╳ blue-4 died"),
+        (24, "╳ blue-4 died"),
+    ],
+)
+def test_the_legend_of_marks_says_whole_clauses_as_many_as_fit(cells: int, said: str) -> None:
+    moved = Mark(10, MarkKind.TRAFFIC, "blue takes 100 %", "blue")
+    died = Mark(20, MarkKind.DIED, "blue-4 died: exit code 0; replacing it now", "blue")
+    assert text(legend((moved, died), Axis(0, 60), cells)).strip() == said
+
+
 def test_the_log_of_a_replica_stays_out_of_the_deck_until_it_is_asked_for() -> None:
     events = scenes.then(
         scenes.at_ten(),
@@ -189,7 +224,7 @@ def test_the_gates_fold_into_a_line() -> None:
     folded = Gates()
     folded.folded = True
     (line,) = lines(folded, seen(scenes.at_ten()), 78, 1)
-    assert line.startswith("gates ✔5  ?1 p99")
+    assert line.startswith("gates ✔4  ?1 p99  ~1 dry run")
     assert line.endswith("0:19 left at 10 %")
     (line,) = lines(folded, seen([]), 78, 1)
     assert line == "gates judge a release while its traffic grows"

@@ -12,6 +12,7 @@ from tui.widgets.pane import Pane
 
 RARE = ("leave", "filter", "why", "maximise", "logs", "more", "help")
 """What leaves the footer first where there is little room."""
+GAP: Line = (("   ", "text"),)
 NO_CLOCK = 48
 """On a narrower screen the time of day leaves the top line."""
 GOING = 28
@@ -39,13 +40,33 @@ class Top(Pane, can_focus=False):
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """One line. Where there is little room the health of the service stays longest."""
         well = health(view)
-        going: Line = (
-            ((f"! {view.lost}", "fails"),) if view.lost else (*_hangs(view), *loudest(view), *on_its_way(view))
-        )
+        going: Line = ((f"! {view.lost}", "fails"),) if view.lost else on_its_way(view)
+        alert: Line = () if view.lost else loudest(view)
         clock: Line = ((as_text.clock(view.now), "dim"),) if width >= NO_CLOCK else ()
-        needed = cells_of(well) + 3 + min(cells_of(going), GOING) + 4
+        needed = cells_of(well) + 3 + min(cells_of(going) + cells_of(_hangs(view)), GOING) + 4
         where = fitting(_where(view), max(0, width - needed - cells_of(clock)))
-        return [_three(where, (*well, ("   ", "text"), *going), clock, width)]
+        room = width - cells_of(where) - cells_of(clock) - 2 * bool(where) - 2 * bool(clock)
+        return [_three(where, _middle(view, well, alert, going, room), clock, width)]
+
+
+def _middle(view: View, well: Line, alert: Line, going: Line, cells: int) -> Line:
+    """The service, what alerts, what is on its way: each leaves as a whole, and what goes on after what only ended."""
+    live = view.release is not None and view.release.live
+    kept = going
+    while kept and kept[-1][1] == "dim":
+        kept = kept[:-1]
+    return fitting(
+        [
+            (0, well[:2]),
+            (4, well[2:]),
+            (0, GAP),
+            (0, _hangs(view)),
+            (3 if live else 1, alert),
+            (1 if live else 3, kept),
+            (5, going[len(kept) :]),
+        ],
+        cells,
+    )
 
 
 def _hangs(view: View) -> Line:

@@ -92,7 +92,7 @@ class SlotCharts:
             figures = self._of(slot, last)
             latency = figures.latency[1] if figures.latency else None
             now |= {"rps": as_text.whole(figures.rps), "errors": as_text.percent(figures.failed_percent)}
-            now |= {"p95": f"{as_text.ms(latency)} ms"}
+            now |= {"p95": f"{as_text.ms(latency)} ms" if latency is not None else as_text.NOTHING}
         parts: list[Line] = []
         for at, kind in enumerate(kinds):
             name: Line = ((f"{slot} {version}  ", slot_role(slot)),) if at == 0 else ()

@@ -12,12 +12,13 @@ from typing import Any
 
 from core.state.endpoint import Mark, MarkKind
 from tui import format as as_text
-from tui.styled import Line, Piece, cut, right, width as width_of
+from tui.styled import Line, Piece, right, width as width_of
 from tui.theme import slot_role
 from tui.view import View
 
 GAP_S, SPARSE = 3.0, 2.5
 """Samples further apart than this, or than so many times what each covers, have a gap between them."""
+BETWEEN = "   "
 GUTTER = 6
 """Cells for the figures at the left of every chart, so that all charts share one time axis."""
 MARK = {MarkKind.SCALED: "┆", MarkKind.TRAFFIC: "╏", MarkKind.DIED: "╳", MarkKind.USERS: "┊"}
@@ -246,11 +247,29 @@ def legend(marks: Sequence[Mark], over: Axis, cells: int) -> Line:
     newest = {
         (mark.kind, mark.text if mark.kind is MarkKind.TRAFFIC else ""): mark for mark in marks if mark.at >= over.start
     }
-    line: Line = ()
-    for mark in sorted(newest.values(), key=lambda mark: -mark.at):
-        text = mark.text if mark.kind is not MarkKind.SCALED else f"scaled {mark.slot or ''} {mark.text}"
-        longer: Line = ((MARK[mark.kind], mark_role(mark)), (f" {cut(text, 34)}   ", "dim"), *line)
-        if width_of(longer) > cells - GUTTER + 3:
+    shown = sorted(newest.values(), key=lambda mark: -mark.at)
+    said = [_clauses(mark) for mark in shown]
+    chosen: list[str] = []
+    room = cells - GUTTER + len(BETWEEN)
+    for shortest in (one[0] for one in said):
+        room -= width_of(((shortest, ""),)) + 2 + len(BETWEEN)
+        if room < 0:
             break
-        line = longer
+        chosen.append(shortest)
+    room = cells - GUTTER + len(BETWEEN) - sum(width_of(((text, ""),)) + 2 + len(BETWEEN) for text in chosen)
+    # What room is left goes to the newest: as much of what it says as is whole.
+    for at, short in enumerate(chosen):
+        longer = [text for text in said[at] if width_of(((text, ""),)) - width_of(((short, ""),)) <= room]
+        chosen[at] = longer[-1]
+        room -= width_of(((longer[-1], ""),)) - width_of(((short, ""),))
+    line: Line = ()
+    for mark, text in zip(shown, chosen, strict=False):
+        line = ((MARK[mark.kind], mark_role(mark)), (f" {text}{BETWEEN}", "dim"), *line)
     return ((" " * GUTTER, "text"), *line)
+
+
+def _clauses(mark: Mark) -> list[str]:
+    """What a mark says, from its first clause to all of it: `blue-3 died`, `blue-3 died: exit code 0`, and so on."""
+    text = mark.text if mark.kind is not MarkKind.SCALED else f"scaled {mark.slot or ''} {mark.text}"
+    ends = [found.start() for found in re.finditer("[:;,] ", text)]
+    return [text[:end] for end in (*ends, len(text))]

@@ -7,10 +7,11 @@ from core.domain.plan import Ask, Hold, Retire, Shift
 from core.state.events import Outcome as Ended
 from core.state.release import Release, ReleaseState, StepState
 from tui import alert_lines, format as as_text
+from tui.health import health
 from tui.judged import held_s, judges, old_s, place, watched
 from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to
-from tui.verdicts import SIGNS
+from tui.verdicts import DRY, SIGNS, UNSURE, unsure
 from tui.view import View
 from tui.why import service
 from tui.widgets.pane import Pane
@@ -66,6 +67,7 @@ class Gates(Pane):
         known = {verdict.gate: verdict for verdict in step.verdicts}
         gates = step.step.gates if isinstance(step.step, Hold) else tuple(known)
         roomy = self.full or height > 2 * len(gates) + 10
+        very_roomy = height > 4 * len(gates) + 10
         beside, age = width >= 2 * COLUMN, old_s(step, view.now)
         if age is not None:
             rows.append(((f"judged {as_text.about(age)} ago", "waits" if judges(release) else "dim"),))
@@ -74,9 +76,11 @@ class Gates(Pane):
             why = shortly(known[gate]) if gate in known and roomy else ""
             rows.append((*line, (f"   {why}", "dim")) if beside else line)
             if why and not beside:
-                rows.append((("  " + cut(why, width - 2), "dim"),))
-        rows += alert_lines.lines(view, width)
-        return [*rows, (), *(_then(release) if release.live else _over(release, width))]
+                told = wrapped(why, width - 2, "dim") if very_roomy else (((cut(why, width - 2), "dim"),),)
+                rows += [(("  ", "dim"), *line) for line in told]
+        after = _then(release) if release.live else _over(release, width)
+        rows += alert_lines.lines(view, width, height - len(rows) - len(after) - 1 - alert_lines.MOST)
+        return [*rows, (), *after]
 
     def why(self, view: View) -> list[str]:
         """Each verdict in words, and what is known of the service now."""
@@ -85,11 +89,13 @@ class Gates(Pane):
             return ["no gate has judged yet", "", *service(view)]
         age = old_s(step, view.now)
         judged = [f"judged {as_text.about(age)} ago, and not since:"] if age is not None else []
+        failing = health(view)[0][1] == "fails"
         said = [
             f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {v.why}{' (only shown)' if v.gate.dry_run else ''}"
             for v in step.verdicts
         ]
-        return [*judged, *said, "", *service(view)]
+        # Who asks while callers fail does not ask about the gates.
+        return [*service(view), "", *judged, *said] if failing else [*judged, *said, "", *service(view)]
 
 
 def shortly(verdict: Verdict) -> str:
@@ -106,17 +112,19 @@ def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> L
         return _row("◦ ", "dim", gate, (right("", VALUE), "dim"), limit, width)
     sign, role, value_role = SIGNS[verdict.outcome]
     held = verdict.outcome in (GateResult.PASS, GateResult.INCONCLUSIVE)
-    if (gate.dry_run and verdict.outcome is not GateResult.PASS) or (old and held):
+    if gate.dry_run or (old and held):
         role = value_role = "dim"
-    if gate.dry_run and verdict.outcome is not GateResult.PASS:
-        # It ends nothing: no sign of one that does.
-        sign, limit = "~", right("dry run", LIMIT)
+    if unsure(verdict):
+        limit = right(UNSURE, LIMIT)
+    if gate.dry_run:
+        # It ends nothing and lets nothing go on: no sign of one that does.
+        sign, limit = DRY, right("dry run", LIMIT)
     if verdict.outcome is GateResult.INCONCLUSIVE:
         seen, _, of = verdict.why.partition(" of ")
         short = of.split(" ", maxsplit=1)[0]
         if seen.isdigit() and short.isdigit():
-            unit = "" if gate.source else " rq"
-            value, limit = f"{as_text.whole(float(seen))}{unit}", right(f"of {as_text.whole(float(short))}", LIMIT)
+            value = f"{as_text.whole(float(seen))}{'' if gate.source else ' rq'}"
+            limit = limit if gate.dry_run else right(f"of {as_text.whole(float(short))}", LIMIT)
         else:
             value = as_text.NOTHING
     else:
@@ -202,16 +210,16 @@ def _folded(release: Release, step: StepState | None, view: View, width: int) ->
     age = old_s(step, view.now)
     line: Line = (("gates ", "dim"),)
     for outcome in (GateResult.PASS, GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE):
-        # A dry run that does not hold ends nothing: it stands in the pane, not among what does.
-        found = [
-            v for v in step.verdicts if v.outcome is outcome and (outcome is GateResult.PASS or not v.gate.dry_run)
-        ]
+        found = [v for v in step.verdicts if v.outcome is outcome and not v.gate.dry_run]
         if not found:
             continue
         sign, role, _ = SIGNS[outcome]
         role = "dim" if age is not None and outcome in (GateResult.PASS, GateResult.INCONCLUSIVE) else role
         names = "" if outcome is GateResult.PASS else " " + ", ".join(as_text.gate_name(v.gate) for v in found)
         line = (*line, (f"{sign}{len(found)}", role), (f"{names}  ", "text"))
+    # A dry run ends nothing: it stands beside what does, not among it.
+    dry = sum(v.gate.dry_run for v in step.verdicts)
+    line = (*line, (f"{DRY}{dry} dry run{'s' if dry > 1 else ''}", "dim")) if dry else line
     end: Line = ((place(release, step), "dim"),)
     gone = held_s(view)
     if age is not None:

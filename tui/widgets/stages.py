@@ -7,6 +7,7 @@ from tui.evidence import nobody_drives
 from tui.release_stages import Stage, stages, turned
 from tui.styled import Line, apart, bar, cut, left, right
 from tui.summary import label, waits_for_key
+from tui.theme import slot_role
 from tui.view import View
 from tui.why import service
 from tui.widgets.pane import Pane
@@ -56,12 +57,12 @@ class Stages(Pane):
         if release is None:
             return ""
         if release.way is not None and release.state in (ReleaseState.BACK, ReleaseState.FORWARD):
-            return f"{release.state.value} · {as_text.span(view.now - release.way.began_at)} so far"
+            return f"{release.state.value} · for {as_text.span(view.now - release.way.began_at)}"
         if release.live and release.paused:
             since = f" since {as_text.clock(view.paused_at)}" if view.paused_at is not None else ""
             return f"{release.plan.strategy} · paused{since}"
         if release.live:
-            return f"{release.plan.strategy} · {as_text.span(view.now - release.since)} so far"
+            return f"{release.plan.strategy} · for {as_text.span(view.now - release.since)}"
         over = release.ended_at or release.since
         word = release.outcome.value if release.outcome else "over"
         return f"{release.plan.strategy} · {word} in {as_text.span(over - release.since)}"
@@ -134,7 +135,9 @@ class Stages(Pane):
         head: Line = ((sign, role), mark, (left(name, NAME), name_role), (" ", "text"))
         if stage.name == "traffic" and stage.status is not Status.WAITING:
             now = _share(release, view)
-            moved: Line = bar(now / 100, room, "bar.moves")
+            # Yellow is what moves; what has come to stay has its slot's own colour.
+            stays = stage.status is Status.DONE and release.slot is not None
+            moved: Line = bar(now / 100, room, slot_role(release.slot or "", "bar") if stays else "bar.moves")
             if release.way is not None and now < release.reached:
                 moved = ((left(f"was {release.reached:.3g} %", room), "dim"),)
             return (*head, *moved, (right(f"{now:.3g} %", TIME), "strong"))
@@ -200,4 +203,5 @@ def _folded(found: list[Stage], release: Release, view: View, width: int) -> Lin
         figure = f"{_share(release, view):.3g} %" if stage.name == "traffic" else _figure(stage, release)
         line = (*line, (f"{sign} ", role), (stage.name, role), (f" {cut(figure, 24)}  ", "strong"))
     end: Line = ((release.plan.strategy, "dim"),)
-    return apart((*line, (f"◦{waiting}", "dim")), end, width)
+    rest: Line = ((f"◦{waiting}", "dim"),) if waiting else ()
+    return apart((*line, *rest), end, width)
