@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.screen import Screen
 
 from core.domain.errors import QuarterdeckError
@@ -20,24 +20,24 @@ from core.system import terminal
 from tui import theme
 from tui.actions import ACTIONS, BY_NAME
 from tui.asking import Asking, Prepare
-from tui.environments import beside
+from tui.earlier import NOTHING_EARLIER, LookBack, earlier
 from tui.follower import Follower
-from tui.release_stages import sources
+from tui.screen_keys import KeyedApp
 from tui.screens.deck import DeckScreen
 from tui.view import WATCHES, View, chosen
 from tui.widgets import chart
 from tui.widgets.bars import Caption, Keys
 from tui.widgets.pane import Pane
-from tui.widgets.stages import Stages
-from tui.widgets.traffic import TrafficPane
 
 FRAMES_A_SECOND = 15
 LOOK_S = 1.0
+LOOK_BACK_S = 20.0
+"""So often what an hour of charts needs is read again: more often than a snapshot forgets."""
 MESSAGE_S = 8.0
 log = logging.getLogger("quarterdeck")
 
 
-class DeckApp(App[None]):
+class DeckApp(KeyedApp):
     """The deck over a link. `now` is the clock, `caption` a line for whoever is shown around.
 
     Where it `opens` releases, `opened` is the one that somebody left it for.
@@ -46,7 +46,7 @@ class DeckApp(App[None]):
 
     `prepare` makes a release ready to begin; without it none can be begun from here.
 
-    Long only because each key that the screen itself answers has a method here, named after its action.
+    `look_back` reads what was measured before all that a snapshot keeps; without it charts show what that does.
     """
 
     CSS_PATH = "app.tcss"
@@ -64,6 +64,7 @@ class DeckApp(App[None]):
         look: str = theme.DEFAULT,
         hangs_s: Callable[[str], float | None] = lambda _: None,
         prepare: Prepare | None = None,
+        look_back: LookBack | None = None,
     ) -> None:
         super().__init__()
         self.link = link
@@ -74,6 +75,8 @@ class DeckApp(App[None]):
         self.opens = False
         self.opened: str | None = None
         self.caption = caption
+        self.earlier = NOTHING_EARLIER
+        self._earlier_of = look_back
         self.asking = Asking(self, link, lambda: self.view, self.say, prepare)
         self.now = now
         self._hangs_s = hangs_s
@@ -100,6 +103,7 @@ class DeckApp(App[None]):
         self.run_worker(self._load_rest(), name="load the rest", exit_on_error=True)
         self.set_interval(1 / FRAMES_A_SECOND, self.frame)
         self.set_interval(LOOK_S, self.look_at_driver)
+        self.set_interval(LOOK_BACK_S, self.look_back)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -121,6 +125,7 @@ class DeckApp(App[None]):
             self.watches,
             self.asking.prepare is not None,
             self.stretch_s,
+            self.earlier,
         )
         return View(known.snapshot, known.history, name, self.now(), *rest)
 
@@ -129,6 +134,18 @@ class DeckApp(App[None]):
         name = self.view.name
         with contextlib.suppress(QuarterdeckError):
             self._hung = (name, self._hangs_s(name) if name else None)
+
+    def look_back(self) -> None:
+        """Read what was measured as far back as the charts go, where they go further than what is kept."""
+        if self.stretch_s is not None and self._earlier_of is not None:
+            self.run_worker(self._read(self._earlier_of, self.stretch_s), group="look back", exclusive=True)
+
+    async def _read(self, read: LookBack, seconds: float) -> None:
+        now = self.now()
+        try:
+            self.earlier = await asyncio.to_thread(lambda: earlier(read(now - seconds, now)))
+        except QuarterdeckError as error:
+            self.say(f"nothing earlier can be shown: {error}")
 
     def frame(self) -> None:
         """Show what changed since the last frame. One frame that fails is told, and the next one comes."""
@@ -169,7 +186,7 @@ class DeckApp(App[None]):
             if action.asks is not None:
                 await self.asking.ask(action, self.key_at)
             else:
-                getattr(self, f"_{name.rstrip('0123456789').rstrip('_')}")(name)
+                self.answer(name)
         except QuarterdeckError as error:
             self.say(str(error))
         except Exception as error:
@@ -180,100 +197,11 @@ class DeckApp(App[None]):
         """One line in the footer, for a while."""
         self.deck.query_one(Keys).say(text, self.now() + MESSAGE_S)
 
-    def _logs(self, _: str) -> None:
-        pane = self.deck.chosen
-        if isinstance(pane, TrafficPane) and (replica := pane.chosen()) is not None and self.view.name:
-            self.deck.read_log(replica.name, (replica.name,))
-            if not self.read_only:
-                self.run_worker(self.asking.do(commands.Tail(self.view.name, replica.name)))
-            return
-        stage = self.deck.query_one(Stages).chosen()
-        if stage is not None:
-            self.deck.read_log(stage.name, sources(stage))
-
     def on_deck_screen_log_left(self, message: DeckScreen.LogLeft) -> None:
         """A replica's log that nobody reads is not followed any longer."""
         view = self.view
         if view.endpoint and message.source in view.endpoint.tails and not self.read_only:
             self.run_worker(self.asking.do(commands.Tail(view.endpoint.name, message.source, 0)))
-
-    def _maximise(self, _: str) -> None:
-        self.deck.maximise()
-
-    def _why(self, _: str) -> None:
-        from tui.screens.sheet import Sheet  # noqa: PLC0415
-
-        pane = self.deck.chosen
-        self.push_screen(Sheet(f"why · {pane.name_of(self.view)}", pane.explain(self.view)))
-
-    def _filter(self, _: str) -> None:
-        self.deck.filter()
-
-    def _chart(self, _: str) -> None:
-        from tui.widgets.load import LoadPane  # noqa: PLC0415
-
-        self.deck.query_one(LoadPane).turn()
-
-    def _compare(self, _: str) -> None:
-        from tui.widgets.beside import pair  # noqa: PLC0415
-        from tui.widgets.load import LoadPane  # noqa: PLC0415
-
-        if pair(self.view) is None:
-            self.say("there are no two slots of a release to set side by side")
-        self.deck.query_one(LoadPane).compare(self.view)
-
-    def _stretch(self, _: str) -> None:
-        found = chart.STRETCHES
-        self.stretch_s = found[(found.index(self.stretch_s) + 1) % len(found)]
-        shown = "as much as there is" if self.stretch_s is None else f"{self.stretch_s / 60:g} minutes"
-        self.say(f"the charts show {shown}")
-
-    def _environments(self, _: str) -> None:
-        from tui.screens.sheet import Sheet  # noqa: PLC0415
-
-        lines = beside(self.snapshot, self.now()) or ["no two environments serve yet"]
-        self.push_screen(Sheet("environments", lines))
-
-    def _releases(self, _: str) -> None:
-        from tui.screens.releases import ReleaseList  # noqa: PLC0415
-
-        def chose(name: str | None) -> None:
-            if name is not None:
-                self.opened = name
-                self.exit()
-
-        if not self.opens:
-            self.say("this is a recording already" if self.read_only else "no other release can be opened from here")
-            return
-        self.push_screen(ReleaseList(tuple(self.snapshot.releases.values()), self.now()), chose)
-
-    def _endpoint_before(self, _: str) -> None:
-        self._switch(-1)
-
-    def _endpoint_after(self, _: str) -> None:
-        self._switch(1)
-
-    def _switch(self, by: int) -> None:
-        names = sorted(self.snapshot.endpoints)
-        if len(names) < 2:
-            self.say("there is only one endpoint here")
-            return
-        at = names.index(self.view.name) if self.view.name in names else 0
-        self.wanted = names[(at + by) % len(names)]
-
-    def _pane(self, name: str) -> None:
-        self.deck.to_pane(name[-1])
-
-    def _palette(self, _: str) -> None:
-        self.action_command_palette()
-
-    def _help(self, _: str) -> None:
-        from tui.screens.sheet import Sheet, keys  # noqa: PLC0415
-
-        self.push_screen(Sheet("keys", keys()))
-
-    def _leave(self, _: str) -> None:
-        self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The same table as a palette of commands, with the endpoints and the themes."""

@@ -9,7 +9,7 @@ from core.domain.model import Observation, Sample, Slot
 from core.state import events as ev
 from core.state.snapshot import Snapshot
 
-KEEP_S = 900.0
+KEEP_S = 3600.0
 _STATUS = re.compile(r"(?:HTTP )?[1-5]\d\d\b")
 """The kind of a failure that was an answer with a status: `503` of a router, `HTTP 503` of a load."""
 UNWATCHED_S = 30.0

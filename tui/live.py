@@ -16,6 +16,7 @@ from core.state.events import Event
 from core.system.tasks import TaskGuard
 from tui.app import DeckApp
 from tui.asking import Prepare, Prepared
+from tui.earlier import LookBack
 from tui.headless import after_us, have_watch, opened, watch_of
 from tui.load_command import source_of
 from tui.output import say
@@ -58,6 +59,19 @@ def _preparing(engine: Engine, project: Project) -> Prepare:
     return prepare
 
 
+def _look_back(project: Project) -> LookBack:
+    """Reads the project's journal once more, for what was measured earlier."""
+
+    def read(begin: float, end: float) -> list[Event]:
+        journal = Project(project.path).journal()
+        try:
+            return journal.measured(begin, end)
+        finally:
+            journal.close()
+
+    return read
+
+
 def _attend(engine: Engine) -> None:
     """Where no watch can be had, this deck drives for as long as it is open."""
     for name in engine.snapshot.endpoints:
@@ -67,8 +81,8 @@ def _attend(engine: Engine) -> None:
 async def _shown(engine: Engine, project: Project, wanted: str | None, read_only: bool) -> DeckApp:
     """The deck until somebody leaves it; a release that is opened from it is shown, and then the deck again."""
     while True:
-        link, prepare = ProjectLink(engine, project), _preparing(engine, project)
-        app = DeckApp(link, wanted, read_only, now=engine.now, hangs_s=engine.hangs_s, prepare=prepare)
+        link, prepare, back = ProjectLink(engine, project), _preparing(engine, project), _look_back(project)
+        app = DeckApp(link, wanted, read_only, now=engine.now, hangs_s=engine.hangs_s, prepare=prepare, look_back=back)
         app.opens = True
         await app.run_async()
         if app.opened is None:

@@ -1,7 +1,7 @@
 """The deck on a recording: the same panes, with keys to play it and a bar that says where it stands."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from textual import on
@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.domain.errors import BadInput
+from core.state.events import Event
 from core.state.link import Link
 from tui import format as as_text, theme
 from tui.app import DeckApp
@@ -34,6 +35,10 @@ class Playback(Link, Protocol):
 
     def now(self) -> float:
         """The moment that is shown."""
+        ...
+
+    def earlier(self, begin: float, end: float) -> Sequence[Event]:
+        """What happened between two moments."""
         ...
 
     def toggle(self) -> None:
@@ -118,7 +123,9 @@ class ReplayApp(DeckApp):
     ]
 
     def __init__(self, player: Playback, endpoint: str, look: str = theme.DEFAULT) -> None:
-        super().__init__(player, endpoint, read_only=True, caption=" ", now=player.now, look=look)
+        super().__init__(
+            player, endpoint, read_only=True, caption=" ", now=player.now, look=look, look_back=player.earlier
+        )
         self.player = player
         self.watches = WATCHES
         self._plays: dict[str, Callable[[], None]] = {

@@ -8,6 +8,8 @@ from core.domain.histogram import Histogram, middle_ms
 from core.domain.model import Sample, Series
 
 PERCENTS = (50, 95, 99)
+BEGINS_S = 20.0
+"""A load may take so long to count its first request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ class Total:
     def __init__(self) -> None:
         self._since = math.nan
         self._sum: Sample | None = None
+        self._first = math.inf
 
     def of(self, series: Series, since: float) -> Sample | None:
         """The sum of what was measured after `since`; None without a sample."""
         # A recording may have been set back.
         back = self._sum is not None and series.last is not None and series.last.at < self._sum.at
         if since != self._since or back:
-            self._since, self._sum = since, None
+            self._since, self._sum, self._first = since, None, math.inf
         last = max(since, self._sum.at if self._sum else since)
         new: list[Sample] = []
         for sample in reversed(series.samples):
@@ -67,5 +70,11 @@ class Total:
                 break
             new.append(sample)
         for sample in reversed(new):
+            self._first = min(self._first, sample.at - sample.seconds)
             self._sum = sample if self._sum is None else self._sum + sample
         return self._sum
+
+    @property
+    def partly_since(self) -> float | None:
+        """Since when it counts, where what was measured before that is not known any more; None where it knows all."""
+        return self._first if self._sum is not None and self._first > self._since + BEGINS_S else None

@@ -139,6 +139,7 @@ def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
             proved = verified is not None and verified.release == release.id
             since = "the key" if verified is not None and verified.since == "key" else "the route"
             more = f"   {as_text.proved(verified.took_ms)} from {since} to proof" if verified and proved else ""
+            way = () if back.text == f"{back_to(release)} serves" else way
         case _:
             word = release.outcome.value if release.outcome else "over"
             serves = f"{back_to(release)} serves" if release.old_version else ""

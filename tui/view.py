@@ -1,12 +1,15 @@
 """What the panels look at: one snapshot, one endpoint of it, one moment."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from core.domain.model import Series, Slot
+from core.domain.model import Sample, Series, Slot
 from core.state.endpoint import Endpoint
 from core.state.release import Release
 from core.state.snapshot import LogLine, Snapshot
+from tui.earlier import NOTHING_EARLIER, Earlier
 from tui.history import History, Point, Silence
 
 STEP_S = 5.0
@@ -30,7 +33,8 @@ class View:
 
     `watches` says why nothing can be asked where it is `read_only`. `hangs_s`: for how long whoever drives the endpoint
     is there and gives no sign of life; None while it does. `begins`: a release can be begun from here.
-    `stretch_s`: how much time the charts show; None for as much as there is.
+    `stretch_s`: how much time the charts show; None for as much as there is. `earlier`: what that needs and no
+    snapshot keeps.
 
     Without slots, so that what costs more with every release that there was is looked up once a view.
     """
@@ -47,6 +51,7 @@ class View:
     watches: str = WATCHES
     begins: bool = False
     stretch_s: float | None = None
+    earlier: Earlier = NOTHING_EARLIER
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -92,6 +97,35 @@ class View:
     def series(self, slot: Slot | None) -> Series:
         """The samples of a slot; of the load for None."""
         return self.snapshot.series.get((self.name or "", slot), NO_SERIES)
+
+    def charted(self, slot: Slot | None) -> Sequence[Sample]:
+        """The samples of a slot as far back as the charts go; of the load for None."""
+        kept, before = self.series(slot).samples, self.earlier.samples.get((self.name or "", slot), ())
+        if self.stretch_s is None or not before:
+            return kept
+        first = kept[0].at if kept else math.inf
+        return (*(sample for sample in before if sample.at < first), *kept)
+
+    @property
+    def charts(self) -> tuple[object, ...]:
+        """What the time of the charts depends on, beside the moment."""
+        return (self.stretch_s, self.earlier)
+
+    @property
+    def charted_points(self) -> Sequence[Point]:
+        """Its replicas as far back as the charts go."""
+        kept, before = self.points, self.earlier.history.points.get(self.name or "", NO_POINTS)
+        if self.stretch_s is None or not before:
+            return kept
+        first = min((point.at for point in kept), default=math.inf)
+        return (*(point for point in before if point.at < first), *kept)
+
+    @property
+    def charted_silences(self) -> Sequence[Silence]:
+        """The time that nobody watched it as far back as the charts go."""
+        kept, before = self.silences, self.earlier.history.silences.get(self.name or "", NO_SILENCES)
+        first = min((point.at for point in self.points), default=math.inf)
+        return kept if self.stretch_s is None else (*(one for one in before if one.end < first), *kept)
 
     def answered_at(self, slot: Slot | None) -> float:
         """When a slot, or the load for None, last counted an answer; 0 if it never did."""

@@ -124,6 +124,10 @@ class Player:
             if not self._anew:
                 await self._wait(changed)
 
+    def earlier(self, begin: float, end: float) -> list[ev.Event]:
+        """What was played or is still to come between two moments."""
+        return [event for event in self._events if begin <= event.at <= end]
+
     async def _wait(self, changed: asyncio.Event) -> None:
         left = self._due[self._sent] - self.now() if self._sent < len(self._due) else None
         timeout_s = None if left is None or not self.playing else max(TICK_S, left / self.speed)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, strategies as st
 
 from core.domain.histogram import Histogram
@@ -27,6 +28,15 @@ def test_a_total_that_grows_is_the_sum(seconds: list[list[float]], since: int) -
         assert (grown is None) == (summed is None)
         if grown is not None and summed is not None:
             assert (grown.ok, grown.failed, grown.latency.counts) == (summed.ok, summed.failed, summed.latency.counts)
+
+
+@pytest.mark.parametrize(("first", "partly"), [(15, None), (200, 199.0)])
+def test_a_total_says_since_when_it_counts_where_it_does_not_know_all(first: int, partly: float | None) -> None:
+    total, series = Total(), Series()
+    for at in range(first, first + 5):
+        series = series.plus(Sample(None, float(at), 10))
+        total.of(series, 0.0)
+        assert total.partly_since == partly
 
 
 def test_a_second_without_an_answer_has_no_latency() -> None:

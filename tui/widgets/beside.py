@@ -73,7 +73,7 @@ class SlotCharts:
             for kind in kinds:
                 limit = limits[kind].limit if kind in limits else None
                 chart = self._charts.setdefault((slot, kind), Chart())
-                made_of = (view.series(slot).samples, view.points)
+                made_of = (view.series(slot).samples, view.points, view.earlier)
                 unit = " %" if kind == "errors" else ""
                 top = ceiling(max(tops[kind], (limit or 0.0) * 1.1 if kind == "errors" else 0.0))
                 columns.append(
@@ -102,16 +102,16 @@ class SlotCharts:
 
     def _curves(self, view: View, slot: Slot, over: Axis) -> dict[str, Curve]:
         role = slot_role(slot, "bar")
-        seen = [(s.at, self._of(slot, s)) for s in view.series(slot).samples if s.at >= over.start]
+        seen = [(s.at, self._of(slot, s)) for s in view.charted(slot) if s.at >= over.start]
         self._figures = {key: one for key, one in self._figures.items() if key[0] != slot or key[1] >= over.start}
-        points = [point for point in view.points if point.slot == slot]
+        points = [point for point in view.charted_points if point.slot == slot]
         failed = [(at, one.failed_percent, one.seconds) for at, one in seen]
         p95 = [(at, one.latency[1] if one.latency else None, one.seconds) for at, one in seen]
         return {
             "rps": _curve(role, [(at, one.rps, one.seconds) for at, one in seen]),
             "errors": _curve(role, failed),
             "p95": _curve(role, p95),
-            "replicas": stairs(points, over, role, view.silences),
+            "replicas": stairs(points, over, role, view.charted_silences),
         }
 
     def _of(self, slot: Slot, sample: Sample) -> Figures:

@@ -41,7 +41,7 @@ class LoadPane(Pane):
         """The load, its samples, and the marks."""
         endpoint, slots = view.endpoint, self.sides(view)
         sides = (view.release, view.points, view.series(slots.live), view.series(slots.new)) if slots else ()
-        charts = (self.kind, view.stretch_s, slots is None)
+        charts = (self.kind, *view.charts, slots is None)
         return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, *charts, *sides)
 
     def sides(self, view: View) -> Pair | None:
@@ -91,12 +91,13 @@ class LoadPane(Pane):
         room = height - len(rows)
         # The scaling pane has the times under its chart; folded, it leaves them to this one.
         below = [times(over, width), legend(marks, over, width)] if (self.narrow or self.full) and room >= 7 else []
-        return [*rows, *self._drawn(samples, over, marks, (width, room - len(below))), *below]
+        return [*rows, *self._drawn(view, over, marks, (width, room - len(below))), *below]
 
-    def _drawn(self, samples: Sequence[Sample], over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
+    def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
         """The charts in the room there is; failures have one of their own while there are any."""
         width, room = size
-        curves = self._curves(samples, over)
+        curves = self._curves(view.charted(None), over)
+        made_of = (view.series(None).samples, view.earlier, marks)
         fails = any(value > 0 for value in curves["failed"][0].ys)
         kinds = ["rps", "latency"] if room >= 8 and not self.narrow else [self.kind]
         heights = [room]
@@ -109,9 +110,7 @@ class LoadPane(Pane):
             kinds, heights = [*kinds, "failed"], [*heights, strip]
         rows: list[Line] = []
         for kind, high in zip(kinds, heights, strict=True):
-            drawn = self._charts[kind].lines(
-                (samples, marks), curves[kind], over, marks, (width, high), PER_CENT.get(kind, "")
-            )
+            drawn = self._charts[kind].lines(made_of, curves[kind], over, marks, (width, high), PER_CENT.get(kind, ""))
             rows += drawn
         return rows
 
@@ -143,7 +142,7 @@ class LoadPane(Pane):
         how = how_it_ended(load) if load is not None else "ended"
         parts: list[Part] = [
             (0, ((how, "dim" if ends_well(load) else "fails"), (f" {as_text.clock(last.at)}", "dim"))),
-            (1, ((f"   {total.requests:,}", "strong"), (" requests", "dim"))),
+            (1, ((f"   {total.requests:,}", "strong"), (f" requests{self._part()}", "dim"))),
             (0, ((f"   {as_text.percent(total.failed_percent)}", _failing_role(total)), (" failed", "dim"))),
         ]
         if total.errors:
@@ -152,6 +151,11 @@ class LoadPane(Pane):
             value = as_text.ms(total.latency.percentile_ms(percent))
             parts.append((rank, ((f"   {value}", "strong"), (f" p{percent}", f"p{percent}"))))
         return fitting([*parts, (6, ((" ms", "dim"),))], width)
+
+    def _part(self) -> str:
+        """Since when the load was counted, where not from its beginning."""
+        since = self._total.partly_since
+        return f" since {as_text.clock(since)}" if since is not None else ""
 
     def _figures(self, last: Sample, load: LoadState | None, width: int) -> Line:
         one = self._of(last)
@@ -179,7 +183,7 @@ class LoadPane(Pane):
             return []
         rows: list[Line] = []
         if total.failures:
-            text = f"{total.failures:,} failed in all: {top(total.failed)}"
+            text = f"{total.failures:,} failed{self._part() or ' in all'}: {top(total.failed)}"
             now = lately(view.series(None), view.now)
             role = "fails" if now is not None and now.failed_percent > FAILING_PERCENT else _failing_role(total)
             rows.append((("✖ ", role), (cut(text, width - 2), role)))
@@ -216,7 +220,7 @@ class LoadPane(Pane):
         spread = total.latency
         figures = [("min", spread.min_ms), ("average", spread.mean_ms), ("median", spread.percentile_ms(50))]
         figures += [(f"p{p}", spread.percentile_ms(p)) for p in (90, 95, 99)] + [("max", spread.max_ms)]
-        line: Line = ((f"{total.requests:,} requests since {as_text.clock(since)}   ", "dim"),)
+        line: Line = ((f"{total.requests:,} requests{self._part() or f' since {as_text.clock(since)}'}   ", "dim"),)
         for name, value in figures:
             line = (*line, (as_text.ms(value), "strong"), (f" {name}   ", "dim"))
         return [line]
@@ -236,7 +240,8 @@ class LoadPane(Pane):
         if total is not None:
             kinds = f": {top(total.failed)}" if total.failures else ""
             failed = f"{total.failures:,} of {total.requests:,} requests failed"
-            said.append(f"since {as_text.clock(load.started_at if load else total.at)} {failed}{kinds}")
+            since = self._part().strip() or f"since {as_text.clock(load.started_at if load else total.at)}"
+            said.append(f"{since} {failed}{kinds}")
             if total.errors:
                 said.append(f"its own code raised {sum(total.errors.values()):,} exceptions: {top(total.errors)}")
         verdicts = load.verdicts if load else ()

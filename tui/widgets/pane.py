@@ -3,6 +3,7 @@
 import logging
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -122,7 +123,11 @@ class Pane(Widget, can_focus=True):
     def _entitle(self, view: View) -> None:
         # The border takes two cells at each end, and a blank at each side of the text.
         room = max(1, self.outer_size.width - 6)
-        names = (cut(f"{self.NUMBER} {self.name_of(view)}", room), cut(self.note_of(view), room))
+        note = self.note_of(view)
+        # What stands first in a note says least: it leaves as a whole before the rest is cut.
+        while cell_len(note) > room and " · " in note:
+            note = note.partition(" · ")[2]
+        names = (cut(f"{self.NUMBER} {self.name_of(view)}", room), cut(note, room))
         if names != self._names:
             self._names = names
             self.border_title = Content(names[0])

@@ -47,7 +47,7 @@ class Scaling(Pane):
         endpoint = view.endpoint
         if endpoint is None:
             return (None,)
-        return (endpoint.scaled, endpoint.slots, endpoint.marks, view.points, view.series(None), view.stretch_s)
+        return (endpoint.scaled, endpoint.slots, endpoint.marks, view.points, view.series(None), *view.charts)
 
     def name_of(self, view: View) -> str:
         """With the slot it is about."""
@@ -78,15 +78,15 @@ class Scaling(Pane):
         return [head, *chart, *below]
 
     def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
-        points = view.points
+        points = view.charted_points
         slots = sorted({point.slot for point in points})
         end = min(over.end, view.heard_at) if silent_s(view) is not None and view.heard_at is not None else over.end
         known = Axis(over.start, max(over.start, end))
         curves = [
-            stairs([p for p in points if p.slot == slot], known, slot_role(slot, "bar"), view.silences)
+            stairs([p for p in points if p.slot == slot], known, slot_role(slot, "bar"), view.charted_silences)
             for slot in slots
         ]
-        key = (points, marks, view.silences)
+        key = (view.points, marks, view.silences, view.earlier)
         return self._chart.lines(key, [c for c in curves if c.xs], over, marks, size)
 
     def _head(self, view: View, width: int) -> Line:

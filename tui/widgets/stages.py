@@ -193,11 +193,12 @@ def _short(value: object) -> str:
 
 def _folded(found: list[Stage], release: Release, view: View, width: int) -> Line:
     """All stages in a line: `✔8  ▶ traffic 10 %  ◦3`."""
-    done = sum(stage.status is Status.DONE for stage in found)
+    back = [stage for stage in found if stage.name == "traffic" and turned(release)]
+    done = sum(stage.status is Status.DONE and stage not in back for stage in found)
     waiting = sum(stage.status is Status.WAITING for stage in found)
     line: Line = ((f"✔{done}  ", "good"),)
     for stage in found:
-        if stage.status in (Status.DONE, Status.WAITING):
+        if stage.status is Status.WAITING or (stage.status is Status.DONE and stage not in back):
             continue
         sign, role = ("‖", "moves") if nobody_drives(view) else glyph(stage, release)
         figure = f"{_share(release, view):.3g} %" if stage.name == "traffic" else _figure(stage, release)
