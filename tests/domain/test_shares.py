@@ -3,11 +3,13 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from math import log, sqrt
 
 import pytest
 
 from core.domain.figures import Inputs, Use
 from core.domain.gates import Gate, GateResult, judge
+from core.domain.intervals import sure_difference
 from core.domain.model import Sample
 from core.domain.shares import mix_of
 
@@ -131,3 +133,35 @@ def test_an_answer_that_no_version_gave_is_unavailable_and_an_error_of_its_own_i
     assert judge(gate, own, None).outcome is GateResult.PASS
     away = Sample("green", 1.0, 90, {"connect": 4, "503": 3, "timeout": 3})
     assert judge(gate, away, None).why == "90 is not >= 99 over 100 requests"
+
+
+def test_a_share_by_itself_is_a_figure_like_any_other_where_nothing_must_be_sure() -> None:
+    refused = Sample("green", 1.0, 90, refused={"422": 10})
+    gate = Gate("unprocessable_percent", "<", 5.0, at_least=1)
+    assert judge(gate, refused, None).why == "10 is not < 5 over 100 requests"
+    assert judge(replace(gate, at_least=0), Sample("green", 1.0), None).why == "0 of 1 requests"
+
+
+def test_fewer_rows_than_requests_are_as_many_as_they_are() -> None:
+    assert judge(UNKNOWN, of_rows(500, 100, 50), None).why == "50.0 % of 100 is not < 1"
+    assert judge(UNKNOWN, of_rows(500, 19, 19), None).why == "19 of 20 requests"
+
+
+def test_the_bound_is_as_much_wider_as_more_labels_are_more_chances() -> None:
+    two = mix_of(saying(100, a=60, b=40), saying(900, a=450, b=450))
+    z = sqrt(3.5**2 + 2 * log(2))
+    assert (two.label, two.new, two.live, two.points) == ("a", 60.0, 50.0, 10.0)
+    assert two.sure_points == pytest.approx(100 * sure_difference(60, 100, 450, 900, z))
+    new_one = mix_of(saying(100, a=60, b=30, c=10), saying(900, a=540, b=360))
+    z = sqrt(3.5**2 + 2 * log(3))
+    assert (new_one.label, new_one.live) == ("b", 40.0)
+    assert new_one.sure_points == pytest.approx(
+        100 * max(sure_difference(10, 100, 0, 900, z), sure_difference(360, 900, 30, 100, z))
+    )
+
+
+def test_live_needs_as_many_answers_and_at_least_one() -> None:
+    assert judge(MIX, saying(50, yes=50), saying(20, yes=20)).outcome is GateResult.PASS
+    none_wanted = replace(MIX, at_least=0)
+    assert judge(none_wanted, saying(1, yes=1), saying(1, yes=1)).outcome is GateResult.PASS
+    assert judge(none_wanted, saying(1, yes=1), saying(0)).why == "0 of 1 requests on live"

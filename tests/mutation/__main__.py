@@ -25,6 +25,8 @@ MUTATED = (
     "core/rollout/*.py",
     "core/state/*.py",
     "core/domain/gates.py",
+    "core/domain/intervals.py",
+    "core/domain/shares.py",
     "core/targets/local/hpa.py",
     "scoring/payload.py",
 )

@@ -38,6 +38,9 @@ def gauge(*values: float, until: float = NOW - 1) -> Gauge:
         (replace(GATE, window_s=60.0, at_least=3), gauge(3.5, 1.0), None, "INCONCLUSIVE", "2 of 3 values"),
         (GATE, gauge(9.0, until=NOW - 61), None, "INCONCLUSIVE", "the newest value is 1.02 min old, over 1 min"),
         (GATE, gauge(9.0, until=NOW - 60), None, "PASS", "9 is >= 2 over its newest value"),
+        (replace(GATE, window_s=6.0), gauge(3.5, 1.0), None, "PASS", "2.25 is >= 2 over 2 values"),
+        (replace(GATE, window_s=5.0, at_least=0), gauge(9.0, until=NOW - 6), None, "INCONCLUSIVE", "0 of 1 values"),
+        (replace(GATE, at_least=0), gauge(9.0), None, "PASS", "9 is >= 2 over its newest value"),
         (GATE, BAD, None, "ERROR", "prometheus prom:9090: answered 503"),
         (GATE, replace(gauge(9.0), why="no series"), None, "INCONCLUSIVE", "no series"),
         (BESIDE, gauge(3.0), None, "INCONCLUSIVE", "not asked yet on live"),
@@ -55,6 +58,8 @@ def test_a_figure_is_judged_while_it_is_fresh(
     verdict = judge_elsewhere(gate, new, live, NOW)
     assert (verdict.outcome.value, verdict.why) == (outcome, why)
     assert (verdict.value is None) == (outcome in ("INCONCLUSIVE", "ERROR"))
+    both = [new, live] if gate.against else [new]
+    assert (verdict.gate, verdict.asked) == (gate, sum(side.asked for side in both if side is not None))
 
 
 def said(value: float | None, at: float, why: str = "", failed: bool = False) -> ev.Gauged:
@@ -64,6 +69,7 @@ def said(value: float | None, at: float, why: str = "", failed: bool = False) ->
 def test_only_values_of_this_hold_count_and_each_once() -> None:
     found = Gauge().plus(said(1.0, 99.0), 100.0, 0.0)
     assert (found.values, found.why) == ((), "the newest value is of before the hold")
+    assert Gauge().plus(said(1.0, 100.0), 100.0, 0.0).values == ((100.0, 1.0),)
     found = found.plus(said(2.0, 101.0), 100.0, 0.0).plus(said(2.0, 101.0), 100.0, 0.0)
     assert (found.values, found.asked, found.why) == (((101.0, 2.0),), 3, "")
     found = found.plus(said(None, 103.0, "gone", failed=True), 100.0, 0.0)
@@ -76,6 +82,10 @@ def test_so_many_values_are_kept_and_no_more() -> None:
     for at in range(2 * MOST):
         few, many = few.plus(said(1.0, at + 1.0), 0.0, 0.0), many.plus(said(1.0, at + 1.0), 0.0, 1e6)
     assert len(few.values) == KEEP
+    window = Gauge()
+    for at in range(2 * KEEP + 100):
+        window = window.plus(said(1.0, at + 1.0), 0.0, KEEP + 50.0)
+    assert len(window.values) == KEEP + 51, "both ends of it are within"
     assert len(many.values) == MOST
 
 
