@@ -19,8 +19,8 @@ from core.load.load import LoadResult
 from core.state import commands as c, events as ev
 from core.state.release import Release
 from core.state.snapshot import Snapshot
-from core.targets.fake import FakeTarget
-from core.targets.fake_place import FakePlace
+from core.targets.fake.client import FakeTarget
+from core.targets.fake.place import FakePlace
 from core.targets.protocol import Address, Target
 from core.work.job import Done, OutputLine, Progress
 

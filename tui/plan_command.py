@@ -14,8 +14,7 @@ from core.state.commands import Begin
 from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
-from core.system.text import rough
-from tui.status import span
+from core.system.text import rough, span
 
 WIDTH = 10
 

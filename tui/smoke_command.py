@@ -11,7 +11,7 @@ from core.domain.model import Version
 from core.engine.project import Project
 from core.engine.project_environment import ROWS
 from core.engine.smoke import keep, rows_of, smoke as send
-from core.targets.local.keys import read_key
+from core.targets.kinds import kind_of
 from core.targets.protocol import Address
 from tui.headless import opened
 
@@ -60,5 +60,5 @@ def _checked(url: str) -> str:
 
 def _key(project: Project) -> str:
     settings = project.settings
-    folder = state_folder(settings) / "endpoints" / endpoint_name(settings)
-    return os.environ.get(settings.endpoint.key_env or "") or read_key(folder)
+    known = kind_of(settings.target).key(settings, endpoint_name(settings))
+    return os.environ.get(settings.endpoint.key_env or "") or known

@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from core.config.config import mlflow_ui_line
 from core.domain.errors import Unreachable
@@ -17,10 +16,7 @@ from core.journal.leases import BEAT_S
 from core.state.fold import fold_all
 from core.state.release import Release
 from core.state.snapshot import Snapshot
-from core.targets.local.client import listing
-from core.targets.local.keys import read_key
-from core.targets.local.spec import exposed
-from core.targets.local.wire import HostStatus
+from core.targets.kinds import Standing, standing
 from tui.environments import proven, side_by_side
 from tui.headless import replaced, watch_of
 
@@ -34,11 +30,9 @@ async def lines_of(project: Project) -> list[str]:
     # First the journal: a project that was moved or copied is told apart there.
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
-        hosts = {host.endpoint: host for host in await listing(settings.folder)}
+        places = {one.endpoint: one for one in await standing(settings.folder, list(names.values()))}
         # Where one was stopped on purpose, looking starts none.
-        left = (
-            not project.read_only and watch_of(project).place.was_there and any(host.slots for host in hosts.values())
-        )
+        left = not project.read_only and watch_of(project).place.was_there and any(one.slots for one in places.values())
         watch = await _watch(project, needed=left and not project.read_only)
         # Only now: a watch that hung was replaced, and drives no more.
         holders = {name: journal.holder(name) for name in names}
@@ -48,10 +42,13 @@ async def lines_of(project: Project) -> list[str]:
     lines: list[str] = [*notices, ""] if notices else []
     for name, own in names.items():
         release = snapshot.release_of(name)
-        host = hosts.get(name)
-        if host is None and release is None:
+        place = places.get(name)
+        if place is None and release is None:
             continue
-        lines += [f"{name} · {own.environment}{' · production' if own.production else ''} · local", *_host(host)]
+        lines += [
+            f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
+            *_stands(place),
+        ]
         lines += [f"  release  {_release(release)}"] if release else []
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
@@ -108,15 +105,10 @@ def _clock(at: float) -> str:
     return time.strftime("%d %b %H:%M:%S", time.localtime(at))
 
 
-def _host(host: HostStatus | None) -> Iterable[str]:
-    if host is None:
-        return ["  host     none: nothing is served"]
-    where = f"{host.url}  process {host.pid}" if host.alive else f"not running: {host.why}"
-    if host.alive and host.started_at is not None:
-        where += f"  up {span(time.time() - host.started_at)}"
-    warning = exposed(urlsplit(host.url).hostname or "", read_key(host.folder)) if host.alive else ""
-    warned = [f"  warning  {warning}"] if warning else []
-    return [f"  host     {where}", *warned, *(f"  {line}" for seen in host.slots for line in _slot(seen))]
+def _stands(place: Standing | None) -> Iterable[str]:
+    if place is None:
+        return ["  serves   nothing stands there"]
+    return [f"  {line}" for line in (*place.lines, *(line for seen in place.slots for line in _slot(seen)))]
 
 
 def _slot(seen: Observation) -> list[str]:
@@ -141,10 +133,3 @@ def _release(release: Release) -> str:
     why = f": {release.why}" if release.why not in ("", outcome) else ""
     reason = f"  reason: {release.reason}" if release.reason else ""
     return f"{release.id}  {version}  {outcome}{why}{reason}"
-
-
-def span(seconds: float) -> str:
-    """Seconds as `m:ss` or `h:mm:ss`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

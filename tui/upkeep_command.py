@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from core.config.config import endpoint_name, state_folder
+from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Observation
 from core.engine import shell_variables
@@ -14,9 +15,7 @@ from core.state import commands as c, events as ev
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
-from core.targets.local.client import listing, stop
-from core.targets.local.upkeep import restart as local_restart
-from core.targets.local.wire import HostStatus
+from core.targets.kinds import Standing, kind_of, standing
 from tui.headless import have_watch, opened, watch_of
 
 TAKEN_DOWN = "the endpoint was taken down"
@@ -29,50 +28,54 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
 
     What is gone is written down, also the release that nobody drove any more.
     """
-    hosts, others = await _meant(project)
+    places, others = await _meant(project)
     journal = project.journal()
     try:
         snapshot = fold_all(journal.recent(journal.clock.now()))
-        for host in hosts:
-            holder = journal.holder(host.endpoint)
+        for place in places:
+            holder = journal.holder(place.endpoint)
             # Who has just brought a release to its end may hold the lease a moment longer.
-            under_way = snapshot.live_release(host.endpoint) is not None
+            under_way = snapshot.live_release(place.endpoint) is not None
             if under_way and holder is not None and holder.alive and not holder.weak:
-                raise Refused(f"{host.endpoint}: {holder.label} is releasing; abort that first")
-        others_too = {host.endpoint for host in others}
+                raise Refused(f"{place.endpoint}: {holder.label} is releasing; abort that first")
+        others_too = {one.endpoint for one in others}
         loaded = [name for name in snapshot.endpoints if _loaded(snapshot, name) and name not in others_too]
         await _end_loads(project, loaded, write)
-        for host in hosts:
-            stopped = await stop(host.folder)
-            gone: list[ev.Body] = (
-                [ev.Acted(host.endpoint, "took it down"), ev.Routed(host.endpoint, {})] if host.slots else []
-            )
-            gone += [ev.Observed(host.endpoint, Observation(seen.slot, None, 0, 0, 0.0)) for seen in host.slots]
-            if (left := snapshot.live_release(host.endpoint)) is not None:
+        for place in places:
+            name = place.endpoint
+            stopped = await kind_of(place.kind).stop(_settings(project, name), name)
+            gone: list[ev.Body] = [ev.Acted(name, "took it down"), ev.Routed(name, {})] if place.slots else []
+            gone += [ev.Observed(name, Observation(seen.slot, None, 0, 0, 0.0)) for seen in place.slots]
+            if (left := snapshot.live_release(name)) is not None:
                 gone.append(ev.Ended(left.id, ev.Outcome.ABORTED, TAKEN_DOWN))
                 write(f"{left.id}: ends here, {TAKEN_DOWN}")
             journal.append(gone, me(), journal.clock.now())
-            write(f"{host.endpoint}: {'drained and stopped' if stopped else 'was not running'}")
-        if hosts:
+            write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
+        if places:
             # There is no way back to what was taken down, so nobody needs what was kept of its shell.
-            needed = way_back_needs(snapshot, [host.endpoint for host in others])
+            needed = way_back_needs(snapshot, [one.endpoint for one in others])
             shell_variables.forget_others(state_folder(project.settings), needed)
         else:
             write("nothing runs here")
-        if not any(host.slots for host in others):
+        if not any(one.slots for one in others):
             await watch_of(project).stop()
     finally:
         journal.close()
     return 0
 
 
-async def _meant(project: Project) -> tuple[Sequence[HostStatus], Sequence[HostStatus]]:
-    """The hosts that a verb means, and the others: all of the project, or those of the environment that was named."""
-    hosts = await listing(project.settings.folder)
+async def _meant(project: Project) -> tuple[Sequence[Standing], Sequence[Standing]]:
+    """The endpoints that a verb means, and the others: all of the project, or the named environment's alone."""
+    places = await standing(project.settings.folder, list(project.by_endpoint().values()))
     if project.env is None:
-        return hosts, []
+        return places, []
     name = endpoint_name(project.settings)
-    return [one for one in hosts if one.endpoint == name], [one for one in hosts if one.endpoint != name]
+    return [one for one in places if one.endpoint == name], [one for one in places if one.endpoint != name]
+
+
+def _settings(project: Project, endpoint: str) -> Settings:
+    """The settings of an endpoint; of one that no environment is called after any more, the chosen ones."""
+    return project.by_endpoint().get(endpoint, project.settings)
 
 
 async def _end_loads(project: Project, names: Sequence[str], write: Callable[[str], None]) -> None:
@@ -101,18 +104,18 @@ def _loaded(snapshot: Snapshot, name: str) -> bool:
 
 async def restart(project: Project, write: Callable[[str], None]) -> int:
     """Change host, router and replicas of every endpoint, or of one environment, and then the watch, under load."""
-    hosts, _ = await _meant(project)
-    for host in hosts:
-        if host.slots:
-            await local_restart(host.folder, write)
-    if not any(host.slots for host in hosts):
+    found, _ = await _meant(project)
+    places = [place for place in found if place.slots]
+    for place in places:
+        await kind_of(place.kind).restart(_settings(project, place.endpoint), place.endpoint, write)
+    if not places:
         write("nothing runs here")
     client = watch_of(project)
     if client.wanted:
         await client.stop()
         await have_watch(project, write)
     # Only now: an older watch, and what it wrote in, is out of the way.
-    if done := [ev.Acted(host.endpoint, "restarted host, router and replicas") for host in hosts if host.slots]:
+    if done := [ev.Acted(place.endpoint, "restarted host, router and replicas") for place in places]:
         with contextlib.closing(project.journal()) as journal:
             journal.append(done, me(), journal.clock.now())
     return 0

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from core.domain.errors import Failed
 from core.engine.project import Project
 from core.system.processes import child_environment, python
+from core.system.text import span
 from core.watch.install import install, uninstall
 from tui.headless import watch_of
-from tui.status import span
 
 
 async def run(

@@ -13,7 +13,7 @@ from core.config.written_plan import step_of
 from core.domain.errors import BadInput, Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
-from core.domain.plan import MODEL_WORK, Plan, Smoke, Step, Summarise, Work
+from core.domain.plan import MODEL_WORK, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
 from core.domain.strategies import Rollout, ab, all_at_once, blue_green, canary, gradual_blue_green, shadow, written
 from core.state.commands import Begin
 from core.system.suggest import did_you_mean
@@ -21,8 +21,6 @@ from core.system.suggest import did_you_mean
 SKIPS: tuple[str, ...] = get_args(Skippable)
 FETCHED_WORK = ("fetch", "data", "evaluate", "gate", "check")
 """A version that is registered already is judged by this environment's gate like any other."""
-READY_SPARE_S = 10.0
-"""What a deployment may take beyond the time that one replica has to become ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,7 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
         endpoint=name,
         release=release,
         environment=settings.environment,
+        target=settings.where,
         plan=plan_of(settings, first, wishes, bool(uri)),
         production=settings.production,
         step_by_step=wishes.step_by_step,
@@ -80,12 +79,25 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """What the release does, and how surely it must know that a version is worse to stop it."""
     plan, release = _plan_of(settings, first, wishes, fetched), settings.release
+    place = settings.place
     return replace(
         plan,
+        steps=tuple(_placed(step, settings) for step in plan.steps),
+        tolerance=place.tolerance,
+        patience=place.patience,
+        slots=place.slots,
         false_stop=release.false_stop_percent / 100,
         burst_s=release.burst_s,
         sources=sources_of(release.all_gates),
     )
+
+
+def _placed(step: Step, settings: Settings) -> Step:
+    """A step with the time that the place may take; raises BadInput for one that it can't do."""
+    if why := settings.place.cannot(step):
+        raise BadInput(f"{settings.environment}: {why}")
+    shift_s = settings.place.patience.shift_s
+    return replace(step, deadline_s=shift_s) if isinstance(step, Shift | Mirror) else step
 
 
 def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
@@ -156,7 +168,7 @@ def rollout_of(settings: Settings, load: bool) -> Rollout:
         load=load_profile(settings) if load else None,
         limits=limits_of(settings),
         retire_after_s=release.kept_s,
-        deadline_s=endpoint.ready_deadline_s + READY_SPARE_S,
+        deadline_s=endpoint.ready_deadline_s + settings.place.patience.deploy_s,
         question=f"users' traffic in {settings.environment} to the new version?" if asks(settings) else "",
     )
 

@@ -4,16 +4,26 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from core.config.alerts import AlertSettings
 from core.config.columns import Column
 from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed, timed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
+from core.config.targets import TargetSettings, target_names, target_parts
 from core.domain.errors import Failed
+from core.system.suggest import did_you_mean
 
 EnvironmentName: TypeAlias = Literal["dev", "staging", "prod"]
 Skippable: TypeAlias = Literal["train", "check", "deploy", "load"]
@@ -163,9 +173,11 @@ class ObjectivesSettings(SettingsPart):
     rollback_ms: Annotated[float, Field(gt=0)] | None = None
 
 
-class Settings(SettingsPart):
+class BaseSettings(SettingsPart):
     """All that a release in one environment needs to know; `folder` is where quarterdeck.yaml lies, `floors_from` says
     of each threshold that is set where. `read_only`: nothing may be asked of this environment, only looked at.
+
+    `target` is the kind of place that serves, and under its name stands what that one needs.
 
     `approve`: whether a person must agree before users' traffic moves; `ci` is the consent of whoever owns the file to
     what runs without one. `skip` are steps that are left out.
@@ -179,6 +191,7 @@ class Settings(SettingsPart):
     approve: Literal["nobody", "person", "ci"] | None = None
     skip: Annotated[tuple[Skippable, ...], BeforeValidator(listed)] = ()
     model: str = ""
+    target: str = "local"
     data: DataSettings
     fields: Mapping[str, FieldSettings] = Field(default_factory=dict)
     train: TrainSettings = TrainSettings()
@@ -201,6 +214,33 @@ class Settings(SettingsPart):
         if not model.isprintable():
             raise ValueError(f"{model!r} holds characters that can't be seen")
         return model
+
+    @field_validator("target")
+    @classmethod
+    def _there(cls, target: str) -> str:
+        if target not in (known := target_names()):
+            raise ValueError(f"{target!r} is none of {', '.join(known)}{did_you_mean(target, known)}")
+        return target
+
+    @model_validator(mode="before")
+    @classmethod
+    def _placed(cls, values: object) -> object:
+        """What the target needs is asked for under its name, also where nothing stands there."""
+        if not isinstance(values, dict) or (target := values.get("target", "local")) not in target_names():
+            return values
+        return {**values, target: {} if values.get(target) is None else values[target]}
+
+    @property
+    def place(self) -> TargetSettings:
+        """What the project says of the place that serves."""
+        part = getattr(self, self.target)
+        assert isinstance(part, TargetSettings)  # noqa: S101 - see `_placed`
+        return part
+
+    @property
+    def where(self) -> str:
+        """The place that serves, as it stands on the screen: `local`, `kubernetes CONTEXT/NAMESPACE`."""
+        return f"{self.target} {self.place.where}".strip()
 
     @model_validator(mode="before")
     @classmethod
@@ -226,7 +266,7 @@ class Settings(SettingsPart):
         return self.model_dump_json()
 
     @classmethod
-    def from_dump(cls, text: str) -> "Settings":
+    def from_dump(cls, text: str) -> Self:
         """Back from `dump`, of another version's too: what this one does not know is left out. Raises Failed."""
         try:
             return cls.model_validate_json(text)
@@ -238,6 +278,14 @@ class Settings(SettingsPart):
             where = ".".join(str(part) for part in error.errors()[0]["loc"])
             why = f"its settings are of another version of Quarterdeck: {where}: {error.errors()[0]['msg']}"
             raise Failed(f"{why}; install that one, or release again") from error
+
+
+if TYPE_CHECKING:
+    Settings: TypeAlias = BaseSettings
+else:
+    # Each target adds its part under its own name.
+    _PARTS = {name: (part | None, None) for name, part in target_parts().items()}
+    Settings = create_model("Settings", __base__=BaseSettings, __doc__=BaseSettings.__doc__, **_PARTS)
 
 
 def _without(text: str, places: Sequence[Sequence[str | int]]) -> str:

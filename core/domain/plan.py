@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.domain.gates import Gate
-from core.domain.model import LoadProfile, Sticky
+from core.domain.model import LoadProfile, Slot, Sticky
 from core.domain.sources import MetricSource
 
 
@@ -96,12 +96,33 @@ MODEL_WORK = ("data", "preprocess", "train", "evaluate", "gate", "register", "ch
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a place may take, in seconds, before a release that waits for it fails, or its way back is stuck.
+
+    `deploy_s` beyond the time that one replica has to become ready; `shift_s` until a share is proved; `back_s` until
+    what served before is ready and the way back proved, `step_s` until one step of it is; `size_s` for the replicas
+    that it needs, where the new version answers well meanwhile; `call_s` until the place answers a call.
+    """
+
+    deploy_s: float = 10.0
+    shift_s: float = 30.0
+    back_s: float = 120.0
+    step_s: float = 30.0
+    size_s: float = 10.0
+    call_s: float = 30.0
+
+
+SLOTS: tuple[Slot, ...] = ("blue", "green")
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a release does, in order. `tolerance` is by how many percent points a target may miss a share.
 
-    `false_stop` is the chance, 0 to 1, with which comparisons with the live slot may stop a release that is no worse;
-    `burst_s` how long one trouble of one slot may be that stops nothing. `sources` are asked for what gates judge that
-    is measured elsewhere, under the names of their metrics.
+    `patience` and `slots`, which take turns, are the place's. `false_stop` is the chance, 0 to 1, with which
+    comparisons with the live slot may stop a release that is no worse; `burst_s` how long one trouble of one slot may
+    be that stops nothing. `sources` are asked for what gates judge that is measured elsewhere, under the names of their
+    metrics.
     """
 
     strategy: str
@@ -109,6 +130,8 @@ class Plan:
     tolerance: float = 0.01
     false_stop: float = 0.01
     burst_s: float = 20.0
+    patience: Patience = Patience()
+    slots: tuple[Slot, ...] = SLOTS
     sources: tuple[MetricSource, ...] = ()
 
 

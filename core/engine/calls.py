@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 
 from core.domain.errors import Failed, QuarterdeckError, Unreachable
 from core.engine.observer import AGAIN_S, Emit, Store
-from core.engine.pending import CALL_S
 from core.engine.step_runner import purpose
 from core.state import events as ev
 from core.state.release import Release, ReleaseState
@@ -34,12 +33,13 @@ class Calls:
         Nobody answered: it was written down and rested, for the next turn to ask again until the step's deadline.
         Where the release turns meanwhile, the answer is not waited for; the call may still land, before the next one.
         """
+        within_s = release.plan.patience.call_s
         try:
-            async with asyncio.timeout(CALL_S):
+            async with asyncio.timeout(within_s):
                 if not await self._answered(call, purpose(release)):
                     return False
         except (Unreachable, TimeoutError) as error:
-            await self._rest(release, str(error) or f"the target did not answer within {CALL_S:g} s")
+            await self._rest(release, str(error) or f"the target did not answer within {within_s:g} s")
             return False
         except QuarterdeckError:
             raise

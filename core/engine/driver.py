@@ -218,7 +218,7 @@ class Driver:
 
     async def _bring_back(self, release: Release, replicas: int) -> None:
         """As many replicas as before for what takes the traffic again, asked for first and not waited for."""
-        until = self._store.now() + CALL_S
+        until = self._store.now() + release.plan.patience.call_s
         kind = ev.PendingKind.REPLICAS
         name, slot = self.environment.endpoint, release.old
         await self._emit(ev.Pended(name, kind, "", until, slot, replicas, release=release.id))

@@ -5,6 +5,7 @@ import contextlib
 import importlib
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError
+from core.domain.model import Slot
 from core.engine.environment import Environment
 from core.engine.observer import Emit, Store
 from core.engine.pending import PendingWork
@@ -76,15 +77,22 @@ class Housekeeping:
         for source in self._tails.keys() - wanted:
             self._tails.pop(source).cancel()
         for source in wanted - self._tails.keys():
-            self._tails[source] = self._guard.start(self._tail(source), source)
+            self._tails[source] = self._guard.start(self._tail(_slot_of(endpoint, source), source), source)
 
-    async def _tail(self, source: str) -> None:
-        slot, _, number = source.partition("-")
+    async def _tail(self, slot: Slot, source: str) -> None:
         try:
-            async for line in self._target.logs(slot, source if number else ""):
+            async for line in self._target.logs(slot, "" if source == slot else source):
                 await self._emit(ev.Logged(self._environment.endpoint, source, clean_line(line)))
         except (Lost, JournalError):
             return  # The driver hears of it by its own next word.
         except QuarterdeckError as error:
             with contextlib.suppress(QuarterdeckError):
                 await self._emit(ev.Logged(self._environment.endpoint, source, str(error)))
+
+
+def _slot_of(endpoint: Endpoint, source: str) -> Slot:
+    """The slot that is called so, or that has a replica of that name; else the slot whose name it begins with."""
+    for slot, seen in endpoint.slots.items():
+        if source == slot or any(replica.name == source for replica in seen.replicas):
+            return slot
+    return next((slot for slot in endpoint.slots if source.startswith(slot)), source)

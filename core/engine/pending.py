@@ -92,7 +92,7 @@ class PendingWork:
         name, old, version = self._environment.endpoint, release.old, release.old_version
 
         async def apply() -> ev.Body:
-            async with asyncio.timeout(CALL_S):
+            async with asyncio.timeout(release.plan.patience.call_s):
                 await self._target.apply(old, version, replicas)
             return ev.Applied(release.id, old)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.config.config import alias, endpoint_name, previous_alias, runs_folder, state_folder
 from core.config.planner import background_profile
 from core.config.settings import Settings
-from core.domain.errors import BadInput, Failed, QuarterdeckError
+from core.domain.errors import Failed, QuarterdeckError
 from core.domain.model import LoadProfile, LoadSource, Version
 from core.domain.sources import MetricSource, SourceAnswer
 from core.elsewhere.kinds import KINDS
@@ -24,44 +24,13 @@ from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
 from core.state.release import Release
 from core.state.snapshot import Snapshot
-from core.targets.local.client import LocalTarget
-from core.targets.local.keys import read_key
-from core.targets.local.spec import Autoscaling, EndpointSpec
+from core.targets.kinds import kind_of
 from core.targets.protocol import Address, Target
 from core.work import gate
 from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress
 
 ROWS = "rows.jsonl"
-
-
-def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> EndpointSpec:
-    """The endpoint on this machine that the settings describe; `environ` holds its key."""
-    endpoint, scaling = settings.endpoint, settings.endpoint.autoscaling
-    folder = state_folder(settings) / "endpoints" / endpoint_name(settings)
-    # Whoever takes a release back at night may not have the variable; the endpoint has its key.
-    key = (environ or os.environ).get(endpoint.key_env) or read_key(folder) if endpoint.key_env else ""
-    if endpoint.key_env and not key:
-        raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} is not set; set it to the endpoint's key")
-    if not key.isascii() or not key.isprintable() or key != key.strip():
-        text = "holds a key that HTTP can't carry; take one of printable ASCII without blanks around it"
-        raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} {text}")
-    memory, packages = endpoint.memory_bytes, endpoint.pyfunc_memory_bytes
-    return EndpointSpec(
-        endpoint=endpoint_name(settings),
-        folder=folder,
-        host=endpoint.host,
-        port=endpoint.port,
-        cpu_m=endpoint.cpu_m,
-        memory_mb=None if memory is None else round(memory / 1e6),
-        pyfunc_memory_mb=None if packages is None else round(packages / 1e6),
-        autoscaling=None
-        if scaling is None
-        else Autoscaling(scaling.min, scaling.max, scaling.cpu, scaling.memory, scaling.fast),
-        key=key,
-        drain_s=endpoint.drain_s,
-        ready_deadline_s=endpoint.ready_deadline_s,
-    )
 
 
 async def _judge(
@@ -77,9 +46,7 @@ async def _judge(
 
 
 class ProjectEnvironment:
-    """An `Environment`: local target, work child, Locust, smoke tests and report of one environment of a project."""
-
-    kind = "local"
+    """An `Environment`: its target, work child, Locust, smoke tests and report of one environment of a project."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
         self.settings = settings
@@ -89,14 +56,15 @@ class ProjectEnvironment:
         self.aliases = Aliases(alias(settings), previous_alias(settings))
         self.background: LoadProfile | None = background_profile(settings)
         self._environ = os.environ if environ is None else environ
-        self._spec = spec_of(settings, environ)
+        self.kind = settings.where
         self._work = WorkChild(settings, environ)
         self._models = ModelFolders(settings, environ)
+        self._target = kind_of(settings.target).opened(settings, self._models.of, environ)
         self._warming: asyncio.Task[None] | None = None
 
     def target(self, token: int) -> Target:
-        """The endpoint on this machine."""
-        return LocalTarget(self._spec, self._models.of, token)
+        """The endpoint in the place that the settings name."""
+        return self._target(token)
 
     def warm(self) -> None:
         """Start the work child, so that its imports are done when it is needed."""

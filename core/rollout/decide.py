@@ -19,7 +19,6 @@ from core.system.text import rough
 LATELY_S = 5.0
 HURT_PERCENT = 5.0
 """So many failures lately are reason to leave at once, however few replicas there are to go to."""
-SLOTS: tuple[Slot, ...] = ("blue", "green")
 
 
 def decide(release: Release, snapshot: Snapshot, now: float) -> Action:
@@ -84,7 +83,7 @@ def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoin
     if release.version is None:
         return Record((ev.StepFailed(release.id, release.index, "there is no version to deploy"),))
     if release.slot is None:
-        return _place(endpoint)
+        return _place(release, endpoint)
     replicas = max(deploy.replicas, release.placed_replicas)
     seen = endpoint.slots.get(release.slot)
     ready_now = seen is not None and seen.version == release.version and seen.ready >= replicas
@@ -99,12 +98,12 @@ def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoin
     return Wait(f"{release.slot} to be ready, {ready} of {replicas}", until)
 
 
-def _place(endpoint: Endpoint) -> ChooseSlot:
+def _place(release: Release, endpoint: Endpoint) -> ChooseSlot:
     """The slot that takes no traffic, beside the one that takes most."""
     # A router that came back a moment ago has proved nothing yet; what it was last told still holds.
     told = max(endpoint.weights, key=lambda slot: endpoint.weights[slot], default=None)
     old = endpoint.serving or (told if told in endpoint.slots else None)
-    free = [slot for slot in SLOTS if slot != old]
+    free = [slot for slot in release.plan.slots if slot != old]
     slot = next((name for name in free if name not in endpoint.slots), free[0])
     seen = endpoint.slots.get(old) if old else None
     return ChooseSlot(slot, old, seen.version if seen else None, seen.wanted if seen else 0)

@@ -10,12 +10,6 @@ from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, StepState, Way
 
-BACK_DEADLINE_S = 120.0
-"""For so long the way back waits for what served before to be ready again, and for the proof."""
-STEP_S = 30.0
-"""For so long it waits for the proof of a step, where it goes in steps."""
-SIZE_S = 10.0
-"""For so long it waits for the replicas that what served before needs, where the new version answers well meanwhile."""
 STARTS = 3
 AGAIN_S = 10.0
 """A slot whose every replica died so often, and does so still a while after it was asked for, is not waited for."""
@@ -160,7 +154,8 @@ def _return(
     well: then it is brought to size first, for a while. One without is brought up first, while traffic stays where
     answers come from.
     """
-    until = max(way.driven_at, way.rests_until or 0.0) + BACK_DEADLINE_S
+    patience = release.plan.patience
+    until = max(way.driven_at, way.rests_until or 0.0) + patience.back_s
     if way.rests_until is not None and now < way.rests_until:
         return Wait("the next step of the way back", way.rests_until)
     weights = {old: 100.0}
@@ -180,13 +175,13 @@ def _return(
     if able and not way.routed:
         if small and way.applied_at is None and not way.resized:
             return Apply(old, version, replicas, waits=False)
-        sized = way.driven_at + SIZE_S
+        sized = way.driven_at + patience.size_s
         if small and answers_well and now < sized:
             ready = seen.ready if seen is not None else 0
             return Wait(f"{old} to carry the load: {ready} of {replicas} ready", sized)
         return Route(split(release, way.shares[0]) if way.shares else weights)
     if able:
-        late = min(until, max(way.driven_at, way.rests_until or 0.0) + STEP_S) if way.shares else until
+        late = min(until, max(way.driven_at, way.rests_until or 0.0) + patience.step_s) if way.shares else until
         return Wait("answers that prove the way back", late)
     why = _why(seen)
     return Wait(f"{old} to be ready again{': ' + why if why else ''}", min(until, tried))
@@ -203,8 +198,8 @@ def _stepped(release: Release, way: Way, endpoint: Endpoint, now: float) -> Acti
     why = ""
     if not _serves(endpoint.slots.get(release.slot or ""), release.version):
         why = f"{release.slot} can't answer {share:g} %: all at once"
-    elif now >= max(way.driven_at, way.rests_until or 0.0) + STEP_S:
-        why = f"{share:g} % was not proved within {STEP_S:g} s: all at once"
+    elif now >= max(way.driven_at, way.rests_until or 0.0) + release.plan.patience.step_s:
+        why = f"{share:g} % was not proved within {release.plan.patience.step_s:g} s: all at once"
     return Record((ev.SteppedBack(release.id, share, (), why),)) if why else None
 
 
@@ -243,7 +238,7 @@ def _weights(endpoint: Endpoint) -> Mapping[Slot, float]:
 
 def _clear(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action:
     """Nothing served before: traffic ends, and where the release failed its slot goes."""
-    until = way.driven_at + BACK_DEADLINE_S
+    until = way.driven_at + release.plan.patience.back_s
     if release.touched and not way.routed and not way.dropped and now < until:
         return Route({})
     flows = any(_weights(endpoint).values())
@@ -265,7 +260,7 @@ def forward(release: Release, endpoint: Endpoint, now: float) -> Action:
     way = release.way
     if way is None or release.slot is None:
         return Finish(ev.Outcome.FAILED, "there is no way forward")
-    weights, until = split(release, way.reached), way.driven_at + BACK_DEADLINE_S
+    weights, until = split(release, way.reached), way.driven_at + release.plan.patience.back_s
     if not (way.routed and proved(release, endpoint, weights)):
         if now >= until:
             because = f": {way.refusal}" if way.refusal else ""

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from core.config.config import STATE
+from core.domain.errors import BadInput
 from core.system.processes import ProcessId
-from core.targets.local.spec import socket_path
+from core.system.sockets import socket_address
 
 LOCK, SOCKET, WHO, LOG = "watch.lock", "watch.sock", "watch.json", "watch.log"
 
@@ -25,8 +26,11 @@ class WatchPlace:
 
     @property
     def socket(self) -> Path:
-        """Where it answers; readable and writable for its owner alone."""
-        return socket_path(self.folder, SOCKET)
+        """Where it answers; readable and writable for its owner alone. Raises BadInput where that can't be."""
+        try:
+            return Path(socket_address(str(self.folder), SOCKET))
+        except PermissionError as error:
+            raise BadInput(str(error)) from None
 
     @property
     def here(self) -> str:

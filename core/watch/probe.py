@@ -10,7 +10,7 @@ from core.config.settings import Settings
 from core.domain.errors import Failed
 from core.engine.engine import Engine
 from core.engine.smoke import rows_of
-from core.targets.local.keys import read_key
+from core.targets.kinds import kind_of
 
 Probe = Callable[[], Awaitable[str]]
 TIMEOUT_S = 5.0
@@ -25,7 +25,7 @@ def probe_of(settings: Settings, endpoint: str, engine: Engine) -> Probe:
         rows = None
         if (version := known.served) is not None:
             rows = folder / "models" / f"{version.model}-{version.number}" / "rows.jsonl"
-        return await ask(known.url, read_key(folder / "endpoints" / endpoint), rows)
+        return await ask(known.url, kind_of(settings.target).key(settings, endpoint), rows)
 
     return probe
 

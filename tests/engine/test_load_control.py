@@ -15,7 +15,7 @@ from core.engine.load_control import LoadControl
 from core.state import events as ev
 from core.state.endpoint import LoadState
 from core.system.processes import whoami
-from core.targets.fake_place import FakePlace
+from core.targets.fake.place import FakePlace
 from core.targets.protocol import Address
 from tests.environments import STEADY, TEST, FakeEnvironment, FakeLoad, sample
 

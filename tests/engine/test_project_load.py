@@ -9,8 +9,9 @@ from core.config.scaffold import init
 from core.domain.errors import BadInput
 from core.domain.model import LoadProfile, LoadSource
 from core.engine import project_environment as module
-from core.engine.project_environment import ProjectEnvironment, spec_of
+from core.engine.project_environment import ProjectEnvironment
 from core.load.command import LocustSettings
+from core.targets.local.kind import spec_of
 from core.targets.protocol import Address
 
 PROFILE = LoadProfile("steady", 5, 5.0, 20.0)

@@ -17,7 +17,7 @@ from core.journal.journal import Journal
 from core.rollout.decide import decide
 from core.state import commands as c, events as ev
 from core.state.release import ReleaseState
-from core.targets.fake_place import Delays, FakePlace
+from core.targets.fake.place import Delays, FakePlace
 from core.work.job import Done
 from tests.environments import (
     V1,

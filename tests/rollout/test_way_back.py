@@ -8,10 +8,10 @@ from hypothesis import given, settings, strategies as st
 from core.domain.errors import Refused
 from core.domain.gates import Gate, GateResult
 from core.domain.model import Observation, Replica, ReplicaState
-from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
+from core.domain.plan import Deploy, Hold, Patience, Plan, Shift, Summarise, Work
 from core.domain.strategies import canary
 from core.rollout import actions as d
-from core.rollout.rollback import AGAIN_S, BACK_DEADLINE_S, proved
+from core.rollout.rollback import AGAIN_S, proved
 from core.state import commands as c, events as ev
 from core.state.release import ReleaseState, Status
 from core.state.reversal import refused_undo
@@ -162,7 +162,7 @@ def test_a_way_back_that_is_not_taken_says_what_the_target_said_last() -> None:
     world = holding()
     world.do(c.Rollback("late"))
     world.say(ev.AskFailed("r2", "its host is not running", 4))
-    world.now += BACK_DEADLINE_S
+    world.now += Patience().back_s
     assert isinstance(action := world.next(), d.Finish)
     assert "the target did not accept the way back: its host is not running; traffic is at" in action.why
     world.hold("blue", ready=0)
@@ -237,7 +237,7 @@ def test_a_standby_that_may_still_come_is_waited_for(replicas: tuple[Replica, ..
     begun = world.now
     world.act(world.next())
     world.now += AGAIN_S
-    assert world.next() == d.Wait("blue to be ready again", begun + BACK_DEADLINE_S)
+    assert world.next() == d.Wait("blue to be ready again", begun + Patience().back_s)
 
 
 def first(**fail: str) -> World:

@@ -7,7 +7,7 @@ import pytest
 
 from core.domain.errors import Refused, Unreachable
 from core.domain.model import Noted, ReplicaState, Sample
-from core.targets.fake import Delays, FakePlace, FakeTarget
+from core.targets.fake.client import Delays, FakePlace, FakeTarget
 from tests.targets.contract import Contract, MakeTarget
 from tests.targets.helpers import ONE, TWO, watching
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from core.domain.errors import Refused
 from core.domain.model import Slot, Sticky, Version
-from core.targets.fake_place import Call, Delays, FakePlace, Subscription
+from core.targets.fake.place import Call, Delays, FakePlace, Subscription
 from core.targets.protocol import Address, Report
 
 __all__ = ["Call", "Delays", "FakePlace", "FakeTarget"]

@@ -1,0 +1,56 @@
+"""What a target adds to the settings, found by its folder: `core/targets/NAME/settings.py` holds a class `PART`.
+
+A project may say `target: NAME`, and under `NAME:` what that part takes.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+from core.config.quantities import SettingsPart
+from core.domain.model import Slot
+from core.domain.plan import SLOTS, Patience, Step
+
+FOLDER = "core.targets"
+
+
+class TargetSettings(SettingsPart):
+    """What a plan must know of every target; a target's own part says where it is otherwise, and adds its settings."""
+
+    slots: ClassVar[tuple[Slot, ...]] = SLOTS
+
+    @property
+    def patience(self) -> Patience:
+        """How long this place may take."""
+        return Patience()
+
+    @property
+    def tolerance(self) -> float:
+        """By how many percent points the shares that are really there may miss what was asked for."""
+        return 0.01
+
+    @property
+    def where(self) -> str:
+        """Which place it is, in words that stand on the screen behind the target's name; empty: there is only one."""
+        return ""
+
+    def cannot(self, step: Step) -> str:  # noqa: ARG002 - for targets that can do less
+        """Why this place can't do a step, with what to write instead; empty where it can."""
+        return ""
+
+
+@cache
+def target_names() -> tuple[str, ...]:
+    """Every target there is; none of them is loaded by that."""
+    spec = importlib.util.find_spec(FOLDER)
+    folders = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+    return tuple(sorted({found.parent.name for folder in folders for found in folder.glob("*/settings.py")}))
+
+
+@cache
+def target_parts() -> Mapping[str, type[TargetSettings]]:
+    """The part that each target adds to the settings."""
+    return {name: importlib.import_module(f"{FOLDER}.{name}.settings").PART for name in target_names()}
