@@ -125,6 +125,13 @@ def _begin(command: Begin, snapshot: Snapshot, release: Release | None) -> tuple
             f"{command.endpoint}: {release.id} is under way, begun by {release.by}; "
             "follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
         )
+    known = snapshot.endpoint(command.endpoint)
+    if known.serving is not None and known.target != command.target:
+        # Traffic there would go on, and nobody would look after it any more.
+        raise Refused(
+            f"{command.endpoint} serves from {known.target}, and this release would go to {command.target}; "
+            f"call 'quarterdeck down --env {known.environment}' first, while the settings still name that place"
+        )
     if command.release in snapshot.releases:
         raise Refused(f"{command.release}: there is such a release already; call again")
     began = ev.Began(

@@ -1,6 +1,7 @@
 """What may be asked when, and the one line that says why not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -195,6 +196,12 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
             under_way,
             begin(V2, canary_plan()),
             "late: r2 is under way, begun by ada; follow it with 'quarterdeck', or end it with 'quarterdeck abort'",
+        ),
+        (
+            serving,
+            replace(begin(V2, canary_plan()), target="kubernetes demo/late"),
+            "late serves from local, and this release would go to kubernetes demo/late; "
+            "call 'quarterdeck down --env dev' first, while the settings still name that place",
         ),
         (under_way, c.Answer("late", True), "r2: no question is open"),
         (under_way, c.Undo("late"), "there is no rollback to take back"),
