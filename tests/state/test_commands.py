@@ -200,8 +200,10 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
         (
             serving,
             replace(begin(V2, canary_plan()), target="kubernetes demo/late"),
-            "late serves from local, and this release would go to kubernetes demo/late; "
-            "call 'quarterdeck down --env dev' first, while the settings still name that place",
+            (
+                "late serves from local, and this release would go to kubernetes demo/late; "
+                "call 'quarterdeck down --env dev' first, while the settings still name that place"
+            ),
         ),
         (under_way, c.Answer("late", True), "r2: no question is open"),
         (under_way, c.Undo("late"), "there is no rollback to take back"),
