@@ -1,0 +1,41 @@
+"""`python -m tests.kubernetes [--kubeconfig FILE]`: the stand-in by hand, until ctrl-c."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.kubernetes.cluster import Cluster
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Start it, say where it is, and wait."""
+    cluster = Cluster()
+    cluster.port = options.port
+    cluster.gateway = not options.no_gateway
+    await cluster.start()
+    path: Path = options.kubeconfig
+    written = cluster.kubeconfig(path.parent)
+    if written != path:
+        written.replace(path)
+    sys.stdout.write(f"{cluster.address} kubeconfig {path}\n")
+    sys.stdout.flush()
+    ended = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, ended.set)
+    await ended.wait()
+    await cluster.stop()
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kubernetes", description=__doc__)
+    parser.add_argument("--kubeconfig", type=Path, default=Path("kubeconfig"))
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--no-gateway", action="store_true", help="without the Gateway API")
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
