@@ -102,6 +102,14 @@ def apart(one: Line, two: Line, cells: int) -> Line:
     return (*short, (" " * (room - width(short)), "text"), *two)
 
 
+def columns(parts: Sequence[Line], cells: int) -> Line:
+    """Lines side by side, so many cells each."""
+    line: Line = ()
+    for part in parts:
+        line = (*line, *part, (" " * (cells - width(part)), "text"))
+    return line
+
+
 def wrapped(text: str, cells: int, role: str) -> list[Line]:
     """Text over as many lines as it needs, broken at blanks."""
     rows: list[str] = []

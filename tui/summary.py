@@ -181,6 +181,15 @@ def proof(view: View, cells: int | None = None) -> Line:
     return fitting(parts, sys.maxsize if cells is None else cells)
 
 
+def replicas_listed(view: View) -> int:
+    """Up to how many replicas a slot has now, or may have: what lists them keeps room for so many."""
+    endpoint = view.endpoint
+    if endpoint is None:
+        return 0
+    most = [one.max for slot, one in endpoint.scaled.items() if slot in endpoint.slots]
+    return max([*most, *(max(seen.wanted, len(seen.replicas)) for seen in endpoint.slots.values())], default=0)
+
+
 def same(one: Mapping[Slot, float], two: Mapping[Slot, float]) -> bool:
     """Whether two sets of weights say the same; a slot that is not named has none."""
     return all(one.get(slot, 0.0) == two.get(slot, 0.0) for slot in {*one, *two})

@@ -10,6 +10,9 @@ from core.state.release import Release
 from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
 from tui.environments import beside, proven, side_by_side
+from tui.history import History
+from tui.view import View
+from tui.widgets.environments import EnvironmentsPane
 
 NAMES = {"dev": "late-dev", "staging": "late-staging", "prod": "late"}
 HOUR_S = 3600.0
@@ -40,6 +43,14 @@ def test_what_is_different_is_said_with_what_to_type() -> None:
 
 def test_where_only_one_serves_there_is_nothing_to_compare() -> None:
     assert side_by_side(snapshot(prod=V1), NAMES, 0.0) == []
+
+
+def test_a_wide_deck_marks_the_environment_that_it_shows() -> None:
+    plain = snapshot(dev=V2, prod=V1).endpoints
+    known = Snapshot(endpoints={name: replace(one, environment=name[5:] or "prod") for name, one in plain.items()})
+    shown = EnvironmentsPane().lines(View(known, History(), "late", 0.0), 90, 2)
+    said = ["".join(text for text, _ in line) for line in shown]
+    assert said == ["  dev      v2                  prod has v1: 'quarterdeck promote --to prod'", "▸ prod     v1"]
 
 
 def test_a_version_serves_since_it_came_or_was_gone_back_to() -> None:

@@ -47,7 +47,7 @@ async def test_charts_are_drawn_again_when_a_sample_comes_and_not_before(open_de
         load, scaling = app.deck.query_one(LoadPane), app.deck.query_one(Scaling)
 
         def drawn() -> int:
-            return scaling._chart.drawn + sum(chart.drawn for chart in load._charts.values())
+            return scaling._chart.drawn + load._charts.drawn
 
         before, last = drawn(), link.told[-1].seq
         await link.tell(Event(last + 1, MOMENT, "target", ev.Logged(ENDPOINT, "train", "a line")))

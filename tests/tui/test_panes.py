@@ -13,11 +13,14 @@ from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
 from tui.history import Point, Silence
+from tui.styled import width
 from tui.verdicts import gate_piece, unsure
-from tui.widgets.chart import Axis, Curve, axis, breaks, legend
+from tui.widgets.chart import Axis, Chart, Curve, axis, breaks, load
 from tui.widgets.gates import Gates, row, shortly
 from tui.widgets.load import LoadPane
+from tui.widgets.load_charts import LoadCharts
 from tui.widgets.log import Log
+from tui.widgets.marks import legend
 from tui.widgets.scaling import Scaling, stairs
 from tui.widgets.stages import Stages
 from tui.widgets.traffic import TrafficPane
@@ -194,7 +197,7 @@ def test_a_dead_replica_is_a_mark_in_the_legend() -> None:
 def test_the_legend_of_marks_says_whole_clauses_as_many_as_fit(cells: int, said: str) -> None:
     moved = Mark(10, MarkKind.TRAFFIC, "blue takes 100 %", "blue")
     died = Mark(20, MarkKind.DIED, "blue-4 died: exit code 0; replacing it now", "blue")
-    assert text(legend((moved, died), Axis(0, 60), cells)).strip() == said
+    assert text(legend((moved, died), 0, cells)).strip() == said
 
 
 def test_the_log_of_a_replica_stays_out_of_the_deck_until_it_is_asked_for() -> None:
@@ -295,9 +298,28 @@ def test_replicas_are_drawn_only_while_somebody_watched() -> None:
     assert stretches == [[(20, 2), (50, 2), (50, 4), (60, 4)], [(200, 3), (220, 3)]]
 
 
-def test_failures_have_a_curve_of_their_own_and_only_where_there_are_any() -> None:
+def test_where_it_is_low_and_wide_the_charts_stand_side_by_side() -> None:
     pane = LoadPane()
-    curves = pane._curves([Sample(None, float(at), 10, {"503": 10} if at == 5 else {}) for at in range(10)], Axis(0, 9))
+    pane.narrow = True
+    said = lines(pane, seen(scenes.at_ten()), 116, 16)
+    assert len(said) == 16
+    # Requests, latency, and failures as there are some.
+    assert said[-2].count("now") == 3
+    assert "%" in said[2][76:]
+    assert max(width(line) for line in pane.lines(seen(scenes.clients_fail(), MOMENT + 6), 116, 16)) <= 116
+
+
+def test_replicas_of_two_slots_that_are_as_many_are_both_seen() -> None:
+    curves = [Curve(role, [0, 60], [2, 2]) for role in ("bar.blue", "bar.green")]
+    load()
+    drawn = Chart().lines((), curves, Axis(0, 60), (), (40, 4), woven=True)
+    roles = {role for line in drawn for text, role in line if any(0x2800 < ord(char) < 0x2900 for char in text)}
+    assert roles == {"bar.blue", "bar.green"}
+
+
+def test_failures_have_a_curve_of_their_own_and_only_where_there_are_any() -> None:
+    samples = [Sample(None, float(at), 10, {"503": 10} if at == 5 else {}) for at in range(10)]
+    curves = LoadCharts()._curves(samples, Axis(0, 9))
     (failed,) = curves["failed"]
     assert (failed.role, list(failed.xs), list(failed.ys)) == ("failed", [4, 5, 6], [0, 50, 0])
     said = lines(LoadPane(), seen(scenes.clients_fail(), MOMENT + 6), 100, 14)

@@ -186,12 +186,20 @@ def test_the_endpoint_with_a_live_release_is_shown_first() -> None:
 def test_the_panes_fill_the_screen_and_no_more(size: tuple[int, int]) -> None:
     cells, height = size
     room = share(cells, height, 14)
-    assert all(count > 0 for count in room.heights.values())
+    assert all(count > 0 for name, count in room.heights.items() if name != "environments")
     if room.narrow:
         assert sum(room.heights.values()) == max(height, 12)
     else:
         for column in PANES_OF.values():
             assert sum(room.heights[name] for name in column) == height
+
+
+def test_with_much_room_the_replicas_are_listed_and_environments_stand_side_by_side() -> None:
+    few, many = share(200, 57, 14, replicas=2, environments=3), share(200, 57, 14, replicas=40)
+    assert (few.heights["traffic"], few.heights["environments"]) == (9, 5)
+    assert (many.heights["traffic"], many.heights["environments"]) == (15, 0)
+    assert sum(few.heights[name] for name in PANES_OF["right"]) == 57
+    assert share(120, 34, 14, replicas=40, environments=3).heights["environments"] == 0
 
 
 def test_lines_keep_to_their_cells() -> None:

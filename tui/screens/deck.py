@@ -12,11 +12,14 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.actions import ACTIONS
+from tui.environments import beside
 from tui.release_stages import stages
 from tui.screens.layout import FOLDED, share
+from tui.summary import replicas_listed
 from tui.theme import Palette
 from tui.view import View
 from tui.widgets.bars import Caption, Keys, Top
+from tui.widgets.environments import EnvironmentsPane
 from tui.widgets.gates import Gates
 from tui.widgets.load import LoadPane
 from tui.widgets.log import Log
@@ -71,6 +74,7 @@ class DeckScreen(Screen[None]):
                 yield Gates(id="gates")
             with Vertical(id="right"):
                 yield TrafficPane(id="traffic")
+                yield EnvironmentsPane(id="environments")
                 yield LoadPane(id="load")
                 yield Scaling(id="scaling")
                 yield Log(id="log")
@@ -110,12 +114,13 @@ class DeckScreen(Screen[None]):
     def apportion(self, view: View) -> None:
         """Share the room when the size, the number of stages or the open pane is another."""
         count = len(stages(view.release)) if view.release is not None else 12
-        wanted = (self.size, count, self.open)
+        listed, others = replicas_listed(view), len(beside(view.snapshot, view.now))
+        wanted = (self.size, count, listed, others, self.open)
         if wanted == self._arranged:
             return
         self._arranged = wanted
         rest = self.size.height - BARS - self.captioned
-        room = share(self.size.width, rest, count)
+        room = share(self.size.width, rest, count, listed, others)
         self.set_class(room.narrow, "-narrow")
         self.query_one("#left").styles.width = room.left if room.left and not self.open else "1fr"
         for name in PANES.values():
@@ -126,6 +131,9 @@ class DeckScreen(Screen[None]):
             pane.display = self.open in (None, name)
             pane.styles.height = "1fr" if pane.full else room.heights[name]
             pane.set_class(pane.folded, "-folded")
+        others_too = self.query_one(EnvironmentsPane)
+        others_too.display = self.open is None and room.heights["environments"] > 0
+        others_too.styles.height = room.heights["environments"]
         left_open = self.open in ("stages", "gates")
         self.query_one("#left").display = self.open is None or left_open
         self.query_one("#right").display = not left_open

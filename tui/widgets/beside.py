@@ -10,7 +10,7 @@ from core.state.release import ReleaseState
 from tui import format as as_text
 from tui.judged import watched
 from tui.sample_figures import Figures, figures_of
-from tui.styled import Line, fitting, width as cells_of
+from tui.styled import Line, columns, fitting
 from tui.theme import slot_role
 from tui.view import View
 from tui.widgets.chart import Axis, Chart, Curve, axis_of, breaks, ceiling
@@ -69,17 +69,17 @@ class SlotCharts:
         rows: list[Line] = []
         for slot, curves in both.items():
             rows.append(self._head(view, slot, kinds, cells))
-            columns = []
+            charts = []
             for kind in kinds:
                 limit = limits[kind].limit if kind in limits else None
                 chart = self._charts.setdefault((slot, kind), Chart())
                 made_of = (view.series(slot).samples, view.points, view.earlier)
                 unit = " %" if kind == "errors" else ""
                 top = ceiling(max(tops[kind], (limit or 0.0) * 1.1 if kind == "errors" else 0.0))
-                columns.append(
+                charts.append(
                     chart.lines(made_of, [curves[kind]], over, (), (cells - 1, high), unit, top=top, limit=limit)
                 )
-            rows += [_joined(parts, cells) for parts in zip(*columns, strict=True)]
+            rows += [columns(parts, cells) for parts in zip(*charts, strict=True)]
         return [*rows, _foot(over, limits, width)]
 
     def _head(self, view: View, slot: Slot, kinds: Sequence[str], cells: int) -> Line:
@@ -98,7 +98,7 @@ class SlotCharts:
             name: Line = ((f"{slot} {version}  ", slot_role(slot)),) if at == 0 else ()
             said: Line = ((now.get(kind, as_text.NOTHING), "strong"), (f" {kind}", "dim"))
             parts.append(fitting([(0, name), (0, said[:1]), (1, said[1:])], cells - 1))
-        return _joined(parts, cells)
+        return columns(parts, cells)
 
     def _curves(self, view: View, slot: Slot, over: Axis) -> dict[str, Curve]:
         role = slot_role(slot, "bar")
@@ -141,14 +141,6 @@ def _limits(view: View) -> dict[str, Gate]:
         for gate in gates
         if gate.metric == metric and gate.against is None
     }
-
-
-def _joined(parts: Sequence[Line], cells: int) -> Line:
-    """Columns of so many cells each."""
-    line: Line = ()
-    for part in parts:
-        line = (*line, *part, (" " * (cells - cells_of(part)), "text"))
-    return line
 
 
 def _foot(over: Axis, limits: dict[str, Gate], cells: int) -> Line:

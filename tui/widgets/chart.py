@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.state.endpoint import Mark, MarkKind
+from core.state.endpoint import Mark
 from tui import format as as_text
-from tui.styled import Line, Piece, right, width as width_of
-from tui.theme import slot_role
+from tui.styled import Line, Piece, right
 from tui.view import View
+from tui.widgets.marks import MARK, mark_role
 
 GAP_S, SPARSE = 3.0, 2.5
 """Samples further apart than this, or than so many times what each covers, have a gap between them."""
-BETWEEN = "   "
+TURN = 2
+"""So many cells long is each turn of curves that lie on each other."""
 GUTTER = 6
 """Cells for the figures at the left of every chart, so that all charts share one time axis."""
-MARK = {MarkKind.SCALED: "┆", MarkKind.TRAFFIC: "╏", MarkKind.DIED: "╳", MarkKind.USERS: "┊"}
 _COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
 _STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
@@ -94,13 +94,6 @@ def breaks(xs: Sequence[float], seconds: Sequence[float]) -> frozenset[int]:
     return frozenset(at for at in range(1, len(xs)) if xs[at] - xs[at - 1] > max(GAP_S, SPARSE * seconds[at]))
 
 
-def mark_role(mark: Mark) -> str:
-    """The role of a mark: its slot's own where traffic moved to one."""
-    if mark.kind is MarkKind.TRAFFIC and mark.slot:
-        return slot_role(mark.slot)
-    return f"mark.{mark.kind.value}"
-
-
 class Chart:
     """One chart, drawn again only when it must be."""
 
@@ -120,10 +113,12 @@ class Chart:
         unit: str = "",
         top: float | None = None,
         limit: float | None = None,
+        woven: bool = False,
     ) -> list[Line]:
         """The chart in `size` cells, figures at the left included; `key` holds what it is made of.
 
-        `top` is the end of its scale, else one is found; a `limit` within it is drawn in.
+        `top` is the end of its scale, else one is found; a `limit` within it is drawn in. Curves that lie on each
+        other take turns where they are `woven`: none is hidden.
         """
         width, height = size
         whole = (width, height, over.start, over.end, top, limit)
@@ -131,7 +126,7 @@ class Chart:
         same = len(key) == len(self._key) and all(one is two for one, two in zip(key, self._key, strict=True))
         if not same or whole != self._size:
             self._key, self._size = key, whole
-            self._lines = _drawn(curves, over, marks, (width, height), unit, top, limit)
+            self._lines = _drawn(curves, over, marks, (width, height), unit, top, limit, woven)
             self.drawn += 1
         return self._lines
 
@@ -144,13 +139,18 @@ def _drawn(
     unit: str,
     most: float | None,
     limit: float | None,
+    woven: bool,
 ) -> list[Line]:
     width, height = size
     room = width - GUTTER
     if room < 8 or height < 1:
         return [() for _ in range(max(0, height))]
     top = most or ceiling(max((max(curve.ys) for curve in curves if curve.ys), default=0.0))
-    rows = _cells([curve for curve in curves if curve.xs], over, top, room, height)
+    known = [curve for curve in curves if curve.xs]
+    if woven and len(known) > 1:
+        rows = _woven([_cells([curve], over, top, room, height) for curve in known])
+    else:
+        rows = _cells(known, over, top, room, height)
     for mark in marks:
         column = over.column(mark.at, room)
         for row in rows if column is not None else ():
@@ -212,6 +212,18 @@ def _cells(curves: Sequence[Curve], over: Axis, top: float, width: int, height: 
     return [_row(text, curves, width) for text in figure.build().string().split("\n")[:height]]
 
 
+def _woven(layers: Sequence[list[list[Piece]]]) -> list[list[Piece]]:
+    """Curves drawn apart as one picture: a cell that several fill goes to each in its turn."""
+    rows: list[list[Piece]] = []
+    for lines in zip(*layers, strict=True):
+        row: list[Piece] = []
+        for at, cells in enumerate(zip(*lines, strict=True)):
+            filled = [cell for cell in cells if cell[0] not in " \u2800"]
+            row.append(filled[at // TURN % len(filled)] if filled else (" ", "text"))
+        rows.append(row)
+    return rows
+
+
 def _row(text: str, curves: Sequence[Curve], width: int) -> list[Piece]:
     """One line of plotext's output, its colours turned back into curves."""
     row: list[Piece] = []
@@ -240,36 +252,3 @@ def times(over: Axis, width: int) -> Line:
             cells[column : column + len(text)] = list(text)
     cells[room - 3 :] = list("now")
     return ((" " * GUTTER, "text"), ("".join(cells), "dim"))
-
-
-def legend(marks: Sequence[Mark], over: Axis, cells: int) -> Line:
-    """What the lines through the charts mean: of each kind the newest, as many as fit."""
-    newest = {
-        (mark.kind, mark.text if mark.kind is MarkKind.TRAFFIC else ""): mark for mark in marks if mark.at >= over.start
-    }
-    shown = sorted(newest.values(), key=lambda mark: -mark.at)
-    said = [_clauses(mark) for mark in shown]
-    chosen: list[str] = []
-    room = cells - GUTTER + len(BETWEEN)
-    for shortest in (one[0] for one in said):
-        room -= width_of(((shortest, ""),)) + 2 + len(BETWEEN)
-        if room < 0:
-            break
-        chosen.append(shortest)
-    room = cells - GUTTER + len(BETWEEN) - sum(width_of(((text, ""),)) + 2 + len(BETWEEN) for text in chosen)
-    # What room is left goes to the newest: as much of what it says as is whole.
-    for at, short in enumerate(chosen):
-        longer = [text for text in said[at] if width_of(((text, ""),)) - width_of(((short, ""),)) <= room]
-        chosen[at] = longer[-1]
-        room -= width_of(((longer[-1], ""),)) - width_of(((short, ""),))
-    line: Line = ()
-    for mark, text in zip(shown, chosen, strict=False):
-        line = ((MARK[mark.kind], mark_role(mark)), (f" {text}{BETWEEN}", "dim"), *line)
-    return ((" " * GUTTER, "text"), *line)
-
-
-def _clauses(mark: Mark) -> list[str]:
-    """What a mark says, from its first clause to all of it: `blue-3 died`, `blue-3 died: exit code 0`, and so on."""
-    text = mark.text if mark.kind is not MarkKind.SCALED else f"scaled {mark.slot or ''} {mark.text}"
-    ends = [found.start() for found in re.finditer("[:;,] ", text)]
-    return [text[:end] for end in (*ends, len(text))]

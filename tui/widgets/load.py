@@ -1,25 +1,23 @@
 """Pane 2: the load, in figures and over time."""
 
-from collections.abc import Sequence
-
 from core.domain.model import Sample
-from core.state.endpoint import LoadState, Mark
+from core.state.endpoint import LoadState
 from core.state.messages import ENDS_WELL
 from tui import format as as_text
 from tui.evidence import lately, sends_load
 from tui.health import FAILING_PERCENT
-from tui.sample_figures import Figures, Total, figures_of
+from tui.sample_figures import Total
 from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
 from tui.view import View
 from tui.why import service, top
 from tui.widgets.beside import LEAST_HEIGHT, Pair, SlotCharts, asks, pair
-from tui.widgets.chart import Axis, Chart, Curve, axis_of, breaks, legend, times
+from tui.widgets.chart import axis_of, times
+from tui.widgets.load_charts import HALF, KINDS, LOW, LoadCharts
+from tui.widgets.marks import legend
 from tui.widgets.pane import Pane
 
-KINDS = ("rps", "latency", "failed")
 STALE_S = 3.0
-PER_CENT = {"failed": " %"}
 
 
 class LoadPane(Pane):
@@ -33,8 +31,7 @@ class LoadPane(Pane):
         self.kind = KINDS[0]
         self.choice: tuple[bool, bool] | None = None
         self._beside = SlotCharts()
-        self._charts = {kind: Chart() for kind in KINDS}
-        self._figures_at: dict[float, Figures] = {}
+        self._charts = LoadCharts()
         self._total = Total()
 
     def parts(self, view: View) -> tuple[object, ...]:
@@ -88,31 +85,13 @@ class LoadPane(Pane):
         if self.full and height > 24:
             rows += [*self._more(view, load), ()]
         marks = view.endpoint.marks if view.endpoint else ()
-        room = height - len(rows)
+        room, meaning = height - len(rows), legend(marks, over.start, width)
+        if self.narrow and not self.full and width >= 2 * HALF and room > LOW:
+            return [*rows, *self._charts.beside(view, over, marks, (width, room - 1)), meaning]
         # The scaling pane has the times under its chart; folded, it leaves them to this one.
-        below = [times(over, width), legend(marks, over, width)] if (self.narrow or self.full) and room >= 7 else []
-        return [*rows, *self._drawn(view, over, marks, (width, room - len(below))), *below]
-
-    def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
-        """The charts in the room there is; failures have one of their own while there are any."""
-        width, room = size
-        curves = self._curves(view.charted(None), over)
-        made_of = (view.series(None).samples, view.earlier, marks)
-        fails = any(value > 0 for value in curves["failed"][0].ys)
-        kinds = ["rps", "latency"] if room >= 8 and not self.narrow else [self.kind]
-        heights = [room]
-        strip = min(5, max(2, room // 4)) if fails and "failed" not in kinds and room >= 6 else 0
-        if len(kinds) == 2:
-            heights = [(room - strip) - (room - strip) // 2, (room - strip) // 2]
-        elif strip:
-            heights = [room - strip]
-        if strip:
-            kinds, heights = [*kinds, "failed"], [*heights, strip]
-        rows: list[Line] = []
-        for kind, high in zip(kinds, heights, strict=True):
-            drawn = self._charts[kind].lines(made_of, curves[kind], over, marks, (width, high), PER_CENT.get(kind, ""))
-            rows += drawn
-        return rows
+        below = [times(over, width), meaning] if (self.narrow or self.full) and room >= 7 else []
+        one = self.kind if self.narrow or room - len(below) < LOW else ""
+        return [*rows, *self._charts.lines(view, over, marks, (width, room - len(below)), one), *below]
 
     def _empty(self, view: View, load: LoadState | None) -> list[Line]:
         if load is not None and load.running:
@@ -158,7 +137,7 @@ class LoadPane(Pane):
         return f" since {as_text.clock(since)}" if since is not None else ""
 
     def _figures(self, last: Sample, load: LoadState | None, width: int) -> Line:
-        one = self._of(last)
+        one = self._charts.figures(last)
         p50, p95, p99 = one.latency or (None, None, None)
         users = last.users if last.users is not None else load.users if load else None
         wanted = load.users if load is not None and load.running else None
@@ -191,25 +170,6 @@ class LoadPane(Pane):
             text = f"{sum(total.errors.values()):,} exceptions in the load's own code: {top(total.errors)}"
             rows.append((("! ", "fails"), (cut(text, width - 2), "fails")))
         return rows
-
-    def _of(self, sample: Sample) -> Figures:
-        found = self._figures_at.get(sample.at)
-        if found is None:
-            found = self._figures_at[sample.at] = figures_of(sample)
-        return found
-
-    def _curves(self, samples: Sequence[Sample], over: Axis) -> dict[str, list[Curve]]:
-        seen = [(sample.at, self._of(sample)) for sample in samples if sample.at >= over.start]
-        self._figures_at = dict(seen)
-        users = [(at, float(one.users), one.seconds) for at, one in seen if one.users is not None]
-        failed = _spikes([(at, one.failed_percent or 0.0, one.seconds) for at, one in seen])
-        timed = [(at, one) for at, one in seen if one.latency]
-        latency = [
-            _curve(role, [(at, ms, one.seconds) for at, one in timed if (ms := one.latency[place]) is not None])
-            for place, role in ((2, "p99"), (1, "p95"), (0, "p50"))
-        ]
-        rps = _curve("rps", [(at, one.rps, one.seconds) for at, one in seen])
-        return {"rps": [_curve("users", users), rps], "latency": latency, "failed": [_curve("failed", failed)]}
 
     def _more(self, view: View, load: LoadState | None) -> list[Line]:
         """What the whole load came to, where there is room."""
@@ -261,19 +221,3 @@ def ends_well(load: LoadState | None) -> bool:
 
 def _failing_role(sample: Sample) -> str:
     return "strong" if not sample.failures else "waits" if (sample.failed_percent or 0.0) < FAILING_PERCENT else "fails"
-
-
-def _spikes(points: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    """The points above nothing and their neighbours: a red line along the bottom would look like failures."""
-    last = len(points) - 1
-    return [
-        point
-        for at, point in enumerate(points)
-        if any(points[near][1] > 0 for near in range(max(0, at - 1), min(last, at + 1) + 1))
-    ]
-
-
-def _curve(role: str, points: Sequence[tuple[float, float, float]]) -> Curve:
-    """A curve of moments, values, and the seconds that each covers."""
-    xs = [at for at, _, _ in points]
-    return Curve(role, xs, [value for _, value, _ in points], breaks(xs, [seconds for _, _, seconds in points]))

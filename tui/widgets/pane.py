@@ -127,7 +127,7 @@ class Pane(Widget, can_focus=True):
         # What stands first in a note says least: it leaves as a whole before the rest is cut.
         while cell_len(note) > room and " · " in note:
             note = note.partition(" · ")[2]
-        names = (cut(f"{self.NUMBER} {self.name_of(view)}", room), cut(note, room))
+        names = (cut(f"{self.NUMBER} {self.name_of(view)}".strip(), room), cut(note, room))
         if names != self._names:
             self._names = names
             self.border_title = Content(names[0])

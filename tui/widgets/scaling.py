@@ -11,7 +11,8 @@ from tui.history import Point, Silence
 from tui.styled import Line, Part, apart, cut, fitting, width as cells_of
 from tui.theme import slot_role
 from tui.view import View
-from tui.widgets.chart import Axis, Chart, Curve, axis_of, legend, times
+from tui.widgets.chart import Axis, Chart, Curve, axis_of, times
+from tui.widgets.marks import legend
 from tui.widgets.pane import Pane
 
 LEAST_WHY = 8
@@ -74,7 +75,7 @@ class Scaling(Pane):
         over = axis_of(view, self.full)
         room = height - 3 if height >= 5 else height - 1
         chart = self._drawn(view, over, endpoint.marks, (width, room))
-        below = [times(over, width), legend(endpoint.marks, over, width)] if height >= 5 else []
+        below = [times(over, width), legend(endpoint.marks, over.start, width)] if height >= 5 else []
         return [head, *chart, *below]
 
     def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
@@ -87,7 +88,7 @@ class Scaling(Pane):
             for slot in slots
         ]
         key = (view.points, marks, view.silences, view.earlier)
-        return self._chart.lines(key, [c for c in curves if c.xs], over, marks, size)
+        return self._chart.lines(key, [c for c in curves if c.xs], over, marks, size, woven=True)
 
     def _head(self, view: View, width: int) -> Line:
         one = watched(view)
