@@ -64,8 +64,10 @@ class KeyedApp(App[None]):
                 self.run_worker(self.asking.do(commands.Tail(self.view.name, replica.name)))
             return
         stage = self.deck.query_one(Stages).chosen()
-        if stage is not None:
-            self.deck.read_log(stage.name, sources(stage))
+        if stage is None:
+            self.say("nothing has a log yet")
+            return
+        self.deck.read_log(stage.name, sources(stage))
 
     def _maximise(self, _: str) -> None:
         self.deck.maximise()
@@ -109,6 +111,9 @@ class KeyedApp(App[None]):
                 self.opened = name
                 self.exit()
 
+        if not self.snapshot.releases:
+            self.say("there is no release yet")
+            return
         if not self.opens:
             self.say("this is a recording already" if self.read_only else "no other release can be opened from here")
             return

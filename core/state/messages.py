@@ -42,7 +42,7 @@ def judged(verdicts: tuple[Verdict, ...]) -> str:
         found = [v for v in verdicts if v.outcome is outcome and not v.gate.dry_run]
         if found:
             return f"{word}: " + "; ".join(f"{v.gate.name} {v.why}" for v in found[:3])
-    return f"{sum(v.outcome is GateResult.PASS for v in verdicts)} gates hold"
+    return f"{sum(v.outcome is GateResult.PASS and not v.gate.dry_run for v in verdicts)} gates hold"
 
 
 def kinds(total: Sample) -> tuple[str, ...]:

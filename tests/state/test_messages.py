@@ -139,6 +139,7 @@ def test_the_verdicts_that_matter_most_are_named() -> None:
     assert judged((passed, waits)) == "waits: p95 why"
     assert judged((waits, verdict(GateResult.ERROR))) == "error: p95 why"
     assert judged((passed, passed, verdict(GateResult.FAIL, dry_run=True))) == "2 gates hold"
+    assert judged((passed, passed, verdict(GateResult.PASS, dry_run=True))) == "2 gates hold"
     assert judged((verdict(GateResult.FAIL),) * 4) == "fails: p95 why; p95 why; p95 why"
 
 

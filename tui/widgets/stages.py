@@ -3,6 +3,7 @@
 from core.domain.plan import Load, Retire
 from core.state.release import Release, ReleaseState, Status, StepState
 from tui import format as as_text
+from tui.actions import begins
 from tui.evidence import nobody_drives
 from tui.release_stages import Stage, stages, turned
 from tui.styled import Line, apart, bar, cut, left, right
@@ -71,7 +72,7 @@ class Stages(Pane):
         """One line a stage; where there is no room, those around what runs."""
         release = view.release
         if release is None:
-            return self._empty()
+            return self._empty(begins(view))
         found = stages(release)
         if self.folded:
             return [_folded(found, release, view, width)]
@@ -83,10 +84,11 @@ class Stages(Pane):
             rows = rows[first : first + height]
         return rows
 
-    def _empty(self) -> list[Line]:
+    def _empty(self, by_key: bool) -> list[Line]:
+        how: Line = (("n", "key"),) if by_key else (("quarterdeck release", "strong"),)
         if self.folded:
-            return [(("◦ ", "dim"), ("no release yet: ", "dim"), ("quarterdeck release", "text"))]
-        return [(("no release yet", "dim"),), (), (("begin one with", "dim"),), (("quarterdeck release", "strong"),)]
+            return [(("◦ no release yet: ", "dim"), *how)]
+        return [(("no release yet", "dim"),), (), (("begin one with ", "dim"),), how]
 
     def _at(self, found: list[Stage]) -> int:
         going = (Status.RUNNING, Status.FAILED, Status.INTERRUPTED)

@@ -5,6 +5,7 @@ from itertools import zip_longest
 
 from core.domain.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
+from tui.actions import begins
 from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.health import FAILING_PERCENT
 from tui.pending import pending
@@ -67,10 +68,8 @@ class TrafficPane(Pane):
         """The slots, then where the traffic goes and how that was proved, then the replicas if there is room."""
         endpoint = view.endpoint
         if endpoint is None or not endpoint.slots:
-            return [
-                (("nothing is served yet", "dim"),),
-                (("quarterdeck release", "strong"), (" trains and serves a model", "dim")),
-            ]
+            how = ("n", "key") if begins(view) else ("quarterdeck release", "strong")
+            return [(("nothing is served yet", "dim"),), (how, (" trains and serves a model", "dim"))]
         shown = sorted(endpoint.slots.values(), key=lambda seen: seen.slot)
         rows = self._slots(shown, view, width)
         while len(rows) < SLOTS:
