@@ -9,31 +9,26 @@ Only the difference of the two slots must hold second by second: a bad hour that
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from math import inf, log
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
+from core.domain.design_effect import EDGE, PRIOR, SHRUNK, Floats, design_effects, sums_since
+
 Counts: TypeAlias = tuple[int, int, int, int]
 """One block of time: requests of the new slot, bad ones of those, requests of the live slot, bad ones of those."""
 
 EFFECTS = (0.004, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
 """By how much more than is allowed the new slot may be worse: each is bet on, and the wealth is their mean."""
-SHRUNK = 20.0
-"""What is usual counts as so many requests, until there are some."""
-HALVINGS = 36
-LAGS = 10
-PRIOR, PRIOR_BLOCKS = 1.5, 20.0
-"""The design effect before anything is known, and how many blocks that counts as."""
-RESTART_S = 30.0
-MOST_RESTARTS = 20
+NEWTON_STEPS = 8
+RESTART_S = 2.0
+MOST_RESTARTS = 300
 FINE_SHARE, DEAD_SHARE = 0.8, 0.2
 """Of the chance of a false stop: what the fine bets get, and the blunt one."""
 DEAD_FAILED, LIVE_HEALTHY = 0.2, 0.1
 DEAD_BETS = (0.5, 1.0, 2.0, 3.0, 4.0, 4.9)
-EDGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,8 @@ class Terms:
 
     `allowed`: by how much the share of bad requests may be above the live slot's, 0 to 1; `usual`: the share that is
     expected of a healthy slot; `hold_s` the hold, `block_s` one block of it; `burst_s` how long one trouble may be that
-    stops nothing; `bar` the log evidence at which it is worse, `dead_bar` the same for an outage.
+    stops nothing; `bar` the log evidence at which it is worse, `dead_bar` the same for an outage; `most_a_s` the log
+    evidence that a second may add to a bet, since what fails within one may fail together.
     """
 
     allowed: float
@@ -52,6 +48,7 @@ class Terms:
     burst_s: float
     bar: float
     dead_bar: float
+    most_a_s: float = inf
 
     @property
     def burst(self) -> int:
@@ -65,11 +62,12 @@ class Terms:
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """The blocks at which half of the money begins anew, so that a fault that begins late is caught soon."""
-        every = max(RESTART_S, self.hold_s / MOST_RESTARTS) / self.block_s
-        return tuple(
-            round(at * every) for at in range(1, int(self.blocks / every) + 1) if round(at * every) < self.blocks
-        )
+        """The blocks at which half of the money begins anew, so that a fault that begins late is caught soon.
+
+        So often that none waits: what neighbours gain from the same fault adds up, so that a finer grid costs little.
+        """
+        every = max(1, round(max(RESTART_S, self.hold_s / MOST_RESTARTS) / self.block_s))
+        return tuple(range(every, self.blocks - self.burst, every))
 
 
 def bars(false_stop: float, gates: int, holds: int) -> tuple[float, float]:
@@ -82,42 +80,46 @@ def evidence(blocks: Sequence[Counts], terms: Terms) -> float:
     """The log evidence that the new slot is worse than allowed; 0 where nothing speaks for it.
 
     Half of the money is on the whole hold, the other half on what came since each restart (a mean of e-processes that
-    begin at 1 is one: Shin, Ramdas & Rinaldo, E-detectors, 2022).
+    begin at 1 is one: Shin, Ramdas & Rinaldo, E-detectors, 2022). Each bet goes without its best burst, and is divided
+    by the design effect of its own blocks. What then lies under 1 counts as 1: max(1, wealth) ** (1 / effect) is at
+    most 1 + wealth, so that for independent requests a bar B is passed with a chance of at most 1 / (B - 1).
     """
-    if not blocks:
+    begun = [start for start in (0, *terms.starts) if start + terms.burst < len(blocks)]
+    if not begun:
         return 0.0
-    counts = np.array(blocks, dtype=np.float64)
-    logs = _log_factors(counts, terms.allowed, terms.usual, EFFECTS)
-    first = _part(logs, counts, terms, 0, PRIOR)
-    later = [0.0] * len(terms.starts)
-    for place, start in enumerate(terms.starts):
-        if start < len(counts):
-            prior = max(PRIOR, _design_effect(counts[:start], terms.usual, PRIOR))
-            later[place] = _part(logs, counts, terms, start, prior)
-    if not later:
-        return first
-    return float(np.logaddexp(first, _log_mean(np.array(later))) - log(2))
+    counts, starts = np.array(blocks, dtype=np.float64), np.array(begun)
+    logs, bad = bets(counts, terms)
+    left = np.maximum(sums_since(logs, starts) - _best_bursts(logs, terms.burst, starts), 0.0)
+    parts = _log_means(left / design_effects(counts, bad, terms.usual, starts))
+    if not terms.starts:
+        return float(parts[0])
+    later = np.zeros(len(terms.starts))
+    later[: len(parts) - 1] = parts[1:]
+    return float(np.logaddexp(parts[0], _log_mean(later)) - log(2))
 
 
-def _part(logs: Floats, counts: Floats, terms: Terms, start: int, prior: float) -> float:
-    """The log wealth of the bets since a block, without the best burst of each, over the design effect.
-
-    Both can only lower it, so that what holds for independent requests holds still: wealth ** (1 / phi) is at most
-    max(1, wealth).
-    """
-    own = logs[:, start:]
-    wealth = _log_mean(own.sum(axis=1) - _best_burst(own, terms.burst))
-    return wealth / _design_effect(counts[start:], terms.usual, prior) if wealth > 0 else wealth
+def bets(counts: Floats, terms: Terms) -> tuple[Floats, Floats]:
+    """The log factors of each bet, a row an effect, none above what a block may add; and the new slot's bad requests
+    that each counts of a block. A factor that is cut from above has a smaller mean, and is fair as before."""
+    logs, worth = _log_factors(counts, terms.allowed, terms.usual, EFFECTS)
+    cut = np.maximum(logs - terms.most_a_s * terms.block_s, 0.0)
+    return logs - cut, counts[:, 1] - cut / worth
 
 
-def _best_burst(logs: Floats, length: int) -> Floats:
-    """The most that so many blocks in a row added to each bet; at least 0."""
+def _best_bursts(logs: Floats, length: int, starts: NDArray[np.int_]) -> Floats:
+    """The most that so many blocks in a row added to each bet since each start; at least 0."""
     sums = np.concatenate([np.zeros((len(logs), 1)), np.cumsum(logs, axis=1)], axis=1)
-    if sums.shape[1] <= length:
-        best: Floats = sums.max(axis=1) - sums[:, 0]
-    else:
-        best = (sums[:, length:] - sums[:, :-length]).max(axis=1)
+    gained = sums[:, length:] - sums[:, :-length]
+    between = np.maximum.reduceat(gained, starts, axis=1)
+    best: Floats = np.maximum.accumulate(between[:, ::-1], axis=1)[:, ::-1]
     return np.maximum(best, 0.0)
+
+
+def _log_means(logs: Floats) -> Floats:
+    """The log of the mean of each column."""
+    top = logs.max(axis=0)
+    means: Floats = top + np.log(np.exp(logs - top).mean(axis=0))
+    return means
 
 
 def _log_mean(logs: Floats) -> float:
@@ -125,9 +127,10 @@ def _log_mean(logs: Floats) -> float:
     return top + log(float(np.exp(logs - top).mean()))
 
 
-def _log_factors(counts: Floats, allowed: float, usual: float, effects: Sequence[float]) -> Floats:
+def _log_factors(counts: Floats, allowed: float, usual: float, effects: Sequence[float]) -> tuple[Floats, Floats]:
     """The log of each block's factor, a row an effect: the likelihood of the alternative over that of the point of the
-    null (share_new <= share_live + allowed) that is nearest to it.
+    null (share_new <= share_live + allowed) that is nearest to it. And by how much a bad request of the new slot that
+    is a good one instead would lower it.
 
     Turner, Ly & Grünwald, Safe tests for 2 x 2 contingency tables (arXiv 2106.02693); for a null with a difference
     Turner & Grünwald (arXiv 2203.09785). The alternative knows the past alone: live's share so far.
@@ -139,15 +142,16 @@ def _log_factors(counts: Floats, allowed: float, usual: float, effects: Sequence
     alt_new = np.clip(alt_live + allowed + np.array(effects)[:, None], 2 * EDGE, 1 - EDGE)
     null_new = _nearest(alt_new, alt_live, new[None, :], live[None, :], allowed)
     null_live = np.clip(null_new - allowed, EDGE, 1 - EDGE)
+    if_bad, if_good = np.log(alt_new / null_new), np.log((1 - alt_new) / (1 - null_new))
     logs: Floats = (
-        new_bad * np.log(alt_new / null_new)
-        + (new - new_bad) * np.log((1 - alt_new) / (1 - null_new))
+        new_bad * if_bad
+        + (new - new_bad) * if_good
         + live_bad * np.log(alt_live / null_live)
         + (live - live_bad) * np.log((1 - alt_live) / (1 - null_live))
     )
     # A block without requests in one slot compares nothing.
     logs[:, (new == 0) | (live == 0)] = 0.0
-    return logs
+    return logs, np.maximum(if_bad - if_good, EDGE)
 
 
 def _nearest(alt_new: Floats, alt_live: Floats, new: Floats, live: Floats, allowed: float) -> Floats:
@@ -155,38 +159,17 @@ def _nearest(alt_new: Floats, alt_live: Floats, new: Floats, live: Floats, allow
     weights = np.maximum(new + live, 1.0)
     if allowed == 0:
         return np.clip((new * alt_new + live * alt_live) / weights, EDGE, 1 - EDGE)
-    low, high = np.broadcast_arrays(np.clip(alt_live + allowed, 2 * EDGE, 1 - EDGE), alt_new)
-    low, high = low.copy(), high.copy()
-    for _ in range(HALVINGS):
-        mid = (low + high) / 2
-        other = np.clip(mid - allowed, EDGE, 1 - EDGE)
-        # The slope of that sum, which falls: its root is the least point.
-        slope = new * (alt_new - mid) / (mid * (1 - mid)) + live * (alt_live - other) / (other * (1 - other))
-        low, high = np.where(slope > 0, mid, low), np.where(slope > 0, high, mid)
-    nearest: Floats = np.clip((low + high) / 2, EDGE, 1 - EDGE)
+    low, high = np.clip(alt_live + allowed, 2 * EDGE, 1 - EDGE), alt_new
+    at = np.clip((new * alt_new + live * low) / weights, low, high)
+    for _ in range(NEWTON_STEPS):
+        other = np.clip(at - allowed, EDGE, 1 - EDGE)
+        here, there = at * (1 - at), other * (1 - other)
+        # The slope of that sum, times what it is divided by: a cubic, whose root between the two is the least point.
+        slope = new * (alt_new - at) * there + live * (alt_live - other) * here
+        bent = new * ((alt_new - at) * (1 - 2 * other) - there) + live * ((alt_live - other) * (1 - 2 * at) - here)
+        at = np.clip(at - slope / np.minimum(bent, -EDGE), low, high)
+    nearest: Floats = np.clip(at, EDGE, 1 - EDGE)
     return nearest
-
-
-def _design_effect(counts: Floats, usual: float, prior: float) -> float:
-    """How much more the difference of the slots moves from block to block than by chance alone; at least 1.
-
-    Requests that fail together are one event (Kish, Survey Sampling, 1965); blocks hang together over `LAGS` (Newey &
-    West, Econometrica 55, 1987). Centred, so that a lasting harm is not taken for noise.
-    """
-    new, new_bad, live, live_bad = counts[(counts[:, 0] > 0) & (counts[:, 2] > 0)].T
-    if not len(new):
-        return max(1.0, prior)
-    share_live = (live_bad + SHRUNK * usual) / (live + SHRUNK)
-    apart = new_bad.sum() / new.sum() - live_bad.sum() / live.sum()
-    share_new = np.clip(share_live + apart, EDGE, 1 - EDGE)
-    chance = share_new * (1 - share_new) / new + share_live * (1 - share_live) / live
-    moved = new_bad / new - live_bad / live
-    mean = (moved / chance).sum() / (1 / chance).sum()
-    off = (moved - mean) / np.sqrt(chance)
-    varied = PRIOR_BLOCKS * prior + float(off @ off)
-    for lag in range(1, min(LAGS, len(off) - 1) + 1):
-        varied += 2 * (1 - lag / (LAGS + 1)) * float(off[lag:] @ off[:-lag])
-    return max(1.0, varied / (PRIOR_BLOCKS + len(off) - 1))
 
 
 def dead(blocks: Sequence[Counts], terms: Terms) -> float:
@@ -219,8 +202,10 @@ def fine(blocks: Sequence[Counts], terms: Terms, margin: float) -> float:
         return 0.0
     counts = np.array(blocks, dtype=np.float64)
     turned = counts[:, [2, 3, 0, 1]]
-    wealth = _log_mean(_log_factors(turned, -margin, terms.usual, (margin / 2, margin, 1.5 * margin)).sum(axis=1))
-    return wealth / _design_effect(counts, terms.usual, PRIOR) if wealth > 0 else wealth
+    logs, _ = _log_factors(turned, -margin, terms.usual, (margin / 2, margin, 1.5 * margin))
+    wealth = _log_mean(logs.sum(axis=1))
+    effect = design_effects(counts, counts[None, :, 1], terms.usual, np.array([0]))
+    return wealth / float(effect[0, 0]) if wealth > 0 else wealth
 
 
 @lru_cache(maxsize=256)

@@ -13,6 +13,8 @@ USUAL_FAILED = 0.01
 FINE_BAR = 3.0
 """The log evidence, ln(1/0.05), with which a slot is shown to be no more than a margin worse."""
 MARGIN_FAILED, MARGIN_SLOW = 0.02, 0.05
+MOST_FAILED, MOST_SLOW = 1.0, 6.0
+"""The log evidence that one second may add. Failures come in bursts: many seconds must speak, not a loud few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ def terms_of(gate: Gate, hold: Hold, plan: Plan, block_s: float) -> Terms:
     edge = edge_of(gate)
     allowed = max(0.0, gate.limit) / 100 if edge is None else 0.0
     usual = USUAL_FAILED if edge is None else 1 - edge[0] / 100
-    return Terms(allowed, usual, hold.seconds, block_s, plan.burst_s, fine_bar, dead_bar)
+    most_a_s = MOST_FAILED if edge is None else MOST_SLOW
+    return Terms(allowed, usual, hold.seconds, block_s, plan.burst_s, fine_bar, dead_bar, most_a_s)
 
 
 def _asked(hold: Hold) -> int:

@@ -1,10 +1,14 @@
 """Bets on two slots: what they may never do, what they must see, and how long that takes."""
 
+from dataclasses import replace
+from itertools import product
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from core.domain.anytime import Counts, Terms, bars, dead, evidence, fine, shows
+from core.domain.anytime import Counts, Terms, bars, bets, dead, evidence, fine, shows
 
 FINE, DEAD = bars(0.01, gates=4, holds=3)
 TERMS = Terms(0.005, 0.01, 600.0, 1.0, 20.0, FINE, DEAD)
@@ -104,6 +108,36 @@ def test_one_burst_ends_no_release_and_one_that_stays_does() -> None:
     assert evidence(calm + burst * 80, TERMS) >= FINE
 
 
+@pytest.mark.parametrize("most", [0.5, float("inf")])
+@pytest.mark.parametrize("terms", [TERMS, LATENCY])
+@pytest.mark.parametrize("live", [0.002, 0.01, 0.08, 0.5, 0.95])
+def test_a_block_gains_nothing_on_average_where_the_new_slot_is_just_as_bad_as_allowed(
+    terms: Terms, live: float, most: float
+) -> None:
+    """Over all that two slots of 4 and 7 requests can answer: the mean that the guarantee stands on."""
+    new, mean = live + terms.allowed, np.zeros(9)
+    for bad, live_bad in product(range(5), range(8)):
+        block = np.array([(4, bad, 7, live_bad)], dtype=np.float64)
+        chance = comb(4, bad) * new**bad * (1 - new) ** (4 - bad)
+        chance *= comb(7, live_bad) * live**live_bad * (1 - live) ** (7 - live_bad)
+        mean += chance * np.exp(bets(block, replace(terms, most_a_s=most))[0][:, 0])
+    assert (mean <= 1 + 1e-9).all()
+
+
+def test_a_loud_second_adds_no_more_than_it_may() -> None:
+    quiet = replace(TERMS, most_a_s=1.0)
+    logs, bad = bets(np.array([(100, 60, 900, 9), (100, 1, 900, 9)], dtype=np.float64), quiet)
+    assert logs.max() == pytest.approx(1.0)
+    assert (bad[:, 0] < 60).all()
+    assert bad[:, 1] == pytest.approx(1.0)
+
+
+def test_what_came_before_a_fault_hides_it_for_no_longer() -> None:
+    """Trouble that ended long ago is no discount on what comes now."""
+    calm, burst, fault = [(100, 1, 900, 9)] * 100, [(100, 30, 900, 9)] * 4, [(100, 6, 900, 9)] * 45
+    assert evidence(calm + burst + calm + fault, TERMS) > 0.9 * evidence(calm + calm + fault, TERMS)
+
+
 def test_requests_that_fail_together_count_less_than_as_many_alone() -> None:
     alone: list[Counts] = [(100, 4, 900, 9)] * 60
     together: list[Counts] = [(100, 40, 900, 9) if at % 10 == 0 else (100, 0, 900, 9) for at in range(60)]
@@ -136,5 +170,5 @@ def test_a_short_hold_is_judged_too() -> None:
     """Of a hold that is shorter than the trouble that it forgives, half is looked at."""
     short = Terms(0.005, 0.01, 20.0, 1.0, 20.0, FINE, DEAD)
     assert short.burst == 10
-    assert short.starts == ()
+    assert short.starts == (2, 4, 6, 8)
     assert evidence([(50, 25, 450, 4)] * 20, short) >= FINE
