@@ -23,6 +23,8 @@ Counts: TypeAlias = tuple[int, int, int, int]
 EFFECTS = (0.004, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
 """By how much more than is allowed the new slot may be worse: each is bet on, and the wealth is their mean."""
 NEWTON_STEPS = 8
+COUNTED = 3.0
+"""So many bad requests of a block count whatever they add: what fails one by one, where little comes, is no burst."""
 RESTART_S = 2.0
 MOST_RESTARTS = 300
 FINE_SHARE, DEAD_SHARE = 0.8, 0.2
@@ -103,6 +105,7 @@ def bets(counts: Floats, terms: Terms) -> tuple[Floats, Floats]:
     that each counts of a block. A factor that is cut from above has a smaller mean, and is fair as before."""
     logs, worth = _log_factors(counts, terms.allowed, terms.usual, EFFECTS)
     cut = np.maximum(logs - terms.most_a_s * terms.block_s, 0.0)
+    cut = np.minimum(cut, worth * np.maximum(counts[:, 1] - COUNTED, 0.0))
     return logs - cut, counts[:, 1] - cut / worth
 
 

@@ -132,6 +132,13 @@ def test_a_loud_second_adds_no_more_than_it_may() -> None:
     assert bad[:, 1] == pytest.approx(1.0)
 
 
+def test_what_fails_one_by_one_counts_however_much_it_adds() -> None:
+    few = np.array([(10, 3, 90, 1), (10, 9, 90, 1)], dtype=np.float64)
+    _, bad = bets(few, replace(TERMS, most_a_s=0.0))
+    assert bad[:, 0] == pytest.approx(3.0)
+    assert (bad[:, 1] >= 3.0 - 1e-9).all()
+
+
 def test_what_came_before_a_fault_hides_it_for_no_longer() -> None:
     """Trouble that ended long ago is no discount on what comes now."""
     calm, burst, fault = [(100, 1, 900, 9)] * 100, [(100, 30, 900, 9)] * 4, [(100, 6, 900, 9)] * 45
