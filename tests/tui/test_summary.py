@@ -6,6 +6,7 @@ import pytest
 
 from core.domain.model import Observation, Replica, ReplicaState, Sample, Version
 from core.state import events as ev
+from core.state.codec import dumps, loads
 from core.state.fold import fold_all
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, NEW, RELEASE
 from tests.tui import scenes
@@ -17,6 +18,7 @@ from tui.screens.layout import PANES_OF, share
 from tui.styled import apart, bar, cut, fit, right, width
 from tui.summary import on_its_way, proof, reality
 from tui.view import chosen
+from tui.widgets.bars import Top
 from tui.widgets.traffic import TrafficPane
 
 
@@ -69,6 +71,20 @@ def test_a_slot_line_keeps_its_columns_whatever_it_says() -> None:
             assert len(line) == 80
             assert line[-6:] == " ready"
             assert line.index(" rps p95") == 43
+
+
+@pytest.mark.parametrize("cells", [56, 78, 99])
+def test_large_versions_many_replicas_and_long_names_are_not_cut_where_it_matters(cells: int) -> None:
+    name = "late-arrivals-of-domestic-flights-out-of-new-york-and-newark"
+    large = Observation("blue", Version("late", "12345"), 100, 100, 90.0)
+    events = scenes.then(scenes.at_ten(), ev.Observed(ENDPOINT, large))
+    (first, *_) = lines(TrafficPane(), seen(events), cells)
+    assert first.startswith("blue  v12345 ")
+    assert " 100/100" in first
+    renamed = [loads(dumps(e).replace(f'"endpoint":"{ENDPOINT}"', f'"endpoint":"{name}"')) for e in scenes.at_ten()]
+    (top,) = lines(Top(), seen(renamed), cells + 2, 1)
+    assert cells < 78 or "late-arrivals" in top
+    assert cells < 99 or " · prod" in top
 
 
 def test_the_milliseconds_from_the_key_stand_at_the_endpoint() -> None:

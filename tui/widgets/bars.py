@@ -5,7 +5,7 @@ from tui.actions import ACTIONS, refused, way_back
 from tui.alert_lines import loudest
 from tui.evidence import driver, no_answer_s
 from tui.health import health
-from tui.styled import Line, Part, apart, fit, fitting, width as cells_of
+from tui.styled import Line, Part, apart, cut, fit, fitting, width as cells_of
 from tui.summary import on_its_way
 from tui.view import View
 from tui.widgets.pane import Pane
@@ -13,6 +13,8 @@ from tui.widgets.pane import Pane
 RARE = ("leave", "filter", "why", "maximise", "logs", "more", "help")
 """What leaves the footer first where there is little room."""
 GAP: Line = (("   ", "text"),)
+SHORT_NAME = 16
+"""A long name is cut in the top line, for where it is belongs to it; whole it stands above the slots."""
 NO_CLOCK = 48
 """On a narrower screen the time of day leaves the top line."""
 GOING = 28
@@ -44,7 +46,7 @@ class Top(Pane, can_focus=False):
         alert: Line = () if view.lost else loudest(view)
         clock: Line = ((as_text.clock(view.now), "dim"),) if width >= NO_CLOCK else ()
         needed = cells_of(well) + 3 + min(cells_of(going) + cells_of(_hangs(view)), GOING) + 4
-        where = fitting(_where(view), max(0, width - needed - cells_of(clock)))
+        where = fitting(_where(view, max(SHORT_NAME, width // 5)), max(0, width - needed - cells_of(clock)))
         room = width - cells_of(where) - cells_of(clock) - 2 * bool(where) - 2 * bool(clock)
         return [_three(where, _middle(view, well, alert, going, room), clock, width)]
 
@@ -76,8 +78,8 @@ def _hangs(view: View) -> Line:
     return ((f"! {driver(view)} hangs for {as_text.about(view.hangs_s)}", "fails"), ("   ", "text"))
 
 
-def _where(view: View) -> list[Part]:
-    """Where I am: the name of the endpoint leaves last."""
+def _where(view: View, cells: int) -> list[Part]:
+    """Where I am: the name of the endpoint leaves last, in so many cells."""
     endpoint = view.endpoint
     if endpoint is None:
         return [(3, (("quarterdeck", "brand"),))]
@@ -85,7 +87,7 @@ def _where(view: View) -> list[Part]:
     environment: Line = ((" · ", "dim"), (endpoint.environment, role)) if endpoint.environment else ()
     return [
         (3, (("quarterdeck  ", "brand"),)),
-        (1, ((endpoint.name, "strong"),)),
+        (1, ((cut(endpoint.name, cells), "strong"),)),
         (2, environment),
         (4, ((f" · {endpoint.target}", "dim"),)),
     ]

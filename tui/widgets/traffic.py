@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from itertools import zip_longest
 
+from rich.cells import cell_len
+
 from core.domain.model import Observation, Replica, ReplicaState, Slot
 from tui import format as as_text
 from tui.actions import begins
@@ -27,7 +29,7 @@ STATES = {
 }
 COLUMN = 74
 """Where there is room, the replicas of two slots stand side by side."""
-LEAST_BAR = 4
+LEAST_BAR, SLOT = 4, 6
 
 
 class TrafficPane(Pane):
@@ -86,16 +88,19 @@ class TrafficPane(Pane):
         """A line a slot, in columns; the bar has the room that the figures leave, and columns leave as a whole."""
         real, heard = reality(view), silent_s(view) is None and no_answer_s(view) is None
         weights = view.endpoint.weights if view.endpoint else {}
+        labels = {seen.slot: seen.version.label if seen.version else as_text.NOTHING for seen in shown}
+        label_cells = max(4, *map(cell_len, labels.values())) + 1
+        names = SLOT + label_cells
         figures = aligned(
             [_figures(seen, real[seen.slot], weights, heard, heard and _quiet(view, seen.slot)) for seen in shown],
-            max(0, width - 11 - LEAST_BAR),
+            max(0, width - names - LEAST_BAR),
         )
-        room = max(LEAST_BAR, width - 11 - max((width_of(line) for line in figures), default=0))
+        room = max(LEAST_BAR, width - names - max((width_of(line) for line in figures), default=0))
         rows: list[Line] = []
         for seen, line in zip(shown, figures, strict=True):
             share = real[seen.slot].share
-            label = seen.version.label if seen.version else as_text.NOTHING
-            name: Line = ((left(seen.slot, 6), slot_role(seen.slot)), (left(label, 5), "text"))
+            label = left(labels[seen.slot], label_cells)
+            name: Line = ((left(seen.slot, SLOT), slot_role(seen.slot)), (label, "text"))
             full = bar((share if share is not None else seen.weight) / 100, room, slot_role(seen.slot, "bar"))
             rows.append((*name, *full, *line))
         return rows
@@ -199,7 +204,7 @@ def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], he
         (2, ((right(as_text.whole(rps), 6), "text"), (" rps", "dim"))),
         (4, ((" p95", "p95"), (right(as_text.ms(p95), 5), "text"))),
         (1, ((right(as_text.percent(failed), 8), failed_role), (" err", "dim"))),
-        (0, ((right(f"{seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
+        (0, ((right(f" {seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
         (5, ((" ready", "dim"),)),
     ]
 
