@@ -8,7 +8,7 @@ from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c
-from tui import headless
+from tui import headless, theme
 from tui.app import DeckApp
 from tui.demo_narrator import DemoFigures, Narrator
 
@@ -38,7 +38,7 @@ async def on_screen(project: Project, acts: Callable[[Engine, Narrator], Awaitab
     """Play the story in the deck; leaving it early ends the story."""
     told = DemoFigures()
     async with headless.opened(project) as engine:
-        app = DeckApp(engine, caption="demo", now=engine.now)
+        app = DeckApp(engine, caption="demo", now=engine.now, look=theme.of_terminal())
         stage = OnScreen(app)
 
         async def follow() -> None:

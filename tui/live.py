@@ -14,6 +14,7 @@ from core.engine.project import Project
 from core.state.commands import Begin, Command, StartLoad
 from core.state.events import Event
 from core.system.tasks import TaskGuard
+from tui import theme
 from tui.app import DeckApp
 from tui.asking import Prepare, Prepared
 from tui.earlier import LookBack
@@ -82,7 +83,10 @@ async def _shown(engine: Engine, project: Project, wanted: str | None, read_only
     """The deck until somebody leaves it; a release that is opened from it is shown, and then the deck again."""
     while True:
         link, prepare, back = ProjectLink(engine, project), _preparing(engine, project), _look_back(project)
-        app = DeckApp(link, wanted, read_only, now=engine.now, hangs_s=engine.hangs_s, prepare=prepare, look_back=back)
+        look, hangs_s = theme.of_terminal(), engine.hangs_s
+        app = DeckApp(
+            link, wanted, read_only, now=engine.now, look=look, hangs_s=hangs_s, prepare=prepare, look_back=back
+        )
         app.opens = True
         await app.run_async()
         if app.opened is None:

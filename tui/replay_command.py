@@ -9,6 +9,7 @@ from core.domain.errors import BadInput
 from core.engine import recording, shell_variables
 from core.engine.player import Player
 from core.engine.project import Project
+from tui import theme
 from tui.audit_command import past
 
 Write = Callable[[str], None]
@@ -47,6 +48,6 @@ async def replay(found: recording.Recorded, speed: float) -> int:
     """The deck on it, until somebody leaves."""
     from tui.replay_app import ReplayApp  # noqa: PLC0415
 
-    app = ReplayApp(Player(found.events, speed, begin=found.begin), found.endpoint)
+    app = ReplayApp(Player(found.events, speed, begin=found.begin), found.endpoint, look=theme.of_terminal())
     await app.run_async()
     return app.return_code or 0

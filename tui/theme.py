@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from rich.console import Console
 from rich.style import Style
 from textual.theme import Theme
 
@@ -14,6 +15,8 @@ from core.domain.errors import BadInput
 
 FOLDER = Path(themes.__file__).parent
 DEFAULT = "dark"
+SIXTEEN = "sixteen"
+"""What a terminal that has only so many colours gets in the default's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Palette:
 def slot_role(slot: str, of: str = "slot") -> str:
     """The role of a slot's own colour, for its `slot` name or its `bar`."""
     return f"{of}.{slot}"
+
+
+def of_terminal() -> str:
+    """The theme that this terminal can show: the default where it has the colours for it."""
+    return SIXTEEN if Console(force_terminal=True).color_system == "standard" else DEFAULT
 
 
 def names() -> list[str]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.color import Color, ColorSystem
 
 from core.domain.errors import BadInput, JournalError
 from core.domain.histogram import Histogram
@@ -134,6 +135,19 @@ async def test_another_theme_is_on_all_of_it(open_deck: OpenDeck) -> None:
         assert app.deck.styles.background.hex.lower() == ground
         strip = app.deck.pane("gates").render_line(0)
         assert all(s.style and s.style.bgcolor and s.style.bgcolor.name == ground for s in strip)
+
+
+@pytest.mark.parametrize(("colours", "look"), [("", "sixteen"), ("truecolor", "dark")])
+def test_a_terminal_of_few_colours_gets_a_theme_made_of_them(
+    colours: str, look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLORTERM", colours)
+    assert theme.of_terminal() == look
+    palette = theme.load("sixteen").colours
+    named = [Color.parse(palette[name]) for name in ("blue", "green", "yellow", "red")]
+    numbers = [colour.downgrade(ColorSystem.STANDARD).number for colour in named]
+    assert len({*numbers, 0, 7, 8, 15}) == 8, "each has a colour of its own, and none is a grey"
 
 
 def test_every_theme_has_every_role_and_names_only_its_own_colours() -> None:
