@@ -9,7 +9,6 @@ from core.domain.errors import BadInput
 from core.engine import recording, shell_variables
 from core.engine.player import Player
 from core.engine.project import Project
-from tui import theme
 from tui.audit_command import past
 
 Write = Callable[[str], None]
@@ -46,6 +45,7 @@ def secrets_of(project: Project, release: str) -> set[str]:
 
 async def replay(found: recording.Recorded, speed: float) -> int:
     """The deck on it, until somebody leaves."""
+    from tui import theme  # noqa: PLC0415
     from tui.replay_app import ReplayApp  # noqa: PLC0415
 
     app = ReplayApp(Player(found.events, speed, begin=found.begin), found.endpoint, look=theme.of_terminal())

@@ -10,7 +10,7 @@ from tests.tui.looking import lines, seen
 from tests.tui.replay import FakeLink
 from tui.styled import width
 from tui.widgets import chart
-from tui.widgets.beside import SlotCharts, pair
+from tui.widgets.beside import SlotCharts, answered, pair
 from tui.widgets.load import LoadPane
 
 
@@ -48,6 +48,14 @@ def test_what_is_old_is_no_figure_of_now() -> None:
 def test_before_the_new_slot_has_answered_there_is_nothing_to_compare() -> None:
     assert pair(seen(scenes.served(), MOMENT - 200)) is None
     assert pair(seen(scenes.first())) is None
+
+
+def test_a_question_sets_no_empty_pictures_side_by_side() -> None:
+    view = seen(scenes.asked(), MOMENT)
+    slots = pair(view)
+    assert slots is not None
+    assert answered(view, slots, MOMENT - 60)
+    assert not answered(view, slots, MOMENT + 60)
 
 
 async def test_a_key_turns_to_the_sum_and_the_next_question_to_the_slots(open_deck: OpenDeck) -> None:

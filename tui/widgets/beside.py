@@ -42,6 +42,13 @@ def pair(view: View) -> Pair | None:
     return Pair(*slots) if known else None
 
 
+def answered(view: View, slots: Pair, since: float) -> bool:
+    """Whether both slots answered something since a moment: two empty pictures help nobody to decide."""
+    return all(
+        any(sample.at >= since and sample.requests for sample in view.charted(slot)) for slot in (slots.live, slots.new)
+    )
+
+
 def asks(view: View) -> bool:
     """Whether a person is asked about the release now."""
     release = view.release

@@ -11,7 +11,7 @@ from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
 from tui.view import View
 from tui.why import service, top
-from tui.widgets.beside import LEAST_HEIGHT, Pair, SlotCharts, asks, pair
+from tui.widgets.beside import LEAST_HEIGHT, Pair, SlotCharts, answered, asks, pair
 from tui.widgets.chart import axis_of, times
 from tui.widgets.load_charts import HALF, KINDS, LOW, LoadCharts
 from tui.widgets.marks import legend
@@ -42,10 +42,11 @@ class LoadPane(Pane):
         return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, *charts, *sides)
 
     def sides(self, view: View) -> Pair | None:
-        """The two slots to set side by side: while a person is asked about one, or where `c` turned to them."""
-        asked = asks(view)
-        wanted = self.choice[1] if self.choice is not None and self.choice[0] == asked else asked
-        return pair(view) if wanted else None
+        """The two slots to set side by side: where `c` turned to them, or a person is asked and both have answered."""
+        asked, slots = asks(view), pair(view)
+        if slots is None or (self.choice is not None and self.choice[0] == asked):
+            return slots if self.choice is not None and self.choice[1] else None
+        return slots if asked and answered(view, slots, axis_of(view).start) else None
 
     def compare(self, view: View) -> None:
         """Turn from the sum to the slots side by side, or back."""
