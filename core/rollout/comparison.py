@@ -13,7 +13,7 @@ USUAL_FAILED = 0.01
 FINE_BAR = 3.0
 """The log evidence, ln(1/0.05), with which a slot is shown to be no more than a margin worse."""
 MARGIN_FAILED, MARGIN_SLOW = 0.02, 0.05
-MOST_FAILED, MOST_SLOW = 1.0, 6.0
+MOST_FAILED, MOST_SLOW = 0.7, 6.0
 """The log evidence that one second may add. Failures come in bursts: many seconds must speak, not a loud few."""
 
 
