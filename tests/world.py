@@ -41,8 +41,13 @@ class Held:
 
 @dataclass
 class World:
-    """Events, what they add up to, and the slots of a place that does what it is asked, in its own time."""
+    """Events, what they add up to, and the slots of a place that does what it is asked, in its own time.
 
+    `beside` are the worlds of other endpoints in the same journal: what one says all know.
+    """
+
+    name: str = "late"
+    beside: list["World"] = field(default_factory=list)
     now: float = START_S
     events: list[ev.Event] = field(default_factory=list)
     snapshot: Snapshot = field(default_factory=Snapshot)
@@ -62,8 +67,9 @@ class World:
         """Write facts down; a driver that is gone writes nothing."""
         for body in () if self.dead else bodies:
             event = ev.Event(len(self.events) + 1, self.now, who, body)
-            self.events.append(event)
-            self.snapshot = fold(self.snapshot, event)
+            for world in (self, *self.beside):
+                world.events.append(event)
+                world.snapshot = fold(world.snapshot, event)
 
     def do(self, command: c.Command) -> None:
         """What an operator asks."""
@@ -72,7 +78,7 @@ class World:
     @property
     def endpoint(self) -> Endpoint:
         """As it is known."""
-        return self.snapshot.endpoint("late")
+        return self.snapshot.endpoint(self.name)
 
     def hold(self, slot: str, **changes: object) -> None:
         """Something happens to a slot that nobody asked for."""
@@ -83,13 +89,13 @@ class World:
         if self.coming:
             self.coming.pop(0)()
         for slot in self.endpoint.slots.keys() - self.place.keys():
-            self.say(ev.Observed("late", Observation(slot, None, 0, 0, 0.0)))
+            self.say(ev.Observed(self.name, Observation(slot, None, 0, 0, 0.0)))
         for slot, held in self.place.items():
             ready = 0 if f"ready {slot}" in self.deaf else held.ready
             share = {"proved_by": held.proved_by, "mirror": held.mirror}
             seen = Observation(slot, held.version, held.wanted, ready, held.weight, **share)  # type: ignore[arg-type]
             if self.endpoint.slots.get(slot) != seen:
-                self.say(ev.Observed("late", seen))
+                self.say(ev.Observed(self.name, seen))
         self._prove()
 
     def _prove(self) -> None:
@@ -103,7 +109,7 @@ class World:
         for slot in self.weights:
             assert self.place[slot].version == versions(self.release)[slot]
             assert self.place[slot].ready > 0
-        self.say(ev.Verified("late", weights, 1.0, answers(self.endpoint, weights), "route", self.release.id))
+        self.say(ev.Verified(self.name, weights, 1.0, answers(self.endpoint, weights), "route", self.release.id))
 
     def tidy(self) -> None:
         """Try again what is pending and due."""
@@ -117,12 +123,12 @@ class World:
 
     def measure(self, slot: str, ok: int = 100, failed: int = 0) -> None:
         """One second of answers."""
-        self.say(ev.Sampled("late", Sample(slot, self.now, ok, {"500": failed} if failed else {})))
+        self.say(ev.Sampled(self.name, Sample(slot, self.now, ok, {"500": failed} if failed else {})))
 
     @property
     def release(self) -> Release:
         """The one that goes somewhere, or went there last."""
-        found = self.snapshot.release_of("late")
+        found = self.snapshot.release_of(self.name)
         assert found is not None
         return found
 
@@ -225,7 +231,7 @@ class World:
                 self.say(ev.Placed(release.id, slot, old, version, replicas))
             case d.Apply(slot=slot, version=version, replicas=replicas, waits=False):
                 kind = PendingKind.REPLICAS
-                self.say(ev.Pended("late", kind, "", self.now + CALL_S, slot, replicas, release=release.id))
+                self.say(ev.Pended(self.name, kind, "", self.now + CALL_S, slot, replicas, release=release.id))
                 self._apply(slot, version, replicas)
                 if not self.dead:
                     self.coming.append(partial(self.say, ev.Applied(release.id, slot)))
@@ -239,7 +245,7 @@ class World:
                     return
                 if "move" not in self.deaf:
                     self._route(weights, mirror)
-                self.say(ev.Routed("late", weights, release.id))
+                self.say(ev.Routed(self.name, weights, release.id))
                 if index is not None:
                     self.say(ev.StepAsked(release.id, index))
             case d.Record(facts=facts):
@@ -251,7 +257,7 @@ class World:
                 self.land()
                 assert self.place[slot].weight == 0
                 self.place.pop(slot)
-                self.say(ev.Removed("late", slot, release.id))
+                self.say(ev.Removed(self.name, slot, release.id))
             case d.Finish(outcome=outcome, why=why):
                 self.say(ev.Ended(release.id, outcome, why))
             case d.Wait():
@@ -277,7 +283,7 @@ class World:
 
     def die(self) -> None:
         """The driver dies and another one drives on."""
-        self.say(ev.Drove("late", "bob"))
+        self.say(ev.Drove(self.name, "bob"))
 
 
 def serving(version: Version = V1) -> World:

@@ -25,6 +25,7 @@ from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import TAKEN_BACK
+from core.state.together import with_others
 from core.targets.protocol import Target
 
 IDLE_S = 1.0
@@ -230,7 +231,8 @@ class Driver:
         if release.state is ReleaseState.RUNNING:
             await self._emit(ev.StepFailed(release.id, release.index, str(error)))
         elif release.state is ReleaseState.FORWARD:
-            await self._emit(ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, f"no way forward: {error}"))
+            turned = ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, f"no way forward: {error}")
+            await self._emit(*with_others((turned,), self._store.snapshot))
         else:
             why = release.way.why if release.way is not None else "back"
             await self._finish(release, ev.Outcome.STUCK, f"{why}; {error}; {WHAT_TO_DO}")

@@ -22,6 +22,7 @@ from core.state.acceptance import accept
 from core.state.fold import fold
 from core.state.release import ReleaseState
 from core.state.snapshot import Snapshot
+from core.state.together import asked_too
 from core.system.tasks import TaskGuard
 
 POLL_S, IDLE_POLL_S = 0.05, 0.2
@@ -140,24 +141,29 @@ class Engine:
         self._bury_load(command)
         lives = await self._lives(command)
         accept(command, self.snapshot, self.now(), lives)
-        options = command.options if isinstance(command, c.Begin) else {}
+        begins = (command, *command.others) if isinstance(command, c.Begin) else ()
+        meant: dict[str, ev.Result] = {one.endpoint: one.options for one in begins} or {command.endpoint: {}}
         driven = isinstance(command, MOVING) or self._abandoned(command)
         force = isinstance(command, TAKEN)
+        # The one that was asked must not wait for the others of its group.
+        others = asked_too(command, self.snapshot) if driven else ()
         if self._steering is None:
-            if driven:
-                await patiently(partial(self.leadership.take, command.endpoint, options, force=force))
+            for name, options in meant.items() if driven else ():
+                await patiently(partial(self.leadership.take, name, options, force=force))
             await self._write(command, who or self.who, lives, where)
+            await asyncio.gather(*(self._have_driven(name, {}, force) for name in others))
             return
-        if isinstance(command, c.Begin):
+        for name, options in meant.items() if begins else ():
             # What its settings need must be there before anything is written down.
-            self.leadership.check(command.endpoint, options)
+            self.leadership.check(name, options)
         await self._write(command, who or self.who, lives, where)
         if not driven:
             await self._steering.poke()
-        else:
-            await self._have_driven(command.endpoint, options, force)
-            if force:
-                self.insist(command.endpoint)
+            return
+        meant.update((name, {}) for name in others)
+        await asyncio.gather(*(self._have_driven(name, options, force) for name, options in meant.items()))
+        for name in meant if force else ():
+            self.insist(name)
 
     async def resume(self, endpoint: str) -> None:
         """Have the release under way driven on, there or here; raises Refused with who drives it already."""

@@ -14,6 +14,7 @@ from core.state import events as ev
 from core.state.measured import Measured
 from core.state.release import Release, Status, StepState
 from core.state.snapshot import Snapshot
+from core.state.together import waits_for
 
 ERRORS_IN_A_ROW = 4
 """So often in a row a gate may fail to measure."""
@@ -114,14 +115,19 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
         return look.action
     real, unseen, look_s = look.real, look.unseen, look.again_s
     if step.waved and not look.failing:
-        return Record((ev.StepDone(release.id, release.index, "let go on"),))
+        done = Record((ev.StepDone(release.id, release.index, "let go on"),))
+        return _with_others(done, release, step, snapshot, look)
     if now < end:
         return Wait("the hold to end", min(look_s, end) if unseen else end)
-    opened = [v for v in real if v.outcome is not GateResult.PASS]
-    scaling = _scaling(release, snapshot)
+    if step.reached_at is not None and not look.failing:
+        # It was seen to be well once; that little is measured while it waits for others is no reason to ask.
+        opened, scaling = [], ""
+    else:
+        opened, scaling = [v for v in real if v.outcome is not GateResult.PASS], _scaling(release, snapshot)
     if not (opened or scaling):
         figures = _sides(release, snapshot)
-        return Record((ev.StepDone(release.id, release.index, f"{len(real)} gates hold", figures),))
+        done = Record((ev.StepDone(release.id, release.index, f"{len(real)} gates hold", figures),))
+        return _with_others(done, release, step, snapshot, look)
     patience = end + hold.patience_s
     if now < patience:
         what = f"{opened[0].gate.name}: {opened[0].why}" if opened else scaling
@@ -131,6 +137,20 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     names = ", ".join(f"{v.gate.name} ({v.why})" for v in opened[:3])
     whys = [f"too little data for {names}"] if opened else []
     return ask(asked, step, f"{'; '.join([*whys, *([scaling] if scaling else [])])}: go on?", now)
+
+
+def _with_others(done: Record, release: Release, step: StepState, snapshot: Snapshot, look: _Look) -> Action:
+    """The end of a hold, once the others of the group could go on too; until then gates go on watching."""
+    other = waits_for(release, snapshot, release.index + 1)
+    action = for_others(release, step, other) if other else done
+    return Wait(action.for_, look.again_s) if isinstance(action, Wait) and look.unseen else action
+
+
+def for_others(release: Release, step: StepState, other: str) -> Action:
+    """Say that the release could go on, and wait for another one of its group to do what it has yet to do."""
+    if step.reached_at is None:
+        return Record((ev.Reached(release.id, release.index, other),))
+    return Wait(other)
 
 
 def _sides(release: Release, snapshot: Snapshot) -> ev.Result:

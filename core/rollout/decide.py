@@ -8,12 +8,13 @@ from dataclasses import replace
 from core.domain.model import Observation, Series, Slot
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Retire, Shift, Smoke, Summarise, Work, title
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
-from core.rollout.analysis import ask, asked, held, paused
+from core.rollout.analysis import ask, asked, for_others, held, paused
 from core.rollout.rollback import back, forward, mirror, shift
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status, StepState
 from core.state.snapshot import Snapshot
+from core.state.together import follow, gone_back, waits_for, with_others
 from core.system.text import rough
 
 LATELY_S = 5.0
@@ -22,8 +23,20 @@ HURT_PERCENT = 5.0
 
 
 def decide(release: Release, snapshot: Snapshot, now: float) -> Action:
-    """The single next action of a release."""
+    """The single next action of a release; one of a group goes back with the others, and they with it."""
+    action = _decided(release, snapshot, now)
+    if release.together and isinstance(action, Record):
+        return Record(with_others(action.facts, snapshot))
+    return action
+
+
+def _decided(release: Release, snapshot: Snapshot, now: float) -> Action:
     endpoint = snapshot.endpoints[release.endpoint]
+    goes_on = release.state in (ReleaseState.RUNNING, ReleaseState.FORWARD)
+    if goes_on and (first := gone_back(release, snapshot)) is not None:
+        outcome = first.way.outcome if first.way is not None else first.outcome or ev.Outcome.FAILED
+        why = first.way.why if first.way is not None else first.why
+        return Record((follow(release, first, ev.TurnedBack(first.id, outcome, why)),))
     match release.state:
         case ReleaseState.ENDED:
             return Wait("nothing: it is over")
@@ -49,6 +62,8 @@ def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) ->
         return paused(release, step, snapshot, now)
     if step.status is Status.WAITING and release.step_by_step and not step.waved:
         return Wait(f"n, to begin {title(step.step)}")
+    if step.status is Status.WAITING and (other := waits_for(release, snapshot, release.index)):
+        return for_others(release, step, other)
     if step.status in (Status.WAITING, Status.INTERRUPTED):
         return StartStep(release.index)
     match step.step:

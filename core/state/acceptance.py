@@ -1,5 +1,6 @@
 """What comes of a command: facts, or a refusal. Pure: `accept` moves nothing."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from core.domain.errors import Refused
@@ -26,6 +27,7 @@ from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import in_steps, refused_rollback, refused_undo, rollback_of
 from core.state.snapshot import Snapshot
+from core.state.together import asked_too, with_others
 from core.system.text import clean_line
 
 REASON_LENGTH = 300
@@ -37,9 +39,41 @@ def accept(command: Command, snapshot: Snapshot, now: float, driven: bool = True
     `driven` False: no living process drives the endpoint. A release that is on its way then goes on for whoever asks
     for that way; no fact means: drive it.
     """
-    facts = _facts(command, snapshot, now, driven)
+    facts = _of_all(command, snapshot, now, driven)
     reason = clean_line(getattr(command, "reason", ""), REASON_LENGTH)
     return tuple(_because(fact, reason) for fact in facts) if reason else facts
+
+
+def _of_all(command: Command, snapshot: Snapshot, now: float, driven: bool) -> tuple[ev.Body, ...]:
+    """What comes of a command for the release that is asked and, in the same way, for all of its group.
+
+    Forward again, and once more from where it failed, goes all of a group or none of it. What the one that is asked
+    has behind it already, such as its way back, is still asked of the others.
+    """
+    own: tuple[ev.Body, ...] = ()
+    refused: Refused | None = None
+    try:
+        own = _facts(command, snapshot, now, driven)
+    except Refused as error:
+        refused = error
+    if refused is not None and not isinstance(command, Abort | Rollback):
+        raise refused
+    kinds = {type(fact) for fact in own}
+    if ev.TurnedBack in kinds:
+        return with_others(own, snapshot)
+    facts = list(own)
+    for name in asked_too(command, snapshot):
+        try:
+            theirs = _facts(replace(command, endpoint=name), snapshot, now, True)
+        except Refused as error:
+            if kinds & {ev.TurnedForward, ev.Retried}:
+                raise Refused(f"{name} can't go with it: {error}") from None
+            continue
+        if refused is not None or kinds == {type(fact) for fact in theirs}:
+            facts += theirs
+    if refused is not None and not facts:
+        raise refused
+    return tuple(facts)
 
 
 def _because(fact: ev.Body, reason: str) -> ev.Body:
@@ -59,7 +93,7 @@ def _facts(  # noqa: C901, PLR0912
     release = snapshot.release_of(command.endpoint)
     match command:
         case Begin():
-            return _begin(command, snapshot, release)
+            return _begin(command, snapshot)
         case Next():
             return _next(_known(release, command.endpoint), driven)
         case Answer(yes=yes):
@@ -119,7 +153,14 @@ def _going(release: Release | None, endpoint: str) -> Release:
     return known
 
 
-def _begin(command: Begin, snapshot: Snapshot, release: Release | None) -> tuple[ev.Body, ...]:
+def _begin(command: Begin, snapshot: Snapshot) -> tuple[ev.Body, ...]:
+    all_ = (command, *command.others)
+    together = {one.endpoint: one.release for one in all_} if command.others else {}
+    return tuple(fact for one in all_ for fact in _begin_one(one, snapshot, together))
+
+
+def _begin_one(command: Begin, snapshot: Snapshot, together: Mapping[str, str]) -> tuple[ev.Body, ...]:
+    release = snapshot.release_of(command.endpoint)
     if release is not None and release.live:
         raise Refused(
             f"{command.endpoint}: {release.id} is under way, begun by {release.by}; "
@@ -145,6 +186,7 @@ def _begin(command: Begin, snapshot: Snapshot, release: Release | None) -> tuple
         auto_approve=command.auto_approve,
         ask_s=command.ask_s,
         options=command.options,
+        together=together,
     )
     return (began,) if command.version is None else (began, ev.Chose(command.release, command.version))
 

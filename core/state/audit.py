@@ -9,7 +9,7 @@ from core.state.messages import message_of
 
 QUIET = (
     *(ev.StepStarted, ev.StepAsked, ev.AskFailed, ev.StepDone, ev.Grew, ev.Applied, ev.RetireDue),
-    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported, ev.Told),
+    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported, ev.Told, ev.Reached),
 )
 """What a release does between two decisions; told only where all is asked for."""
 

@@ -16,7 +16,10 @@ from core.system.processes import whoami
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begin a release, of `version` where it is known already. `options`: what the work and the report need."""
+    """Begin a release, of `version` where it is known already. `options`: what the work and the report need.
+
+    `others` begin with it, in the same moment, and go on and back as one with it.
+    """
 
     endpoint: str
     release: str
@@ -29,6 +32,7 @@ class Begin:
     ask_s: float = 600.0
     options: Mapping[str, object] = field(default_factory=dict)
     version: Version | None = None
+    others: tuple["Begin", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

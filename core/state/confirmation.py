@@ -12,6 +12,7 @@ from core.domain.plan import Hold, Plan, Shift
 from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, Undo
 from core.state.release import Release, ReleaseState, Status
 from core.state.snapshot import Snapshot
+from core.state.together import asked_too
 
 ERRORS_S = 10.0
 """The errors of now are those of so many seconds."""
@@ -33,7 +34,9 @@ def confirmation(command: Command, snapshot: Snapshot, now: float) -> Confirmati
         case Begin(environment=environment, production=True, plan=plan):
             return Confirmation(environment, begins(plan), True)
         case Rollback() | Abort():
-            return down(release, command.endpoint, snapshot)
+            names = (command.endpoint, *asked_too(command, snapshot))
+            taken = (down(snapshot.release_of(name), name, snapshot) for name in names)
+            return next((wanted for wanted in taken if wanted is not None), None)
         case Next() | Answer(yes=True) | Pause() | Undo() if release is not None and release.production:
             share = _share_after(command, release)
             if share is None or share <= share_now(release, snapshot):

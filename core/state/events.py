@@ -52,6 +52,7 @@ from core.state.release_events import (
     Outcome as Outcome,
     Paused as Paused,
     Placed as Placed,
+    Reached as Reached,
     Reasoned as Reasoned,
     Reported as Reported,
     Result as Result,
@@ -90,6 +91,7 @@ Body: TypeAlias = (
     | Placed
     | Grew
     | Judged
+    | Reached
     | Asked
     | Answered
     | Paused

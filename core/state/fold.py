@@ -73,6 +73,7 @@ def _began(event: ev.Event, body: ev.Began) -> Release:
         step_by_step=body.step_by_step,
         ask_s=body.ask_s,
         options=body.options,
+        together=body.together,
     )
 
 

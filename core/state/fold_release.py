@@ -74,6 +74,8 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return replace(release, old_replicas=max(release.old_replicas, replicas))
         case ev.Judged(index=i, verdicts=verdicts):
             return _step(release, i, verdicts=verdicts, looked_at=at, fails=_fails(release.steps[i], body))
+        case ev.Reached(index=i):
+            return _step(release, i, reached_at=at)
         case ev.Asked(index=i):
             return _step(release, i, question=body, answer=None)
         case ev.Answered(index=i, yes=yes):
@@ -92,9 +94,18 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return _of_way(release, event)
 
 
+def follows_back(release: Release) -> bool:
+    """Whether a release still has a way back to go with the others of its group, at once."""
+    if release.state is ReleaseState.ENDED:
+        return release.outcome is ev.Outcome.DONE
+    return release.state is not ReleaseState.BACK or (release.way is not None and bool(release.way.shares))
+
+
 def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
     at, body = event.at, event.body
     match body:
+        case ev.TurnedBack(follows=follows) if follows and not follows_back(release):
+            return release
         case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
             ended = release.state is ReleaseState.ENDED
             # What a way that was stuck took away a second one takes away too.

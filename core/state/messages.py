@@ -69,9 +69,13 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
     index = getattr(body, "index", None)
     step = titles[index] if index is not None and 0 <= index < len(titles) else "step"
     match body:
-        case ev.Began(plan=plan, endpoint=endpoint):
+        case ev.Began(plan=plan, endpoint=endpoint, together=together):
             steps = len({title(step) for step in plan.steps})
-            return Message("release", f"{who} began {plan.strategy} on {endpoint}, {steps} stages")
+            beside = ", ".join(name for name in together if name != endpoint)
+            with_them = f", together with {beside}" if beside else ""
+            return Message("release", f"{who} began {plan.strategy} on {endpoint}, {steps} stages{with_them}")
+        case ev.Reached(waits_for=other):
+            return Message(step, f"could go on; waits for {other}")
         case ev.StepStarted():
             return Message(step, "begins")
         case ev.StepDone(figure=figure):

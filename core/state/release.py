@@ -53,6 +53,8 @@ class StepState:
     waved: bool = False
     refusal: str = ""
     """What the target last said when it did not take what the step asks."""
+    reached_at: float | None = None
+    """Since when the release could go on from here, and waits for the others of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class Release:
     again_at: float | None = None
     reason: str = ""
     """Why its last way back was taken, in the words of whoever asked for it."""
+    together: Mapping[str, str] = field(default_factory=dict)
+    """The releases that go on and back as one with it, itself too, by their endpoints."""
 
     @property
     def since(self) -> float:

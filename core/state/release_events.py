@@ -25,7 +25,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A release began. `ask_s` is how long a question may wait for an answer; `options` are the flags it was given."""
+    """A release began. `ask_s` is how long a question may wait for an answer; `options` are the flags it was given.
+
+    `together`: the releases that begin, go on and go back as one with this one, itself too, by their endpoints.
+    """
 
     release: str
     endpoint: str
@@ -37,6 +40,7 @@ class Began:
     auto_approve: bool = False
     ask_s: float = 600.0
     options: Result = field(default_factory=dict)
+    together: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,15 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """A release could go on from a step and stays there until the others of its group can too; `waits_for` in words."""
+
+    release: str
+    index: int
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A person is asked; `until` in seconds since the epoch is when nobody will have answered."""
 
@@ -190,7 +203,7 @@ class TurnedBack:
     """All traffic returns to what served before. `asked_at` is when the key went down, if one did.
 
     `why` is what happened, `reason` what whoever asked for it says. With `shares` it goes in steps: the release
-    keeps each of them, in percent, for `pause_s`.
+    keeps each of them, in percent, for `pause_s`. `follows` is the release of its group that it goes back with.
     """
 
     release: str
@@ -200,6 +213,7 @@ class TurnedBack:
     reason: str = ""
     shares: tuple[float, ...] = ()
     pause_s: float = 0.0
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
