@@ -12,6 +12,7 @@ from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.reversal import refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
+from core.state.together import asked_too
 from tui.headless import BACK_S, driven, have_watch, opened
 from tui.plain_lines import Lines
 
@@ -33,7 +34,7 @@ async def drill(project: Project, confirmed: bool, write: Write) -> int:
         after = engine.snapshot.seq
         await engine.do(c.StartLoad(name, profile, LoadSource()))
         try:
-            async with driven(project, engine, name):
+            async with driven(project, engine, [name, *asked_too(c.Rollback(name), engine.snapshot)]):
                 await _answered(engine, name, after)
                 write(f"{name}: going back to {to.label}, as R does")
                 back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON), write)
@@ -95,13 +96,19 @@ async def _move(engine: Engine, name: str, command: c.Command, write: Write) -> 
                         took_ms = ms
                     case ev.Ended(outcome=outcome, why=why) if outcome is ev.Outcome.STUCK:
                         raise Failed(f"drill: {why}")
-                    case ev.Ended() if took_ms is not None:
+                    case ev.Ended() if took_ms is not None and not _moves(engine.snapshot, name):
                         return took_ms
                     case _:
                         pass
     except TimeoutError:
         raise Failed(f"drill: traffic was not proved within {BACK_S:g} s; see 'quarterdeck status'") from None
     raise Failed("drill: the journal was closed before traffic was proved")
+
+
+def _moves(snapshot: Snapshot, name: str) -> bool:
+    """Whether the endpoint, or one that goes with it, has not arrived yet."""
+    names = (name, *asked_too(c.Rollback(name), snapshot))
+    return any(snapshot.live_release(one) is not None for one in names)
 
 
 async def _answered(engine: Engine, name: str, after: int) -> None:

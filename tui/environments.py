@@ -53,9 +53,21 @@ def side_by_side(snapshot: Snapshot, names: Mapping[str, str], now: float) -> li
 
 def beside(snapshot: Snapshot, now: float) -> list[str]:
     """The same for the environments that a snapshot knows."""
-    known = {endpoint.environment: name for name, endpoint in snapshot.endpoints.items() if endpoint.environment}
-    order = [*(env for env in USUAL if env in known), *sorted(env for env in known if env not in USUAL)]
-    return side_by_side(snapshot, {env: known[env] for env in order}, now)
+    known = {name: one.environment for name, one in snapshot.endpoints.items() if one.environment}
+    return of_each(snapshot, known, now)
+
+
+def of_each(snapshot: Snapshot, known: Mapping[str, str], now: float) -> list[str]:
+    """The same for each of several endpoints, headed by its name. `known`: names to environments."""
+    found: dict[str, dict[str, str]] = {}
+    for name, environment in known.items():
+        found.setdefault(name.removesuffix(f"-{environment}"), {})[environment] = name
+    lines: list[str] = []
+    for base, names in found.items():
+        order = [*(env for env in USUAL if env in names), *sorted(env for env in names if env not in USUAL)]
+        told = side_by_side(snapshot, {env: names[env] for env in order}, now)
+        lines += [*([base] if told and len(found) > 1 else []), *told]
+    return lines
 
 
 def _line(one: Serves, after: Serves | None, now: float) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 from core.domain.errors import JournalError, QuarterdeckError, Refused, Unreachable
@@ -71,18 +71,23 @@ def replaced(client: WatchClient) -> str:
 
 @contextlib.asynccontextmanager
 async def driven(
-    project: Project, engine: Engine, name: str, attached: bool = False, in_s: float = 0.0
+    project: Project, engine: Engine, names: Sequence[str], attached: bool = False, in_s: float = 0.0
 ) -> AsyncIterator[None]:
     """Whoever waits has somebody drive: a watch that dies or hangs meanwhile is replaced. `in_s`: not before then."""
 
     async def keep() -> None:
         await asyncio.sleep(in_s)
-        await watch_of(project).keep(lambda: engine.attend(name))
+        await watch_of(project).keep(attend)
+
+    def attend() -> None:
+        for name in names:
+            engine.attend(name)
 
     guard = TaskGuard("follow")
     if not attached:
         guard.start(keep(), "have a watch")
-        guard.start(_see_it_driven(engine, name), "see the release driven")
+        for name in names:
+            guard.start(_see_it_driven(engine, name), "see the release driven")
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from tui.earlier import LookBack
 from tui.headless import after_us, have_watch, opened, watch_of
 from tui.load_command import source_of
 from tui.output import say
-from tui.plan_command import planned
+from tui.plan_command import planned, planned_together
 from tui.release_command import begun
 from tui.replay_command import recorded, replay
 
@@ -40,8 +40,9 @@ class ProjectLink:
     async def do(self, command: Command) -> None:
         """Ask the engine; raises what it raises, and BadInput for settings that can't be read."""
         if isinstance(command, Begin):
-            settings = self._project.by_endpoint().get(command.endpoint, self._project.settings)
-            shell_variables.keep(settings, command.release)
+            known = self._project.by_endpoint()
+            for one in (command, *command.others):
+                shell_variables.keep(known.get(one.endpoint, self._project.settings), one.release)
         if isinstance(command, StartLoad):
             settings = Project(self._project.path).by_endpoint().get(command.endpoint, self._project.settings)
             command = replace(command, source=source_of(settings, "", "", web=False), limits=limits_of(settings))
@@ -52,9 +53,14 @@ def _preparing(engine: Engine, project: Project) -> Prepare:
     """Prepares the next release of an endpoint by the project's file as it is now, with this deck's flags."""
 
     def prepare(endpoint: str | None) -> Prepared:
+        snapshot, wishes = engine.snapshot, Wishes()
         now = Project(project.path, project.env, project.sets, project.input_data)
         settings = now.by_endpoint().get(endpoint or "", now.settings)
-        begin, plan = planned(settings, engine.snapshot, Wishes())
+        # Those that go together do so in the environment that is shown.
+        there = Project(now.config, settings.environment, now.sets, now.input_data)
+        together = {endpoint_name(one.settings) for one in there.together}
+        of_all = len(together) > 1 and endpoint_name(settings) in together
+        begin, plan = planned_together(there, snapshot, wishes) if of_all else planned(settings, snapshot, wishes)
         return Prepared(begin, tuple(plan))
 
     return prepare
@@ -110,9 +116,11 @@ async def show(project: Project, read_only: bool = False, wishes: Wishes | None 
         guard.start(watch.look_on() if read_only else watch.keep(lambda: _attend(engine)), "have a watch")
         try:
             if wishes is not None:
-                consent(project.settings, wishes, sys.stdin.isatty())
+                members = project.together
+                for one in members:
+                    consent(one.settings, wishes, sys.stdin.isatty())
                 await have_watch(project, print)
-                await begun(engine, project, wishes)
+                await begun(engine, members, lambda _: wishes)
             wanted = endpoint_name(project.settings) if project.env or wishes else None
             app = await _shown(engine, project, wanted, read_only)
         finally:

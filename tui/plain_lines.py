@@ -1,8 +1,9 @@
 """A release as plain lines, for CI and for a terminal without the deck."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.domain.gates import GateResult, Verdict
 from core.domain.plan import title
@@ -85,6 +86,18 @@ class Lines:
 
     def _line(self, at: float, source: str, text: str) -> None:
         self.write(f"{time.strftime('%H:%M:%S', time.localtime(at))} {source:<{SOURCE}} {text}")
+
+
+def lines_of(endpoints: Sequence[str], write: Callable[[str], None]) -> list[Lines]:
+    """Lines of several endpoints, each with its name before it; of one alone without."""
+    if len(endpoints) == 1:
+        return [Lines(endpoints[0], write)]
+    width = max(map(len, endpoints))
+    return [Lines(name, partial(_named, f"{name:<{width}}", write)) for name in endpoints]
+
+
+def _named(name: str, write: Callable[[str], None], line: str) -> None:
+    write(f"{name}  {line}")
 
 
 def judged(verdict: Verdict) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.config.config import endpoint_name
-from core.config.planner import Wishes, asks, release_of
+from core.config.planner import Wishes, as_one, asks, release_of
 from core.config.settings import Settings
 from core.domain.gates import Gate
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
@@ -23,7 +23,19 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     """The plan of the next release in this environment, as lines."""
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
-    return planned(project.settings, snapshot, wishes)[1]
+    return planned_together(project, snapshot, wishes)[1]
+
+
+def planned_together(project: Project, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:
+    """The next release, or those that go as one, and the plan of each as lines."""
+    members = [planned(one.settings, snapshot, wishes) for one in project.together]
+    begins = [begin for begin, _ in members]
+    if len(members) == 1:
+        return members[0]
+    names = ", ".join(begin.endpoint for begin in begins)
+    head = [f"together: {names}", "no share begins before all could; one that goes back takes all back"]
+    lines = [line for _, plan in members for line in ("", *plan)]
+    return as_one(begins), [*head, *lines]
 
 
 def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:

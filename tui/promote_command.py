@@ -30,7 +30,8 @@ def wishes_for(project: Project, number: str | None, wishes: Wishes, snapshot: S
     """The release that a promotion is: its version, and what is known of it. Raises Refused, BadInput."""
     settings = project.settings
     came = before(settings)
-    names = {own.environment: name for name, own in project.by_endpoint().items()}
+    mine = settings.endpoint.name
+    names = {own.environment: name for name, own in project.by_endpoint().items() if own.endpoint.name == mine}
     version = (
         _from_anywhere(snapshot, list(names.values()), number)
         if came is None
@@ -61,10 +62,11 @@ async def promote(
 ) -> int:
     """Release it there by that environment's own floors, limits and strategy; returns the exit code."""
 
-    def choose(snapshot: Snapshot) -> Wishes:
-        chosen = wishes_for(project, number, wishes, snapshot)
+    def choose(member: Project, snapshot: Snapshot) -> Wishes:
+        chosen = wishes_for(member, number, wishes, snapshot)
         label = chosen.version.label if chosen.version else chosen.model_uri
-        write(f"promoting {label} to {project.settings.environment}")
+        of = "" if member is project else f" of {member.settings.endpoint.name}"
+        write(f"promoting {label}{of} to {member.settings.environment}")
         return chosen
 
     return await release(project, wishes, write, attached, choose)

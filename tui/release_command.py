@@ -2,11 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from core.config.config import endpoint_name
-from core.config.planner import Wishes, consent, release_of
+from core.config.planner import Wishes, as_one, consent, release_of
 from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
@@ -16,12 +16,12 @@ from core.state import events as ev
 from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
 from tui.headless import BACK_S, INTERRUPTED, at_step, driven, have_watch, interruptible, opened, pending_of
-from tui.plain_lines import Lines
+from tui.plain_lines import lines_of
 
 REPORT_S = 60.0
 
 
-Choose: TypeAlias = Callable[[Snapshot], Wishes]
+Choose: TypeAlias = Callable[[Project, Snapshot], Wishes]
 """What is known only once the journal is open, such as which version is promoted."""
 
 
@@ -32,27 +32,36 @@ async def release(
     attached: bool = False,
     choose: Choose | None = None,
 ) -> int:
-    """Release, or go on with one that nobody drives; returns the exit code. `attached`: driven by this process."""
-    consent(project.settings, wishes, sys.stdin.isatty())
+    """Release, or go on with what nobody drives; returns the exit code. `attached`: driven by this process.
+
+    Of several endpoints all are released, together, unless one is named.
+    """
+    members = project.together
+    if len(members) > 1 and wishes.model_uri:
+        why = "is one model, and there are several endpoints; say which with --set endpoint.name=NAME"
+        raise BadInput(f"--model-uri {wishes.model_uri}: {why}")
+    for one in members:
+        consent(one.settings, wishes, sys.stdin.isatty())
+    names = [endpoint_name(one.settings) for one in members]
     async with opened(project, attached=attached) as engine:
-        name = endpoint_name(project.settings)
         after = engine.snapshot.seq
-        before = None if engine.driven(name) else engine.snapshot.live_release(name)
+        before = [live for name in names if not engine.driven(name) and (live := engine.snapshot.live_release(name))]
         if not attached:
             await have_watch(project, write)
-        back = engine.snapshot.live_release(name)
-        if back is not None and back.state is not ReleaseState.RUNNING:
-            await _finish_way(engine, name, back, write)
-            before, after = None, engine.snapshot.seq
-        if before is not None:
-            write(f"resuming {before.id} at {at_step(before)}: nobody drove it")
-            await engine.resume(name)
-            id_ = before.id
-        else:
-            id_ = await begun(engine, project, wishes if choose is None else choose(engine.snapshot))
-        async with driven(project, engine, name, attached):
-            work = _follow(engine, name, id_, after, write)
-            code = await interruptible(work, engine, name, write, attached)
+        for name in names:
+            back = engine.snapshot.live_release(name)
+            if back is not None and back.state is not ReleaseState.RUNNING:
+                await _finish_way(engine, name, back, write)
+                before, after = [], engine.snapshot.seq
+        for left in before:
+            write(f"resuming {left.id} at {at_step(left)}: nobody drove it")
+            await engine.resume(left.endpoint)
+        ids: Mapping[str, str] = {left.endpoint: left.id for left in before}
+        if not ids:
+            ids = await begun(engine, members, lambda of: wishes if choose is None else choose(of, engine.snapshot))
+        async with driven(project, engine, list(ids), attached):
+            work = _follow(engine, ids, after, write)
+            code = await interruptible(work, engine, next(iter(ids)), write, attached)
             if attached:
                 await asyncio.to_thread(_tidy, project, engine, write)
     if not attached and code != INTERRUPTED:
@@ -81,41 +90,72 @@ async def _finish_way(engine: Engine, name: str, before: Release, write: Callabl
         raise Failed(f"{name}: {before.id} did not come home within {BACK_S:g} s; see 'quarterdeck status'") from None
 
 
-async def begun(engine: Engine, project: Project, wishes: Wishes) -> str:
-    """Begin a new release with this shell's variables; gives its name. Raises Refused while another is under way,
-    and says why a model that was named can't be released.
+async def begun(
+    engine: Engine, members: Sequence[Project], wishes_of: Callable[[Project], Wishes]
+) -> Mapping[str, str]:
+    """Begin a new release of each, in one moment, with this shell's variables; gives their names by their endpoints.
+
+    Raises Refused while another is under way, and says why a model that was named can't be released.
     """
-    name = endpoint_name(project.settings)
-    serving = engine.snapshot.endpoints.get(name)
-    if wishes.model_uri:
-        await project.look(wishes.model_uri)
-    begin = release_of(project.settings, serving is None or serving.serving is None, wishes)
-    shell_variables.keep(project.settings, begin.release)
-    await engine.do(begin)
-    return begin.release
+    begins = []
+    for one in members:
+        serving = engine.snapshot.endpoints.get(endpoint_name(one.settings))
+        wishes = wishes_of(one)
+        if wishes.model_uri:
+            await one.look(wishes.model_uri)
+        begins.append(release_of(one.settings, serving is None or serving.serving is None, wishes))
+    for one, begin in zip(members, begins, strict=True):
+        shell_variables.keep(one.settings, begin.release)
+    await engine.do(as_one(begins))
+    return {begin.endpoint: begin.release for begin in begins}
 
 
-async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
-    """Say what happens until the release has ended and its report is written, or could not be."""
-    lines = Lines(name, write)
-    given = False
-    over = asyncio.Event()
+class _Following:
+    """What was heard of some releases: which have ended, which have their report, or can't have one."""
+
+    def __init__(self, ids: Mapping[str, str]) -> None:
+        self.over = asyncio.Event()
+        self.given: set[str] = set()
+        self._ids = ids
+        self._ended: set[str] = set()
+        self._told: set[str] = set()
+
+    def hear(self, body: ev.Body) -> bool:
+        """Whether nothing is left to be heard."""
+        match body:
+            case ev.StepFailed(release=id_, given=given):
+                (self.given.add if given else self.given.discard)(id_)
+            case ev.TurnedBack(release=id_):
+                # One that was done already goes back with the others.
+                self._ended.discard(id_)
+                self._told.discard(id_)
+            case ev.Ended(release=id_):
+                self._ended.add(id_)
+            case ev.Reported(release=id_):
+                self._told.add(id_)
+            case ev.Logged(source="summary", endpoint=name) if self._ids.get(name) in self._ended:
+                self._told.add(self._ids[name])
+            case _:
+                return False
+        wanted = set(self._ids.values())
+        if wanted <= self._ended:
+            self.over.set()
+        return wanted <= self._ended and wanted <= self._told
+
+
+async def _follow(engine: Engine, ids: Mapping[str, str], after: int, write: Callable[[str], None]) -> int:
+    """Say what happens until each release has ended and its report is written, or could not be."""
+    lines, heard = lines_of(list(ids), write), _Following(ids)
 
     async def follow() -> None:
-        nonlocal given
         async for event in engine.events(after):
-            lines.say(event, engine.snapshot)
-            body = event.body
-            if isinstance(body, ev.StepFailed) and body.release == id_:
-                given = body.given
-            if isinstance(body, ev.Ended) and body.release == id_:
-                over.set()
-            no_report = isinstance(body, ev.Logged) and body.source == "summary" and over.is_set()
-            if no_report or (isinstance(body, ev.Reported) and body.release == id_):
+            for one in lines:
+                one.say(event, engine.snapshot)
+            if heard.hear(event.body):
                 return
 
     following = asyncio.create_task(follow(), name="follow the release")
-    ending = asyncio.create_task(over.wait(), name="the release's end")
+    ending = asyncio.create_task(heard.over.wait(), name="the release's end")
     try:
         await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({following}, timeout=REPORT_S)
@@ -125,10 +165,11 @@ async def _follow(engine: Engine, name: str, id_: str, after: int, write: Callab
     finally:
         following.cancel()
         ending.cancel()
-    code = _verdict(engine.snapshot.releases[id_], given, write)
+    code = max(_verdict(engine.snapshot.releases[id_], id_ in heard.given, write) for id_ in ids.values())
     if late:
         write(f"pending: its report is not written after {REPORT_S:g} s; see 'quarterdeck status'")
-    return code or int(pending_of(engine, name, write) or late)
+    pending = [name for name in ids if pending_of(engine, name, write)]
+    return code or int(bool(pending) or late)
 
 
 def _verdict(release: Release, given: bool, write: Callable[[str], None]) -> int:

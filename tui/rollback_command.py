@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from core.config.config import endpoint_name
 from core.domain.errors import Failed, Refused
@@ -11,9 +11,11 @@ from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.confirmation import confirmation
 from core.state.release import ReleaseState
+from core.state.snapshot import Snapshot
+from core.state.together import asked_too, others
 from core.system.processes import running_s
 from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
-from tui.plain_lines import Lines
+from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
 
 MOVED_S = 1.0
@@ -52,14 +54,18 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             if not agreed(project, engine, command, write):
                 return Refused.exit_code
             await ask(engine, command, write)
-            moving = engine.snapshot.live_release(name)
+            names = (name, *asked_too(command, engine.snapshot))
+            moving = next((live for one in names if (live := engine.snapshot.live_release(one)) is not None), None)
             if moving is None:
                 return 0
-            asked = TakenUp(name, moving.id, after)
+            asked = TakenUp(moving.endpoint, moving.id, after)
         else:
-            engine.insist(asked.endpoint)
-        async with driven(project, engine, asked.endpoint, in_s=MOVED_S):
-            work = _arrive(engine, asked.endpoint, asked.release, asked.after, write)
+            for one in _group(engine.snapshot, asked):
+                engine.insist(one)
+        group = _group(engine.snapshot, asked)
+        _say_who_stays(engine.snapshot, asked, write)
+        async with driven(project, engine, list(group), in_s=MOVED_S):
+            work = _arrive(engine, group, asked, write)
             code = await interruptible(work, engine, asked.endpoint, write)
     # Only now: the way back did not wait for it.
     await have_watch(project, write)
@@ -77,23 +83,47 @@ async def ask(engine: Engine, command: c.Command, write: Callable[[str], None]) 
         write(f"{going.id} is on its way back already; this follows it to its end")
 
 
-async def _arrive(engine: Engine, name: str, id_: str, after: int, write: Callable[[str], None]) -> int:
-    """Say what happens until traffic is where it was asked to be, and the report is written."""
-    lines = Lines(name, write)
+def _group(snapshot: Snapshot, asked: TakenUp) -> Mapping[str, str]:
+    """The release that was asked for and those that go with it, by their endpoints."""
+    own = snapshot.releases.get(asked.release)
+    found = others(own, snapshot) if own is not None else ()
+    newest = {one.endpoint: one.id for one in found if snapshot.release_of(one.endpoint) is one}
+    return {asked.endpoint: asked.release, **newest}
+
+
+def _say_who_stays(snapshot: Snapshot, asked: TakenUp, write: Callable[[str], None]) -> None:
+    own = snapshot.releases.get(asked.release)
+    for one in others(own, snapshot) if own is not None else ():
+        if snapshot.release_of(one.endpoint) is not one:
+            write(f"{one.endpoint}: was released again since, alone; it stays as it is")
+
+
+async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, write: Callable[[str], None]) -> int:
+    """Say what happens until traffic is where it was asked to be, and the reports are written."""
+    lines, moving, arrived = lines_of(list(group), write), {asked.release}, set[str]()
     try:
         async with asyncio.timeout(BACK_S):
-            async for event in engine.events(after):
-                lines.say(event, engine.snapshot)
-                body = event.body
-                if isinstance(body, ev.Reported | ev.Resumed) and body.release == id_:
+            async for event in engine.events(asked.after):
+                for one in lines:
+                    one.say(event, engine.snapshot)
+                match event.body:
+                    case ev.TurnedBack(release=id_) | ev.TurnedForward(release=id_) if id_ in group.values():
+                        moving.add(id_)
+                    case ev.Reported(release=id_) | ev.Resumed(release=id_):
+                        arrived.add(id_)
+                if moving <= arrived:
                     break
     except TimeoutError:
-        raise Failed(f"{name}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
-    done = engine.snapshot.releases[id_]
-    if done.state is ReleaseState.RUNNING:
-        write(f"{done.id} goes on; 'quarterdeck' follows it")
-        return 0
-    return 1 if done.outcome is ev.Outcome.STUCK or pending_of(engine, name, write) else 0
+        late = ", ".join(name for name, id_ in group.items() if id_ in moving - arrived)
+        raise Failed(f"{late}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
+    code = 0
+    for name, id_ in group.items():
+        done = engine.snapshot.releases[id_]
+        if done.state is ReleaseState.RUNNING:
+            write(f"{done.id} goes on; 'quarterdeck' follows it")
+        elif done.outcome is ev.Outcome.STUCK or pending_of(engine, name, write):
+            code = 1
+    return code
 
 
 async def tell(project: Project, make: Callable[[str], c.Command], write: Callable[[str], None]) -> int:

@@ -16,8 +16,9 @@ from core.journal.leases import BEAT_S
 from core.state.fold import fold_all
 from core.state.release import Release
 from core.state.snapshot import Snapshot
+from core.state.together import waiting
 from core.targets.kinds import Standing, standing
-from tui.environments import proven, side_by_side
+from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -50,6 +51,7 @@ async def lines_of(project: Project) -> list[str]:
             *_stands(place),
         ]
         lines += [f"  release  {_release(release)}"] if release else []
+        lines += _together(release, snapshot, now) if release else []
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
         if snapshot.endpoint(name).serving is not None:
@@ -60,7 +62,7 @@ async def lines_of(project: Project) -> list[str]:
         lines.append("")
     if len(lines) <= len(notices) + bool(notices):
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
-    beside = side_by_side(snapshot, {own.environment: name for name, own in names.items()}, now)
+    beside = of_each(snapshot, {name: own.environment for name, own in names.items()}, now)
     return [*beside, *([""] if beside else []), *lines, watch, *registries(project, snapshot)]
 
 
@@ -133,3 +135,11 @@ def _release(release: Release) -> str:
     why = f": {release.why}" if release.why not in ("", outcome) else ""
     reason = f"  reason: {release.reason}" if release.reason else ""
     return f"{release.id}  {version}  {outcome}{why}{reason}"
+
+
+def _together(release: Release, snapshot: Snapshot, now: float) -> list[str]:
+    """With whom a release goes on and back, and what it waits for because of that."""
+    names = [name for name in release.together if name != release.endpoint]
+    step, other = release.current, waiting(release, snapshot)
+    since = f", {span(now - step.reached_at)} so far" if other and step is not None and step.reached_at else ""
+    return [f"  together with {', '.join(names)}{f'; waits for {other}{since}' if other else ''}"] if names else []

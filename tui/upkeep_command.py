@@ -69,8 +69,8 @@ async def _meant(project: Project) -> tuple[Sequence[Standing], Sequence[Standin
     places = await standing(project.settings.folder, list(project.by_endpoint().values()))
     if project.env is None:
         return places, []
-    name = endpoint_name(project.settings)
-    return [one for one in places if one.endpoint == name], [one for one in places if one.endpoint != name]
+    meant = {endpoint_name(one.settings) for one in project.together}
+    return [one for one in places if one.endpoint in meant], [one for one in places if one.endpoint not in meant]
 
 
 def _settings(project: Project, endpoint: str) -> Settings:

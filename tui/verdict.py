@@ -8,6 +8,7 @@ from core.domain.model import Series
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Shift, Step, title
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, StepState
+from core.state.together import waiting
 from tui import format as as_text
 from tui.actions import begins, way_back
 from tui.evidence import at_the_client, driver, nobody_drives
@@ -169,6 +170,12 @@ def _going(view: View, release: Release, cells: int, sure: bool) -> Line:
     if waits_for_key(release):
         then: Line = ((f"   then {_named(step.step)}", "dim"),)
         return (("‖ ", "moves"), ("WAITS FOR n", "moves"), *then)
+    if other := waiting(release, view.snapshot):
+        took = as_text.span(view.now - step.reached_at) if step.reached_at is not None else ""
+        head = (("‖ ", "moves"), (f"WAITS for {other} {took}", "moves"))
+        return (
+            with_gates(view, head, armed, cells, sure) if judges(release) else fitting([(0, head), (1, armed)], cells)
+        )
     if isinstance(step.step, Hold):
         return with_gates(view, _held(view, release, step, step.step), armed, cells, sure)
     return fitting(_stage(view, release, step), cells)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from core.config import several
 from core.config.errors import complain
 from core.config.layers import PREFIX, Layer, Values, filled, from_sets, from_variables, merged, read_file
 from core.config.settings import SAMPLES, SQL, EnvironmentName, Settings
@@ -21,6 +22,8 @@ STATE = ".quarterdeck"
 OURS = frozenset(PREFIX + name for name in ("API_KEY", "BUILD_NUMBER", "HEADERS", "KEY", "LOAD", "ROWS"))
 """Variables with our prefix that are no settings; what `endpoint.key_env` names is none either."""
 
+NAMING = frozenset({f"{PREFIX}ENDPOINT__NAME"})
+"""The variable that chooses one of several endpoints."""
 ENVIRONMENTS: tuple[EnvironmentName, ...] = get_args(EnvironmentName)
 FLOORS: Mapping[EnvironmentName, Values] = {
     "dev": {
@@ -53,28 +56,51 @@ def load(
     sets: Sequence[str] = (),
     input_data: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    endpoint: str = "",
 ) -> Settings:
     """The settings of the environment `env`, else of the one that the file names; raises BadInput.
 
-    Defaults, then quarterdeck.yaml, its section for the environment, `QUARTERDECK_…` variables, `--set`:
-    each over the one before.
+    Defaults, then quarterdeck.yaml, its section for the environment, the one for the endpoint where it has several,
+    `QUARTERDECK_…` variables, `--set`: each over the one before. Of several it is `endpoint`, else the one that a
+    flag or a variable names, else the first.
     """
     path = find(config)
     values = read_file(path)
+    names = several.names_of(values, path.name)
     sections = _sections(values, path.name)
-    project = Layer({key: value for key, value in values.items() if key != "environments"}, path.name)
+    apart = ("environments", several.KEY)
+    project = Layer({key: value for key, value in values.items() if key not in apart}, path.name)
     variables = from_variables(os.environ if environ is None else environ, OURS | _keys([project, *sections.values()]))
     flags = from_sets(sets)
+    own: list[Layer] = []
+    if names:
+        name = endpoint or several.meant(names, (flags, variables)) or names[0]
+        own = [several.section_of(values, name, path.name)]
+        flags, variables = several.nameless(flags), several.nameless(variables)
     chosen = _environment(env, (flags, variables, project))
     data = {} if input_data is None else _from_file(input_data)
     settings = {}
     for name in ENVIRONMENTS:
-        layers = [Layer(_floors(name, sections)), project, sections[name]]
+        layers = [Layer(_floors(name, sections)), project, sections[name], *own]
         if name == chosen:
             layers += [variables, flags, Layer(data)]
         # The environments not chosen are checked too: a slip in prod shows while working on dev.
         settings[name] = _build(path, name, layers)
     return settings[chosen]
+
+
+def endpoints(config: Path | None = None) -> tuple[str, ...]:
+    """The names of a project's endpoints where it has several, in the file's order; raises BadInput."""
+    path = find(config)
+    return several.names_of(read_file(path), path.name)
+
+
+def endpoints_meant(config: Path | None, sets: Sequence[str]) -> tuple[str, ...]:
+    """The one of several endpoints that a flag or a variable names, else all of them; raises BadInput."""
+    names = endpoints(config)
+    variable = from_variables({key: os.environ[key] for key in NAMING & os.environ.keys()}, ())
+    named = several.meant(names, (from_sets(sets), variable)) if names else ""
+    return (named,) if named else names
 
 
 def find(config: Path | None) -> Path:
@@ -166,7 +192,7 @@ def _refuse_misplaced(layer: Layer) -> None:
     for key in ("environment", "environments"):
         if layer.section and key in layer.values:
             raise BadInput(f"{layer.path([key])}: belongs to the top of the file")
-    for key in ("environments", "folder", "floors_from"):
+    for key in ("environments", several.KEY, "folder", "floors_from"):
         if layer.source and key in layer.values:
             raise BadInput(f"{layer.path([key])}: can't be set here")
 

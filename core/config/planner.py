@@ -76,6 +76,11 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
     )
 
 
+def as_one(begins: Sequence[Begin]) -> Begin:
+    """Releases that begin in the same moment and go on and back together, as one command."""
+    return replace(begins[0], others=tuple(begins[1:]))
+
+
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """What the release does, and how surely it must know that a version is worse to stop it."""
     plan, release = _plan_of(settings, first, wishes, fetched), settings.release

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from core.config.config import ENVIRONMENTS, FILE, endpoint_name, find, load, state_folder
+from core.config.config import ENVIRONMENTS, FILE, endpoint_name, endpoints, endpoints_meant, find, load, state_folder
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Busy, Failed, Refused
 from core.engine import shell_variables
@@ -42,6 +42,19 @@ def log_to(path: Path) -> None:
         logging.raiseExceptions = False
 
 
+def _apart(several: Sequence[Settings]) -> None:
+    """Raise BadInput where endpoints that are released as one would get into each other's way."""
+    for at, one in enumerate(several):
+        for other in several[:at]:
+            names = f"{other.endpoint.name} and {one.endpoint.name}"
+            if one.model == other.model:
+                raise BadInput(
+                    f"endpoints: {names} are both of model {one.model}; leave 'model' out, or set it for each"
+                )
+            if one.endpoint.port and one.endpoint.port == other.endpoint.port:
+                raise BadInput(f"endpoints: {names} both want port {one.endpoint.port}; set endpoint.port for each")
+
+
 @dataclass(slots=True)
 class Project:
     """One quarterdeck.yaml and the flags that were given with it."""
@@ -71,13 +84,24 @@ class Project:
         return (self.settings.folder / FILE).is_file() or (self.config is not None and self.config.is_file())
 
     def by_endpoint(self) -> dict[str, Settings]:
-        """The settings of each environment, by the name of its endpoint."""
+        """The settings of each endpoint in each environment, by its name there."""
         found = {}
         for env in ENVIRONMENTS:
-            chosen = env == self.settings.environment
-            settings = self.settings if chosen else load(self.config, env)
-            found[endpoint_name(settings)] = settings
+            for name in endpoints(self.config) or ("",):
+                chosen = env == self.settings.environment and name in ("", self.settings.endpoint.name)
+                settings = self.settings if chosen else load(self.config, env, endpoint=name)
+                found[endpoint_name(settings)] = settings
         return found
+
+    @property
+    def together(self) -> tuple["Project", ...]:
+        """Itself for each endpoint that is meant where several are, to be released as one; raises BadInput."""
+        names = endpoints_meant(self.config, self.sets)
+        if len(names) < 2:
+            return (self,)
+        made = tuple(replace(self, sets=(*self.sets, f"endpoint.name={name}"), _known={}) for name in names)
+        _apart([project.settings for project in made])
+        return made
 
     @property
     def read_only(self) -> bool:

@@ -18,6 +18,7 @@ from core.engine.engine import Engine
 from core.engine.project import READ_ONLY, Project
 from core.state.commands import Rollback
 from core.state.confirmation import confirmation
+from core.state.together import asked_too
 from core.system.text import clean_line
 from core.watch.place import WatchPlace, package_version
 
@@ -129,8 +130,11 @@ class WatchServer:
             await self._engine.do(command, who, where)
         except QuarterdeckError as error:
             return f"no\t{clean_line(str(error))}"
-        release = self._engine.snapshot.live_release(name)
-        return f"taken\t{name}\t{'' if release is None else release.id}\t{after}"
+        snapshot = self._engine.snapshot
+        # Where it was back already, it is another one of its group that goes.
+        going = (snapshot.live_release(one) for one in (name, *asked_too(command, snapshot)))
+        release = next((one for one in going if one is not None), None)
+        return f"taken\t{name if release is None else release.endpoint}\t{release.id if release else ''}\t{after}"
 
     def _take(self, endpoint: str, *, force: bool) -> None:
         """Drive an endpoint now, whoever did before; raises Refused with who does."""

@@ -72,7 +72,7 @@ async def test_a_report_that_hangs_is_said_and_is_no_success(tmp_path: Path, mon
     with contextlib.closing(store.journal()) as journal:
         async with store.engine(journal, "ada") as engine:
             await engine.do(begin(V1, all_at_once((), rollout())))
-            assert await release_command._follow(engine, "late", "r1", 0, said.append) == 1
+            assert await release_command._follow(engine, {"late": "r1"}, 0, said.append) == 1
     assert said[-2:] == [
         "done: late v1 on late",
         "pending: its report is not written after 0.05 s; see 'quarterdeck status'",
