@@ -51,7 +51,8 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             fresh = StepState(release.steps[i].step, Status.RUNNING, at)
             kept = release.steps[i]
             if kept.status is Status.INTERRUPTED and kept.started_at is not None:
-                fresh = replace(fresh, question=kept.question, answer=kept.answer)
+                # What a group agreed on stands, whoever drives.
+                fresh = replace(fresh, question=kept.question, answer=kept.answer, reached_at=kept.reached_at)
             return replace(release, steps=(*release.steps[:i], fresh, *release.steps[i + 1 :]))
         case ev.StepAsked(index=i):
             return _step(release, i, asked=True)
