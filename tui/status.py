@@ -17,6 +17,7 @@ from core.state.fold import fold_all
 from core.state.release import Release
 from core.state.snapshot import Snapshot
 from core.state.together import waiting
+from core.system.text import span
 from core.targets.kinds import Standing, standing
 from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of

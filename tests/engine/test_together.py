@@ -14,7 +14,7 @@ from core.engine.engine import Engine
 from core.journal.journal import Journal
 from core.state import commands as c, events as ev
 from core.state.snapshot import Snapshot
-from core.targets.fake_place import FakePlace
+from core.targets.fake.place import FakePlace
 from tests.environments import V1, V2, Bridge, FakeEnvironment, begin, bodies, canary_plan, rollout, until, weights
 
 NAMES = ("flowers", "petals")
