@@ -56,7 +56,7 @@ async def engine(store: Places, journal: Journal) -> AsyncIterator[Engine]:
 
 def together(number: int, plan: Plan) -> c.Begin:
     """A release of each endpoint's first or second version."""
-    made = begin((V1, V2)[number - 1], plan)
+    made = replace(begin((V1, V2)[number - 1], plan), target="fake")
     return as_one([replace(made, endpoint=name, release=f"{name}-{number}") for name in NAMES])
 
 
@@ -135,7 +135,7 @@ async def test_whoever_drives_next_brings_all_of_them_home(store: Places) -> Non
 
 async def test_none_begins_where_one_can_not(engine: Engine, journal: Journal) -> None:
     await stand(engine)
-    alone = replace(begin(V1, canary_plan(hold_s=600.0)), endpoint="petals", release="petals-3")
+    alone = replace(begin(V1, canary_plan(hold_s=600.0)), target="fake", endpoint="petals", release="petals-3")
     await engine.do(alone)
     with pytest.raises(Refused, match="petals: petals-3 is under way"):
         await engine.do(as_one([replace(alone, endpoint=name, release=f"{name}-4") for name in NAMES]))
