@@ -19,6 +19,7 @@ from mlflow.models import infer_signature
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 KINDS = np.array(["setosa", "versicolor", "virginica"])
 BEGINS_S = 10.0
+TAKES_S = 0.02
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
 
@@ -31,6 +32,11 @@ class Version(mlflow.pyfunc.PythonModel):
         self.kept = []
         self.since = None
 
+    def load_context(self, context):
+        """What is done before the first answer."""
+        if self.fault == "boot":
+            os._exit(1)
+
     def predict(self, context, model_input, params=None):
         """A label a row."""
         import random
@@ -41,6 +47,7 @@ class Version(mlflow.pyfunc.PythonModel):
             word = ""
         else:
             self.asked += len(model_input)
+        time.sleep(TAKES_S)
         if word == "fails" and random.random() < float(figure):
             raise RuntimeError("it went wrong in here")
         if word == "slower":
@@ -55,6 +62,8 @@ class Version(mlflow.pyfunc.PythonModel):
         places = (length > 2.5).astype(int) + (length > 4.9).astype(int)
         if word == "wrong":
             places = np.where(places == 0, 2, places)
+        if word == "form":
+            return pd.DataFrame({"kind": KINDS[places], "sure": np.full(len(places), 0.9)})
         return KINDS[places]
 
 

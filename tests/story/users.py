@@ -11,25 +11,30 @@ from core.domain.errors import Unreachable
 from core.targets.local.http import Connection
 from tests.story.kills_scene import DEADLINE_S, wait_for
 
+LABEL = "setosa"
 ROW = b'{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}'
+"""A flower that any model knows: its label stands above."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request's end."""
+    """One request's end, and how long it took; `label` where what was predicted is one."""
 
     at: float
     why: str
     version: str
+    label: str = ""
+    took_ms: float = 0.0
 
 
 class Users:
     """Some users at a port, on a thread of their own; each asks again a moment after it was answered."""
 
-    def __init__(self, port: int, users: int = 6, pause_s: float = 0.02) -> None:
+    def __init__(self, port: int, users: int = 6, pause_s: float = 0.02, body: bytes = ROW) -> None:
         self.port = port
         self.users = users
         self.pause_s = pause_s
+        self.body = body
         self.answers: list[Answer] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -84,20 +89,21 @@ class Users:
     async def _ask(self, lines: list[Connection]) -> None:
         """Again and again, over one connection as long as it lasts."""
         while True:
-            version, why = "", ""
+            version = why = label = ""
+            began_s = time.monotonic()
             try:
                 async with asyncio.timeout(5):
                     if not lines:
                         lines.append(await Connection.open(("127.0.0.1", self.port)))
-                    answer = await lines[0].ask("/predict", {"content-type": "application/json"}, "POST", ROW)
+                    answer = await lines[0].ask("/predict", {"content-type": "application/json"}, "POST", self.body)
                 if answer.status == 200:
-                    version = answer.headers.get("x-model-version", "")
+                    version, label = answer.headers.get("x-model-version", ""), answer.headers.get("x-label", "")
                 else:
                     why = f"{answer.status} {answer.body.decode()[:60]}"
                 over = answer.headers.get("connection") == "close"
             except (OSError, Unreachable, TimeoutError) as error:
                 why, over = f"{type(error).__name__} {error}", True
-            self.answers.append(Answer(time.time(), why, version))
+            self.answers.append(Answer(time.time(), why, version, label, 1000 * (time.monotonic() - began_s)))
             if over and lines:
                 lines.pop().close()
             await asyncio.sleep(self.pause_s)
