@@ -12,6 +12,8 @@ from scoring.settings import Identity
 LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 MOST_FIELDS, OTHERS = 200, "(others)"
 """So many fields are counted by name."""
+FORMS: Mapping[type[Any], str] = {dict: "(record)", list: "(list)", type(None): "(nothing)"}
+"""Answers of these kinds are no labels and are counted by their form: where labels came before it is another answer."""
 MOST_SAID = 50
 """So many different answers of a model without labels are counted by themselves."""
 BATCH_ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 1000, 10000)
@@ -91,10 +93,12 @@ class Metrics:
             counts[name if name in counts else OTHERS] += count
 
     def _say(self, values: Iterable[Any]) -> None:
-        """Count answers that are words or whole numbers, as labels are; what is measured has no two alike."""
+        """Count answers that are words or whole numbers, as labels are, or have a form of their own; what is measured
+        has no two alike.
+        """
         for value in values:
-            if isinstance(value, str | int):
-                name = label_text(value)
+            name = label_text(value) if isinstance(value, str | int) else FORMS.get(type(value))
+            if name is not None:
                 self.said[name if name in self.said or len(self.said) < MOST_SAID else OTHERS] += 1
 
     def render(self, in_flight: int, *, ready: bool) -> str:

@@ -41,8 +41,10 @@ SHRINKS_S = 150.0
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """One rollback: replicas of the old slot at the key and when traffic was asked for, and what users saw."""
+    """One rollback: ready replicas of both slots at the key, of the old one when traffic was asked for, and
+    what users saw."""
 
+    new_at_key: int
     at_key: int
     at_route: int
     requests: int
@@ -62,6 +64,7 @@ async def back(somebody: Operator, users: Users) -> Scaled:
     await somebody.until(lambda s: s.releases[begin.release].reached == 90, "90 %")
     await somebody.until(lambda s: _shrunk(s, begin.release), "one replica", SHRINKS_S)
     seq, key = somebody.engine.snapshot.seq, time.time()
+    carry = somebody.engine.snapshot.endpoints[NAME].slots[somebody.engine.snapshot.releases[begin.release].slot or ""]
     await somebody.engine.do(c.Rollback(NAME, asked_at=key))
     await somebody.until(lambda s: over(s, begin.release), "the end")
     await asyncio.to_thread(users.back, time.time(), 60)
@@ -70,6 +73,7 @@ async def back(somebody: Operator, users: Users) -> Scaled:
     verified = somebody.engine.snapshot.endpoints[NAME].verified
     assert verified is not None
     return Scaled(
+        carry.ready,
         at_key,
         at_route,
         len(answers),
@@ -110,7 +114,7 @@ def _slow(times: list[float]) -> float:
 async def play(count: int, users: int) -> int:
     """So many rollbacks, a line each."""
     bad = 0
-    print(f"{'load':<6} {'ready at key':>12} {'at route':>9} {'requests':>9} {'failed':>7} {'proof ms':>9} "
+    print(f"{'load':<6} {'new has':>8} {'old has':>8} {'at route':>9} {'requests':>9} {'failed':>7} {'proof ms':>9} "
           f"{'p90 before':>11} {'after':>7}", flush=True)  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="sized-") as folder, Scene(Path(folder) / NAME, SETS) as scene:
         async with operator(scene, 2, 0.2) as somebody:
@@ -120,9 +124,10 @@ async def play(count: int, users: int) -> int:
                     row = await back(somebody, asking)
                 good = row.failed == 0 and row.versions == ("1",) and (row.at_route == MOST or not heavy)
                 bad += not good
-                print(f"{'heavy' if heavy else 'light':<6} {row.at_key:>12} {row.at_route:>9} {row.requests:>9} "
-                      f"{row.failed:>7} {row.proof_ms:>9.0f} {row.slow_before_ms:>11.0f} {row.slow_after_ms:>7.0f} "
-                      f"{'' if good else 'NOT SO ' + ' '.join(row.versions)}", flush=True)  # fmt: skip
+                print(f"{'heavy' if heavy else 'light':<6} {row.new_at_key:>8} {row.at_key:>8} {row.at_route:>9} "
+                      f"{row.requests:>9} {row.failed:>7} {row.proof_ms:>9.0f} "
+                      f"{row.slow_before_ms:>11.0f} {row.slow_after_ms:>7.0f} {'' if good else 'NOT SO'}",
+                      flush=True)  # fmt: skip
     return int(bad > 0)
 
 

@@ -1,10 +1,11 @@
-"""Each strategy end to end under users: python -m tests.strategies [--users 100] [--hold 8] [--only TEXT].
+"""Each strategy end to end under users: python -m tests.strategies [--users 100] [--hold 8] [--count N] [--only TEXT].
 
 Prints a table: how it ended, requests and failures of all users, and at each share what was wanted and what those
-that answered were.
+that answered were. With `--count 50 --only canary` it goes on so often: healthy releases of two versions in turn.
 """
 
 import argparse
+import itertools
 import sys
 import tempfile
 from collections import Counter
@@ -78,20 +79,25 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--hold", type=float, default=8.0)
     parser.add_argument("--pause", type=float, default=0.3, help="Seconds between a user's requests.")
+    parser.add_argument("--count", type=int, default=0, help="So many releases, over and over; 0: each strategy once.")
     parser.add_argument("--only", default="", help="Strategies whose names hold this.")
     given, bad, version = parser.parse_args(), 0, "2"
+    requests = failed = 0
     print(f"{'strategy':<20} {'requests':>9} {'failed':>7}  wanted → real %", flush=True)
     with tempfile.TemporaryDirectory(prefix="plans-") as folder, Scene(Path(folder) / "iris", QUICK) as scene:
         for _ in range(2):
             first = scene.run("release", "--skip", "load", "--set", "release.strategy=all-at-once", deadline_s=120)
             assert first.process.returncode == 0, first.text
         with Users(scene.port, given.users, given.pause) as users:
-            for name in [name for name in PLANS if given.only in name]:
+            names = [name for name in PLANS if given.only in name]
+            for name in itertools.islice(itertools.cycle(names), given.count or len(names)):
                 version = "1" if version == "2" else "2"
                 row = run(scene, users, name, version, given.hold)
+                requests, failed = requests + row.requests, failed + row.failed
                 bad += row.outcome != "done" or row.failed > 0
                 shares = ", ".join(f"{wanted:g} → {real:.1f}" for wanted, real in row.shares)
                 print(f"{name:<20} {row.requests:>9} {row.failed:>7}  {shares}  {row.outcome}", flush=True)
+    print(f"{requests:,} requests, {failed} failed, {bad} releases not as they should be")
     return int(bad > 0)
 
 

@@ -161,14 +161,17 @@ def test_two_unknown_values_in_one_row_are_one_such_row(model: Model) -> None:
     assert counts == {1: 1, 3: 2}
 
 
-def test_words_and_whole_numbers_that_a_model_without_labels_says_are_counted_too(model: Model) -> None:
+def test_words_whole_numbers_and_forms_that_a_model_without_labels_says_are_counted_too(model: Model) -> None:
+    """A measure is not: no two are alike."""
     model.about = replace(model.about, labels=())
     metrics = Metrics(model, Identity("late", "7"))
-    said = Batch(0, counts=[6], values=["late", "late", 3, True, 0.25, {"a": 1}])
+    said = Batch(0, counts=[9], values=["late", "late", 3, True, 0.25, {"a": 1}, {"b": 2}, [1], None])
     metrics.scored(said, [], 0.0)
     metrics.scored(Batch(0, counts=[MOST_SAID], values=list(range(100, 100 + MOST_SAID))), [], 0.0)
     page = metrics.render(0, ready=True)
     assert counted(page, 'scoring_predictions_total{label="late"}') == 2
     assert [counted(page, f'scoring_predictions_total{{label="{name}"}}') for name in ("3", "true", "100")] == [1, 1, 1]
-    assert counted(page, f'scoring_predictions_total{{label="{OTHERS}"}}') == 3
+    forms = ("(record)", "(list)", "(nothing)")
+    assert [counted(page, f'scoring_predictions_total{{label="{form}"}}') for form in forms] == [2, 1, 1]
+    assert counted(page, f'scoring_predictions_total{{label="{OTHERS}"}}') == 6
     assert page.count("scoring_predictions_total{") == MOST_SAID + 1
