@@ -11,14 +11,18 @@ from typing import Any, Self, TypeVar
 import yaml
 from aiohttp import web
 
+from tests.kubernetes import admin
 from tests.kubernetes.access import ALL, Access
+from tests.kubernetes.beyond import Beyond
 from tests.kubernetes.clock import SkewedClock
-from tests.kubernetes.controllers import Controllers
+from tests.kubernetes.controllers.hub import Controllers
+from tests.kubernetes.dataplane import DataPlane
 from tests.kubernetes.faults import ApiFault, FaultKind, Faults
 from tests.kubernetes.kinds import GATEWAY_GROUP, METRICS_GROUP, Json, resource
+from tests.kubernetes.metrics import MetricsApi
 from tests.kubernetes.network import Addresses, free_port
 from tests.kubernetes.registry import Registry
-from tests.kubernetes.server import ApiServer, Extra
+from tests.kubernetes.server import ApiServer
 from tests.kubernetes.storage import ObjectStore
 
 T = TypeVar("T")
@@ -41,7 +45,11 @@ class Cluster:
         self.gateway = False
         self.token = ""
         self.controllers = Controllers(self.registry)
-        self.server = ApiServer(self.registry, self.access, self.faults, self._served, Extra())
+        self.kubelet, self.metrics = self.controllers.kubelet, self.controllers.metrics
+        self.plane = DataPlane(self.registry, self.kubelet)
+        beyond = Beyond(self.registry, self.kubelet, self.metrics, self.plane)
+        self.server = ApiServer(self.registry, self.access, self.faults, self._served, beyond)
+        self.admin = admin.Admin(self)
         self.port = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self._runner: web.ServerRunner | None = None
@@ -49,7 +57,22 @@ class Cluster:
         self.renew_token()
 
     def _served(self, group: str) -> bool:
-        return self.gateway if group == GATEWAY_GROUP else group != METRICS_GROUP
+        if group == METRICS_GROUP:
+            return self.metrics.api is not MetricsApi.ABSENT
+        return self.gateway or group != GATEWAY_GROUP
+
+    @property
+    def troubles(self) -> list[BaseException]:
+        """What went wrong behind the server, which no test may leave."""
+        return [*self.controllers.troubles, *self.plane.troubles]
+
+    def service_address(self, namespace: str, name: str, port: int = 80) -> str:
+        """Where a Service's port really is, as a base of URLs."""
+        return f"http://127.0.0.1:{self.plane.ports[(namespace, name), port]}"
+
+    def gateway_address(self, namespace: str, name: str) -> str:
+        """Where a Gateway really is."""
+        return f"http://127.0.0.1:{self.plane.gateways[namespace, name]}"
 
     @property
     def address(self) -> str:
@@ -84,13 +107,19 @@ class Cluster:
         """Make what a fresh cluster has, and listen."""
         self.loop = asyncio.get_running_loop()
         self.controllers.start()
+        self.store.listeners.append(self.plane.told)
         self._furnish()
         self.store.compact()
-        self._runner = web.ServerRunner(web.Server(self.server.answer, access_log=None), shutdown_timeout=1)
+        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=1)
         await self._runner.setup()
         self.port = self.port or free_port()
         await self.listen()
         return self
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith(admin.ROOT):
+            return await self.admin.answer(request)
+        return await self.server.answer(request)
 
     def _furnish(self) -> None:
         for name in ("default", "kube-system"):
@@ -133,6 +162,7 @@ class Cluster:
     async def stop(self) -> None:
         """End all of it."""
         await self.refuse()
+        await self.plane.stop()
         await self.controllers.stop()
         if self._runner is not None:
             await self._runner.cleanup()

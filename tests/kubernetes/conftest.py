@@ -16,7 +16,7 @@ def cluster() -> Iterator[Cluster]:
     """One that several tests share, each in its own namespace."""
     with running() as one:
         yield one
-        assert one.controllers.work.troubles == []
+        assert one.troubles == []
 
 
 @pytest.fixture

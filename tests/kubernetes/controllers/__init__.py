@@ -1,5 +1,1 @@
 """What a cluster does by itself: each controller looks at what changed and writes what follows from it."""
-
-from tests.kubernetes.controllers.hub import Controllers
-
-__all__ = ["Controllers"]

@@ -10,6 +10,8 @@ from tests.kubernetes.registry import Registry
 from tests.kubernetes.storage import Key, StoreChange
 
 AGAIN_S = 0.05
+GATHERED_S = 0.005
+"""Changes of so long are looked at together."""
 
 
 class Controller:
@@ -75,7 +77,7 @@ class WorkLoop:
         if self._scheduled or self.paused or self._ended or not self._marked:
             return
         self._scheduled = True
-        asyncio.get_running_loop().call_soon(self._drain)
+        asyncio.get_running_loop().call_later(GATHERED_S, self._drain)
 
     def _drain(self) -> None:
         self._scheduled = False

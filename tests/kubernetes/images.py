@@ -1,0 +1,27 @@
+"""What the images of the tests are: one that pretends, one that is not there, or a real program."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PodImage:
+    """How a container of this image behaves.
+
+    With a `command` it is a process of this machine, started with `environment`, and its probes are real ones. In the
+    command the container's port stands as the pod's spec has it; the kubelet puts the real port there, which is on
+    127.0.0.1. Without, it pretends: running after `starts_s`, ready `ready_s` later (None: never), gone `stops_s`
+    after it was told.
+    """
+
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    missing: bool = False
+    starts_s: float = 0.05
+    ready_s: float | None = 0.05
+    stops_s: float = 0.05
+
+
+PRETENDS = PodImage()
+MISSING = PodImage(missing=True)
+"""An image that no registry has."""
