@@ -73,3 +73,11 @@ def test_a_token_that_has_run_out_is_401_and_a_denied_verb_403(caller: Caller, c
     cluster.access.expire("viewer-token")
     assert viewer.get("pods").json()["message"] == "Unauthorized"
     viewer.client.close()
+
+
+def test_it_is_told_what_to_do_over_http_too(caller: Caller) -> None:
+    told = caller.send("POST", "/stand-in/fault", {"kind": "status", "path": "configmaps", "status": 500, "times": 1})
+    assert told.json()["faults"] == [{"kind": "status", "path": "configmaps", "met": 0}]
+    assert [caller.get("configmaps").status_code for _ in range(2)] == [500, 200]
+    unknown = caller.send("POST", "/stand-in/nothing", {})
+    assert (unknown.status_code, "not one of fault" in unknown.json()["error"]) == (404, True)

@@ -17,7 +17,7 @@ from tests.kubernetes.images import PodImage
 from tests.kubernetes.kinds import Json
 from tests.kubernetes.waiting import pods, rolled_out, until
 
-HEALTH = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1, "failureThreshold": 1}
+HEALTH = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1, "failureThreshold": 5}
 GATEWAY = "gateway.networking.k8s.io"
 
 
