@@ -227,7 +227,7 @@ def rollout(hold_s: float = 0.0, gates: tuple[Gate, ...] = (), load: LoadProfile
 def begin(version: Version | None, plan: Plan, release: str = "", **more: Any) -> c.Begin:
     """A release named after its version."""
     name = release or (f"r{version.number}" if version is not None else "r")
-    return c.Begin("late", name, "dev", plan, version=version, **more)
+    return c.Begin("late", name, "dev", plan, **{"version": version, "target": FakeEnvironment.kind, **more})
 
 
 def canary_plan(hold_s: float = 0.0, gates: tuple[Gate, ...] = (), load: LoadProfile | None = None) -> Plan:
