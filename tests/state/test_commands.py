@@ -201,7 +201,7 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
             serving,
             replace(begin(V2, canary_plan()), target="kubernetes demo/late"),
             (
-                "late serves from local, and this release would go to kubernetes demo/late; "
+                "late serves from fake, and this release would go to kubernetes demo/late; "
                 "call 'quarterdeck down --env dev' first, while the settings still name that place"
             ),
         ),
