@@ -147,7 +147,9 @@ class Operator:
                 kill(process)
         pressed = time.time()
         if moment == "from a second terminal" or moment.endswith("by command"):
-            call = await asyncio.to_thread(self.scene.run, "rollback")
+            # Without flags, as people press it: with settings the whole command is loaded first.
+            call = await asyncio.to_thread(self.scene.call, "rollback", sets=())
+            await asyncio.to_thread(call.ends)
             assert call.process.returncode == 0, call.text
         else:
             await self.engine.do(c.Rollback(NAME, asked_at=pressed))
