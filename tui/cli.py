@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -112,7 +113,39 @@ def _telling(make: Callable[..., c.Command]) -> Callable[..., None]:
     return command
 
 
-app.command("rollback", help="All traffic back to the version before, now.")(_moving(c.Rollback))
+@app.command()
+def rollback(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    reason: Why = "",
+    to: Annotated[str, typer.Option("--to", metavar="VERSION", help="A version that served here before.")] = "",
+    delete_failed: Annotated[bool, typer.Option("--delete-failed", help="Remove the slot gone back from.")] = False,
+) -> None:
+    """All traffic back to the version before, now."""
+    project = project_of(config, env, sets)
+    command = c.Rollback("", reason=reason, delete=delete_failed)
+    if to:
+        end(headless.run(rollback_command.back_to(project, to, command, out), err))
+
+    def asked(name: str, at: float) -> c.Command:
+        return replace(command, endpoint=name, asked_at=at)
+
+    end(headless.run(rollback_command.move(project, asked, out, quick_rollback.TAKEN_UP), err))
+
+
+@app.command()
+def retire(
+    slot: Annotated[str, typer.Argument(help="blue or green.")],
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    reason: Why = "",
+) -> None:
+    """Remove a slot that has no traffic, such as one that is kept for ever."""
+    end(headless.run(rollback_command.retire(project_of(config, env, sets), slot, reason, out), err))
+
+
 app.command("undo", help="Take the last rollback back, within a minute.")(_moving(c.Undo))
 app.command("abort", help="Give the release up; traffic returns.")(_moving(c.Abort))
 app.command("pause", help="Stay where it is, or go on.")(_telling(c.Pause))

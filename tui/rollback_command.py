@@ -3,21 +3,27 @@
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from core.config.config import endpoint_name
+from core.config.planner import Wishes
 from core.domain.errors import Failed, Refused
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.confirmation import confirmation
 from core.state.release import ReleaseState
+from core.state.reversal import earlier, refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
 from core.system.processes import running_s
 from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
+from tui.release_command import release
 
+KEPT_S = 120.0
+"""For so long what was gone back from is kept, for its logs."""
 MOVED_S = 1.0
 """Traffic has moved by then; a watch is not started beside it."""
 
@@ -70,6 +76,49 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
     # Only now: the way back did not wait for it.
     await have_watch(project, write)
     return code
+
+
+async def back_to(project: Project, number: str, rollback: c.Rollback, write: Callable[[str], None]) -> int:
+    """Back to the version of a number: as `R` does where that is the one before, else as a release without holds."""
+    async with opened(project) as engine:
+        name, snapshot = endpoint_name(project.settings), engine.snapshot
+        served, live, last = snapshot.endpoint(name).served, snapshot.live_release(name), rollback_of(snapshot, name)
+    wanted = number.removeprefix("v")
+    if live is None and served is not None and served.number == wanted:
+        write(f"{name} serves {served.label} already")
+        return 0
+    before = last.old_version if last is not None and refused_rollback(snapshot.endpoint(name), last) is None else None
+    if before is not None and before.number == wanted:
+        return await move(project, lambda endpoint, at: replace(rollback, endpoint=endpoint, asked_at=at), write)
+    if live is not None:
+        why = f"{live.id} is under way{f', and takes back to {before.label}' if before else ''}"
+        raise Refused(f"{name}: {why}; call 'quarterdeck rollback' first, then name another version")
+
+    def choose(one: Project, known: Snapshot) -> Wishes:
+        its = endpoint_name(one.settings)
+        version = earlier(known, its, wanted)
+        write(f"{its}: back to {version.label}")
+        return replace(wishes, version=version)
+
+    wishes = Wishes(confirmed=True, back_after_s=0.0 if rollback.delete else KEPT_S, reason=rollback.reason)
+    return await release(project, wishes, write, choose=choose)
+
+
+async def retire(project: Project, slot: str, reason: str, write: Callable[[str], None]) -> int:
+    """A slot that is kept goes now; said once it is gone."""
+    await have_watch(project, write)
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        await engine.do(c.RetireSlot(name, slot, reason))
+        async with driven(project, engine, [name]):
+            try:
+                async with asyncio.timeout(BACK_S):
+                    while slot in engine.snapshot.endpoint(name).slots:
+                        await engine.change(1.0)
+            except TimeoutError:
+                raise Failed(f"{name}: {slot} is not gone after {BACK_S:g} s; see 'quarterdeck status'") from None
+        write(f"{name}: {slot} is gone")
+    return 0
 
 
 async def ask(engine: Engine, command: c.Command, write: Callable[[str], None]) -> None:

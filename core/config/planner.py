@@ -14,7 +14,17 @@ from core.domain.errors import BadInput, Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
 from core.domain.plan import MODEL_WORK, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
-from core.domain.strategies import Rollout, ab, all_at_once, blue_green, canary, gradual_blue_green, shadow, written
+from core.domain.strategies import (
+    Rollout,
+    ab,
+    all_at_once,
+    blue_green,
+    canary,
+    gradual_blue_green,
+    shadow,
+    way_back,
+    written,
+)
 from core.state.commands import Begin
 from core.system.suggest import did_you_mean
 
@@ -27,7 +37,8 @@ FETCHED_WORK = ("fetch", "data", "evaluate", "gate", "check")
 class Wishes:
     """What the flags of one release say. `confirmed`: the environment was named on the command line.
 
-    `measured`: what was found out about `version` before, for the gate to judge by.
+    `measured`: what was found out about `version` before, for the gate to judge by. `back_after_s`: it is a way back to
+    `version`, and what serves now goes so many seconds after it.
     """
 
     skip: tuple[str, ...] = ()
@@ -38,6 +49,8 @@ class Wishes:
     version: Version | None = None
     measured: Mapping[str, object] | None = None
     confirmed: bool = False
+    back_after_s: float | None = None
+    reason: str = ""
 
 
 def checked(skip: Sequence[str]) -> tuple[str, ...]:
@@ -73,6 +86,7 @@ def release_of(settings: Settings, first: bool, wishes: Wishes, now: datetime | 
         ask_s=wishes.ask_s,
         options=options,
         version=wishes.version,
+        reason=wishes.reason,
     )
 
 
@@ -111,6 +125,8 @@ def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> 
     if wishes.version is not None:
         work = () if wishes.measured is None else ("gate",)
     work = tuple(name for name in work if name not in wishes.skip)
+    if wishes.back_after_s is not None:
+        return way_back(rollout_of(settings, load=False), wishes.back_after_s)
     if "deploy" in wishes.skip:
         steps: tuple[Step, ...] = (*(Work(name) for name in work), Summarise())
         return Plan("train only", steps)

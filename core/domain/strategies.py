@@ -23,6 +23,7 @@ from core.domain.plan import (
 )
 
 AB = "ab"
+ROLLBACK = "rollback"
 FULL = 100.0
 ARMED_S = 60.0
 MIRROR_MOST = 50.0
@@ -78,6 +79,11 @@ def ab(work: Sequence[str], rollout: Rollout, split: float, hold_s: float, stick
 def all_at_once(work: Sequence[str], rollout: Rollout) -> Plan:
     """All traffic at once, nothing to compare with: what a first version gets."""
     return _plan("all-at-once", work, rollout, [*_asked(rollout), Shift(FULL)])
+
+
+def way_back(rollout: Rollout, after_s: float) -> Plan:
+    """All traffic at once to a version that served here before; what it replaces goes `after_s` seconds later."""
+    return _plan(ROLLBACK, (), replace(rollout, smoke=0, load=None, retire_after_s=after_s), [Shift(FULL)])
 
 
 def written(work: Sequence[str], rollout: Rollout, steps: Sequence[Step]) -> Plan:

@@ -16,6 +16,7 @@ from core.state.commands import (
     Pause,
     Reason,
     RecordDrill,
+    RetireSlot,
     Rollback,
     SetLoad,
     SilenceAlert,
@@ -113,6 +114,8 @@ def _facts(  # noqa: C901, PLR0912
             if _on_its_way(release, ReleaseState.FORWARD, driven):
                 return ()
             return _undo(endpoint, release, now, asked_at)
+        case RetireSlot():
+            return _retire(command, endpoint, release, now)
         case RecordDrill():
             figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed)
             return (ev.Drilled(command.endpoint, *figures),)
@@ -188,7 +191,12 @@ def _begin_one(command: Begin, snapshot: Snapshot, together: Mapping[str, str]) 
         options=command.options,
         together=together,
     )
-    return (began,) if command.version is None else (began, ev.Chose(command.release, command.version))
+    facts: list[ev.Body] = [began]
+    if command.version is not None:
+        facts.append(ev.Chose(command.release, command.version))
+    if command.reason:
+        facts.append(ev.Reasoned(command.release, clean_line(command.reason, REASON_LENGTH)))
+    return tuple(facts)
 
 
 def _next(release: Release, driven: bool) -> tuple[ev.Body, ...]:
@@ -237,7 +245,20 @@ def _rollback(endpoint: Endpoint | None, release: Release | None, command: Rollb
     if why_not is not None or release is None:
         raise Refused(why_not or "no release")
     shares = tuple(share for share in command.shares if share < release.reached)
-    return (ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at, "", shares, command.pause_s),)
+    turned = ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at, "", shares, command.pause_s)
+    return (replace(turned, delete=command.delete),)
+
+
+def _retire(command: RetireSlot, endpoint: Endpoint | None, release: Release | None, now: float) -> tuple[ev.Body, ...]:
+    slot = command.slot
+    if endpoint is None or slot not in endpoint.slots:
+        there = ", ".join(sorted(endpoint.slots)) if endpoint is not None else ""
+        raise Refused(f"{command.endpoint}: there is no slot {slot}{f'; there is {there}' if there else ''}")
+    if endpoint.slots[slot].weight > 0 or endpoint.weights.get(slot, 0.0) > 0 or endpoint.slots[slot].mirror > 0:
+        raise Refused(f"{command.endpoint}: {slot} gets traffic; a slot goes once it has none")
+    if release is not None and release.live and slot in (release.slot, release.old):
+        raise Refused(f"{command.endpoint}: {release.id} is under way and needs {slot}; wait for its end")
+    return (ev.RetireDue(command.endpoint, slot, now),)
 
 
 def _silence(command: SilenceAlert, endpoint: Endpoint | None, now: float) -> tuple[ev.Body, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from core.domain.gates import Gate
-from core.domain.model import LoadProfile, LoadSource, Version
+from core.domain.model import LoadProfile, LoadSource, Slot, Version
 from core.domain.plan import Plan
 from core.system.processes import whoami
 
@@ -33,6 +33,16 @@ class Begin:
     options: Mapping[str, object] = field(default_factory=dict)
     version: Version | None = None
     others: tuple["Begin", ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetireSlot:
+    """A slot without traffic goes now, whatever it was kept for."""
+
+    endpoint: str
+    slot: Slot
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,8 @@ class Abort:
 class Rollback:
     """All traffic back to the version before, now. `asked_at`: when the key went down, seconds since the epoch.
 
-    With `shares` it goes in steps: the newer version keeps each of them, in percent, for `pause_s`.
+    With `shares` it goes in steps: the newer version keeps each of them, in percent, for `pause_s`. `delete`: its slot
+    goes at the end, and the rollback can't be taken back.
     """
 
     endpoint: str
@@ -82,6 +93,7 @@ class Rollback:
     reason: str = ""
     shares: tuple[float, ...] = ()
     pause_s: float = 0.0
+    delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +180,7 @@ Command: TypeAlias = (
     | Abort
     | Rollback
     | Undo
+    | RetireSlot
     | Reason
     | RecordDrill
     | StartLoad

@@ -113,7 +113,7 @@ def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR091
             reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
             overtaken = release.way is not None and release.state is ReleaseState.BACK and release.way.after_end
             way = Way(outcome, why, at, at, asked_at, after_end=ended or overtaken, reached=reached)
-            way = replace(way, shares=body.shares, pause_s=body.pause_s)
+            way = replace(way, shares=body.shares, pause_s=body.pause_s, delete=body.delete)
             steps = stopped(release.steps)
             return replace(
                 release,

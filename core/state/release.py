@@ -64,6 +64,7 @@ class Way:
     `driven_at` is when the present driver began with it: deadlines count from there. `resized`: as many replicas as
     before were asked for beside the route. `refusal` is what the target last said when it did not take something.
     `shares` are the steps to come before all of it is back; `rests_until` is when the next one begins.
+    `delete`: the slot that was taken back from goes at the end.
     """
 
     outcome: ev.Outcome
@@ -82,6 +83,7 @@ class Way:
     shares: tuple[float, ...] = ()
     pause_s: float = 0.0
     rests_until: float | None = None
+    delete: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

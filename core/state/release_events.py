@@ -204,6 +204,7 @@ class TurnedBack:
 
     `why` is what happened, `reason` what whoever asked for it says. With `shares` it goes in steps: the release
     keeps each of them, in percent, for `pause_s`. `follows` is the release of its group that it goes back with.
+    `delete`: its slot is not kept for a while, in case that is taken back.
     """
 
     release: str
@@ -214,6 +215,7 @@ class TurnedBack:
     shares: tuple[float, ...] = ()
     pause_s: float = 0.0
     follows: str = ""
+    delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """Which release a rollback or an undo would take back, and why there may be no way. Pure."""
 
+from core.domain.errors import Refused
+from core.domain.model import Version
+from core.domain.strategies import ROLLBACK
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState
@@ -7,6 +10,7 @@ from core.state.snapshot import Snapshot
 
 UNDO_S = 60.0
 """For so long a rollback or an abort can be taken back."""
+ANOTHER = "name one with 'quarterdeck rollback --to VERSION', or release"
 TAKEN_BACK = (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
 
 
@@ -39,6 +43,9 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
     if release.state is ReleaseState.BACK:
         # What goes back in steps can go back at once.
         return None if in_steps(release) else f"{release.id} is on its way back already"
+    if release.plan.strategy == ROLLBACK:
+        version = release.version.label if release.version is not None else "an earlier version"
+        return f"{release.id} {'is' if release.live else 'was'} itself the way back to {version}; {ANOTHER}"
     if release.slot is None:
         return None if release.live else f"{release.id} never got a slot; nothing to take back"
     if release.old is None or release.old_version is None:
@@ -70,3 +77,20 @@ def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float)
     if seen is None or seen.version != release.version:
         return f"{release.slot or 'the slot'} is gone; begin a release instead"
     return None
+
+
+def earlier(snapshot: Snapshot, endpoint: str, number: str) -> Version:
+    """The version of a number that came to all traffic here and was not taken back since; raises Refused."""
+    number = number.removeprefix("v")
+    mine = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.plan.strategy != ROLLBACK]
+    ended = sorted((r for r in mine if not r.live), key=lambda r: r.ended_seq, reverse=True)
+    of_it = [r for r in ended if r.version is not None and r.version.number == number]
+    known = sorted({r.version.label for r in ended if r.version is not None and r.outcome is ev.Outcome.DONE})
+    there = f"; there is {', '.join(known)}" if known else ""
+    if not of_it:
+        raise Refused(f"{endpoint}: v{number} never served here{there}")
+    newest = of_it[0]
+    if newest.outcome is not ev.Outcome.DONE or newest.version is None:
+        how = newest.outcome.value if newest.outcome is not None else "over"
+        raise Refused(f"{endpoint}: v{number} can't be gone back to, for its last release, {newest.id}, {how}{there}")
+    return newest.version
