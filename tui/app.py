@@ -46,6 +46,8 @@ class DeckApp(KeyedApp):
 
     `prepare` makes a release ready to begin; without it none can be begun from here.
 
+    `drill_s` says how old the last proof of an endpoint's way back may be.
+
     `look_back` reads what was measured before all that a snapshot keeps; without it charts show what that does.
     """
 
@@ -65,6 +67,7 @@ class DeckApp(KeyedApp):
         hangs_s: Callable[[str], float | None] = lambda _: None,
         prepare: Prepare | None = None,
         look_back: LookBack | None = None,
+        drill_s: Callable[[str], float | None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.link = link
@@ -80,6 +83,7 @@ class DeckApp(KeyedApp):
         self.asking = Asking(self, link, lambda: self.view, self.say, prepare)
         self.now = now
         self._hangs_s = hangs_s
+        self._drill_s = drill_s
         self._hung: tuple[str | None, float | None] = (None, None)
         self.follower = Follower(link)
         self.drawn = asyncio.Event()
@@ -126,6 +130,7 @@ class DeckApp(KeyedApp):
             self.asking.prepare is not None,
             self.stretch_s,
             self.earlier,
+            self._drill_s(name) if name else None,
         )
         return View(known.snapshot, known.history, name, self.now(), *rest)
 

@@ -79,6 +79,11 @@ def _look_back(project: Project) -> LookBack:
     return read
 
 
+def _drill_ages(project: Project) -> dict[str, float]:
+    """How old the last proof of each endpoint's way back may be."""
+    return {name: settings.drill.max_age_s for name, settings in project.by_endpoint().items()}
+
+
 def _attend(engine: Engine) -> None:
     """Where no watch can be had, this deck drives for as long as it is open."""
     for name in engine.snapshot.endpoints:
@@ -91,7 +96,15 @@ async def _shown(engine: Engine, project: Project, wanted: str | None, read_only
         link, prepare, back = ProjectLink(engine, project), _preparing(engine, project), _look_back(project)
         look, hangs_s = theme.of_terminal(), engine.hangs_s
         app = DeckApp(
-            link, wanted, read_only, now=engine.now, look=look, hangs_s=hangs_s, prepare=prepare, look_back=back
+            link,
+            wanted,
+            read_only,
+            now=engine.now,
+            look=look,
+            hangs_s=hangs_s,
+            prepare=prepare,
+            look_back=back,
+            drill_s=_drill_ages(project).get,
         )
         app.opens = True
         await app.run_async()

@@ -148,7 +148,21 @@ def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
             way = () if back.text == serves else way
             room = max(LEAST_WHY, cells - cells_of((*head, *unknown, *way)) - 2)
             head = (*head, (f": {cut(release.why, room)}", "text"))
-    return fitting([(0, head), (0, unknown), (2, ((more, "dim"),)), (1, way)], cells)
+    drill = _drill(view) if release.outcome is Outcome.DONE and back.key else ()
+    return fitting([(0, head), (0, unknown), (2, ((more, "dim"),)), (1, way), (3, drill)], cells)
+
+
+def _drill(view: View) -> Line:
+    """When the way back was last proven and how long it took; in yellow where that is longer ago than it may be."""
+    if view.endpoint is None or view.drill_s is None:
+        return ()
+    drilled, at = view.endpoint.drilled, view.endpoint.drilled_at
+    if drilled is None or at is None:
+        return (*GAP, ("! the way back was never drilled", "moves"))
+    age, late = as_text.about(view.now - at), view.now - at > view.drill_s
+    if late:
+        return (*GAP, (f"! the way back was last drilled {age} ago", "moves"))
+    return (*GAP, (f"drilled {age} ago: {drilled.back_ms:.0f} ms", "dim"))
 
 
 def _going(view: View, release: Release, cells: int, sure: bool) -> Line:

@@ -34,7 +34,7 @@ class View:
     `watches` says why nothing can be asked where it is `read_only`. `hangs_s`: for how long whoever drives the endpoint
     is there and gives no sign of life; None while it does. `begins`: a release can be begun from here.
     `stretch_s`: how much time the charts show; None for as much as there is. `earlier`: what that needs and no
-    snapshot keeps.
+    snapshot keeps. `drill_s`: how old the last proof of the way back may be; None where nobody says.
 
     Without slots, so that what costs more with every release that there was is looked up once a view.
     """
@@ -52,6 +52,7 @@ class View:
     begins: bool = False
     stretch_s: float | None = None
     earlier: Earlier = NOTHING_EARLIER
+    drill_s: float | None = None
 
     @property
     def endpoint(self) -> Endpoint | None:

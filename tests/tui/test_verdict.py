@@ -166,3 +166,23 @@ async def test_the_verdict_and_the_slots_stay_at_every_size(open_deck: OpenDeck,
 def test_a_very_small_screen_is_never_overfull() -> None:
     room = share(60, 12, 12)
     assert sum(room.heights.values()) <= 12
+
+
+@pytest.mark.parametrize(
+    ("ago", "said", "role"),
+    [
+        (None, "! the way back was never drilled", "moves"),
+        (600.0, "drilled 10 min ago: 31 ms", "dim"),
+        (7200.0, "! the way back was last drilled 2 h ago", "moves"),
+    ],
+)
+def test_when_the_way_back_was_last_drilled(ago: float | None, said: str, role: str) -> None:
+    facts: list[ev.Body] = [] if ago is None else [ev.Drilled(ENDPOINT, NEW, 31.0, 20.0, 100, 0)]
+    drilled = scenes.then(scenes.at_ten(), *facts, at=MOMENT - (ago or 0.0))
+    served = ev.Observed(ENDPOINT, Observation("green", NEW, 8, 8, 100))
+    done = scenes.then(drilled, ev.Ended(RELEASE, ev.Outcome.DONE), served)
+    view = replace(seen(done, MOMENT), drill_s=3600.0)
+    line = verdict(view, 200)
+    assert line[-1] == (said, role)
+    assert said not in text(verdict(replace(view, drill_s=None), 200))
+    assert width(verdict(view, 60)) <= 60
