@@ -149,7 +149,7 @@ def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
             room = max(LEAST_WHY, cells - cells_of((*head, *unknown, *way)) - 2)
             head = (*head, (f": {cut(release.why, room)}", "text"))
     drill = _drill(view) if release.outcome is Outcome.DONE and back.key else ()
-    return fitting([(0, head), (0, unknown), (2, ((more, "dim"),)), (1, way), (3, drill)], cells)
+    return fitting([(0, head), (0, unknown), (3, ((more, "dim"),)), (1, way), (2, drill)], cells)
 
 
 def _drill(view: View) -> Line:
@@ -158,10 +158,10 @@ def _drill(view: View) -> Line:
         return ()
     drilled, at = view.endpoint.drilled, view.endpoint.drilled_at
     if drilled is None or at is None:
-        return (*GAP, ("! the way back was never drilled", "moves"))
+        return (*GAP, ("! way back never drilled", "moves"))
     age, late = as_text.about(view.now - at), view.now - at > view.drill_s
     if late:
-        return (*GAP, (f"! the way back was last drilled {age} ago", "moves"))
+        return (*GAP, (f"! way back drilled {age} ago", "moves"))
     return (*GAP, (f"drilled {age} ago: {drilled.back_ms:.0f} ms", "dim"))
 
 
