@@ -5,6 +5,7 @@ from dataclasses import replace
 from core.domain.model import Scaled
 from core.targets.local.autoscaler import Autoscaler
 from core.targets.local.spec import Autoscaling
+from core.targets.local.steps import UP, Behavior, Direction, Policy
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, Watcher, loading, watching
 
@@ -49,3 +50,21 @@ async def test_without_autoscaling_nothing_is_looked_at(endpoints: Endpoints) ->
     scaled = Autoscaler().look(replace(spec, autoscaling=scaling, memory_mb=100), "blue", 1, [], {})
     assert scaled.reason.startswith("no metric")
     assert scaled.next_look_s == 15.0
+
+
+async def test_what_somebody_asks_for_is_not_taken_away_at_the_next_look(endpoints: Endpoints) -> None:
+    endpoints.model("1")
+    down = Direction(30.0, (Policy("percent", 100, 15.0),))
+    scaling = Autoscaling(1, 3, cpu_percent=90, fast=True, behavior=Behavior(UP, down))
+    target = endpoints.target(cpu_m=500, autoscaling=scaling)
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 2)
+        await watcher.ready("blue", 2)
+        await target.route({"blue": 100})
+        await watcher.until(lambda: next((one for one in looks(watcher, "blue") if one.after == 1), None))
+        before = len(looks(watcher, "blue"))
+        await target.apply("blue", ONE, 2)
+        await watcher.ready("blue", 2)
+        again = await watcher.until(lambda: next(iter(looks(watcher, "blue")[before:]), None))
+        assert (again.before, again.after) == (2, 2)
+        assert "window: 2" in again.reason

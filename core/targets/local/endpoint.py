@@ -114,6 +114,9 @@ class LocalEndpoint:
                 self.note(Noted(f"{spec.endpoint}: {warning}", Level.WARNING, slot, "host"))
         else:
             wanted = max(held.wanted, replicas) if held.asked == replicas else replicas
+            if wanted > held.wanted:
+                # The autoscaler begins from there, and takes it away again after its window for that, not at once.
+                self._control_loop.forget(slot)
             kept = held.spec if held.served else spec
             if kept != spec:
                 text = f"{slot} keeps the settings that it was deployed with; remove it first to change them"
