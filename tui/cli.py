@@ -224,7 +224,7 @@ def watch(
 
 @app.command()
 def down(config: Config = None, env: Env = None, sets: Sets = None) -> None:
-    """Drain and stop every endpoint of the project on this machine; with --env that environment's alone."""
+    """Drain and stop every endpoint of the project; with --env that environment's alone."""
     project = project_of(config, env, sets)
     end(headless.run(upkeep_command.down(project, out), err))
 
