@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import termios
@@ -12,6 +13,7 @@ from typing import Self
 
 from tests.story.kills_scene import COMMAND, DEADLINE_S, Scene, wait_for
 
+LOOK_S = 0.1
 _PAINT = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]")
 
 
@@ -33,6 +35,7 @@ class Terminal:
         )
         os.close(theirs)
         self._drawn = bytearray()
+        self._left = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -40,6 +43,9 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # A terminal that somebody still reads from is not hung up by closing it.
+        self._left.set()
+        self._reader.join()
         os.close(self._ours)
         try:
             self.process.wait(DEADLINE_S)
@@ -62,7 +68,9 @@ class Terminal:
         os.write(self._ours, keys.encode())
 
     def _read(self) -> None:
-        while True:
+        while not self._left.is_set():
+            if not select.select([self._ours], [], [], LOOK_S)[0]:
+                continue
             try:
                 drawn = os.read(self._ours, 65536)
             except OSError:

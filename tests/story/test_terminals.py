@@ -121,6 +121,8 @@ def test_down_ends_a_load_that_was_begun_by_hand_and_says_so(scene: Scene) -> No
 
 def test_a_down_ends_the_release_that_nobody_drives_any_more(scene: Scene) -> None:
     """It runs nowhere then, and no rollback brings back what was taken down on purpose."""
+    # Whatever served before: a first version takes all traffic, with nothing to compare it with.
+    assert scene.run("down").process.returncode == 0
     first = scene.run("release", "--skip", "load", deadline_s=180)
     assert first.process.returncode == 0, first.text
     kept = scene.folder / ".quarterdeck" / "variables"
