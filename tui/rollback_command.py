@@ -9,6 +9,7 @@ from core.config.config import endpoint_name
 from core.config.planner import Wishes
 from core.domain.errors import Failed, Refused
 from core.engine.engine import Engine
+from core.engine.housekeeping import KEEP_S
 from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.confirmation import confirmation
@@ -22,8 +23,6 @@ from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
 from tui.release_command import release
 
-KEPT_S = 120.0
-"""For so long what was gone back from is kept, for its logs."""
 MOVED_S = 1.0
 """Traffic has moved by then; a watch is not started beside it."""
 
@@ -100,7 +99,7 @@ async def back_to(project: Project, number: str, rollback: c.Rollback, write: Ca
         write(f"{its}: back to {version.label}")
         return replace(wishes, version=version)
 
-    wishes = Wishes(confirmed=True, back_after_s=0.0 if rollback.delete else KEPT_S, reason=rollback.reason)
+    wishes = Wishes(confirmed=True, back_after_s=0.0 if rollback.delete else KEEP_S, reason=rollback.reason)
     return await release(project, wishes, write, choose=choose)
 
 

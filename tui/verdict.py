@@ -4,15 +4,15 @@ Red over the whole width while those who call are not served well; never green f
 """
 
 from core.domain.gates import GateResult
-from core.domain.model import Series
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Shift, Step, title
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, StepState
 from core.state.together import waiting
 from tui import format as as_text
 from tui.actions import begins, way_back
-from tui.evidence import at_the_client, driver, nobody_drives
-from tui.health import FAILING_PERCENT, health
+from tui.evidence import driver, nobody_drives
+from tui.failing import failing
+from tui.health import health
 from tui.judged import held_s, judges
 from tui.styled import Line, Part, cut, fit, fitting, width as cells_of
 from tui.summary import back_to, label, recent, returned, waits_for_key
@@ -30,7 +30,7 @@ def verdict(view: View, cells: int) -> Line:
     """The line in so many cells; what is bad fills all of them."""
     well = health(view)
     if well[0][1] == "fails":
-        said = "".join(text for text, _ in fitting(_bad(view, well), cells))
+        said = "".join(text for text, _ in fitting(failing(view, well), cells))
         said = cut(said, cells)
         return ((said + " " * (cells - cells_of(((said, ""),))), "alarm"),)
     if view.lost:
@@ -40,50 +40,6 @@ def verdict(view: View, cells: int) -> Line:
 
 def _age(view: View) -> str:
     return as_text.about(view.now - view.snapshot.at)
-
-
-def _bad(view: View, well: Line) -> list[Part]:
-    """How many are ready, what callers meet and since when, and the way out."""
-    # What the router counts stands second, and leaves before the way back does.
-    said, counted = well[1][0], "".join(text for text, _ in well[2:])
-    slots = view.endpoint.slots.values() if view.endpoint else ()
-    down = next((seen for seen in slots if seen.weight > 0 and seen.ready == 0), None)
-    if down is not None and "ready" not in said:
-        said = f"{down.ready} of {down.wanted} ready · {said}"
-    client = at_the_client(view)
-    more_said = ""
-    if "failing" not in said and client is not None and client.failed_percent > FAILING_PERCENT:
-        more_said = f" · {as_text.share(client.failed_percent)} failing"
-    since = failing_s(view) if "failing" in said + more_said else None
-    back = way_back(view)
-    way, _, more = back.text.replace("roll back →", "goes back to").partition(" · ")
-    return [
-        (0, (("✖ ", ""), (said, ""))),
-        (3, ((counted, ""),)),
-        (4, ((more_said, ""),)),
-        (5, ((f" for {as_text.about(since)}", ""),) if since is not None else ()),
-        (1, ((f" · {back.key} {way}" if back.key else f" · {way}", ""),)),
-        (2, ((f" ({more})", ""),) if more else ()),
-    ]
-
-
-def failing_s(view: View) -> float | None:
-    """For how long too much has failed without a break, at the client or at a slot; None while it does not."""
-    slots = view.endpoint.slots if view.endpoint else {}
-    found = [_failing_since(view.series(slot)) for slot in (None, *slots)]
-    since = min((at for at in found if at is not None), default=None)
-    return None if since is None else max(0.0, view.now - since)
-
-
-def _failing_since(series: Series) -> float | None:
-    since = None
-    for sample in reversed(series.samples):
-        if not sample.requests or sample.mirrored:
-            continue
-        if (sample.failed_percent or 0.0) <= FAILING_PERCENT:
-            break
-        since = sample.at - sample.seconds
-    return since
 
 
 def _calm(view: View, well: Line, cells: int) -> Line:

@@ -26,12 +26,11 @@ from core.state.commands import (
 )
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
-from core.state.reversal import in_steps, refused_rollback, refused_undo, rollback_of
+from core.state.reversal import in_steps, rollback_of
+from core.state.reversal_asked import REASON_LENGTH, asked_reason, asked_retire, asked_rollback, asked_undo
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, with_others
 from core.system.text import clean_line
-
-REASON_LENGTH = 300
 
 
 def accept(command: Command, snapshot: Snapshot, now: float, driven: bool = True) -> tuple[ev.Body, ...]:
@@ -81,7 +80,7 @@ def _because(fact: ev.Body, reason: str) -> ev.Body:
     match fact:
         case ev.TurnedBack() | ev.TurnedForward() | ev.Answered() | ev.Waved() | ev.Paused() | ev.Resumed():
             return replace(fact, reason=reason)
-        case ev.Retried() | ev.Silenced():
+        case ev.Retried() | ev.Silenced() | ev.Acted():
             return replace(fact, reason=reason)
         case _:
             return fact
@@ -109,18 +108,18 @@ def _facts(  # noqa: C901, PLR0912
         case Rollback():
             if not in_steps(release) and _on_its_way(release, ReleaseState.BACK, driven):
                 return ()
-            return _rollback(endpoint, rollback_of(snapshot, command.endpoint), command)
+            return asked_rollback(endpoint, rollback_of(snapshot, command.endpoint), command)
         case Undo(asked_at=asked_at):
             if _on_its_way(release, ReleaseState.FORWARD, driven):
                 return ()
-            return _undo(endpoint, release, now, asked_at)
+            return asked_undo(endpoint, release, now, asked_at)
         case RetireSlot():
-            return _retire(command, endpoint, release, now)
+            return asked_retire(command, endpoint, release, now)
         case RecordDrill():
             figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed)
             return (ev.Drilled(command.endpoint, *figures),)
         case Reason(text=text):
-            return _reason(_known(release, command.endpoint), text)
+            return asked_reason(_known(release, command.endpoint), text)
         case StartLoad(profile=profile, source=source, limits=limits):
             if endpoint is None or not endpoint.slots:
                 raise Refused(f"{command.endpoint}: nothing is served yet; run a release first")
@@ -237,30 +236,6 @@ def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:
     return (ev.Resumed(release.id, release.step_by_step),) if release.paused else (ev.Paused(release.id),)
 
 
-def _rollback(endpoint: Endpoint | None, release: Release | None, command: Rollback) -> tuple[ev.Body, ...]:
-    asked_at = command.asked_at
-    if release is not None and in_steps(release) and command.shares:
-        raise Refused(f"{release.id} is on its way back already")
-    why_not = refused_rollback(endpoint, release)
-    if why_not is not None or release is None:
-        raise Refused(why_not or "no release")
-    shares = tuple(share for share in command.shares if share < release.reached)
-    turned = ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at, "", shares, command.pause_s)
-    return (replace(turned, delete=command.delete),)
-
-
-def _retire(command: RetireSlot, endpoint: Endpoint | None, release: Release | None, now: float) -> tuple[ev.Body, ...]:
-    slot = command.slot
-    if endpoint is None or slot not in endpoint.slots:
-        there = ", ".join(sorted(endpoint.slots)) if endpoint is not None else ""
-        raise Refused(f"{command.endpoint}: there is no slot {slot}{f'; there is {there}' if there else ''}")
-    if endpoint.slots[slot].weight > 0 or endpoint.weights.get(slot, 0.0) > 0 or endpoint.slots[slot].mirror > 0:
-        raise Refused(f"{command.endpoint}: {slot} gets traffic; a slot goes once it has none")
-    if release is not None and release.live and slot in (release.slot, release.old):
-        raise Refused(f"{command.endpoint}: {release.id} is under way and needs {slot}; wait for its end")
-    return (ev.RetireDue(command.endpoint, slot, now),)
-
-
 def _silence(command: SilenceAlert, endpoint: Endpoint | None, now: float) -> tuple[ev.Body, ...]:
     hush = endpoint.hushed.get(command.rule) if endpoint is not None else None
     if command.seconds > 0:
@@ -268,23 +243,6 @@ def _silence(command: SilenceAlert, endpoint: Endpoint | None, now: float) -> tu
     if hush is None or hush.until <= now:
         raise Refused(f"{command.endpoint}: {command.rule} is not silenced")
     return (ev.Silenced(command.endpoint, command.rule, None),)
-
-
-def _undo(
-    endpoint: Endpoint | None, release: Release | None, now: float, asked_at: float | None
-) -> tuple[ev.Body, ...]:
-    why_not = refused_undo(endpoint, release, now)
-    if why_not is not None or release is None:
-        raise Refused(why_not or "no release")
-    return (ev.TurnedForward(release.id, asked_at),)
-
-
-def _reason(release: Release, text: str) -> tuple[ev.Body, ...]:
-    if release.way is None:
-        raise Refused(f"{release.id} took no way back; a reason is given to a rollback or an abort")
-    if not (reason := clean_line(text, REASON_LENGTH)):
-        raise Refused('the reason is empty; say it in quotes: quarterdeck reason "TEXT"')
-    return (ev.Reasoned(release.id, reason),)
 
 
 def _set_load(command: SetLoad, endpoint: Endpoint | None, series: Series) -> tuple[ev.Body, ...]:

@@ -113,6 +113,7 @@ class Acted:
 
     endpoint: str
     what: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

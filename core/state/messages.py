@@ -157,7 +157,7 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             told = of_alert(body, who)
             return Message(*told) if told is not None else None
         case ev.Acted(what=what):
-            return Message("endpoint", f"{who}: {what}")
+            return Message("endpoint", f"{who}: {what}{_for(body)}")
         case ev.Opened(url=url):
             return Message("endpoint", f"answers at {url}")
         case ev.Looked(scaled=scaled) if scaled.before != scaled.after:

@@ -1,6 +1,6 @@
 """Which release a rollback or an undo would take back, and why there may be no way. Pure."""
 
-from core.domain.errors import Refused
+from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
 from core.domain.strategies import ROLLBACK
 from core.state import events as ev
@@ -82,15 +82,17 @@ def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float)
 def earlier(snapshot: Snapshot, endpoint: str, number: str) -> Version:
     """The version of a number that came to all traffic here and was not taken back since; raises Refused."""
     number = number.removeprefix("v")
+    if not number.isdecimal():
+        raise BadInput(f"--to {number}: name a version by its number, such as 3 or v3")
     mine = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.plan.strategy != ROLLBACK]
-    ended = sorted((r for r in mine if not r.live), key=lambda r: r.ended_seq, reverse=True)
-    of_it = [r for r in ended if r.version is not None and r.version.number == number]
-    known = sorted({r.version.label for r in ended if r.version is not None and r.outcome is ev.Outcome.DONE})
-    there = f"; there is {', '.join(known)}" if known else ""
-    if not of_it:
+    ended = sorted((r for r in mine if not r.live), key=lambda r: r.ended_seq)
+    newest = {r.version.number: r for r in ended if r.version is not None}
+    served = sorted((n for n, r in newest.items() if r.outcome is ev.Outcome.DONE), key=lambda n: (len(n), n))
+    there = f"; there is {', '.join(f'v{found}' for found in served)}" if served else ""
+    last = newest.get(number)
+    if last is None or last.version is None:
         raise Refused(f"{endpoint}: v{number} never served here{there}")
-    newest = of_it[0]
-    if newest.outcome is not ev.Outcome.DONE or newest.version is None:
-        how = newest.outcome.value if newest.outcome is not None else "over"
-        raise Refused(f"{endpoint}: v{number} can't be gone back to, for its last release, {newest.id}, {how}{there}")
-    return newest.version
+    if number not in served:
+        how = last.outcome.value if last.outcome is not None else "over"
+        raise Refused(f"{endpoint}: v{number} can't be gone back to, for its last release, {last.id}, {how}{there}")
+    return last.version

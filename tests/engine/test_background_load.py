@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ from tests.environments import STEADY, Bridge, bodies, serve, until
 ENDED = whoami().rsplit("/", 1)[0] + "/1"
 """A process with this number that began at another time: it is gone."""
 ELSEWHERE = "another-machine/boot/1/1"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Bridge:
-    return Bridge(tmp_path)
 
 
 async def wished(store: Bridge, asked: c.StartLoad) -> None:

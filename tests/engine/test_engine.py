@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -44,18 +44,6 @@ LONG = 600.0
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again without a rest."""
     monkeypatch.setattr(retries, "AGAIN_S", (0.0,))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Bridge:
-    return Bridge(tmp_path)
-
-
-@pytest.fixture
-def journal(store: Bridge) -> Iterator[Journal]:
-    opened = store.journal()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """What gates need to know is asked of sources elsewhere while a hold lasts; whatever goes wrong is an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -22,18 +21,6 @@ FIGURE = MetricSource(
 )
 GATE = Gate("figure", "<", 5.0, at_least=1, source="prometheus prom")
 BESIDE = replace(GATE, limit=50.0, against="live")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Bridge:
-    return Bridge(tmp_path)
-
-
-@pytest.fixture
-def journal(store: Bridge) -> Iterator[Journal]:
-    opened = store.journal()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

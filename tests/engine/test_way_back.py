@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,18 +37,6 @@ from tests.environments import (
 )
 
 LONG = 600.0
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Bridge:
-    return Bridge(tmp_path)
-
-
-@pytest.fixture
-def journal(store: Bridge) -> Iterator[Journal]:
-    opened = store.journal()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@
 
 import pytest
 
-from core.domain.errors import Refused
+from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
 from core.domain.strategies import ROLLBACK, way_back
 from core.state import commands as c, events as ev
+from core.state.audit import deeds
 from core.state.delivery import figures, releases
 from core.state.reversal import earlier, refused_rollback
 from tests.environments import V1, V2, V3, begin, canary_plan, rollout
@@ -56,6 +57,8 @@ def test_what_was_taken_back_or_never_served_cannot() -> None:
         earlier(world.snapshot, "late", "3")
     with pytest.raises(Refused, match="v9 never served here; there is v1, v2"):
         earlier(world.snapshot, "late", "9")
+    with pytest.raises(BadInput, match="--to latest: name a version by its number"):
+        earlier(world.snapshot, "late", "latest")
     with pytest.raises(Refused, match=r"v1 never served here$"):
         earlier(world.snapshot, "other", "1")
 
@@ -94,8 +97,11 @@ def test_what_was_taken_back_is_kept_a_while_unless_it_is_to_go(delete: bool, ke
 def test_a_slot_that_is_kept_goes_when_somebody_says_so() -> None:
     world = three()
     spare = next(slot for slot, seen in world.endpoint.slots.items() if seen.weight == 0)
-    world.do(c.RetireSlot("late", spare))
+    world.do(c.RetireSlot("late", spare, "room is needed"))
     assert world.endpoint.retire[spare] == world.now
+    (deed,) = deeds(world.events[-2:])
+    said = f"endpoint: ada: has {spare} removed: room is needed"
+    assert (deed.who, deed.what, deed.why) == ("ada", said, "room is needed")
 
 
 @pytest.mark.parametrize(
