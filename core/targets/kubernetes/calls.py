@@ -1,0 +1,237 @@
+"""Calls to one API server, made in threads: the official client knows who we are, and each call has an end.
+
+The package `kubernetes` is imported with the first connection and never on a loop. A context is always named: nothing
+falls through to the one that kubectl happens to use.
+"""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from core.domain.errors import BadInput, QuarterdeckError, Unreachable
+from core.system.suggest import did_you_mean
+from core.targets.kubernetes.api_errors import Asked, Json, login, refusal
+
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+MANAGER = "quarterdeck"
+CONNECT_S, CALL_S = 3.0, 10.0
+
+
+class ApiCalls:
+    """One API server as one context of a kubeconfig leads to it. Any thread may call; none waits for another.
+
+    Raises ApiMissing, ApiConflict, ApiExpired, ApiBusy, Refused, BadInput or Unreachable, each with one line.
+    """
+
+    def __init__(self, context: str, kubeconfig: str = "") -> None:
+        if not context:
+            raise BadInput(
+                "kubernetes.context: no context is named; write the one that 'kubectl config get-contexts' has"
+            )
+        self.context = context
+        self._kubeconfig = kubeconfig
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._closed = False
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = JSON,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = CALL_S,
+    ) -> Json:
+        """One call; the object that it answers."""
+        asked = Asked(self.context, method, path)
+        data = self._sent(asked, body, kind, query, timeout_s)[0]
+        try:
+            found = json.loads(data or b"{}")
+        except ValueError as error:
+            raise Unreachable(f"{asked}: the answer is no JSON; does something else listen there?") from error
+        return found if isinstance(found, dict) else {}
+
+    def text(
+        self, path: str, *, query: Mapping[str, str] | None = None, timeout_s: float = CALL_S
+    ) -> tuple[str, Mapping[str, str]]:
+        """What is no object: a log, or what a pod answers through the server; with the headers, by small names."""
+        data, headers = self._sent(Asked(self.context, "GET", path), None, JSON, query, timeout_s)
+        return data.decode(errors="replace"), headers
+
+    def stream(self, path: str, query: Mapping[str, str], silent_s: float) -> "ApiStream":
+        """An answer without an end, line by line; it breaks off where nothing comes for `silent_s`."""
+        asked = Asked(self.context, "GET", path)
+        response = self._opened(asked, None, JSON, query, silent_s)
+        if response.status >= 300:
+            raise _failed(asked, response)
+        return ApiStream(asked, response)
+
+    def close(self) -> None:
+        """Let go of the connections that nobody uses; those in use end with their calls."""
+        with self._lock:
+            self._closed = True
+            if self._client is not None:
+                self._client.close()
+
+    def _sent(
+        self, asked: Asked, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
+    ) -> tuple[bytes, Mapping[str, str]]:
+        response = self._opened(asked, body, kind, query, timeout_s)
+        if response.status == 401:
+            # A login that ran out is fetched anew once, as kubectl does.
+            response.drain_conn()
+            self._forget()
+            response = self._opened(asked, body, kind, query, timeout_s)
+        if response.status >= 300:
+            raise _failed(asked, response)
+        return _read(asked, response), _headers(response)
+
+    def _opened(self, asked: Asked, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float) -> Any:
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError
+
+        client = self._connected()
+        settings = client.configuration
+        headers = {"accept": f"{JSON}, text/plain, */*", "user-agent": MANAGER}
+        headers |= {one["key"]: one["value"] for one in settings.auth_settings().values()}
+        if body is not None:
+            headers["content-type"] = kind
+        try:
+            return client.rest_client.pool_manager.request(
+                asked.method,
+                f"{settings.host}{asked.path}{'?' + urlencode(query) if query else ''}",
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s),
+                preload_content=False,
+                retries=False,
+                redirect=False,
+            )
+        except HTTPError as error:
+            raise Unreachable(f"{asked}: no answer from {_host(settings.host)} ({_kind(error)})") from error
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._closed:
+                raise Unreachable(f"kubernetes {self.context}: the connection is closed")
+            if self._client is None:
+                self._client = _client(self.context, self._kubeconfig)
+            return self._client
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._client = None
+
+
+class ApiStream:
+    """An answer that is read line by line in one thread, and ended from any other."""
+
+    def __init__(self, asked: Asked, response: Any) -> None:
+        self._asked = asked
+        self._response = response
+        self._ended = False
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line, until the server ends it or `end` was called; raises Unreachable where it breaks off."""
+        from urllib3.exceptions import HTTPError
+
+        rest = b""
+        try:
+            for chunk in self._response.stream(2**16):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from (line for line in whole if line.strip())
+        except (HTTPError, OSError, ValueError) as error:
+            if not self._ended:
+                raise Unreachable(f"{self._asked}: the connection broke off ({_kind(error)})") from error
+        finally:
+            self._response.close()
+
+    def end(self) -> None:
+        """Wake the thread that reads, and let it end."""
+        self._ended = True
+        with suppress(Exception):
+            self._response.shutdown()
+
+
+def _client(context: str, kubeconfig: str) -> Any:
+    """The official client for a context of a kubeconfig; raises BadInput where there is none such."""
+    try:
+        from kubernetes.client import ApiClient, Configuration
+        from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
+    except ImportError as error:
+        raise BadInput("target kubernetes needs a package more: pip install 'quarterdeck[kubernetes]'") from error
+    if not logging.getLogger().handlers:
+        # The package tells its troubles to the root logger, which would begin to write to the screen.
+        logging.getLogger().addHandler(logging.NullHandler())
+    path = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    settings = Configuration()
+    try:
+        names = [one["name"] for one in list_kube_config_contexts(path)[0]]
+        if context not in names:
+            known = f"it has {', '.join(names)}" if names else "it has none"
+            raise BadInput(f"kubernetes.context {context!r}: not in {path}; {known}{did_you_mean(context, names)}")
+        load_kube_config(path, context=context, client_configuration=settings)
+        logs_in = _logs_in(path, context)
+    except ConfigException as error:
+        raise BadInput(f"kubernetes: the kubeconfig {path} can't be used: {str(error)[:200]}") from error
+    if logs_in and not settings.api_key and not settings.cert_file:
+        raise Unreachable(f"kubernetes {context}: the login command {logs_in!r} gave nothing; {login(context)}")
+    return ApiClient(settings)
+
+
+def _logs_in(path: str, context: str) -> str:
+    """The program that a context's user logs in by; empty where there is none."""
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    config = KubeConfigMerger(path).config
+    user = config["contexts"].get_with_name(context)["context"].safe_get("user")
+    held = config["users"].get_with_name(user, safe=True) if user and "users" in config else None
+    found = (held["user"].safe_get("exec") if held is not None else None) or {}
+    return str(found["command"]) if "command" in found else ""
+
+
+def _failed(asked: Asked, response: Any) -> QuarterdeckError:
+    """The error that an answer is."""
+    try:
+        body = json.loads(_read(asked, response))
+    except (ValueError, QuarterdeckError):
+        body = {}
+    return refusal(asked, response.status, body if isinstance(body, dict) else {}, _headers(response))
+
+
+def _read(asked: Asked, response: Any) -> bytes:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        data: bytes = response.read()
+        response.release_conn()
+    except (HTTPError, OSError) as error:
+        raise Unreachable(f"{asked}: the answer broke off ({_kind(error)})") from error
+    return data
+
+
+def _headers(response: Any) -> Mapping[str, str]:
+    return {str(name).lower(): str(value) for name, value in response.headers.items()}
+
+
+def _host(url: str) -> str:
+    """Where it is, without what may stand before an @."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def _kind(error: BaseException) -> str:
+    """What broke, in a word or two; messages of these libraries hold addresses of objects."""
+    cause = error.__cause__ or error.__context__
+    name = type(error).__name__
+    return f"{name}, {type(cause).__name__}" if cause is not None and name in {"ProtocolError", "HTTPError"} else name
