@@ -17,7 +17,7 @@ _VALUE = re.compile(r"Invalid value: .*?(?:: (?=[^:]*$)|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApiRequest:
     """What was asked of whom: the words that every line about it begins with."""
 
     context: str
@@ -56,7 +56,7 @@ class ApiBusy(Unreachable):
         self.retry_after_s = retry_after_s
 
 
-def refusal(asked: Asked, status: int, body: Json, headers: Mapping[str, str]) -> QuarterdeckError:
+def refusal(asked: ApiRequest, status: int, body: Json, headers: Mapping[str, str]) -> QuarterdeckError:
     """The error that an answer is; `body` is its Status, or empty where it had none."""
     details: Json = body.get("details") or {}
     causes: list[Json] = details.get("causes") or []

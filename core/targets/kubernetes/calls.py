@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from core.domain.errors import BadInput, QuarterdeckError, Unreachable
 from core.system.suggest import did_you_mean
-from core.targets.kubernetes.api_errors import Asked, Json, login, refusal
+from core.targets.kubernetes.api_errors import ApiRequest, Json, login, refusal
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -53,7 +53,7 @@ class ApiCalls:
         timeout_s: float = CALL_S,
     ) -> Json:
         """One call; the object that it answers."""
-        asked = Asked(self.context, method, path)
+        asked = ApiRequest(self.context, method, path)
         data = self._sent(asked, body, kind, query, timeout_s)[0]
         try:
             found = json.loads(data or b"{}")
@@ -65,12 +65,12 @@ class ApiCalls:
         self, path: str, *, query: Mapping[str, str] | None = None, timeout_s: float = CALL_S
     ) -> tuple[str, Mapping[str, str]]:
         """What is no object: a log, or what a pod answers through the server; with the headers, by small names."""
-        data, headers = self._sent(Asked(self.context, "GET", path), None, JSON, query, timeout_s)
+        data, headers = self._sent(ApiRequest(self.context, "GET", path), None, JSON, query, timeout_s)
         return data.decode(errors="replace"), headers
 
     def stream(self, path: str, query: Mapping[str, str], silent_s: float) -> "ApiStream":
         """An answer without an end, line by line; it breaks off where nothing comes for `silent_s`."""
-        asked = Asked(self.context, "GET", path)
+        asked = ApiRequest(self.context, "GET", path)
         response = self._opened(asked, None, JSON, query, silent_s)
         if response.status >= 300:
             raise _failed(asked, response)
@@ -84,7 +84,7 @@ class ApiCalls:
                 self._client.close()
 
     def _sent(
-        self, asked: Asked, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
+        self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
     ) -> tuple[bytes, Mapping[str, str]]:
         response = self._opened(asked, body, kind, query, timeout_s)
         if response.status == 401:
@@ -96,7 +96,9 @@ class ApiCalls:
             raise _failed(asked, response)
         return _read(asked, response), _headers(response)
 
-    def _opened(self, asked: Asked, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float) -> Any:
+    def _opened(
+        self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
+    ) -> Any:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
@@ -136,7 +138,7 @@ class ApiCalls:
 class ApiStream:
     """An answer that is read line by line in one thread, and ended from any other."""
 
-    def __init__(self, asked: Asked, response: Any) -> None:
+    def __init__(self, asked: ApiRequest, response: Any) -> None:
         self._asked = asked
         self._response = response
         self._ended = False
@@ -200,7 +202,7 @@ def _logs_in(path: str, context: str) -> str:
     return str(found["command"]) if "command" in found else ""
 
 
-def _failed(asked: Asked, response: Any) -> QuarterdeckError:
+def _failed(asked: ApiRequest, response: Any) -> QuarterdeckError:
     """The error that an answer is."""
     try:
         body = json.loads(_read(asked, response))
@@ -209,7 +211,7 @@ def _failed(asked: Asked, response: Any) -> QuarterdeckError:
     return refusal(asked, response.status, body if isinstance(body, dict) else {}, _headers(response))
 
 
-def _read(asked: Asked, response: Any) -> bytes:
+def _read(asked: ApiRequest, response: Any) -> bytes:
     from urllib3.exceptions import HTTPError
 
     try:
