@@ -86,6 +86,7 @@ def load(
             layers += [variables, flags, Layer(data)]
         # The environments not chosen are checked too: a slip in prod shows while working on dev.
         settings[name] = _build(path, name, layers)
+    several.refuse_meeting(names, list(settings.values()), path.name)
     return settings[chosen]
 
 
@@ -199,8 +200,7 @@ def _refuse_misplaced(layer: Layer) -> None:
 
 def endpoint_name(settings: Settings) -> str:
     """What the endpoint of this environment is called: `late` in prod, `late-dev` in dev."""
-    name = settings.endpoint.name
-    return name if settings.environment == "prod" else f"{name}-{settings.environment}"
+    return several.called(settings.endpoint.name, settings.environment)
 
 
 def alias(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-_NAME = re.compile(r"^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$")
+_NAME = re.compile(r"[a-z]([a-z0-9_-]{0,40}[a-z0-9])?")
 _SPAN = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|min|h|d)$")
 _SPANS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _CPU = re.compile(r"^(\d+)m$|^(\d+(?:\.\d+)?)$")
@@ -66,9 +66,9 @@ def timed(value: object) -> object:
 
 
 def _name(text: str) -> str:
-    # It becomes a folder, a part of an address and a label in Kubernetes.
-    if not _NAME.match(text):
-        raise ValueError(f"{text!r} should be small letters, digits and dashes, such as late-flights")
+    # It becomes a folder and a part of an address.
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} should be small letters, digits, - and _, such as late-flights")
     return text
 
 

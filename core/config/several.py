@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core.config.layers import Layer, Values, filled, merged
+from core.config.settings import Settings
 from core.domain.errors import BadInput
 from core.system.suggest import did_you_mean
 
@@ -65,3 +66,17 @@ def nameless(layer: Layer) -> Layer:
         return layer
     endpoint = {key: value for key, value in layer.values["endpoint"].items() if key != NAME[1]}
     return Layer({**layer.values, "endpoint": endpoint}, layer.source, layer.section)
+
+
+def called(name: str, environment: str) -> str:
+    """What an endpoint is called in an environment."""
+    return name if environment == "prod" else f"{name}-{environment}"
+
+
+def refuse_meeting(names: Sequence[str], settings: Sequence[Settings], file: str) -> None:
+    """Raise BadInput where a place can't tell two endpoints apart, of these settings of each environment."""
+    for one in settings:
+        here = [other for other in settings if other.where == one.where]
+        theirs = [called(name, other.environment) for other in here for name in names or [other.endpoint.name]]
+        if why := one.place.apart(theirs):
+            raise BadInput(f"{file}: {one.target}: {why}")

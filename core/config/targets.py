@@ -5,7 +5,7 @@ A project may say `target: NAME`, and under `NAME:` what that part takes.
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -39,6 +39,10 @@ class TargetSettings(SettingsPart):
 
     def cannot(self, step: Step) -> str:  # noqa: ARG002 - for targets that can do less
         """Why this place can't do a step, with what to write instead; empty where it can."""
+        return ""
+
+    def apart(self, names: Sequence[str]) -> str:  # noqa: ARG002 - for targets that have fewer names than people
+        """Which endpoints of these names would get into each other's way here, in a line; empty where none would."""
         return ""
 
 

@@ -209,7 +209,7 @@ def test_values_are_typed_as_people_type_them(setting: str, value: object, tmp_p
         ("endpoint.port=70000", "endpoint.port: 70000 should be at most 65535"),
         (
             "endpoint.name=Late",
-            "endpoint.name: 'Late' should be small letters, digits and dashes, such as late-flights",
+            "endpoint.name: 'Late' should be small letters, digits, - and _, such as late-flights",
         ),
         ("endpoint.cpu=lots", "endpoint.cpu: 'lots' is not an amount of CPU; write 500m or 0.5"),
         ("endpoint.cpu=0", "endpoint.cpu: '0' is not an amount of CPU; write 500m or 0.5"),

@@ -1,0 +1,109 @@
+"""What a project says of its cluster: nothing falls through to a default one, and a slip is one line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config.config import load
+from core.config.planner import Wishes, release_of
+from core.domain.errors import BadInput
+from core.domain.plan import Deploy, Mirror, Shift
+from core.targets.kinds import kind_of
+from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, project, settings_of
+
+
+def test_the_place_is_named_by_context_and_namespace(tmp_path: Path) -> None:
+    assert settings_of(tmp_path).where == "kubernetes stand-in/flights"
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ({"context": None}, "kubernetes.context: nothing should be text"),
+        ({"context": ""}, "kubernetes.context: '' should be text that is not empty"),
+        ({"context": "a\nb"}, "kubernetes.context: .* as 'kubectl config get-contexts' shows it"),
+        ({"namespace": "Flights"}, "kubernetes.namespace: 'Flights' should be small letters, digits and dashes"),
+        ({"namespace": "flights\n"}, "kubernetes.namespace: "),
+        ({"namespace": "f" * 64}, "kubernetes.namespace: .*at most 63"),
+        ({"image": "late:latest"}, "kubernetes.image: 'late:latest' does not say which build; write REGISTRY/NAME@sha"),
+        ({"image": IMAGE[:-1]}, "kubernetes.image: .*64 hexadecimal digits"),
+        ({"image": IMAGE.upper()}, "kubernetes.image: "),
+        ({"image": f"{IMAGE}\n"}, "kubernetes.image: "),
+        ({"pull_secret": "a b"}, "kubernetes.pull_secret: 'a b' should be small letters"),
+        ({"service": {"type": "ExternalName"}}, "kubernetes.service.type: 'ExternalName' is none of LoadBalancer"),
+        ({"service": {"port": 0}}, "kubernetes.service.port: 0 should be at least 1"),
+        ({"traffic": "weights"}, "kubernetes.traffic: 'weights' is none of gateway, replicas, selector"),
+        ({"traffic": "gateway"}, "kubernetes: traffic: gateway needs gateway.name and gateway.namespace"),
+        ({"gateway": {"name": "front"}}, "kubernetes.gateway.namespace: is needed and not set"),
+        ({"contxt": "a"}, "kubernetes.contxt: unknown key; did you mean context?"),
+    ],
+)
+def test_a_slip_is_one_line_with_its_place(tmp_path: Path, place: dict[str, Any], line: str) -> None:
+    with pytest.raises(BadInput, match=f"quarterdeck.yaml: {line}"):
+        settings_of(tmp_path, place)
+
+
+def test_without_a_context_there_is_no_cluster(tmp_path: Path) -> None:
+    path = project(tmp_path)
+    path.write_text("data: {source: iris, target: species}\nendpoint: {name: late}\ntarget: kubernetes\n")
+    with pytest.raises(BadInput, match=r"kubernetes.context: is needed and not set \(and 1 more\)"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "image", [IMAGE, f"late@sha256:{'b' * 64}", f"123.dkr.ecr.eu-west-1.amazonaws.com/a/b:v7@sha256:{'c' * 64}"]
+)
+def test_an_image_is_taken_by_its_digest(tmp_path: Path, image: str) -> None:
+    assert settings_of(tmp_path, {"image": image}).where
+
+
+@pytest.mark.parametrize(
+    ("place", "strategy", "why"),
+    [
+        (
+            {"traffic": "selector"},
+            "canary",
+            "traffic is selector, so 10 % can't be moved; set it to replicas or gateway",
+        ),
+        ({"traffic": "selector"}, "shadow", "traffic is selector, so no request can be copied; set it to gateway"),
+        ({}, "shadow", "traffic is replicas, so no request can be copied"),
+    ],
+)
+def test_what_the_traffic_cannot_do_is_refused_before_a_release(
+    tmp_path: Path, place: dict[str, Any], strategy: str, why: str
+) -> None:
+    settings = settings_of(tmp_path, place, release={"strategy": strategy})
+    with pytest.raises(BadInput, match=why):
+        release_of(settings, False, Wishes())
+
+
+def test_no_caller_is_kept_on_a_side(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, GATEWAY, release={"strategy": "ab", "ab": {"header": "x-user"}})
+    with pytest.raises(BadInput, match="no caller can be kept on a side; take header x-user out"):
+        release_of(settings, False, Wishes())
+
+
+def test_a_plan_waits_as_long_as_a_cluster_takes(tmp_path: Path) -> None:
+    shadow = settings_of(tmp_path, GATEWAY, release={"strategy": "shadow"})
+    plan = release_of(shadow, False, Wishes()).plan
+    assert {step.deadline_s for step in plan.steps if isinstance(step, Shift | Mirror)} == {60.0}
+    assert [step.deadline_s for step in plan.steps if isinstance(step, Deploy)] == [330.0]
+    assert (plan.tolerance, plan.patience.back_s) == (0.01, 300.0)
+    assert release_of(settings_of(tmp_path), True, Wishes()).plan.tolerance == 5.0
+
+
+def test_names_that_become_one_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = project(tmp_path, endpoints={"late_model": {}, "late-model": {}})
+    path.write_text(path.read_text().replace("endpoint:\n  name: late\n", ""))
+    with pytest.raises(
+        BadInput, match=r"quarterdeck.yaml: kubernetes: late-model-dev and late_model-dev would both have"
+    ):
+        load(path)
+    path.write_text(path.read_text().replace("target: kubernetes", "target: local"))
+    assert load(path, endpoint="late_model").endpoint.name == "late_model"
+
+
+def test_a_release_to_a_cluster_says_what_can_be_done_instead(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"quarterdeck export kubernetes"):
+        kind_of("kubernetes").opened(settings_of(tmp_path), None, {})  # type: ignore[arg-type]
