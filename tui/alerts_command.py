@@ -58,6 +58,8 @@ async def alerts(project: Project, write: Write, as_json: bool = False) -> int:
         write(f"off: {', '.join(off)}")
     receivers = [f"{one} ({how.kind})" for one, how in settings.alerts.receivers.items()]
     write(f"told: {', '.join(receivers)}" if receivers else "told: nobody; name who under alerts.receivers")
+    if (answers := settings.alerts.answers) is not None:
+        write(f"links answer questions: {answers.url}, which the watch serves at {answers.host}:{answers.port}")
     for one in endpoint.untold:
         write(f"not told yet: {one.receiver}: {one.notice.title}: {one.why or 'being told'}, try {one.tries + 1}")
     if await watch_of(project).status() is None:

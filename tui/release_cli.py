@@ -1,6 +1,5 @@
 """The commands that bring a version to an endpoint: release, promote, and the plan of either."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ def wishes_of(
     auto_approve: bool = False,
     step_by_step: bool = False,
     confirm: str | None = None,
+    attached: bool = False,
 ) -> Wishes:
     """What the flags of one release say; a slip in them ends the command with one line."""
     named = project.settings.environment
@@ -39,8 +39,8 @@ def wishes_of(
         err(f"error: --confirm {confirm}: this release is to {named}")
         end(BadInput.exit_code)
     try:
-        # Without a terminal nobody can answer a question; with one, another terminal's deck can.
-        ask_s = 600.0 if sys.stdin.isatty() else 0.0
+        # With a terminal another terminal's deck can answer a question, too; without one, a chat may.
+        ask_s = 600.0 if release_command.can_answer(project.settings, attached) else 0.0
         said = Wishes(checked(skip or ()), model_uri, auto_approve, step_by_step, ask_s)
         return replace(said, confirmed=confirm is not None)
     except BadInput as error:
@@ -67,7 +67,7 @@ def release(
     Exit code 0: done; 1: a gate or the rollout failed; 2: usage; 3: refused.
     """
     project = project_of(config, env, sets, input_data)
-    wishes = wishes_of(project, skip, model_uri, auto_approve, step_by_step, confirm)
+    wishes = wishes_of(project, skip, model_uri, auto_approve, step_by_step, confirm, attached)
     if deck:
         from tui.live import show  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ def promote(
     if not to:
         err("error: --to: say where to, staging or prod")
         end(BadInput.exit_code)
-    wishes = wishes_of(project, skip, "", auto_approve, step_by_step, confirm)
+    wishes = wishes_of(project, skip, "", auto_approve, step_by_step, confirm, attached)
     end(headless.run(promote_command.promote(project, version, wishes, out, attached), err))
 
 

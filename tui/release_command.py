@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, as_one, consent, release_of
+from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
@@ -25,6 +26,11 @@ Choose: TypeAlias = Callable[[Project, Snapshot], Wishes]
 """What is known only once the journal is open, such as which version is promoted."""
 
 
+def can_answer(settings: Settings, attached: bool) -> bool:
+    """Whether a person can be asked: at this terminal, or by a message whose links the watch hears."""
+    return sys.stdin.isatty() or (settings.alerts.answerable and not attached)
+
+
 async def release(
     project: Project,
     wishes: Wishes,
@@ -41,7 +47,7 @@ async def release(
         why = "is one model, and there are several endpoints; say which with --set endpoint.name=NAME"
         raise BadInput(f"--model-uri {wishes.model_uri}: {why}")
     for one in members:
-        consent(one.settings, wishes, sys.stdin.isatty())
+        consent(one.settings, wishes, can_answer(one.settings, attached))
     names = [endpoint_name(one.settings) for one in members]
     async with opened(project, attached=attached) as engine:
         after = engine.snapshot.seq

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ TAKES: Mapping[str, tuple[TopicName, ...]] = {
     "azure": ("ticket",),
 }
 """What a kind of receiver is told of where nothing is said; any other is told of everything."""
+TICKETS = ("github", "azure")
 _VARIABLE = re.compile(r"^[A-Z_][A-Z0-9_]*$")
 
 
@@ -68,6 +70,7 @@ class ReceiverSettings(SettingsPart):
 
     `url_env` holds a webhook's address, `token_env` a token or PagerDuty's routing key; `url` is the address of a
     service that is not at its usual place. `repository` is OWNER/NAME, or ORGANISATION/PROJECT at Azure Boards.
+    With `answers` whoever reads it may answer a question by a link, where `AnswerSettings` say at which address.
     """
 
     kind: ReceiverKind
@@ -84,6 +87,7 @@ class ReceiverSettings(SettingsPart):
     password_env: str | None = None
     sender: str | None = None
     to: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    answers: bool = True
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
 
     @field_validator("url_env", "token_env", "user_env", "password_env")
@@ -124,13 +128,54 @@ class ReceiverSettings(SettingsPart):
         return self.takes if self.takes is not None else TAKES.get(self.kind, get_args(TopicName))
 
 
+class AnswerSettings(SettingsPart):
+    """Where links in messages answer a question: `url` is what people open, at `host` and `port` the watch listens."""
+
+    url: str
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8470
+
+    @field_validator("url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            raise ValueError("is no address; write https://HOST/PATH") from None
+        if not host or parts.username or parts.query or parts.fragment or not (url.isascii() and url.isprintable()):
+            raise ValueError("should be https://HOST/PATH, without a password, ? and #")
+        # Whoever sees a link may answer.
+        if parts.scheme != "https" and not (parts.scheme == "http" and _this_machine(host)):
+            raise ValueError("should begin with https://; plain http is for this machine alone")
+        return url.rstrip("/")
+
+
+def _this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class AlertSettings(SettingsPart):
-    """Which rules hold here, how often the watch looks, and who is told."""
+    """Which rules hold here, how often the watch looks, who is told, and where whoever is told can answer."""
 
     look_s: Annotated[float, Field(ge=0.2, le=60)] = 5.0
     objective: Annotated[float, Field(gt=0, lt=100)] = 99.9
     rules: Mapping[RuleName, Annotated[RuleSettings, BeforeValidator(_off)]] = Field(default_factory=dict)
     receivers: Mapping[str, ReceiverSettings] = Field(default_factory=dict)
+    answers: AnswerSettings | None = None
+
+    @property
+    def answerable(self) -> bool:
+        """Whether somebody who is told that a release waits can answer by a link."""
+        return any("release" in told.told_of and self.answered_by(name) for name, told in self.receivers.items())
+
+    def answered_by(self, receiver: str) -> AnswerSettings | None:
+        """Where those who read a receiver's messages may answer, if they may. Too many read a ticket."""
+        told = self.receivers.get(receiver)
+        return self.answers if told is not None and told.answers and told.kind not in TICKETS else None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

@@ -10,6 +10,7 @@ import httpx
 from core.config.alerts import ReceiverSettings
 from core.domain.errors import Failed, Unreachable
 from core.notify import payloads
+from core.notify.payloads import AnswerLinks
 from core.notify.secrets import secret
 from core.state.alert import Notice
 
@@ -20,9 +21,11 @@ ONCE_MORE = frozenset({408, 425, 429})
 """What a server says that wants to be asked again later; of any other 4xx nothing changes by asking again."""
 
 
-async def send(receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str]) -> None:
+async def send(
+    receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str], links: AnswerLinks | None = None
+) -> None:
     """One try; raises Unreachable where another may help, Failed where somebody must change something."""
-    url, headers, content = _request(receiver, notice, environ)
+    url, headers, content = _request(receiver, notice, environ, links)
     kind = receiver.kind
     try:
         async with httpx.AsyncClient(timeout=receiver.timeout_s, verify=receiver.ca or True) as client:
@@ -40,11 +43,14 @@ async def send(receiver: ReceiverSettings, notice: Notice, environ: Mapping[str,
     raise Failed(said)
 
 
-def _request(receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str]) -> tuple[str, dict[str, str], Any]:
+def _request(
+    receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str], links: AnswerLinks | None
+) -> tuple[str, dict[str, str], Any]:
     """The address, the headers and the JSON."""
     match receiver.kind:
         case "pagerduty":
-            return receiver.url or PAGERDUTY, {}, payloads.pagerduty(notice, secret(receiver.token_env, environ))
+            key = secret(receiver.token_env, environ)
+            return receiver.url or PAGERDUTY, {}, payloads.pagerduty(notice, key, links)
         case "github":
             headers = {
                 "Authorization": f"Bearer {secret(receiver.token_env, environ)}",
@@ -59,12 +65,12 @@ def _request(receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, s
             url = f"{_base(receiver, AZURE)}/{path}/_apis/wit/workitems/$Issue?api-version=7.1"
             return url, headers, payloads.azure(notice)
         case "slack":
-            return secret(receiver.url_env, environ), {}, payloads.slack(notice)
+            return secret(receiver.url_env, environ), {}, payloads.slack(notice, links)
         case "teams":
-            return secret(receiver.url_env, environ), {}, payloads.teams(notice)
+            return secret(receiver.url_env, environ), {}, payloads.teams(notice, links)
         case _:
             bearer = {"Authorization": f"Bearer {secret(receiver.token_env, environ)}"} if receiver.token_env else {}
-            return secret(receiver.url_env, environ), bearer, payloads.generic(notice)
+            return secret(receiver.url_env, environ), bearer, payloads.generic(notice, links)
 
 
 def _base(receiver: ReceiverSettings, usual: str) -> str:

@@ -10,19 +10,22 @@ from email.utils import formatdate, make_msgid
 from core.config.alerts import ReceiverSettings
 from core.domain.errors import Failed, Unreachable
 from core.notify import payloads
+from core.notify.payloads import AnswerLinks
 from core.notify.secrets import secret
 from core.state.alert import Notice
 
 
-async def send(receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str]) -> None:
+async def send(
+    receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str], links: AnswerLinks | None = None
+) -> None:
     """One try; raises Unreachable where another may help, Failed where somebody must change something."""
     login = None
     if receiver.user_env and receiver.password_env:
         login = secret(receiver.user_env, environ), secret(receiver.password_env, environ)
-    await asyncio.to_thread(_send, receiver, message(receiver, notice), login)
+    await asyncio.to_thread(_send, receiver, message(receiver, notice, links), login)
 
 
-def message(receiver: ReceiverSettings, notice: Notice) -> EmailMessage:
+def message(receiver: ReceiverSettings, notice: Notice, links: AnswerLinks | None = None) -> EmailMessage:
     """The e-mail."""
     made = EmailMessage()
     # A line break in a header would begin another header.
@@ -31,7 +34,7 @@ def message(receiver: ReceiverSettings, notice: Notice) -> EmailMessage:
     made["To"] = ", ".join(receiver.to)
     made["Date"] = formatdate(notice.at)
     made["Message-ID"] = make_msgid(domain="quarterdeck.invalid")
-    made.set_content(payloads.body(notice))
+    made.set_content(payloads.body(notice, links))
     return made
 
 

@@ -1,6 +1,7 @@
 """What each kind of receiver wants to read: its own JSON, made of a notice. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.state.alert import Notice, Topic
@@ -8,9 +9,19 @@ from core.state.alert import Notice, Topic
 SEVERITY = {Topic.PAGE: "critical", Topic.ALERT: "error", Topic.TICKET: "warning", Topic.RELEASE: "info"}
 
 
-def generic(notice: Notice) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class AnswerLinks:
+    """Two addresses that answer a question, for one message alone: they are secret, and nothing keeps them."""
+
+    yes: str = field(repr=False)
+    no: str = field(repr=False)
+
+
+def generic(notice: Notice, links: AnswerLinks | None = None) -> Mapping[str, Any]:
     """Everything, for whoever reads JSON."""
+    answers = {} if links is None else {"approve_url": links.yes, "reject_url": links.no}
     return {
+        **answers,
         "id": notice.id,
         "key": notice.key,
         "at": notice.at,
@@ -24,18 +35,19 @@ def generic(notice: Notice) -> Mapping[str, Any]:
     }
 
 
-def slack(notice: Notice) -> Mapping[str, Any]:
+def slack(notice: Notice, links: AnswerLinks | None = None) -> Mapping[str, Any]:
     """An incoming webhook of Slack's; `&`, `<` and `>` are its own signs."""
     text = notice.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     title = notice.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return {"text": f"{_sign(notice)} *{title}*\n{text}"}
+    answers = "" if links is None else f"\n<{links.yes}|Approve> or <{links.no}|Reject>"
+    return {"text": f"{_sign(notice)} *{title}*\n{text}{answers}"}
 
 
-def teams(notice: Notice) -> Mapping[str, Any]:
+def teams(notice: Notice, links: AnswerLinks | None = None) -> Mapping[str, Any]:
     """A workflow webhook of Teams: a message with an adaptive card."""
     colour = "Good" if notice.resolved else {"critical": "Attention", "error": "Attention"}.get(_severity(notice))
     title = {"type": "TextBlock", "weight": "Bolder", "wrap": True, "text": f"{_sign(notice)} {notice.title}"}
-    card = {
+    card: dict[str, Any] = {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
@@ -44,11 +56,14 @@ def teams(notice: Notice) -> Mapping[str, Any]:
             {"type": "TextBlock", "wrap": True, "text": notice.text},
         ],
     }
+    if links is not None:
+        opened = (("Approve", links.yes), ("Reject", links.no))
+        card["actions"] = [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in opened]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 
 
-def pagerduty(notice: Notice, routing_key: str) -> Mapping[str, Any]:
+def pagerduty(notice: Notice, routing_key: str, links: AnswerLinks | None = None) -> Mapping[str, Any]:
     """An event of PagerDuty's Events API v2; one `dedup_key` an alert, so that what is resolved closes it."""
     event = {
         "routing_key": routing_key,
@@ -65,7 +80,10 @@ def pagerduty(notice: Notice, routing_key: str) -> Mapping[str, Any]:
         "component": notice.endpoint,
         "custom_details": details,
     }
-    return {**event, "payload": payload}
+    if links is None:
+        return {**event, "payload": payload}
+    opened = [{"href": links.yes, "text": "Approve"}, {"href": links.no, "text": "Reject"}]
+    return {**event, "payload": payload, "links": opened}
 
 
 def github(notice: Notice) -> Mapping[str, Any]:
@@ -79,10 +97,11 @@ def azure(notice: Notice) -> list[Mapping[str, Any]]:
     return [{"op": "add", "path": f"/fields/{name}", "value": value} for name, value in fields.items()]
 
 
-def body(notice: Notice) -> str:
+def body(notice: Notice, links: AnswerLinks | None = None) -> str:
     """What an e-mail and a ticket say."""
     where = f"endpoint {notice.endpoint}, environment {notice.environment or 'unknown'}"
-    return f"{notice.text}\n\n{where}\nid {notice.id}\n"
+    answers = "" if links is None else f"Approve: {links.yes}\n\nReject: {links.no}\n\n"
+    return f"{notice.text}\n\n{answers}{where}\nid {notice.id}\n"
 
 
 def _severity(notice: Notice) -> str:

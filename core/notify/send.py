@@ -12,17 +12,22 @@ from core.state.alert import Notice
 DEAD_LETTERS = "dead-letters.jsonl"
 
 
-async def send(receiver: ReceiverSettings, notice: Notice, environ: Mapping[str, str] | None = None) -> None:
+async def send(
+    receiver: ReceiverSettings,
+    notice: Notice,
+    environ: Mapping[str, str] | None = None,
+    links: payloads.AnswerLinks | None = None,
+) -> None:
     """One try; raises Unreachable where another may help, Failed where somebody must change something."""
     # The watch waits all day; what sends is loaded when there is something to send.
     if receiver.kind == "email":
         from core.notify import mail  # noqa: PLC0415
 
-        await mail.send(receiver, notice, os.environ if environ is None else environ)
+        await mail.send(receiver, notice, os.environ if environ is None else environ, links)
     else:
         from core.notify import http  # noqa: PLC0415
 
-        await http.send(receiver, notice, os.environ if environ is None else environ)
+        await http.send(receiver, notice, os.environ if environ is None else environ, links)
 
 
 def bury(folder: Path, notice: Notice, receiver: str, why: str) -> Path:

@@ -7,6 +7,7 @@ from core.domain.errors import Refused
 from core.domain.model import Series
 from core.domain.plan import Hold
 from core.state import events as ev
+from core.state.alert import OpenQuestion
 from core.state.commands import (
     Abort,
     Answer,
@@ -96,8 +97,8 @@ def _facts(  # noqa: C901, PLR0912
             return _begin(command, snapshot)
         case Next():
             return _next(_known(release, command.endpoint), driven)
-        case Answer(yes=yes):
-            return _answer(_known(release, command.endpoint), yes)
+        case Answer(yes=yes, question=question):
+            return _answer(_known(release, command.endpoint), yes, question)
         case Pause(step_by_step=step_by_step):
             return _pause(_going(release, command.endpoint), step_by_step)
         case Abort(asked_at=asked_at):
@@ -221,10 +222,12 @@ def _next(release: Release, driven: bool) -> tuple[ev.Body, ...]:
     raise Refused(f"{release.id} is busy; it goes on by itself when this stage is done")
 
 
-def _answer(release: Release, yes: bool) -> tuple[ev.Body, ...]:
+def _answer(release: Release, yes: bool, only: OpenQuestion | None) -> tuple[ev.Body, ...]:
     step = release.current
     if step is None or step.question is None or step.answer is not None or release.state is not ReleaseState.RUNNING:
         raise Refused(f"{release.id}: no question is open")
+    if only is not None and only != OpenQuestion(release.id, release.index, step.question.until):
+        raise Refused(f"{release.id}: another question is open now than the one that was answered")
     return (ev.Answered(release.id, release.index, yes),)
 
 

@@ -59,8 +59,20 @@ class Hush:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """Which question of a release: the step that asks, and until when it may be answered, seconds since the epoch."""
+
+    release: str
+    index: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to be told. `id` is the same for the same thing, `at` when it came true; `key` groups an alert's."""
+    """Something to be told. `id` is the same for the same thing, `at` when it came true; `key` groups an alert's.
+
+    `question` is the one that it is about, where it asks.
+    """
 
     id: str
     at: float
@@ -71,6 +83,7 @@ class Notice:
     text: str
     key: str = ""
     resolved: bool = False
+    question: OpenQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, LoadSource, Slot, Version
 from core.domain.plan import Plan
+from core.state.alert import OpenQuestion
 from core.system.processes import whoami
 
 
@@ -55,11 +56,12 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer the open question."""
+    """Answer the open question; with `question` that one alone, of this release alone, where it is still open."""
 
     endpoint: str
     yes: bool
     reason: str = ""
+    question: OpenQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def _share_after(command: Command, release: Release) -> float | None:
     if step is None:
         return None
     if not by_step:
-        return _next_share(release)
+        return next_share(release)
     # Step by step only the step at hand goes on: a shift that has begun, or one that this very command begins.
     goes_on = step.status is not Status.WAITING or (isinstance(command, Next) and not release.paused)
     return step.step.percent if isinstance(step.step, Shift) and goes_on and not step.asked else None
@@ -99,7 +99,7 @@ def share_now(release: Release, snapshot: Snapshot) -> float:
     return max(release.reached, seen.weight if seen is not None else 0.0)
 
 
-def _next_share(release: Release) -> float | None:
+def next_share(release: Release) -> float | None:
     """The first share that is still to come."""
     ahead = (s.step.percent for s in release.steps if isinstance(s.step, Shift) and not s.asked)
     return next(ahead, None)

@@ -22,6 +22,8 @@ from core.state.release import ReleaseState
 from core.system.log_files import make_room
 from core.system.processes import ProcessId, process_id
 from core.watch.alerting import Alerting
+from core.watch.answer_links import AnswerSigner
+from core.watch.answering import Answering
 from core.watch.keeper import Keeper
 from core.watch.place import WatchPlace
 from core.watch.scopes import ProjectScopes
@@ -73,7 +75,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
             keeper = Keeper(project, engine, lambda: server.lookers > 0)
             scopes, folder = ProjectScopes(project, engine), state_folder(project.settings)
             alerting = Alerting(engine, scopes, folder, lambda: Journal(folder / JOURNAL, read_only=True))
-            telling = Telling(engine, scopes, folder)
+            telling, answering = Telling(engine, scopes, folder), Answering(engine, scopes, AnswerSigner(folder))
             loop = asyncio.get_running_loop()
             earlier, orderly, me = place.who(), place.ended, process_id()
             if me is not None:
@@ -89,6 +91,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
                         group.create_task(keeper.run(earlier, orderly), name="keep the project"),
                         group.create_task(alerting.run(), name="look for alerts"),
                         group.create_task(telling.run(), name="tell people"),
+                        group.create_task(answering.run(), name="let people answer"),
                     ]
                     await _until_over(place, server)
                     _say_that_it_ends(place, me)

@@ -3,7 +3,7 @@
 from core.alerts.finding import span
 from core.config.alerts import AlertSettings
 from core.state import events as ev
-from core.state.alert import Alert, AlertState, Notice, Topic
+from core.state.alert import Alert, AlertState, Notice, OpenQuestion, Topic
 from core.state.snapshot import Snapshot
 
 QUIET = (AlertState.PENDING, AlertState.SILENCED)
@@ -39,11 +39,12 @@ def of_event(event: ev.Event, snapshot: Snapshot) -> Notice | None:
         return None
     topic, endpoint = Topic.RELEASE, release.endpoint
     label = release.version.label if release.version is not None else "a version"
+    asks = None
     match body:
         case ev.Began(plan=plan):
             what, text = "begins", f"{event.who} began {release.id}, {plan.strategy}"
-        case ev.Asked(question=question, until=until):
-            left = span(max(0.0, until - event.at))
+        case ev.Asked(index=index, question=question, until=until):
+            left, asks = span(max(0.0, until - event.at)), OpenQuestion(release.id, index, until)
             what, text = "waits for you", f"{question} Answer within {left}: quarterdeck next, or quarterdeck abort"
         case ev.Ended(outcome=ev.Outcome.DONE):
             what, text = "is done", f"{label} serves"
@@ -53,4 +54,5 @@ def of_event(event: ev.Event, snapshot: Snapshot) -> Notice | None:
         case _:
             return None
     id_ = f"{release.id}/{event.seq}"
-    return Notice(id_, event.at, topic, endpoint, release.environment, f"{endpoint}: release {what}", text, release.id)
+    title = f"{endpoint}: release {what}"
+    return Notice(id_, event.at, topic, endpoint, release.environment, title, text, release.id, question=asks)

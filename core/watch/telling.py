@@ -5,14 +5,15 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.config.alerts import ReceiverSettings
 from core.domain.errors import Failed, JournalError, QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.retries import AGAIN_S
+from core.notify.payloads import AnswerLinks
 from core.notify.send import bury, send
 from core.state import events as ev
 from core.state.alert import Untold
 from core.system.tasks import TaskGuard
+from core.watch.answer_links import AnswerSigner
 from core.watch.scopes import AlertScope, Scopes
 
 LOOK_S = 1.0
@@ -30,6 +31,7 @@ class Telling:
         self._scopes = scopes
         self._folder = folder
         self._environ = environ
+        self._signer = AnswerSigner(folder)
         self._guard = TaskGuard("who is told")
         self._trying: dict[str, asyncio.Task[None]] = {}
 
@@ -66,9 +68,9 @@ class Telling:
                 waiting.add(key)
 
     async def _tell(self, endpoint: str, scope: AlertScope, one: Untold) -> None:
-        receiver, id_ = scope.alerts.receivers.get(one.receiver), one.notice.id
+        id_ = one.notice.id
         try:
-            await self._send(receiver, one)
+            await self._send(scope, one)
             fact: ev.Body = ev.Told(endpoint, id_, one.receiver, max(0.0, self._engine.now() - one.notice.at))
         except Exception as error:
             if not isinstance(error, QuarterdeckError):
@@ -79,10 +81,22 @@ class Telling:
         except JournalError as error:
             log.warning("%s: %s", type(fact).__name__, error)
 
-    async def _send(self, receiver: ReceiverSettings | None, one: Untold) -> None:
+    async def _send(self, scope: AlertScope, one: Untold) -> None:
+        receiver = scope.alerts.receivers.get(one.receiver)
         if receiver is None:
             raise Failed("there is no receiver of that name any more")
-        await send(receiver, one.notice, self._environ)
+        await send(receiver, one.notice, self._environ, self._links(scope, one))
+
+    def _links(self, scope: AlertScope, one: Untold) -> AnswerLinks | None:
+        """The links that answer what it asks, made for this message alone: who keeps the notice keeps none."""
+        answers = scope.alerts.answered_by(one.receiver)
+        if answers is None:
+            return None
+        try:
+            return self._signer.links(answers.url, one.notice, one.receiver)
+        except OSError as error:
+            log.warning("%s is told without links: %s: %s", one.receiver, self._folder, error.strerror or error)
+            return None
 
     async def _failed(self, endpoint: str, one: Untold, error: Exception) -> ev.Body:
         # What is no error of ours may hold an address in its words.

@@ -8,6 +8,7 @@ import pytest
 
 from core.config.alerts import ReceiverSettings
 from core.domain.errors import Failed, QuarterdeckError, Unreachable
+from core.notify.payloads import AnswerLinks
 from core.notify.send import bury, send
 from core.state.alert import Notice, Topic
 from tests.notify.receivers import http_receiver, smtp_receiver
@@ -62,6 +63,32 @@ async def test_each_kind_gets_what_it_reads(kind: str) -> None:
             assert got.path == "/team/late/_apis/wit/workitems/$Issue?api-version=7.1"
             assert got.headers["content-type"] == "application/json-patch+json"
             assert {"op": "add", "path": "/fields/System.Title", "value": NOTICE.title} in got.body
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_links_that_answer_are_where_people_find_them(kind: str) -> None:
+    links = AnswerLinks("https://deck/answer/yes", "https://deck/answer/no")
+    async with http_receiver() as server:
+        settings, environ = made(kind, server.url)
+        await send(settings, NOTICE, environ, links)
+    (got,) = server.got
+    match kind:
+        case "webhook":
+            assert (got.body["approve_url"], got.body["reject_url"]) == (links.yes, links.no)
+        case "slack":
+            assert f"<{links.yes}|Approve> or <{links.no}|Reject>" in got.body["text"]
+        case "teams":
+            actions = got.body["attachments"][0]["content"]["actions"]
+            assert [(one["type"], one["url"]) for one in actions] == [("Action.OpenUrl", one) for one in both(links)]
+        case "pagerduty":
+            assert [one["href"] for one in got.body["links"]] == both(links)
+        case _:
+            assert "deck/answer" not in json.dumps(got.body)
+    assert "deck/answer" not in repr(links)
+
+
+def both(links: AnswerLinks) -> list[str]:
+    return [links.yes, links.no]
 
 
 @pytest.mark.parametrize("kind", KINDS)

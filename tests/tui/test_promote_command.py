@@ -1,5 +1,6 @@
 """`quarterdeck promote` and who may let traffic move: what is asked before anything begins."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
 from tui.plan_command import lines_of
 from tui.promote_command import wishes_for
+from tui.release_command import can_answer
 
 
 def project(folder: Path, env: str, *sets: str) -> Project:
@@ -75,6 +77,20 @@ def test_elsewhere_consent_can_be_given_beforehand(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"dev asks a person.*or pass --auto-approve"):
         consent(settings, Wishes(), somebody=False)
     consent(settings, Wishes(auto_approve=True), somebody=False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "attached", "asked"),
+    [("answers: true", False, True), ("answers: false", False, False), ("answers: true", True, False)],
+)
+def test_without_a_terminal_a_chat_is_asked_where_it_may_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str, attached: bool, asked: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    path = init(tmp_path / "q", "iris")
+    told = f"receivers: {{ops: {{kind: slack, url_env: HOOK, {answers}}}}}"
+    path.write_text(f"{path.read_text()}\nalerts: {{answers: {{url: https://deck.example.org}}, {told}}}\n")
+    assert can_answer(load(path, "prod", (), environ={}), attached) is asked
 
 
 def test_whoever_owns_the_file_may_let_ci_do_it(tmp_path: Path) -> None:
