@@ -71,10 +71,7 @@ class ApiCalls:
     def stream(self, path: str, query: Mapping[str, str], silent_s: float) -> "ApiStream":
         """An answer without an end, line by line; it breaks off where nothing comes for `silent_s`."""
         asked = ApiRequest(self.context, "GET", path)
-        response = self._opened(asked, None, JSON, query, silent_s)
-        if response.status >= 300:
-            raise _failed(asked, response)
-        return ApiStream(asked, response)
+        return ApiStream(asked, self._answered(asked, None, JSON, query, silent_s))
 
     def close(self) -> None:
         """Let go of the connections that nobody uses; those in use end with their calls."""
@@ -86,15 +83,21 @@ class ApiCalls:
     def _sent(
         self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
     ) -> tuple[bytes, Mapping[str, str]]:
+        response = self._answered(asked, body, kind, query, timeout_s)
+        return _read(asked, response), _headers(response)
+
+    def _answered(
+        self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
+    ) -> Any:
+        """A good answer that is not read yet. A login that ran out is fetched anew once, as kubectl does."""
         response = self._opened(asked, body, kind, query, timeout_s)
         if response.status == 401:
-            # A login that ran out is fetched anew once, as kubectl does.
             response.drain_conn()
             self._forget()
             response = self._opened(asked, body, kind, query, timeout_s)
         if response.status >= 300:
             raise _failed(asked, response)
-        return _read(asked, response), _headers(response)
+        return response
 
     def _opened(
         self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
