@@ -6,8 +6,17 @@ from typing import Annotated
 
 import typer
 
+from core.domain.errors import BadInput
 from core.state import commands as c
-from tui import audit_command, backtest_command, headless, releases_command, replay_command, rollback_command
+from tui import (
+    audit_command,
+    backtest_command,
+    export_command,
+    headless,
+    releases_command,
+    replay_command,
+    rollback_command,
+)
 from tui.cli_common import Config, Env, Sets, end, err, out, project_of
 
 app = typer.Typer()
@@ -82,15 +91,31 @@ def releases(config: Config = None, env: Env = None, sets: Sets = None, since: S
 
 @app.command()
 def export(
-    release: Annotated[str, typer.Argument(help="A release, as 'quarterdeck releases' names it.")],
-    file: Annotated[Path, typer.Option("-o", "--out", help="The file to write.")],
+    what: Annotated[
+        str,
+        typer.Argument(metavar="ID|kubernetes", help="A release, as 'quarterdeck releases' names it, or kubernetes."),
+    ],
+    version: Annotated[str, typer.Argument(help="With kubernetes: a version, else the one that serves.")] = "",
+    path: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="The file to write; with kubernetes a folder, else kubernetes/NAME."),
+    ] = None,
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
 ) -> None:
-    """A release in one file, with what was measured: to look at elsewhere, or later. No settings, no keys."""
+    """A release in one file, with what was measured, to look at elsewhere; or what a cluster would get, as YAML.
+
+    Neither holds a key. A release holds no settings either.
+    """
     project = project_of(config, env, sets)
-    _now(lambda: replay_command.export(project, release, file, out))
+    if what == "kubernetes":
+        _now(lambda: export_command.kubernetes(project, version, path, out))
+    if path is None or version:
+        err(f"error: export {what}: {f'takes no {version}' if version else 'name the file to write with -o'}")
+        end(BadInput.exit_code)
+    else:
+        _now(lambda: replay_command.export(project, what, path, out))
 
 
 @app.command()
