@@ -22,6 +22,7 @@ from tui import (
     quick_rollback,
     release_cli,
     rollback_command,
+    scaling_cli,
     upkeep_command,
 )
 from tui.cli_common import VERB, Config, Env, InputData, NoEnv, Sets, Why, end, err, out, project_of, whole_project
@@ -293,6 +294,7 @@ def demo(
 app.add_typer(release_cli.app)
 app.add_typer(past_cli.app)
 app.add_typer(alerts_cli.app)
+app.add_typer(scaling_cli.app)
 
 if __name__ == "__main__":
     output.install()

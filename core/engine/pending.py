@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from core.domain.errors import JournalError, Lost, QuarterdeckError
+from core.domain.errors import BadInput, JournalError, Lost, QuarterdeckError, Refused
 from core.engine.environment import Environment
 from core.engine.observer import Emit, Store
 from core.engine.retries import rest_s
@@ -74,6 +74,8 @@ class PendingWork:
                     self.remove(one.slot, one.release)
                 case PendingKind.REPLICAS if release is not None:
                     self.bring_back(release, one.replicas)
+                case PendingKind.SIZE if one.slot is not None:
+                    self.scale(one.slot, one.replicas)
                 case PendingKind.REPORT if release is not None:
                     self.report(release.id)
                 case PendingKind.ALIASES if release is not None and self._registry_is_free(live):
@@ -97,6 +99,20 @@ class PendingWork:
             return ev.Applied(release.id, old)
 
         self._try(ev.Pended(name, PendingKind.REPLICAS, "", 0.0, old, replicas, release=release.id), apply)
+
+    def scale(self, slot: str, replicas: int) -> None:
+        """The size that somebody asked for; what the target refuses is said, and asked for no more."""
+        name = self._environment.endpoint
+
+        async def scale() -> ev.Body:
+            try:
+                async with asyncio.timeout(CALL_S):
+                    await self._target.scale(slot, replicas)
+            except (Refused, BadInput) as error:
+                return ev.Resized(name, slot, replicas, str(error))
+            return ev.Resized(name, slot, replicas)
+
+        self._try(ev.Pended(name, PendingKind.SIZE, "", 0.0, slot, replicas), scale)
 
     def remove(self, slot: str, release: str | None) -> None:
         """A slot that is no longer wanted goes."""

@@ -19,6 +19,7 @@ from core.state.commands import (
     RecordDrill,
     RetireSlot,
     Rollback,
+    ScaleSlot,
     SetLoad,
     SilenceAlert,
     StartLoad,
@@ -29,6 +30,7 @@ from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import in_steps, rollback_of
 from core.state.reversal_asked import REASON_LENGTH, asked_reason, asked_retire, asked_rollback, asked_undo
+from core.state.scaling_asked import asked_scale
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, with_others
 from core.system.text import clean_line
@@ -116,6 +118,8 @@ def _facts(  # noqa: C901, PLR0912
             return asked_undo(endpoint, release, now, asked_at)
         case RetireSlot():
             return asked_retire(command, endpoint, release, now)
+        case ScaleSlot():
+            return asked_scale(command, endpoint, release, now)
         case RecordDrill():
             figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed)
             return (ev.Drilled(command.endpoint, *figures),)

@@ -47,6 +47,16 @@ class RetireSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleSlot:
+    """A slot gets so many replicas now; its autoscaler goes on from there. Without a name it is the one that serves."""
+
+    endpoint: str
+    replicas: int
+    slot: Slot = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Next:
     """Let it go one step on: start it, end its hold, say yes, resume it, or try a failed release again."""
 
@@ -183,6 +193,7 @@ Command: TypeAlias = (
     | Rollback
     | Undo
     | RetireSlot
+    | ScaleSlot
     | Reason
     | RecordDrill
     | StartLoad

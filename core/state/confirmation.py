@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.domain.gates import GateResult, Verdict
 from core.domain.model import Series
 from core.domain.plan import Hold, Plan, Shift
-from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, Undo
+from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, ScaleSlot, Undo
 from core.state.release import Release, ReleaseState, Status
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too
@@ -37,6 +37,8 @@ def confirmation(command: Command, snapshot: Snapshot, now: float) -> Confirmati
             names = (command.endpoint, *asked_too(command, snapshot))
             taken = (down(snapshot.release_of(name), name, snapshot) for name in names)
             return next((wanted for wanted in taken if wanted is not None), None)
+        case ScaleSlot() if snapshot.endpoint(command.endpoint).production:
+            return _scales(command, snapshot)
         case Next() | Answer(yes=True) | Pause() | Undo() if release is not None and release.production:
             share = _share_after(command, release)
             if share is None or share <= share_now(release, snapshot):
@@ -44,6 +46,16 @@ def confirmation(command: Command, snapshot: Snapshot, now: float) -> Confirmati
             return Confirmation(release.environment, _effect(command, release, share, snapshot, now), True)
         case _:
             return None
+
+
+def _scales(command: ScaleSlot, snapshot: Snapshot) -> Confirmation | None:
+    """Another size of what serves in production, with what it carries now; None for a slot that is not there."""
+    endpoint = snapshot.endpoint(command.endpoint)
+    seen = endpoint.slots.get(command.slot or endpoint.serving or "")
+    if seen is None:
+        return None
+    carries = f"{seen.slot} has {seen.weight:g} % of the traffic"
+    return Confirmation(endpoint.environment, f"scales {seen.wanted} → {command.replicas} replicas; {carries}", True)
 
 
 def _effect(command: Command, release: Release, share: float, snapshot: Snapshot, now: float) -> str:

@@ -87,6 +87,8 @@ class Pending:
                 return f"removal of {self.slot}"
             case ev.PendingKind.REPLICAS:
                 return f"{self.replicas} replicas of {self.slot}"
+            case ev.PendingKind.SIZE:
+                return f"{self.slot} at {self.replicas} replicas"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,12 +71,23 @@ class Removed:
 
 
 class PendingKind(StrEnum):
-    """What can be left to be done: aliases, a run folder, a slot to remove, replicas to bring back."""
+    """What can be left to be done: aliases, a run folder, a slot to remove, replicas to bring back, a size by hand."""
 
     ALIASES = "aliases"
     REPORT = "report"
     REMOVAL = "removal"
     REPLICAS = "replicas"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """The target took the number of replicas that somebody asked for by hand; `why` it refused, where it did."""
+
+    endpoint: str
+    slot: Slot
+    replicas: int
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

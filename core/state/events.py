@@ -31,6 +31,7 @@ from core.state.endpoint_events import (
     Remarked as Remarked,
     Removed as Removed,
     ReplicasSeen as ReplicasSeen,
+    Resized as Resized,
     RetireDue as RetireDue,
     Routed as Routed,
     Sampled as Sampled,
@@ -110,6 +111,7 @@ Body: TypeAlias = (
     | Reported
     | RetireDue
     | Removed
+    | Resized
     | Pended
     | Opened
     | Acted

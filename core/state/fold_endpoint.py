@@ -43,9 +43,13 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
         case ev.UsageSeen(slot=slot) if slot in endpoint.slots:
             return replace(endpoint, slots=with_(endpoint.slots, slot, _used(endpoint.slots[slot], body)))
         case ev.Observed(observation=seen):
+            before = endpoint.slots.get(seen.slot)
+            # What an autoscaler said of another version's replicas, within their bounds, holds for these no more.
+            anew = seen.slot in endpoint.scaled and before is not None and before.version != seen.version
+            scaled = without(endpoint.scaled, seen.slot) if anew else endpoint.scaled
             if seen.version is None and not seen.replicas and seen.weight == 0:
-                return replace(endpoint, slots=without(endpoint.slots, seen.slot))
-            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen))
+                return replace(endpoint, slots=without(endpoint.slots, seen.slot), scaled=scaled)
+            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen), scaled=scaled)
         case ev.Routed(weights=weights):
             kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
             return replace(endpoint, weights=weights, retire=kept)

@@ -16,7 +16,7 @@ def key_of(what: ev.Pended | Pending) -> Key:
             return what.kind, None
         case PendingKind.REPORT:
             return what.kind, what.release
-        case PendingKind.REMOVAL | PendingKind.REPLICAS:
+        case PendingKind.REMOVAL | PendingKind.REPLICAS | PendingKind.SIZE:
             return what.kind, what.slot
 
 
@@ -26,9 +26,13 @@ def of_pending(pending: tuple[Pending, ...], event: ev.Event, release: Release |
     if isinstance(body, ev.Pended):
         return _with(pending, body, event.at)
     done = _done(body, release)
-    if not done or not any(key_of(one) in done for one in pending):
-        return pending
-    return tuple(one for one in pending if key_of(one) not in done)
+    left = tuple(one for one in pending if key_of(one) not in done or _asked_since(one, body))
+    return pending if len(left) == len(pending) else left
+
+
+def _asked_since(one: Pending, body: ev.Body) -> bool:
+    """Whether somebody asked for another size than the one that the target took."""
+    return isinstance(body, ev.Resized) and one.replicas != body.replicas
 
 
 def _with(pending: tuple[Pending, ...], body: ev.Pended, at: float) -> tuple[Pending, ...]:
@@ -50,14 +54,24 @@ def _done(body: ev.Body, release: Release | None) -> set[Key]:
             return {(PendingKind.REPORT, name)}
         case ev.Applied(slot=slot):
             return {(PendingKind.REPLICAS, slot)}
+        case ev.Resized(slot=slot):
+            return {(PendingKind.SIZE, slot)}
+        case ev.TurnedBack() if release is not None:
+            # What a way back needs is another size than what somebody asked for before.
+            return {(PendingKind.SIZE, release.old)}
         case ev.Removed(slot=slot) | ev.Placed(slot=slot):
-            return {(PendingKind.REMOVAL, slot), (PendingKind.REPLICAS, slot)}
+            return _of_slot(slot)
         case ev.Observed(observation=seen) if seen.version is None:
-            return {(PendingKind.REMOVAL, seen.slot), (PendingKind.REPLICAS, seen.slot)}
+            return _of_slot(seen.slot)
         case ev.Routed(weights=weights):
             return {(PendingKind.REMOVAL, slot) for slot, weight in weights.items() if weight > 0}
         case _:
             return set()
+
+
+def _of_slot(slot: str) -> set[Key]:
+    """What is needless once a slot is gone, or is another's."""
+    return {(kind, slot) for kind in (PendingKind.REMOVAL, PendingKind.REPLICAS, PendingKind.SIZE)}
 
 
 def _moves_aliases(release: Release, index: int) -> bool:

@@ -184,7 +184,7 @@ def _left(way: Way, body: ev.Pended, state: ReleaseState) -> Way:
             return replace(way, dropped=True)
         case ev.PendingKind.REPLICAS:
             return replace(way, resized=True)
-        case ev.PendingKind.REPORT:
+        case ev.PendingKind.REPORT | ev.PendingKind.SIZE:
             return way
 
 

@@ -151,6 +151,8 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             return Message("retire", f"{slot} goes {_moment(due)}")
         case ev.Removed(slot=slot):
             return Message("retire", f"{slot} drains and goes")
+        case ev.Resized(slot=slot, replicas=replicas, why=why) if why:
+            return Message("scaling", f"{slot} does not get {replicas} replicas: {why}", "warning")
         case ev.Pended(why=why) if why:
             return Message(*_left(body))
         case ev.Alerted() | ev.Silenced() | ev.Told() | ev.TellingFailed():
@@ -196,6 +198,8 @@ def _left(body: ev.Pended) -> tuple[str, str, str]:
         case ev.PendingKind.REPLICAS:
             text = f"{body.slot} has not got its {body.replicas} replicas back yet: {body.why}"
             return "endpoint", f"{text}; tried again", "warning"
+        case ev.PendingKind.SIZE:
+            return "scaling", f"{body.slot} is not at {body.replicas} replicas yet: {body.why}; tried again", "warning"
 
 
 def _for(body: ev.Body) -> str:

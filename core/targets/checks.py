@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Slot, Sticky
+from core.domain.scaling import outside
 from core.domain.strategies import MIRROR_MOST
 
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -19,6 +20,16 @@ def check_apply(slot: Slot, replicas: int) -> None:
         raise BadInput(f"slot {slot!r}: a slot is named with small letters, digits and dashes, such as blue")
     if not 0 <= replicas <= 1000:
         raise BadInput(f"{slot}: {replicas} replicas asked for; 0 to 1000 are possible")
+
+
+def check_scale(slot: Slot, replicas: int, held: Iterable[Slot], bounds: tuple[int, int] | None = None) -> None:
+    """Raise `BadInput` for a number that no place can hold, `Refused` for an empty slot and outside an autoscaler's
+    bounds."""
+    check_apply(slot, replicas)
+    if slot not in set(held):
+        raise Refused(f"{slot}: no version is in this slot; deploy one before it gets replicas")
+    if why_not := outside(slot, replicas, bounds):
+        raise Refused(why_not)
 
 
 def check_weights(weights: Mapping[Slot, float], mirror: Mapping[Slot, float], held: Iterable[Slot]) -> None:

@@ -29,6 +29,13 @@ class Target(Protocol):
         """Ask for `replicas` of a version in a slot."""
         ...
 
+    async def scale(self, slot: Slot, replicas: int) -> None:
+        """Ask for so many replicas of what a slot holds, no more and no fewer.
+
+        Where an autoscaler looks after it, that goes on from there; `Refused` outside its bounds.
+        """
+        ...
+
     async def route(
         self,
         weights: Mapping[Slot, float],

@@ -341,6 +341,21 @@ async def test_a_slot_that_will_not_go_is_tried_again_later_and_alarms_nobody(st
     assert weights(store.place) == {"blue": 100.0}
 
 
+async def test_a_size_by_hand_is_asked_for_until_the_target_takes_it_or_refuses(store: Bridge, engine: Engine) -> None:
+    await serve(engine)
+    store.place.unreachable("scale", 2)
+    await engine.do(c.ScaleSlot("late", 3))
+    await becomes(engine, lambda s: s.endpoints["late"].slots["blue"].ready == 3)
+    await becomes(engine, lambda s: not s.endpoints["late"].pending)
+    assert [call.replicas for call in store.place.asked if call.verb == "scale"] == [3, 3, 3]
+    store.place.refuse("scale", "4 are outside")
+    await engine.do(c.ScaleSlot("late", 4))
+    await becomes(engine, lambda s: not s.endpoints["late"].pending)
+    said = ("scaling", "blue does not get 4 replicas: 4 are outside")
+    assert said in [(line.source, line.text) for line in engine.snapshot.log]
+    assert [call.replicas for call in store.place.asked if call.verb == "scale"] == [3, 3, 3, 4]
+
+
 async def test_a_way_back_that_the_target_refuses_calls_a_person_and_can_be_tried_again(
     store: Bridge, engine: Engine
 ) -> None:

@@ -161,7 +161,7 @@ def test_what_a_target_says_is_kept() -> None:
     assert set(said.slots) == {"green"}
     assert (said.tails, said.serving) == ({"blue-2": 9.0}, None)
     assert [m.kind for m in said.marks] == [MarkKind.SCALED, MarkKind.DIED]
-    assert said.scaled["blue"].after == 4
+    assert said.scaled == {}, "no autoscaler looks after what is gone"
 
 
 def test_the_way_back_and_forward_are_remembered() -> None:

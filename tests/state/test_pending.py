@@ -32,6 +32,7 @@ ALIASES = pended(Kind.ALIASES, back=True)
 REPORT = pended(Kind.REPORT)
 REMOVAL = pended(Kind.REMOVAL, slot="green")
 REPLICAS = pended(Kind.REPLICAS, slot="blue", replicas=4)
+SIZE = ev.Pended("late", Kind.SIZE, "no", 9.0, "blue", 4)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,7 @@ REPLICAS = pended(Kind.REPLICAS, slot="blue", replicas=4)
         (REPORT, "report of r"),
         (REMOVAL, "removal of green"),
         (REPLICAS, "4 replicas of blue"),
+        (SIZE, "blue at 4 replicas"),
     ],
 )
 def test_what_is_left_is_kept_with_its_reason_and_counted(left: ev.Pended, what: str) -> None:
@@ -63,6 +65,9 @@ def test_what_is_left_is_kept_with_its_reason_and_counted(left: ev.Pended, what:
         (REMOVAL, ev.Observed("late", Observation("green", None, 0, 0, 0.0))),
         (REPLICAS, ev.Applied("r", "blue")),
         (REPLICAS, ev.Removed("late", "blue")),
+        (SIZE, ev.Resized("late", "blue", 4)),
+        (SIZE, ev.Resized("late", "blue", 4, "it says no")),
+        (SIZE, ev.Removed("late", "blue")),
     ],
 )
 def test_what_has_come_true_is_pending_no_more(left: ev.Pended, done: ev.Body) -> None:
@@ -79,6 +84,10 @@ def test_what_has_come_true_is_pending_no_more(left: ev.Pended, done: ev.Body) -
         (REMOVAL, ev.Routed("late", {"green": 0.0, "blue": 100.0})),
         (REMOVAL, ev.Observed("late", Observation("green", V1, 1, 1, 0.0))),
         (REPLICAS, ev.Applied("r", "green")),
+        (SIZE, ev.Resized("late", "green", 4)),
+        (SIZE, ev.Applied("r", "blue")),
+        # Somebody asked for another size since.
+        (SIZE, ev.Resized("late", "blue", 3)),
     ],
 )
 def test_what_has_not_stays(left: ev.Pended, other: ev.Body) -> None:
@@ -131,6 +140,14 @@ def test_aliases_that_went_the_other_way_are_not_what_a_way_waits_for() -> None:
     world.say(ev.Aliased("r2", False))
     assert world.release.way is not None
     assert world.release.way.aliased
+
+
+def test_a_way_back_leaves_no_size_that_somebody_asked_for_before_it() -> None:
+    world = under_way()
+    world.do(c.ScaleSlot("late", 5, "blue"))
+    assert [one.what for one in world.endpoint.pending] == ["blue at 5 replicas"]
+    world.do(c.Rollback("late"))
+    assert world.endpoint.pending == ()
 
 
 # What is newest

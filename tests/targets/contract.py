@@ -35,6 +35,23 @@ class Contract:
         assert [one.name for one in seen.replicas] == [one.name for one in first.replicas]
         assert all(one.restarts == 0 for one in seen.replicas)
 
+    async def test_a_slot_gets_the_size_that_is_asked_for_up_and_down(self, make: MakeTarget) -> None:
+        old, target = make(1), make(2)
+        async with watching(target) as watcher:
+            await target.apply("blue", ONE, 1)
+            first = await watcher.ready("blue", 1)
+            await target.scale("blue", 2)
+            seen = await watcher.ready("blue", 2)
+            assert (seen.version, seen.replicas[0].name) == (ONE, first.replicas[0].name)
+            await target.scale("blue", 1)
+            await watcher.ready("blue", 1)
+            with pytest.raises(Refused):
+                await old.scale("blue", 2)
+            with pytest.raises(Refused, match="green"):
+                await target.scale("green", 2)
+            with pytest.raises(Refused, match="keeps one at least"):
+                await target.scale("blue", 0)
+
     async def test_moved_traffic_is_told_once_it_is_proved(self, make: MakeTarget) -> None:
         target = make(0)
         async with watching(target) as watcher:

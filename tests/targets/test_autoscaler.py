@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from core.domain.errors import Refused
 from core.domain.model import Scaled
 from core.targets.local.autoscaler import Autoscaler
 from core.targets.local.spec import Autoscaling
@@ -68,3 +71,18 @@ async def test_what_somebody_asks_for_is_not_taken_away_at_the_next_look(endpoin
         again = await watcher.until(lambda: next(iter(looks(watcher, "blue")[before:]), None))
         assert (again.before, again.after) == (2, 2)
         assert "window: 2" in again.reason
+
+
+async def test_a_size_by_hand_goes_below_what_was_asked_for_first_and_stays_within_the_bounds(
+    endpoints: Endpoints,
+) -> None:
+    endpoints.model("1")
+    target = endpoints.target(cpu_m=500, autoscaling=Autoscaling(1, 3, cpu_percent=90))
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 2)
+        await watcher.ready("blue", 2)
+        await target.scale("blue", 1)
+        await watcher.ready("blue", 1)
+        with pytest.raises(Refused, match="blue: its autoscaler stays between 1 and 3 replicas, 4 are outside"):
+            await target.scale("blue", 4)
+        assert watcher.slots["blue"].wanted == 1

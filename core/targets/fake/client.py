@@ -36,6 +36,10 @@ class FakeTarget:
         """Ask for `replicas` of a version in a slot."""
         await self._land(Call("apply", slot, version, replicas, token=self.token))
 
+    async def scale(self, slot: Slot, replicas: int) -> None:
+        """Ask for so many replicas of what a slot holds."""
+        await self._land(Call("scale", slot, replicas=replicas, token=self.token))
+
     async def route(
         self,
         weights: Mapping[Slot, float],

@@ -13,10 +13,10 @@ from typing import Literal, TypeAlias
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Slot, Sticky, Synced, Version
-from core.targets.checks import check_apply, check_remove, check_sticky, check_weights
+from core.targets.checks import check_apply, check_remove, check_scale, check_sticky, check_weights
 from core.targets.protocol import Report
 
-Verb: TypeAlias = Literal["apply", "route", "remove"]
+Verb: TypeAlias = Literal["apply", "scale", "route", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,8 @@ class FakePlace:
         slot = asked.slot or ""
         if asked.verb == "apply":
             check_apply(slot, asked.replicas or 0)
+        elif asked.verb == "scale":
+            check_scale(slot, asked.replicas or 0, self.slots)
         elif asked.verb == "remove":
             mirrored = {name: seen.mirror for name, seen in self.slots.items() if seen.mirror}
             check_remove(slot, {name: seen.weight for name, seen in self.slots.items()}, mirrored)
@@ -172,6 +174,8 @@ class FakePlace:
         slot = asked.slot or ""
         if asked.verb == "apply" and asked.version is not None:
             self._take(slot, asked.version, asked.replicas or 0)
+        elif asked.verb == "scale" and (version := self.slots[slot].version) is not None:
+            self._take(slot, version, asked.replicas or 0)
         elif asked.verb == "route":
             later(self.delays.route_s, lambda: self._shift(asked.weights, asked.mirror))
         elif slot in self.slots:

@@ -55,6 +55,11 @@ class LocalTarget:
             key=self.spec.key,
         )
 
+    async def scale(self, slot: Slot, replicas: int) -> None:
+        """Ask for so many replicas of what a slot holds; the autoscaler goes on from there."""
+        check_apply(slot, replicas)
+        await self._ask("scale", slot=slot, replicas=replicas)
+
     async def route(
         self,
         weights: Mapping[Slot, float],

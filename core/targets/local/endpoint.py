@@ -10,7 +10,7 @@ from typing import Any
 from core.domain.errors import Failed, Refused
 from core.domain.model import Level, Noted, Observation, Scaled, Slot, Sticky, Version
 from core.system.tasks import TaskGuard
-from core.targets.checks import check_apply, check_remove, check_sticky, check_weights
+from core.targets.checks import check_apply, check_remove, check_scale, check_sticky, check_weights
 from core.targets.local import records
 from core.targets.local.broadcast import Broadcast
 from core.targets.local.control_loop import ControlLoop
@@ -26,7 +26,7 @@ from core.targets.local.wire import RENEW_S
 
 
 class LocalEndpoint:
-    """The one place that changes an endpoint's state, so it has more methods than others: seven are its verbs."""
+    """The one place that changes an endpoint's state, so it has more methods than others: eight are its verbs."""
 
     def __init__(self, spec: EndpointSpec, state: HostState) -> None:
         self.spec = spec
@@ -127,6 +127,18 @@ class LocalEndpoint:
         self._keep_key(slot)
         self._slots.open(slot, held)
         await self._writer.saved()
+
+    async def scale(self, slot: Slot, replicas: int) -> None:
+        """Hold so many replicas of what a slot has. Its autoscaler begins anew from there, and so waits its window
+        before it takes any away."""
+        held = self.state.slots.get(slot)
+        scaling = held.spec.autoscaling if held is not None else None
+        check_scale(slot, replicas, self.state.slots, (scaling.min, scaling.max) if scaling is not None else None)
+        if held is not None:
+            self._control_loop.forget(slot)
+            self.state = self.state.holding(slot, replace(held, asked=replicas, wanted=replicas))
+            self._slots.open(slot, self.state.slots[slot])
+            await self._writer.saved()
 
     def _keep_key(self, slot: Slot) -> None:
         """The endpoint's key is that of the slot which serves most, else of the one that was applied."""

@@ -163,7 +163,7 @@ class Server:
 
     async def _change(self, message: Mapping[str, Any]) -> None:
         endpoint = self.endpoint
-        if message["do"] not in {"apply", "route", "remove"}:
+        if message["do"] not in {"apply", "scale", "route", "remove"}:
             asker = message.get("by") or "an older version"
             raise Unreachable(
                 f"{message['do']}: the host of {endpoint.spec.endpoint} runs {wire.version()} and does not know this,"
@@ -177,6 +177,8 @@ class Server:
                 spec = EndpointSpec.from_json(message["spec"], endpoint.spec.folder, message["key"])
                 version, model = noun(message["version"]), Path(message["model"])
                 await endpoint.apply(message["slot"], version, model, message["replicas"], spec)
+            case "scale":
+                await endpoint.scale(message["slot"], message["replicas"])
             case "route":
                 await endpoint.route(message["weights"], message["mirror"] or {}, noun(message.get("sticky")))
             case "remove":

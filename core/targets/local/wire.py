@@ -30,7 +30,7 @@ HANGS_S = 5.0
 """A host that was asked for a sign of life and gave none for so long hangs. It does nothing that takes that long."""
 RENEW_S = 300.0
 """For so long every replica may take to be changed for another, one after the other."""
-PROTOCOL = 3
+PROTOCOL = 4
 """Rises with every change of what goes over this socket."""
 
 

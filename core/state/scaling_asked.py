@@ -1,0 +1,43 @@
+"""What comes of asking for a number of replicas by hand. Pure."""
+
+from core.domain.errors import Refused
+from core.domain.model import Slot
+from core.domain.scaling import outside
+from core.state import events as ev
+from core.state.commands import ScaleSlot
+from core.state.endpoint import Endpoint
+from core.state.events import PendingKind
+from core.state.release import Release, ReleaseState
+
+
+def scaled_slot(endpoint: Endpoint, slot: Slot) -> Slot:
+    """The slot that is meant: the one named, else the one that serves, else the only one; raises Refused."""
+    there = ", ".join(sorted(endpoint.slots))
+    if not endpoint.slots:
+        raise Refused(f"{endpoint.name}: nothing is served yet; run a release first")
+    meant = slot or endpoint.serving or (there if len(endpoint.slots) == 1 else "")
+    if meant not in endpoint.slots:
+        raise Refused(f"{endpoint.name}: {f'there is no slot {slot}' if slot else 'no slot serves'}; there is {there}")
+    return meant
+
+
+def asked_scale(
+    command: ScaleSlot, endpoint: Endpoint | None, release: Release | None, now: float
+) -> tuple[ev.Body, ...]:
+    """A slot gets another size; nothing where it has it already. Raises Refused."""
+    endpoint = endpoint or Endpoint(command.endpoint)
+    slot, replicas = scaled_slot(endpoint, command.slot), command.replicas
+    seen, look = endpoint.slots[slot], endpoint.scaled.get(slot)
+    if why_not := outside(slot, replicas, (look.min, look.max) if look is not None else None):
+        raise Refused(f"{command.endpoint}: {why_not}")
+    if release is not None and release.live and slot in (release.slot, release.old):
+        if release.state is not ReleaseState.RUNNING:
+            raise Refused(f"{command.endpoint}: {release.id} is on its way {release.state.value}; wait for it")
+        if replicas < seen.wanted:
+            why = f"{release.id} is under way and may need the {seen.wanted} replicas of {slot}"
+            raise Refused(f"{command.endpoint}: {why}; wait for its end, or ask for more")
+    asked = next((p.replicas for p in endpoint.pending if (p.kind, p.slot) == (PendingKind.SIZE, slot)), seen.wanted)
+    if replicas == asked:
+        return ()
+    acted = ev.Acted(command.endpoint, f"scales {slot} from {seen.wanted} to {replicas} replicas")
+    return acted, ev.Pended(command.endpoint, PendingKind.SIZE, "", now, slot, replicas)

@@ -1,0 +1,76 @@
+"""`quarterdeck scale`: another number of replicas by hand, followed until they serve."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from core.config.config import endpoint_name
+from core.config.settings import Settings
+from core.domain.errors import Failed, Refused
+from core.engine.engine import Engine
+from core.engine.project import Project
+from core.state import commands as c, events as ev
+from core.state.acceptance import accept
+from core.state.scaling_asked import scaled_slot
+from tui.headless import driven, have_watch, opened
+from tui.rollback_command import agreed
+
+
+async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], None]) -> int:
+    """Ask for it, and say when it is so."""
+    await have_watch(project, write)
+    async with opened(project) as engine:
+        name = endpoint_name(project.settings)
+        slot = scaled_slot(engine.snapshot.endpoint(name), asked.slot)
+        command, after = replace(asked, endpoint=name, slot=slot), engine.snapshot.seq
+        # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
+        if not accept(command, engine.snapshot, engine.now()):
+            write(f"{name}: {slot} has, or was asked for, {asked.replicas} replicas already")
+            return 0
+        if not agreed(project, engine, command, write):
+            return Refused.exit_code
+        asked_at = engine.now()
+        await engine.do(command)
+        async with driven(project, engine, [name]):
+            await _taken(engine, command, after)
+            return await _ready(engine, command, asked_at, _within_s(project.settings), write)
+
+
+def _within_s(settings: Settings) -> float:
+    """How long replicas may take until they serve."""
+    return settings.endpoint.ready_deadline_s + settings.place.patience.deploy_s
+
+
+async def _taken(engine: Engine, command: c.ScaleSlot, after: int) -> None:
+    """Wait until the target took it; raises Refused with its reason, Failed where it does not answer."""
+    name, slot, within_s = command.endpoint, command.slot, 30.0
+    try:
+        async with asyncio.timeout(within_s):
+            async for event in engine.events(after):
+                match event.body:
+                    case ev.Resized(endpoint=endpoint, slot=of, why=why) if (endpoint, of) == (name, slot):
+                        if why:
+                            raise Refused(f"{name}: {why}")
+                        return
+    except TimeoutError:
+        left = next((one.why for one in engine.snapshot.endpoint(name).pending if one.slot == slot and one.why), "")
+        why_late = f": {left}" if left else ""
+        raise Failed(f"{name}: not taken within {within_s:g} s{why_late}; it is tried again until it is") from None
+
+
+async def _ready(
+    engine: Engine, command: c.ScaleSlot, asked_at: float, within_s: float, write: Callable[[str], None]
+) -> int:
+    """Wait until so many serve; raises Failed where they don't in time."""
+    name, slot = command.endpoint, command.slot
+    while True:
+        seen = engine.snapshot.endpoint(name).slots.get(slot)
+        if seen is not None and (seen.wanted, seen.ready) == (command.replicas, command.replicas):
+            write(f"{name}: {slot} has {seen.ready} replicas ready after {engine.now() - asked_at:.1f} s")
+            return 0
+        if engine.now() - asked_at > within_s:
+            break
+        await engine.change(1.0)
+    ready, wanted, why = (seen.ready, seen.wanted, seen.why) if seen is not None else (0, 0, "")
+    because = f": {why}" if why else ""
+    raise Failed(f"{name}: {slot} has {ready} of {wanted} replicas ready after {within_s:g} s{because}")

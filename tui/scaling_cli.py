@@ -1,0 +1,30 @@
+"""The commands of scaling."""
+
+from typing import Annotated
+
+import typer
+
+from core.state import commands as c
+from tui import headless
+from tui.cli_common import Config, Env, Sets, Why, end, err, out, project_of
+
+app = typer.Typer()
+
+
+@app.command()
+def scale(
+    replicas: Annotated[int, typer.Argument(help="How many; within the autoscaler's bounds, where there is one.")],
+    slot: Annotated[str, typer.Option("--slot", help="blue or green; the one that serves without it.")] = "",
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    reason: Why = "",
+) -> None:
+    """So many replicas, now. An autoscaler goes on from there, and takes none away within its window.
+
+    Exit code 1: they did not get ready in time; 3: refused.
+    """
+    from tui import scale_command  # noqa: PLC0415
+
+    project = project_of(config, env, sets)
+    end(headless.run(scale_command.scale(project, c.ScaleSlot("", replicas, slot, reason), out), err))
