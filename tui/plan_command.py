@@ -90,6 +90,9 @@ def _line(step: Step) -> _Line | None:
         case Shift(percent=percent, sticky=sticky):
             by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
             return _Line("traffic", f"{percent:g} %, proved by answers{by}")
+        case Hold(seconds=seconds, gates=gates, warm_up=True):
+            outage = ", ".join(map(gate_line, gates))
+            return _Line("warm-up", f"{span(seconds)}, while {outage} alone is asked", seconds)
         case Hold(seconds=seconds, gates=gates):
             asked = ", ".join(map(gate_line, gates)) or "nothing"
             return _Line("hold", f"{span(seconds)}, while {asked} is asked", seconds)

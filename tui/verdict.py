@@ -195,6 +195,9 @@ def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
     ahead = next((s.step for s in release.steps[release.index + 1 :] if isinstance(s.step, Shift | Ask)), None)
     to: Line = ((goes_on_to(ahead), "dim"),)
     copies = _copies(view, release)
+    if hold.warm_up:
+        warms = f"WARMING UP {as_text.span(max(0.0, hold.seconds - gone))}"
+        return ((warms, "moves"), ("   for an outage alone it goes back", "dim"), *copies)
     if gone < hold.seconds:
         word = "WAITS FOR n IN" if release.step_by_step else "GO ON IN"
         return ((f"{word} {as_text.span(hold.seconds - gone)}", "moves"), *to, *copies)

@@ -22,6 +22,7 @@ from core.domain.strategies import (
     canary,
     gradual_blue_green,
     shadow,
+    warmed,
     way_back,
     written,
 )
@@ -97,7 +98,8 @@ def as_one(begins: Sequence[Begin]) -> Begin:
 
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """What the release does, and how surely it must know that a version is worse to stop it."""
-    plan, release = _plan_of(settings, first, wishes, fetched), settings.release
+    release = settings.release
+    plan = warmed(_plan_of(settings, first, wishes, fetched), release.warm_up_s)
     place = settings.place
     return replace(
         plan,

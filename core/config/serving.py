@@ -162,6 +162,8 @@ class ReleaseSettings(SettingsPart):
     all its gates and holds, and forgive a trouble of one slot that lasts up to `burst_s`: one that stays is seen about
     so many seconds later.
 
+    For `warm_up_s` after its first requests a new slot is judged for an outage alone; the first hold begins after that.
+
     `gates` stand in place of the usual ones, `more_gates` beside them. `plan` are the steps themselves, in place of a
     strategy's. `retire_after_s`: for how long what served before is
     kept, or never removed. `allow_breaking` releases a version that callers of the one that serves can't go on with.
@@ -174,6 +176,7 @@ class ReleaseSettings(SettingsPart):
     max_differing: Percent = 5.0
     ab: AbSettings = AbSettings()
     hold_s: Seconds = 600.0
+    warm_up_s: Annotated[Seconds, Field(le=3600)] = 0.0
     false_stop_percent: Annotated[float, Field(gt=0, le=20)] = 1.0
     burst_s: Annotated[float, BeforeValidator(timed), Field(ge=1, le=300)] = 20.0
     retire_after_s: Seconds | Literal["never"] | None = None

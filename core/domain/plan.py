@@ -52,11 +52,15 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Stay here while gates watch; after `patience_s` more without enough data a person is asked."""
+    """Stay here while gates watch; after `patience_s` more without enough data a person is asked.
+
+    With `warm_up` the slot has just come up: what is measured now is judged for an outage alone, and counts no longer.
+    """
 
     seconds: float
     gates: tuple[Gate, ...]
     patience_s: float = 30.0
+    warm_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ def title(step: Step) -> str:
             return "traffic"
         case Load():
             return "load test"
+        case Hold(warm_up=True):
+            return "warm-up"
         case _:
             return type(step).__name__.lower()
 

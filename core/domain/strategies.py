@@ -26,6 +26,8 @@ AB = "ab"
 ROLLBACK = "rollback"
 FULL = 100.0
 ARMED_S = 60.0
+OUTAGE = Gate("failed_percent", "<", 50.0, at_least=20, failures=2)
+"""What a slot that warms up is judged by: cold caches make it slow, they do not fail half of its answers."""
 MIRROR_MOST = 50.0
 """Of more requests a copy would double what the machines have to carry."""
 
@@ -131,6 +133,15 @@ def _judged(step: Step, rollout: Rollout, at: int, steps: Sequence[Step]) -> Ste
     if isinstance(step, Hold):
         return replace(step, gates=gates)
     return replace(step, gates=armed(gates)) if isinstance(step, Ask) and shares else step
+
+
+def warmed(plan: Plan, seconds: float) -> Plan:
+    """With some seconds before the first hold in which the slot, which has just got its first requests, warms up."""
+    first = next((at for at, step in enumerate(plan.steps) if isinstance(step, Hold)), None)
+    if first is None or not seconds:
+        return plan
+    warm = Hold(seconds, (OUTAGE,), warm_up=True)
+    return replace(plan, steps=(*plan.steps[:first], warm, *plan.steps[first:]))
 
 
 def armed(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:

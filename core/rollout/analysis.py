@@ -119,6 +119,8 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
         return _with_others(done, release, step, snapshot, look)
     if now < end:
         return Wait("the hold to end", min(look_s, end) if unseen else end)
+    if hold.warm_up:
+        return Record((ev.StepDone(release.id, release.index, "warmed up"),))
     if step.reached_at is not None and not look.failing:
         # It was seen to be well once; that little is measured while it waits for others is no reason to ask.
         opened, scaling = [], ""

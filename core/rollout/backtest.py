@@ -52,7 +52,7 @@ def with_gates(plan: Plan, gates: Sequence[Gate]) -> Plan:
 
 
 def _with(plan: Plan, at: int, step: Step, gates: tuple[Gate, ...]) -> Step:
-    if not isinstance(step, Hold):
+    if not isinstance(step, Hold) or step.warm_up:
         return step
     return replace(step, gates=with_nothing_beside(gates) if _share(plan, at) >= 100 else gates)
 

@@ -120,7 +120,7 @@ def next_share(release: Release) -> float | None:
 def begins(plan: Plan) -> str:
     """What a release would do with traffic: `canary 0 → 10 → 50 → 100 %, 4 gates`."""
     shares = " → ".join(["0", *(f"{step.percent:g}" for step in plan.steps if isinstance(step, Shift))])
-    gates = next((len(step.gates) for step in plan.steps if isinstance(step, Hold)), 0)
+    gates = next((len(step.gates) for step in plan.steps if isinstance(step, Hold) and not step.warm_up), 0)
     if shares == "0":
         return f"{plan.strategy}, no traffic moves"
     return f"{plan.strategy} {shares} %, {_gates(gates)}"

@@ -79,6 +79,8 @@ def _words(step: StepState) -> str:
     match step.step:
         case Shift(percent=percent):
             return f"take {percent:g} %"
+        case Hold(warm_up=True):
+            return "warm up"
         case Hold():
             return "end its hold"
         case Ask():

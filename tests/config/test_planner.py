@@ -45,6 +45,15 @@ END = "alias load-test retire summarise"
             {"wishes": Wishes(), "release": {"strategy": "ab"}},
             f"{WORK} deploy smoke traffic hold ask traffic hold {END}",
         ),
+        (
+            {"wishes": Wishes(), "release": {"warm_up_s": "5s"}},
+            f"{WORK} deploy smoke {HELD.replace('hold', 'warm-up hold', 1)} {END}",
+        ),
+        (
+            {"wishes": Wishes(), "release": {"strategy": "shadow", "warm_up_s": 5.0}},
+            f"{WORK} deploy smoke mirror warm-up hold {HELD} {END}",
+        ),
+        ({"wishes": Wishes(), "first": True, "release": {"warm_up_s": 5.0}}, f"{WORK} deploy smoke traffic {END}"),
         ({"wishes": Wishes(), "approve": "ci"}, f"{WORK} deploy smoke ask {HELD} {END}"),
         (
             {"wishes": Wishes(), "release": {"retire_after_s": "never"}},

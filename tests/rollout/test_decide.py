@@ -10,12 +10,12 @@ from hypothesis import given, settings, strategies as st
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate
-from core.domain.plan import Ask, Deploy, Hold, Mirror, Plan, Retire, Shift, Smoke, Summarise, Work
-from core.domain.strategies import all_at_once, blue_green, canary, gradual_blue_green, shadow, written
+from core.domain.plan import Ask, Deploy, Hold, Mirror, Plan, Retire, Shift, Smoke, Summarise, Work, title
+from core.domain.strategies import all_at_once, blue_green, canary, gradual_blue_green, shadow, warmed, written
 from core.rollout import actions as d
 from core.state import commands as c, events as ev
 from core.state.release import Release, ReleaseState, Status
-from tests.environments import TEST, V1, V2, begin, rollout
+from tests.environments import TEST, V1, V2, begin, rollout, sample
 from tests.world import World, serving
 
 GATE = Gate("failed_percent", "<", 5.0, at_least=20)
@@ -199,6 +199,54 @@ def test_no_data_waits_its_patience_and_then_asks() -> None:
     assert asked is not None
     assert asked.question == "too little data for errors (0 of 20 requests): go on?"
     assert asked.until == world.now + 600
+
+
+def warming() -> World:
+    """At 10 %, in the first of ten seconds of warm-up; then held by a strict gate."""
+    strict = Gate("p95_ms", "<", 100.0, at_least=20)
+    world = of(warmed(canary((), rollout(20.0, (strict,)), (10,)), 10.0))
+    world.run(lambda r: r.current is not None and title(r.current.step) == "warm-up" and r.current.asked is False)
+    world.act(world.next())
+    return world
+
+
+def test_while_a_slot_warms_up_it_may_be_slow_and_none_of_that_counts_later() -> None:
+    world = warming()
+    begun, at = world.now, world.release.index
+    for second in range(30):
+        world.now += 1
+        ms = 900.0 if second < 9 else 20.0
+        world.say(ev.Sampled("late", sample("green", 50, 5, ms, at=world.now)))
+        while not isinstance(action := world.next(), d.Wait):
+            world.act(action)
+            if world.release.index > at + 1:
+                break
+        if world.release.index > at + 1:
+            break
+    assert world.release.steps[at].result == {}
+    assert world.now - begun == 30
+    assert [v.outcome.value for v in world.release.steps[at + 1].verdicts] == ["PASS"]
+
+
+def test_an_outage_is_one_while_it_warms_up_too() -> None:
+    world = warming()
+    begun = world.now
+    for _ in range(8):
+        world.now += 1
+        world.measure("green", 0, 50)
+        while world.release.state is ReleaseState.RUNNING and not isinstance(action := world.next(), d.Wait):
+            world.act(action)
+    assert world.now - begun < 9
+    release = world.run()
+    assert (release.outcome, world.weights) == (ev.Outcome.FAILED, {"blue": 100.0})
+    assert release.why.startswith("warm-up: errors 100")
+
+
+def test_nobody_is_asked_where_nothing_comes_while_it_warms_up() -> None:
+    world = warming()
+    at, begun = world.release.index, world.now
+    world.run(lambda r: r.index > at)
+    assert (world.now - begun, world.release.steps[at].question) == (10.0, None)
 
 
 @pytest.mark.parametrize(

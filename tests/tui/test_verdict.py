@@ -8,6 +8,7 @@ import pytest
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Observation, Sample
 from core.domain.plan import Ask, Hold, Shift
+from core.domain.strategies import OUTAGE
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, NEW, RELEASE
@@ -46,6 +47,19 @@ SIZES = (60, 80, 103, 120, 200)
 )  # fmt: skip
 def test_what_happens_next(scene: Callable[[], Sequence[Event]], after: float, said: str) -> None:
     assert text(verdict(seen(scene(), MOMENT + after), 118)) == said
+
+
+def test_a_slot_that_warms_up_is_said_to() -> None:
+    view = seen(scenes.at_ten(), MOMENT)
+    release = view.release
+    assert release is not None
+    assert release.current is not None
+    warm = replace(release.current, step=Hold(30.0, (OUTAGE,), warm_up=True), verdicts=())
+    steps = (*release.steps[: release.index], warm, *release.steps[release.index + 1 :])
+    releases = {**view.snapshot.releases, release.id: replace(release, steps=steps)}
+    said = text(verdict(replace(view, snapshot=replace(view.snapshot, releases=releases)), 118))
+    assert said.startswith("WARMING UP 0:")
+    assert "for an outage alone it goes back" in said
 
 
 def test_a_rollback_says_from_key_to_proof_and_how_long_it_can_be_taken_back() -> None:

@@ -42,7 +42,7 @@ class Gates(Pane):
         step = release.current if release is not None else None
         if release is None or step is None or not isinstance(step.step, Hold) or gone is None:
             return ""
-        whole = as_text.span(step.step.seconds)
+        whole = f"{'warm-up ' if step.step.warm_up else ''}{as_text.span(step.step.seconds)}"
         if release.paused:
             return f"paused at {as_text.span(gone)} of {whole}"
         if gone > step.step.seconds:
@@ -158,7 +158,8 @@ def _question(release: Release, view: View, width: int) -> list[Line]:
 
 
 def _planned(release: Release, width: int) -> list[Line]:
-    hold = next((step.step for step in release.steps if isinstance(step.step, Hold)), None)
+    holds = [step.step for step in release.steps if isinstance(step.step, Hold) and not step.step.warm_up]
+    hold = holds[0] if holds else None
     if hold is None:
         return [(("this plan has no gates", "dim"),)]
     return [(("will hold while traffic grows", "dim"),), *(row(gate, None, width) for gate in hold.gates)]
