@@ -16,6 +16,7 @@ from core.state import commands as c
 from tui import (
     alerts_cli,
     headless,
+    image_cli,
     load_command,
     output,
     past_cli,
@@ -295,6 +296,7 @@ app.add_typer(release_cli.app)
 app.add_typer(past_cli.app)
 app.add_typer(alerts_cli.app)
 app.add_typer(scaling_cli.app)
+app.add_typer(image_cli.app)
 
 if __name__ == "__main__":
     output.install()

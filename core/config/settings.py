@@ -19,6 +19,7 @@ from pydantic import (
 
 from core.config.alerts import AlertSettings
 from core.config.columns import Column
+from core.config.images import ImageSettings
 from core.config.quantities import Count, Names, Numbers, Percent, SettingsPart, Share, listed, timed
 from core.config.serving import EndpointSettings, LoadSettings, ReleaseSettings
 from core.config.targets import TargetSettings, target_names, target_parts
@@ -197,6 +198,7 @@ class BaseSettings(SettingsPart):
     train: TrainSettings = TrainSettings()
     thresholds: Thresholds = Thresholds()
     endpoint: EndpointSettings
+    image: ImageSettings = ImageSettings()
     release: ReleaseSettings = ReleaseSettings()
     load: LoadSettings = LoadSettings()
     promote: PromoteSettings = PromoteSettings()

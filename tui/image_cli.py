@@ -1,0 +1,38 @@
+"""`quarterdeck image …`: the commands that make the image of a version and bring it to a registry."""
+
+from typing import Annotated
+
+import typer
+
+from tui import headless
+from tui.cli_common import VERB, Config, Env, Sets, end, err, out, project_of
+
+app = typer.Typer()
+image = typer.Typer(help="The container image of a version: the service and the model, for a cluster.")
+
+Number = Annotated[str, typer.Argument(metavar="[VERSION]", help="As the registry numbers it; else what serves.")]
+Builder = Annotated[str, typer.Option(help="auto, docker, podman, buildah or quarterdeck, over image.builder.")]
+
+
+@image.callback()
+def chosen(context: typer.Context) -> None:
+    """Say which of them was called."""
+    VERB.set(f"image {context.invoked_subcommand}")
+
+
+@image.command()
+def build(
+    version: Number = "",
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    builder: Builder = "",
+) -> None:
+    """Make the image of a version, with what is in it beside it. The same model gives the same digest."""
+    from tui import image_command  # noqa: PLC0415
+
+    sets = [*(sets or ()), *([f"image.builder={builder}"] if builder else ())]
+    end(headless.run(image_command.build(project_of(config, env, sets), version, out), err))
+
+
+app.add_typer(image, name="image")

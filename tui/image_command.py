@@ -1,0 +1,52 @@
+"""`quarterdeck image build`: the version that is meant, its folder, and its image out of that."""
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import Callable
+
+from core.config.config import endpoint_name
+from core.domain.errors import BadInput, Refused
+from core.domain.model import Version
+from core.engine.model_folders import ModelFolders
+from core.engine.project import Project
+from core.images import build as images, record
+from core.images.model_files import version_in
+from core.rollout.promotion import known_anywhere
+from core.state.fold import fold_all
+
+
+async def build(project: Project, number: str, write: Callable[[str], None]) -> int:
+    """Make it and say what came of it; the exit code."""
+    version = meant(project, number)
+    settings = project.settings
+    models = ModelFolders(settings)
+    try:
+        folder = await models.of(version)
+    finally:
+        await models.close()
+    version = version_in(folder, version.model, version.number)
+    made = await asyncio.to_thread(images.build, settings, version, folder, write)
+    layout = record.folder_of(settings) / "layout"
+    sizes = f"{made.unpacked / 1e6:.0f} MB, {made.size / 1e6:.0f} MB packed"
+    write(f"{version.model} {version.label}: {made.digest}, {sizes}")
+    write(f"kept as oci:{layout}:{made.tag}; what is in it: {record.bill_of(settings, made)}")
+    return 0
+
+
+def meant(project: Project, number: str) -> Version:
+    """The version of a number, or the one that serves in the environment; raises BadInput or Refused."""
+    settings = project.settings
+    with contextlib.closing(project.journal()) as journal:
+        snapshot = fold_all(journal.recent(journal.clock.now()))
+    if not number:
+        serves = snapshot.endpoint(endpoint_name(settings)).served
+        if serves is None:
+            raise Refused(f"{endpoint_name(settings)} serves nothing; name the version of {settings.model}")
+        return serves
+    if not number.removeprefix("v").isdecimal():
+        raise BadInput(f"version {shlex.quote(number)}: a version is named by its number, such as 3")
+    names = [name for name, own in project.by_endpoint().items() if own.model == settings.model]
+    number = number.removeprefix("v")
+    known = known_anywhere(snapshot, names, number)
+    return known or Version(settings.model, number, uri=f"models:/{settings.model}/{number}")
