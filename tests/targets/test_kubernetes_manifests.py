@@ -29,6 +29,7 @@ from tests.kubernetes.kinds import RESOURCES, Json, resource
 from tests.kubernetes.schema import unknown
 from tests.kubernetes.selectors import matches
 from tests.kubernetes.validation import wrong
+from tests.kubernetes_schemas import kept
 from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, SEVEN, endpoint_of
 
 PLURAL = {one.kind: one.qualified for one in RESOURCES}
@@ -232,7 +233,8 @@ def test_whatever_the_settings_names_are_valid_and_selectors_find_their_pods(
 
 
 def taken(body: Json) -> None:
-    """The server's own checks find nothing wrong in it, and know each of its fields."""
+    """Neither the published schema nor the server's own checks find anything wrong in it."""
+    assert kept().wrong(body) == []
     of, whole = resource(PLURAL[body["kind"]]), copy.deepcopy(body)
     assert unknown(of, body) == []
     filled(of, whole)
