@@ -15,6 +15,7 @@ from core.domain.errors import BadInput, QuarterdeckError
 from core.state import commands as c
 from tui import (
     alerts_cli,
+    doctor_cli,
     headless,
     image_cli,
     load_command,
@@ -297,6 +298,7 @@ app.add_typer(past_cli.app)
 app.add_typer(alerts_cli.app)
 app.add_typer(scaling_cli.app)
 app.add_typer(image_cli.app)
+app.add_typer(doctor_cli.app)
 
 if __name__ == "__main__":
     output.install()

@@ -16,6 +16,7 @@ LOOKING = frozenset(
         "quarterdeck",
         "alerts",
         "status",
+        "doctor",
         "data",
         "audit",
         "live",

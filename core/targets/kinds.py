@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from core.config.settings import Settings
 from core.config.targets import FOLDER, target_names
+from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput
 from core.domain.model import Observation, Version
 from core.system.suggest import did_you_mean
@@ -51,6 +52,13 @@ class TargetKind(Protocol):
 
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """Change what serves for new processes of the package installed now, under load. Raises QuarterdeckError."""
+        ...
+
+    def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
+        """What `quarterdeck doctor` looks at for these endpoints of the place; without any, what the machine must have.
+
+        Nothing is looked at before each is asked, and none changes anything.
+        """
         ...
 
 

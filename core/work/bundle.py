@@ -10,6 +10,7 @@ import treelite
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
+from core.work.digests import digests
 from core.work.linear import LinearClassifier
 
 
@@ -47,12 +48,15 @@ def write_linear(folder: Path, model: LinearClassifier, encoder: Mapping[str, An
 
 
 def copy(source: Path, folder: Path, version: Mapping[str, Any], registry: str) -> Path:
-    """A version's folder for the local target, with `version.json` in it; `registry` is shown without a password."""
-    about = {**version, "registry": registry}
+    """A version's folder for the local target, with `version.json` in it; `registry` is shown without a password.
+
+    The digests in it say later whether a file is still the one that came from the registry.
+    """
     if _holds(folder, version):
         return folder
     with _fresh(folder) as beside:
         shutil.copytree(source, beside, dirs_exist_ok=True)
+        about = {**version, "registry": registry, "files": digests(beside)}
         (beside / "version.json").write_text(json.dumps(about))
     return folder
 

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.story.shop import FORMS, Shop, in_form, own_answers
+from tests.story.shop import FORMS, KEY_VARIABLE, Shop, in_form, own_answers
 
 ROWS = 200
 ENVIRONMENT = {"iris": "prod", "own": "dev"}
@@ -151,3 +151,20 @@ def test_the_way_back_needs_no_key_in_the_environment(iris: Shop) -> None:
     told = iris.run("rollback", env={})
     assert told.code == 3, told.err
     assert "key" not in told.error
+
+
+def test_the_doctor_finds_a_service_well_and_says_what_stands_in_its_way(iris: Shop) -> None:
+    told = iris.run("doctor", "--env", "prod", "--json")
+    lines = {one["name"]: one for one in json.loads(told.out)["lines"]}
+    assert {name: one["text"] for name, one in lines.items() if one["condition"] != "ok" and name != "disk"} == {}
+    assert told.code == 0
+    assert "versions of iris: " in lines["mlflow"]["text"]
+    assert "a held-out row with the endpoint's key gets 200" in lines["predict"]["text"]
+    assert iris.key not in told.out + told.err
+    elsewhere = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", KEY_VARIABLE: "another"}
+    told = iris.run("doctor", "--env", "prod", env=elsewhere)
+    assert told.code == 1, told.out
+    assert [line.split()[:2] for line in told.out.splitlines() if line.startswith(("fail", "warn"))] == [
+        ["fail", "mlflow"],
+        ["warn", "key"],
+    ]

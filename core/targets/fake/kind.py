@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
+from core.domain.diagnosis import Diagnoses, Examination, warn
 from core.domain.errors import Refused
 from core.targets.fake.client import FakeTarget
 from core.targets.fake.place import Delays, FakePlace
@@ -53,6 +54,14 @@ class FakeKind:
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """There are no processes."""
         raise Refused(f"{endpoint}: a fake place has no processes to change")
+
+    def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
+        """That nobody mistakes it for one that serves."""
+        return [Examination("place", _in_memory, endpoint_name(one)) for one in settings]
+
+
+async def _in_memory() -> Diagnoses:
+    return [warn("fake: in memory, and answers nobody", "set target: local, or another that serves")]
 
 
 KIND = FakeKind()

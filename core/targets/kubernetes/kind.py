@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.config.settings import Settings
+from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput
 from core.targets.kinds import Models, Note, Standing
 from core.targets.protocol import Target
@@ -33,6 +34,10 @@ class KubernetesKind:
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """There is nothing to change; raises BadInput."""
         raise BadInput(f"{endpoint}: {NOT_YET}")
+
+    def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
+        """What the cluster says of each endpoint's place."""
+        return []
 
 
 KIND = KubernetesKind()

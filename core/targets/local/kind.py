@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from core.config.config import endpoint_name, state_folder
 from core.config.settings import Settings
+from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput
 from core.system.text import span
 from core.targets.kinds import Models, Note, Standing
-from core.targets.local import upkeep
+from core.targets.local import doctor, upkeep
 from core.targets.local.client import LocalTarget
 from core.targets.local.keys import read_key
 from core.targets.local.spec import Autoscaling, EndpointSpec, exposed
@@ -79,6 +80,10 @@ class LocalKind:
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """New host, router and replicas, one after the other."""
         await upkeep.restart(folder_of(settings, endpoint), note)
+
+    def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
+        """Envoy, then each endpoint's key, port and host."""
+        return doctor.examinations(settings, spec_of, lambda one: folder_of(one, endpoint_name(one)))
 
 
 def _lines(host: HostStatus) -> Iterable[str]:

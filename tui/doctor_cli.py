@@ -1,0 +1,29 @@
+"""The command `doctor`."""
+
+from typing import Annotated
+
+import typer
+
+from core.engine.project import Project
+from tui import headless
+from tui.cli_common import Config, Env, Sets, end, err, out
+
+app = typer.Typer()
+
+
+@app.command()
+def doctor(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Whether machine, project and what serves are well, line by line, and what to do; nothing is changed.
+
+    Exit code 1: one line is a fail.
+    """
+    from tui import doctor_command  # noqa: PLC0415
+
+    # Settings that can't be read are a line of it, and no reason not to look at the rest.
+    project = Project(config, env, tuple(sets or ()))
+    end(headless.run(doctor_command.doctor(project, out, json), err))
