@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from core.config.config import endpoint_name
 from core.domain.errors import Failed, Refused
+from core.domain.hints import typed
 from core.domain.model import LoadProfile, LoadSource, Version
 from core.engine.engine import Engine
 from core.engine.project import Project
@@ -26,9 +27,10 @@ Write = Callable[[str], None]
 async def drill(project: Project, confirmed: bool, write: Write) -> int:
     """Go back and forward; exit code 0 where both were proved and no request of the load failed, else 1."""
     name = endpoint_name(project.settings)
-    _agreed(project, confirmed, write)
-    await have_watch(project, write)
     async with opened(project) as engine:
+        _way(engine.snapshot, name)
+        _agreed(project, confirmed, write)
+        await have_watch(project, write)
         to = _way(engine.snapshot, name)
         profile = LoadProfile("drill", project.settings.drill.users, 5.0, None)
         after = engine.snapshot.seq
@@ -59,7 +61,7 @@ def _agreed(project: Project, confirmed: bool, write: Write) -> None:
         return
     what = f"users of {environment} get the version before for some seconds"
     if not sys.stdin.isatty():
-        raise Refused(f"drill: {what}; name it to mean it: --confirm {environment}")
+        raise Refused(f"drill: {what}; name it to mean it: {project.typed('drill')}")
     write(f"{what}. Type {environment} to do it")
     if sys.stdin.readline().strip() != environment:
         raise Refused("drill: not confirmed; nothing was done")
@@ -78,7 +80,7 @@ def _way(snapshot: Snapshot, name: str) -> Version:
         raise Refused(f"drill: {why or 'nothing served before'}; {more}")
     load = endpoint.load
     if load is not None and load.running:
-        raise Refused(f"drill: {load.kind} load runs already; end it with 'quarterdeck load --stop'")
+        raise Refused(f"drill: {load.kind} load runs already; end it with {typed('load --stop', endpoint.environment)}")
     return to
 
 

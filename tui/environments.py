@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.domain.hints import typed
 from core.domain.model import Version
 from core.state import events as ev
 from core.state.endpoint import Endpoint
@@ -81,14 +82,17 @@ def _notes(one: Serves, after: Serves | None) -> tuple[str, ...]:
     if after is None or one.version == after.version:
         return (one.under_way,)
     there = after.version.label if after.version is not None else "nothing"
-    return (one.under_way, f"{after.environment} has {there}: 'quarterdeck promote --to {after.environment}'")
+    return (one.under_way, f"{after.environment} has {there}: {typed(f'promote --to {after.environment}')}")
 
 
-def proven(endpoint: Endpoint, max_age_s: float, now: float) -> tuple[str, bool]:
-    """When the way back was last proven and what it took, in words; and whether that is longer ago than it may be."""
+def proven(endpoint: Endpoint, max_age_s: float, now: float, drill: str) -> tuple[str, bool]:
+    """When the way back was last proven and what it took, in words; and whether that is longer ago than it may be.
+
+    `drill` is the command that proves it.
+    """
     drilled, at = endpoint.drilled, endpoint.drilled_at
     if drilled is None or at is None:
-        return "the way back was never drilled; 'quarterdeck drill' proves it", True
+        return f"the way back was never drilled; {drill} proves it", True
     said = f"way back proven {about(now - at)} ago: {drilled.back_ms:.0f} ms, {drilled.failed} failed"
     late = now - at > max_age_s
-    return (f"{said}; overdue, 'quarterdeck drill'" if late else said), late
+    return (f"{said}; overdue, {drill}" if late else said), late

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 from core.domain.errors import JournalError, QuarterdeckError, Refused, Unreachable
+from core.domain.hints import typed
 from core.domain.plan import title
 from core.engine.engine import Engine
 from core.engine.project import Project
@@ -18,10 +19,6 @@ from core.watch.client import ANSWER_S, WatchClient
 from core.watch.place import WatchPlace
 from tui.output import say
 
-STILL = "still going; 'quarterdeck' follows it, 'quarterdeck abort' ends it"
-UNDRIVEN = (
-    "nobody drives it once this ends, traffic flows on; 'quarterdeck' goes on with it, 'quarterdeck abort' ends it"
-)
 AGAIN_S = 3.0
 """A second ctrl-c within this time aborts."""
 BACK_S = 180.0
@@ -112,10 +109,12 @@ async def _see_it_driven(engine: Engine, name: str) -> None:
 
 def after_us(engine: Engine, name: str) -> str:
     """What is to be said of a live release when this process leaves it: where no watch can be had, it drove itself."""
+    environment = engine.snapshot.endpoint(name).environment
+    deck, ends = typed("", environment), f"{typed('abort', environment)} ends it"
     with contextlib.suppress(JournalError):
         if engine.drives(name) or not engine.driven(name):
-            return UNDRIVEN
-    return STILL
+            return f"nobody drives it once this ends, traffic flows on; {deck} goes on with it, {ends}"
+    return f"still going; {deck} follows it, {ends}"
 
 
 def at_step(release: Release) -> str:
@@ -159,8 +158,8 @@ async def interruptible(
         live = engine.snapshot.live_release(name)
         if live is not None and attached:
             write(
-                f"left {live.id} at {at_step(live)}: go on with 'quarterdeck release', "
-                "take it back with 'quarterdeck rollback'; traffic flows on"
+                f"left {live.id} at {at_step(live)}: go on with {typed('release', live.environment)}, "
+                f"take it back with {typed('rollback', live.environment)}; traffic flows on"
             )
         elif live is not None and pressed == 0:
             write(after_us(engine, name))

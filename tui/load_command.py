@@ -21,7 +21,6 @@ from tui.headless import INTERRUPTED, have_watch, opened
 from tui.plain_lines import Lines, judged
 
 Write = Callable[[str], None]
-ENDS = "'X' on the deck or 'quarterdeck load --stop' ends it"
 LOOK_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -52,7 +51,7 @@ async def load(project: Project, profile: LoadProfile, source: LoadSource, write
             return _verdict(await following, write)
         except asyncio.CancelledError:
             if stay:
-                write(f"the load goes on; {ENDS}")
+                write(f"the load goes on; 'X' on the deck or {project.typed('load --stop')} ends it")
             return INTERRUPTED
         finally:
             await interrupted.close()

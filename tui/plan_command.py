@@ -8,6 +8,7 @@ from core.config.config import endpoint_name
 from core.config.planner import Wishes, as_one, asks, release_of
 from core.config.settings import Settings
 from core.domain.gates import Gate
+from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
 from core.engine.project import Project
 from core.state.commands import Begin
@@ -53,7 +54,7 @@ def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Beg
         *told(begin.plan),
         "",
         *_consent(settings),
-        f"goes back to: {_home(snapshot, name)}",
+        f"goes back to: {_home(snapshot, name, settings.environment)}",
         *later,
     ]
 
@@ -108,10 +109,9 @@ def _line(step: Step) -> _Line | None:
 
 
 def gate_line(gate: Gate) -> str:
-    """A gate as people write it: `errors < 5`, `p95 : live < 25 % (dry run)`."""
-    unit = " points" if gate.in_points else " %" if gate.against else ""
+    """A gate as people write it: `errors < 5 %`, `p95 : live < 25 % (dry run)`."""
     notes = "".join(f" ({note})" for note in (gate.source, "dry run" if gate.dry_run else "") if note)
-    return f"{gate.name} {gate.op} {gate.limit:g}{unit}{notes}"
+    return f"{gate.name} {gate.op} {gate.limit:g}{gate.unit}{notes}"
 
 
 def _consent(settings: Settings) -> Iterator[str]:
@@ -120,9 +120,9 @@ def _consent(settings: Settings) -> Iterator[str]:
         yield f"approved by: {by}"
 
 
-def _home(snapshot: Snapshot, name: str) -> str:
+def _home(snapshot: Snapshot, name: str, environment: str) -> str:
     endpoint = snapshot.endpoint(name)
     seen = endpoint.slots.get(endpoint.serving or "")
     if seen is None or seen.version is None:
-        return "nothing; a first version that fails leaves no traffic, and 'quarterdeck down' stops it"
+        return f"nothing; a first version that fails leaves no traffic, and {typed('down', environment)} stops it"
     return f"{seen.version.label} in {seen.slot}, {seen.ready} of {seen.wanted} replicas ready"

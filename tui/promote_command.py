@@ -7,6 +7,7 @@ from core.config.config import ENVIRONMENTS, endpoint_name
 from core.config.planner import Wishes
 from core.config.settings import EnvironmentName, Settings
 from core.domain.errors import BadInput, Refused
+from core.domain.hints import typed
 from core.domain.model import Version
 from core.engine.project import Project
 from core.rollout.promotion import known_anywhere, measured, promotable
@@ -21,7 +22,7 @@ def before(settings: Settings) -> EnvironmentName | None:
         return None if after == "anywhere" else after
     at = ENVIRONMENTS.index(settings.environment)
     if at == 0:
-        why = "nothing comes before it; 'quarterdeck release' makes versions there"
+        why = f"nothing comes before it; {typed('release', settings.environment)} makes versions there"
         raise BadInput(f"--to {settings.environment}: {why}")
     return ENVIRONMENTS[at - 1]
 
@@ -49,7 +50,7 @@ def wishes_for(project: Project, number: str | None, wishes: Wishes, snapshot: S
 
 def _from_anywhere(snapshot: Snapshot, endpoints: list[str], number: str | None) -> Version:
     if number is None:
-        raise BadInput("promote.after is anywhere, so name the version: quarterdeck promote 3 --to ENVIRONMENT")
+        raise BadInput("promote.after is anywhere, so name the version: 'quarterdeck promote 3 --to ENVIRONMENT'")
     version = known_anywhere(snapshot, endpoints, number)
     if version is None:
         number = number.removeprefix("v")

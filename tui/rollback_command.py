@@ -8,10 +8,12 @@ from dataclasses import replace
 from core.config.config import endpoint_name
 from core.config.planner import Wishes
 from core.domain.errors import Failed, Refused
+from core.domain.hints import typed
 from core.engine.engine import Engine
 from core.engine.housekeeping import KEEP_S
 from core.engine.project import Project
 from core.state import commands as c, events as ev
+from core.state.acceptance import accept
 from core.state.confirmation import confirmation
 from core.state.release import ReleaseState
 from core.state.reversal import earlier, refused_rollback, rollback_of
@@ -26,22 +28,25 @@ from tui.release_command import release
 MOVED_S = 1.0
 """Traffic has moved by then; a watch is not started beside it."""
 
-INSTEAD = "'quarterdeck down' stops the endpoint in good order"
-
 Moving = Callable[[str, float], c.Command]
 """From an endpoint's name and the moment of the key to what is asked."""
 
 
 def agreed(project: Project, engine: Engine, command: c.Command, write: Callable[[str], None]) -> bool:
     """Whether it may be asked: what takes a service down asks once; what brings more traffic to a new version in
-    production wants the environment named, on the command line or by whoever sits there.
+    production wants the environment named, on the command line or by whoever sits there. Raises Refused where it would
+    not be taken: nobody is asked for a yes to that.
     """
     wanted = confirmation(command, engine.snapshot, engine.now())
-    if wanted is None or (wanted.typed and project.env == wanted.environment):
+    if wanted is None:
+        return True
+    accept(command, engine.snapshot, engine.now(), engine.driven(command.endpoint))
+    if wanted.typed and project.env == wanted.environment:
         return True
     if not sys.stdin.isatty():
         named = f"name it to mean it: --env {wanted.environment}"
-        write(f"refused: {wanted.text}; {named if wanted.typed else INSTEAD}")
+        how = named if wanted.typed else f"{project.typed('down')} stops the endpoint in good order"
+        write(f"refused: {wanted.text}; {how}")
         return False
     write(f"{wanted.text}. {f'Type {wanted.environment} to do it' if wanted.typed else 'Do it? y/n'}")
     said = sys.stdin.readline().strip()
@@ -91,7 +96,7 @@ async def back_to(project: Project, number: str, rollback: c.Rollback, write: Ca
         return await move(project, lambda endpoint, at: replace(rollback, endpoint=endpoint, asked_at=at), write)
     if live is not None:
         why = f"{live.id} is under way{f', and takes back to {before.label}' if before else ''}"
-        raise Refused(f"{name}: {why}; call 'quarterdeck rollback' first, then name another version")
+        raise Refused(f"{name}: {why}; call {project.typed('rollback')} first, then name another version")
 
     def choose(one: Project, known: Snapshot) -> Wishes:
         its = endpoint_name(one.settings)
@@ -168,7 +173,7 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
     for name, id_ in group.items():
         done = engine.snapshot.releases[id_]
         if done.state is ReleaseState.RUNNING:
-            write(f"{done.id} goes on; 'quarterdeck' follows it")
+            write(f"{done.id} goes on; {typed('', done.environment)} follows it")
         elif done.outcome is ev.Outcome.STUCK or pending_of(engine, name, write):
             code = 1
     return code
@@ -185,7 +190,8 @@ async def tell(project: Project, make: Callable[[str], c.Command], write: Callab
         await engine.do(command)
         live = engine.snapshot.live_release(name)
         if live is not None and live.paused:
-            write(f"{name}: {live.id} stays at {at_step(live)}; go on with 'quarterdeck pause' or 'quarterdeck next'")
+            ways = f"{project.typed('pause')} or {project.typed('next')}"
+            write(f"{name}: {live.id} stays at {at_step(live)}; go on with {ways}")
         elif live is not None:
             write(f"{name}: {live.id} goes on at {at_step(live)}")
     return 0

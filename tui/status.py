@@ -56,7 +56,8 @@ async def lines_of(project: Project) -> list[str]:
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
         if snapshot.endpoint(name).serving is not None:
-            lines.append(f"  drill    {proven(snapshot.endpoint(name), own.drill.max_age_s, now)[0]}")
+            drill = project.typed("drill", own)
+            lines.append(f"  drill    {proven(snapshot.endpoint(name), own.drill.max_age_s, now, drill)[0]}")
         holder = holders[name]
         if holder is not None and (holder.alive or holder.hangs):
             lines.append(f"  driver   {holder.label}{' (watches)' if holder.weak else ''}{_silence(holder)}")

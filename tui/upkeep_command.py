@@ -127,7 +127,7 @@ async def report(project: Project, write: Callable[[str], None]) -> int:
         name = endpoint_name(project.settings)
         newest = engine.snapshot.release_of(name)
         if newest is None:
-            raise Refused(f"{name}: no release yet; begin one with 'quarterdeck release'")
+            raise Refused(f"{name}: no release yet; begin one with {project.typed('release')}")
         environment = project.environment_of(name, newest.options)
         try:
             folder = await environment.report(engine.snapshot, newest)

@@ -4,6 +4,7 @@ Red over the whole width while those who call are not served well; never green f
 """
 
 from core.domain.gates import GateResult
+from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Shift, Step, title
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, StepState
@@ -74,7 +75,7 @@ def _undriven(view: View, release: Release) -> list[Part]:
     return [
         (0, who),
         (0, ((f"   {stays}, no gate is judged", "waits"),)),
-        (1, (("   'quarterdeck release' goes on", "dim"),)),
+        (1, ((f"   {typed('release', release.environment)} goes on", "dim"),)),
     ]
 
 

@@ -107,7 +107,9 @@ def _available(rule: Rule, scene: Scene) -> Finding:
 def _requests(rule: Rule, scene: Scene) -> Finding:
     last = max(scene.tally.last_request_at or 0.0, scene.began_at)
     quiet_s = scene.now - last
-    return Finding(quiet_s > min(rule.window_s, rule.for_s), f"no requests for {quiet_s:,.0f} s", last)
+    if quiet_s > min(rule.window_s, rule.for_s):
+        return Finding(True, f"no requests for {quiet_s:,.0f} s", last)
+    return Finding(False, f"requests come, the last one {quiet_s:,.0f} s ago", last)
 
 
 def _burn(rule: Rule, scene: Scene) -> Finding:
@@ -118,10 +120,16 @@ def _burn(rule: Rule, scene: Scene) -> Finding:
     long, short = (scene.tally.over(span_s, scene.now) for span_s in (rule.long_s, rule.short_s))
     if min(long.requests, short.requests) < max(1, rule.at_least):
         return Finding(None, f"fewer than {rule.at_least} requests to judge by")
-    rates = [counts.failed_percent / budget for counts in (long, short)]
-    over = [f"{rate:.1f}x over {span(span_s)}" for rate, span_s in zip(rates, (rule.long_s, rule.short_s), strict=True)]
-    text = f"the error budget burns {' and '.join(over)}"
-    return Finding(min(rates) >= rule.limit, f"{text}, limit {rule.limit:g}x")
+    rates = {span_s: counts.failed_percent / budget for counts, span_s in ((long, rule.long_s), (short, rule.short_s))}
+    if min(rates.values()) >= rule.limit:
+        over = " and ".join(f"{rate:.1f}x over {span(span_s)}" for span_s, rate in rates.items())
+        return Finding(True, f"the error budget burns {over}, limit {rule.limit:g}x")
+    # The shorter one comes down first, and what the longer one still adds up is over.
+    calm = min(rates, key=lambda span_s: (rates[span_s] >= rule.limit, span_s))
+    rest = "".join(f"; {rate:.1f}x over {span(span_s)} in all" for span_s, rate in rates.items() if span_s != calm)
+    return Finding(
+        False, f"the last {span(calm)} burn {rates[calm]:.1f}x of the error budget, under {rule.limit:g}x{rest}"
+    )
 
 
 def span(seconds: float) -> str:

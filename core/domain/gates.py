@@ -39,6 +39,8 @@ NAMES: Mapping[str, str] = {
     "ran_s": "complete",
     "exceptions_percent": "exceptions",
 }
+UNITS = {"_percent": " %", "_ms": " ms", "_s": " s", "rps": " rps"}
+"""By how a metric's name ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ class Gate:
     def in_points(self) -> bool:
         """Whether value and limit are percentage points, and not a change in percent."""
         return self.against is not None and self.metric in SHARES and not self.source
+
+    @property
+    def unit(self) -> str:
+        """What its value and its limit are in, to stand behind a number; empty where it has none."""
+        if self.in_points or self.metric == MIX:
+            return " points"
+        if self.against is not None:
+            return " %"
+        return next((unit for end, unit in UNITS.items() if self.metric.endswith(end)), "")
 
     @property
     def compared(self) -> bool:
@@ -166,17 +177,17 @@ def _plain(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
         base = None if live is None or live.requests < gate.at_least else read(live)
         if base is None:
             return _too_little_on_live(gate, live)
-        if base == 0 and value != 0:
+        if base == 0 and value != 0 and not gate.in_points:
             return Verdict(gate, GateResult.INCONCLUSIVE, None, "live is 0: no change in percent")
-        value = 100 * (value - base) / base if base else 0.0
-    text = f"{value:+.1f} %" if gate.against else f"{value:.4g}"
-    return _limited(gate, value, text, f" over {_seen(gate, new)} requests")
+        value = value - base if gate.in_points else 100 * (value - base) / base if base else 0.0
+    text = f"{value:+.1f}" if gate.against else f"{value:.4g}"
+    return _limited(gate, value, f"{text}{gate.unit}", f" over {_seen(gate, new)} requests")
 
 
 def _limited(gate: Gate, value: float, text: str, over: str = "") -> Verdict:
     """Whether a value holds the limit, in words."""
     good = holds(gate.op, value, gate.limit)
-    why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g}{over}"
+    why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g}{gate.unit}{over}"
     return Verdict(gate, GateResult.PASS if good else GateResult.FAIL, value, why)
 
 

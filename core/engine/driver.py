@@ -20,7 +20,7 @@ from core.engine.step_runner import StepRunner, purpose
 from core.journal.journal import Lease
 from core.rollout import actions as d
 from core.rollout.decide import decide
-from core.rollout.rollback import WHAT_TO_DO
+from core.rollout.rollback import what_to_do
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
@@ -173,7 +173,7 @@ class Driver:
             step = release.current
             if release.state is ReleaseState.RUNNING and step is not None and step.status is not Status.FAILED:
                 return d.Record((ev.StepFailed(release.id, release.index, why),))
-            return d.Finish(ev.Outcome.STUCK, f"{why}; {WHAT_TO_DO}")
+            return d.Finish(ev.Outcome.STUCK, f"{why}; {what_to_do(release)}")
 
     async def _act(self, release: Release, action: d.Action) -> None:
         match action:
@@ -235,7 +235,7 @@ class Driver:
             await self._emit(*with_others((turned,), self._store.snapshot))
         else:
             why = release.way.why if release.way is not None else "back"
-            await self._finish(release, ev.Outcome.STUCK, f"{why}; {error}; {WHAT_TO_DO}")
+            await self._finish(release, ev.Outcome.STUCK, f"{why}; {error}; {what_to_do(release)}")
 
     async def _route(self, release: Release, action: d.Route) -> None:
         weights = dict(action.weights)

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.config.config import ENVIRONMENTS, FILE, endpoint_name, endpoints, endpoints_meant, find, load, state_folder
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Busy, Failed, Refused
+from core.domain.hints import typed
 from core.engine import shell_variables
 from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
@@ -92,6 +93,13 @@ class Project:
                 settings = self.settings if chosen else load(self.config, env, endpoint=name)
                 found[endpoint_name(settings)] = settings
         return found
+
+    def typed(self, words: str, own: Settings | None = None) -> str:
+        """A command as it must be typed to mean an endpoint of this project, the chosen one where none is named."""
+        known = self.settings if own is None else own
+        endpoint = known.endpoint.name if len(endpoints(self.config)) > 1 else ""
+        given = "" if self.config is None else str(self.config)
+        return typed(words, known.environment, known.production, endpoint, given)
 
     @property
     def together(self) -> tuple["Project", ...]:

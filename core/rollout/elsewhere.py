@@ -24,9 +24,9 @@ def judge_elsewhere(gate: Gate, new: Gauge | None, live: Gauge | None, now: floa
         if base == 0 and value != 0:
             return Verdict(gate, GateResult.INCONCLUSIVE, None, "live is 0: no change in percent", asked)
         value = 100 * (value - base) / abs(base) if base else 0.0
-        text = f"{value:+.1f} %"
+        text = f"{value:+.1f}"
     good = holds(gate.op, value, gate.limit)
-    why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g} over {over}"
+    why = f"{text}{gate.unit} {'is' if good else 'is not'} {gate.op} {gate.limit:g}{gate.unit} over {over}"
     return Verdict(gate, GateResult.PASS if good else GateResult.FAIL, value, why, asked)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import ceil
 
+from core.domain.hints import typed
 from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.domain.plan import Mirror, Shift
 from core.rollout.actions import Action, Apply, Finish, MoveAliases, Record, RemoveSlot, Route, Wait
@@ -13,7 +14,11 @@ from core.state.release import Release, StepState, Way
 STARTS = 3
 AGAIN_S = 10.0
 """A slot whose every replica died so often, and does so still a while after it was asked for, is not waited for."""
-WHAT_TO_DO = "mend that and call 'quarterdeck rollback' again, or release a version that works"
+
+
+def what_to_do(release: Release) -> str:
+    """What a person can do about a way back that is stuck."""
+    return f"mend that and call {typed('rollback', release.environment)} again, or release a version that works"
 
 
 def split(release: Release, percent: float) -> Mapping[Slot, float]:
@@ -166,7 +171,7 @@ def _return(
     able = _serves(seen, version)
     tried = way.applied_at + AGAIN_S if way.applied_at is not None and _hopeless(seen, version) else until
     if now >= until or (not able and now >= tried):
-        return Finish(ev.Outcome.STUCK, _stuck(way, old, able, seen, endpoint))
+        return Finish(ev.Outcome.STUCK, _stuck(release, way, old, able, seen, endpoint))
     small = seen is None or min(seen.wanted, seen.ready) < replicas
     if not able and way.applied_at is None:
         return Apply(old, version, replicas)
@@ -203,7 +208,7 @@ def _stepped(release: Release, way: Way, endpoint: Endpoint, now: float) -> Acti
     return Record((ev.SteppedBack(release.id, share, (), why),)) if why else None
 
 
-def _stuck(way: Way, old: Slot, able: bool, seen: Observation | None, endpoint: Endpoint) -> str:
+def _stuck(release: Release, way: Way, old: Slot, able: bool, seen: Observation | None, endpoint: Endpoint) -> str:
     """Why the way back ends here, where traffic is, and what a person can do."""
     because = _why(seen) or way.refusal
     if not able:
@@ -214,7 +219,7 @@ def _stuck(way: Way, old: Slot, able: bool, seen: Observation | None, endpoint: 
         said, because = "the target did not accept the way back", way.refusal
     where = ", ".join(f"{slot} {weight:g} %" for slot, weight in sorted(_weights(endpoint).items()) if weight > 0)
     traffic = f"traffic is at {where}" if where else "nothing is known to take traffic"
-    return f"{way.why}; {said}{': ' + because if because else ''}; {traffic}; {WHAT_TO_DO}"
+    return f"{way.why}; {said}{': ' + because if because else ''}; {traffic}; {what_to_do(release)}"
 
 
 def _hopeless(seen: Observation | None, version: Version) -> bool:
@@ -244,7 +249,7 @@ def _clear(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action
     flows = any(_weights(endpoint).values())
     if flows and now >= until:
         because = f": {way.refusal}" if way.refusal else ""
-        return Finish(ev.Outcome.STUCK, f"{way.why}; traffic does not end{because}; {WHAT_TO_DO}")
+        return Finish(ev.Outcome.STUCK, f"{way.why}; traffic does not end{because}; {what_to_do(release)}")
     if flows:
         return Wait("traffic to end", until)
     failed = way.outcome is ev.Outcome.FAILED

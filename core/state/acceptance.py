@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.domain.errors import Refused
+from core.domain.hints import typed
 from core.domain.model import Series
 from core.domain.plan import Hold
 from core.state import events as ev
@@ -170,15 +171,15 @@ def _begin_one(command: Begin, snapshot: Snapshot, together: Mapping[str, str]) 
     release = snapshot.release_of(command.endpoint)
     if release is not None and release.live:
         raise Refused(
-            f"{command.endpoint}: {release.id} is under way, begun by {release.by}; "
-            "follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
+            f"{command.endpoint}: {release.id} is under way, begun by {release.by}; follow it with "
+            f"{typed('', release.environment)}, or end it with {typed('abort', release.environment)}"
         )
     known = snapshot.endpoint(command.endpoint)
     if known.serving is not None and known.target != command.target:
         # Traffic there would go on, and nobody would look after it any more.
         raise Refused(
             f"{command.endpoint} serves from {known.target}, and this release would go to {command.target}; "
-            f"call 'quarterdeck down --env {known.environment}' first, while the settings still name that place"
+            f"call {typed('down', known.environment)} first, while the settings still name that place"
         )
     if command.release in snapshot.releases:
         raise Refused(f"{command.release}: there is such a release already; call again")

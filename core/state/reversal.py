@@ -1,6 +1,7 @@
 """Which release a rollback or an undo would take back, and why there may be no way. Pure."""
 
 from core.domain.errors import BadInput, Refused
+from core.domain.hints import typed
 from core.domain.model import Version
 from core.domain.strategies import ROLLBACK
 from core.state import events as ev
@@ -10,7 +11,6 @@ from core.state.snapshot import Snapshot
 
 UNDO_S = 60.0
 """For so long a rollback or an abort can be taken back."""
-ANOTHER = "name one with 'quarterdeck rollback --to VERSION', or release"
 TAKEN_BACK = (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
 
 
@@ -45,15 +45,13 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
         return None if in_steps(release) else f"{release.id} is on its way back already"
     if release.plan.strategy == ROLLBACK:
         version = release.version.label if release.version is not None else "an earlier version"
-        return f"{release.id} {'is' if release.live else 'was'} itself the way back to {version}; {ANOTHER}"
+        another = f"name one with {typed('rollback --to VERSION', release.environment)}, or release"
+        return f"{release.id} {'is' if release.live else 'was'} itself the way back to {version}; {another}"
     if release.slot is None:
         return None if release.live else f"{release.id} never got a slot; nothing to take back"
     if release.old is None or release.old_version is None:
-        return (
-            None
-            if release.live
-            else f"nothing served before {release.id}; there is no way back, 'quarterdeck down' stops it"
-        )
+        stops = typed("down", release.environment)
+        return None if release.live else f"nothing served before {release.id}; there is no way back, {stops} stops it"
     if release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
         return f"{release.id} was taken back already ({release.outcome.value})"
     return None

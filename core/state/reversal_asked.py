@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from core.domain.errors import Refused
+from core.domain.hints import typed
 from core.state import events as ev
 from core.state.commands import RetireSlot, Rollback
 from core.state.endpoint import Endpoint
@@ -41,7 +42,8 @@ def asked_reason(release: Release, text: str) -> tuple[ev.Body, ...]:
     if release.way is None:
         raise Refused(f"{release.id} took no way back; a reason is given to a rollback or an abort")
     if not (reason := clean_line(text, REASON_LENGTH)):
-        raise Refused('the reason is empty; say it in quotes: quarterdeck reason "TEXT"')
+        how = typed('reason "TEXT"', release.environment)
+        raise Refused(f"the reason is empty; say it in quotes: {how}")
     return (ev.Reasoned(release.id, reason),)
 
 

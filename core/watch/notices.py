@@ -2,6 +2,7 @@
 
 from core.alerts.finding import span
 from core.config.alerts import AlertSettings
+from core.domain.hints import typed
 from core.state import events as ev
 from core.state.alert import Alert, AlertState, Notice, OpenQuestion, Topic
 from core.state.snapshot import Snapshot
@@ -45,7 +46,8 @@ def of_event(event: ev.Event, snapshot: Snapshot) -> Notice | None:
             what, text = "begins", f"{event.who} began {release.id}, {plan.strategy}"
         case ev.Asked(index=index, question=question, until=until):
             left, asks = span(max(0.0, until - event.at)), OpenQuestion(release.id, index, until)
-            what, text = "waits for you", f"{question} Answer within {left}: quarterdeck next, or quarterdeck abort"
+            ways = f"{typed('approve', release.environment)}, or {typed('reject', release.environment)}"
+            what, text = "waits for you", f"{question} Answer within {left}: {ways}"
         case ev.Ended(outcome=ev.Outcome.DONE):
             what, text = "is done", f"{label} serves"
         case ev.Ended(outcome=outcome, why=why):

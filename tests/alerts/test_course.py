@@ -95,6 +95,22 @@ def test_budget_burns_are_judged_over_hours_and_days() -> None:
         assert not played(BY_NAME[name], 0.05, lasts_h * 3600, step_s=60.0)
 
 
+def test_what_is_over_is_not_told_as_if_it_went_on() -> None:
+    """An hour still adds up to a fast burn when the last minutes are well; requests that come again are no silence."""
+    tally, scenes = AnswerTally(), []
+    for bad in (True, False):
+        for second in range(0 if bad else 1800, 1800 if bad else 3600, 10):
+            tally.add(Sample("blue", START + second, 50, {"500": 50} if bad else {}, seconds=10.0))
+        scene = Scene(BLUE, None, tally, START + (1800 if bad else 3600), began_at=START)
+        scenes.append(find(BY_NAME["burn-fast"], scene))
+    burns, calm = scenes
+    assert (burns.bad, burns.text[:23]) == (True, "the error budget burns "), burns
+    said = "the last 5 min burn 0.0x of the error budget, under 14.4x; "
+    assert (calm.bad, calm.text[: len(said)]) == (False, said)
+    assert calm.text.endswith("x over 1 h in all")
+    assert find(BY_NAME["no-requests"], scene) == Finding(False, "requests come, the last one 10 s ago", START + 3590)
+
+
 def test_hours_cost_no_more_than_their_minutes() -> None:
     tally = AnswerTally()
     for second in range(0, 4 * 86400, 10):

@@ -36,19 +36,19 @@ NOT_UNDERSTOOD = Gate("unprocessable_percent", "<", 5.0, "live", at_least=20)
         (refusing(19, 19), refusing(900, 0), "INCONCLUSIVE", "19 of 20 requests"),
         (None, refusing(900, 0), "INCONCLUSIVE", "0 of 20 requests"),
         # A version that no longer understands its callers.
-        (refusing(20, 20), refusing(180, 0), "FAIL", "+100.0 points is not < 5 over 20 requests"),
-        (refusing(200, 30), refusing(1800, 0), "FAIL", "+15.0 points is not < 5 over 200 requests"),
-        (refusing(200, 150), refusing(1800, 900), "FAIL", "+25.0 points is not < 5 over 200 requests"),
+        (refusing(20, 20), refusing(180, 0), "FAIL", "+100.0 points is not < 5 points over 20 requests"),
+        (refusing(200, 30), refusing(1800, 0), "FAIL", "+15.0 points is not < 5 points over 200 requests"),
+        (refusing(200, 150), refusing(1800, 900), "FAIL", "+25.0 points is not < 5 points over 200 requests"),
         # A fuzzer hits both alike.
-        (refusing(200, 100), refusing(1800, 900), "PASS", "+0.0 points is < 5 over 200 requests"),
-        (refusing(200, 100), refusing(1800, 1800), "PASS", "-50.0 points is < 5 over 200 requests"),
+        (refusing(200, 100), refusing(1800, 900), "PASS", "+0.0 points is < 5 points over 200 requests"),
+        (refusing(200, 100), refusing(1800, 1800), "PASS", "-50.0 points is < 5 points over 200 requests"),
         (refusing(200, 12), refusing(20, 0), "PASS", "+6.0 points may be chance over 200 requests"),
         (refusing(60, 36), refusing(540, 270), "PASS", "+10.0 points may be chance over 60 requests"),
         # Between the two it is not sure yet; more requests make it so.
         (refusing(100, 10), refusing(900, 0), "INCONCLUSIVE", "+10.0 points: not sure yet over 100 requests"),
         (refusing(50, 4), refusing(200, 0), "INCONCLUSIVE", "+8.0 points: not sure yet over 50 requests"),
         (refusing(82, 10), refusing(1800, 0), "INCONCLUSIVE", "+12.2 points: not sure yet over 82 requests"),
-        (refusing(1000, 100), refusing(9000, 0), "FAIL", "+10.0 points is not < 5 over 1000 requests"),
+        (refusing(1000, 100), refusing(9000, 0), "FAIL", "+10.0 points is not < 5 points over 1000 requests"),
         # Nothing to compare with is never a pass.
         (refusing(20, 1), None, "INCONCLUSIVE", "0 of 20 requests on live"),
         (refusing(20, 20), refusing(19, 0), "INCONCLUSIVE", "19 of 20 requests on live"),
@@ -79,7 +79,7 @@ def test_a_share_against_live_needs_an_upper_limit() -> None:
     assert verdict.gate.op == ">"
     assert verdict.why == "unprocessable_percent >: a share against live takes < or <="
     upper = Gate("unprocessable_percent", "<=", 5.0, "live", at_least=20)
-    assert judge(upper, refusing(20, 1), refusing(20, 0)).why == "+5.0 points is <= 5 over 20 requests"
+    assert judge(upper, refusing(20, 1), refusing(20, 0)).why == "+5.0 points is <= 5 points over 20 requests"
 
 
 def test_a_stranger_who_asks_for_pages_that_are_not_there_rolls_no_good_release_back() -> None:
@@ -102,14 +102,14 @@ def test_the_lower_bound_is_newcombes(one: int, of_one: int, two: int, of_two: i
 @pytest.mark.parametrize(
     ("gate", "new", "live", "outcome", "why"),
     [
-        (Gate("failed_percent", "<", 5.0), second(98, 2), None, "PASS", "2 is < 5 over 100 requests"),
-        (Gate("failed_percent", "<", 5.0), second(90, 10), None, "FAIL", "10 is not < 5 over 100 requests"),
-        (Gate("success_percent", ">=", 95.0), second(95, 5), None, "PASS", "95 is >= 95 over 100 requests"),
-        (Gate("p95_ms", "<=", 10.1), second(ms=10.0), None, "PASS", "10 is <= 10.1 over 100 requests"),
-        (Gate("rps", ">", 100.0), second(), None, "FAIL", "100 is not > 100 over 100 requests"),
+        (Gate("failed_percent", "<", 5.0), second(98, 2), None, "PASS", "2 % is < 5 % over 100 requests"),
+        (Gate("failed_percent", "<", 5.0), second(90, 10), None, "FAIL", "10 % is not < 5 % over 100 requests"),
+        (Gate("success_percent", ">=", 95.0), second(95, 5), None, "PASS", "95 % is >= 95 % over 100 requests"),
+        (Gate("p95_ms", "<=", 10.1), second(ms=10.0), None, "PASS", "10 ms is <= 10.1 ms over 100 requests"),
+        (Gate("rps", ">", 100.0), second(), None, "FAIL", "100 rps is not > 100 rps over 100 requests"),
         (Gate("rps", ">", 1.0, at_least=101), second(), None, "INCONCLUSIVE", "100 of 101 requests"),
         (Gate("rps", ">", 1.0), None, None, "INCONCLUSIVE", "0 of 50 requests"),
-        (Gate("rps", ">", -1.0, at_least=0), Sample("green", 1.0), None, "PASS", "0 is > -1 over 0 requests"),
+        (Gate("rps", ">", -1.0, at_least=0), Sample("green", 1.0), None, "PASS", "0 rps is > -1 rps over 0 requests"),
         (Gate("p95_ms", "<", 1.0, at_least=0), Sample("green", 1.0), None, "INCONCLUSIVE", "0 of 1 requests"),
         (Gate("success_percent", ">", 1.0, at_least=0), Sample("green", 1.0), None, "INCONCLUSIVE", "0 of 1 requests"),
         (Gate("mood", "<", 1.0), second(), None, "ERROR", "mood < can't be measured here"),
@@ -119,25 +119,31 @@ def test_the_lower_bound_is_newcombes(one: int, of_one: int, two: int, of_two: i
             second(ms=12.0),
             second(ms=10.0),
             "PASS",
-            "+20.0 % is < 25 over 100 requests",
+            "+20.0 % is < 25 % over 100 requests",
         ),
         (
             Gate("mean_ms", "<", 25.0, "live"),
             second(ms=13.0),
             second(ms=10.0),
             "FAIL",
-            "+30.0 % is not < 25 over 100 requests",
+            "+30.0 % is not < 25 % over 100 requests",
         ),
         (Gate("mean_ms", "<", 25.0, "live"), second(), None, "INCONCLUSIVE", "0 of 50 requests on live"),
         (Gate("mean_ms", "<", 25.0, "live"), second(), second(10), "INCONCLUSIVE", "10 of 50 requests on live"),
-        (Gate("mean_ms", "<", 25.0, "live"), second(), second(50), "PASS", "+0.0 % is < 25 over 100 requests"),
-        (Gate("failed_percent", "<", 1.0, "live"), second(), second(), "PASS", "+0.0 % is < 1 over 100 requests"),
+        (Gate("mean_ms", "<", 25.0, "live"), second(), second(50), "PASS", "+0.0 % is < 25 % over 100 requests"),
         (
             Gate("failed_percent", "<", 1.0, "live"),
-            second(99, 1),
             second(),
-            "INCONCLUSIVE",
-            "live is 0: no change in percent",
+            second(),
+            "PASS",
+            "+0.0 points is < 1 points over 100 requests",
+        ),
+        (
+            Gate("failed_percent", "<", 1.0, "live"),
+            second(98, 2),
+            second(),
+            "FAIL",
+            "+2.0 points is not < 1 points over 100 requests",
         ),
     ],
 )
@@ -203,15 +209,15 @@ def test_a_gate_is_called_by_its_metric_and_what_it_is_against() -> None:
     ("compared", "differing", "outcome", "why"),
     [
         (49, 49, "INCONCLUSIVE", "49 of 50 requests"),
-        (50, 0, "PASS", "0.0 % of 50 compared is <= 5"),
-        (1000, 50, "PASS", "5.0 % of 1000 compared is <= 5"),
+        (50, 0, "PASS", "0.0 % of 50 compared is <= 5 %"),
+        (1000, 50, "PASS", "5.0 % of 1000 compared is <= 5 %"),
         # Three of fifty may be chance where three of a hundred differ; so many of a thousand are none.
         (50, 3, "INCONCLUSIVE", "6.0 % of 50 compared: not sure yet"),
         (1000, 60, "INCONCLUSIVE", "6.0 % of 1000 compared: not sure yet"),
         (2000, 129, "INCONCLUSIVE", "6.5 % of 2000 compared: not sure yet"),
-        (1000, 75, "FAIL", "7.5 % of 1000 compared is not <= 5"),
-        (50, 10, "FAIL", "20.0 % of 50 compared is not <= 5"),
-        (50, 50, "FAIL", "100.0 % of 50 compared is not <= 5"),
+        (1000, 75, "FAIL", "7.5 % of 1000 compared is not <= 5 %"),
+        (50, 10, "FAIL", "20.0 % of 50 compared is not <= 5 %"),
+        (50, 50, "FAIL", "100.0 % of 50 compared is not <= 5 %"),
     ],
 )
 def test_what_differs_fails_where_it_is_surely_too_much(compared: int, differing: int, outcome: str, why: str) -> None:

@@ -33,15 +33,15 @@ def of_rows(requests: int, rows: int, unknown: int) -> Sample:
         (saying(50, yes=50), saying(10, yes=10), "INCONCLUSIVE", "10 of 20 requests on live"),
         (saying(50, yes=50), saying(50), "INCONCLUSIVE", "0 of 20 requests on live"),
         (saying(50, yes=11, no=39), saying(500, yes=100, no=400), "PASS",
-         "no 78.0 % against live's 80.0 %: 2.0 points is < 5 over 50 requests"),
+         "no 78.0 % against live's 80.0 %: 2.0 points is < 5 points over 50 requests"),
         (saying(50, yes=14, no=36), saying(500, yes=100, no=400), "PASS",
          "no 72.0 % against live's 80.0 %: 8.0 points may be chance over 50 requests"),
         (saying(1000, yes=270, no=730), saying(9000, yes=1800, no=7200), "INCONCLUSIVE",
          "no 73.0 % against live's 80.0 %: 7.0 points: not sure yet over 1000 requests"),
         (saying(1000, yes=350, no=650), saying(9000, yes=1800, no=7200), "FAIL",
-         "no 65.0 % against live's 80.0 %: 15.0 points is not < 5 over 1000 requests"),
+         "no 65.0 % against live's 80.0 %: 15.0 points is not < 5 points over 1000 requests"),
         (saying(200, yes=200), saying(200, no=200), "FAIL",
-         "no 0.0 % against live's 100.0 %: 100.0 points is not < 5 over 200 requests"),
+         "no 0.0 % against live's 100.0 %: 100.0 points is not < 5 points over 200 requests"),
     ],
 )  # fmt: skip
 def test_what_two_slots_say_may_differ_by_so_many_points(new: Sample, live: Sample, outcome: str, why: str) -> None:
@@ -78,16 +78,16 @@ def test_the_same_mix_fails_nobody_however_often_it_is_looked_at() -> None:
     [
         (UNKNOWN, of_rows(0, 0, 0), None, "INCONCLUSIVE", "0 of 20 requests"),
         (UNKNOWN, Sample("green", 1.0, 500), None, "INCONCLUSIVE", "0 of 20 requests"),
-        (UNKNOWN, of_rows(500, 500, 0), None, "PASS", "0.0 % of 500 is < 1"),
+        (UNKNOWN, of_rows(500, 500, 0), None, "PASS", "0.0 % of 500 is < 1 %"),
         (UNKNOWN, of_rows(500, 500, 6), None, "INCONCLUSIVE", "1.2 % of 500: not sure yet"),
-        (UNKNOWN, of_rows(500, 500, 50), None, "FAIL", "10.0 % of 500 is not < 1"),
+        (UNKNOWN, of_rows(500, 500, 50), None, "FAIL", "10.0 % of 500 is not < 1 %"),
         (UNKNOWN, of_rows(2, 500, 500), None, "INCONCLUSIVE", "2 of 20 requests"),
         (replace(UNKNOWN, metric="out_of_range_percent"), of_rows(500, 500, 50), None, "FAIL",
-         "10.0 % of 500 is not < 1"),
+         "10.0 % of 500 is not < 1 %"),
         (replace(UNKNOWN, against="live"), of_rows(500, 500, 50), of_rows(500, 500, 50), "PASS",
-         "+0.0 points is < 1 over 500 requests"),
+         "+0.0 points is < 1 points over 500 requests"),
         (replace(UNKNOWN, against="live"), of_rows(500, 500, 100), of_rows(500, 500, 5), "FAIL",
-         "+19.0 points is not < 1 over 500 requests"),
+         "+19.0 points is not < 1 points over 500 requests"),
         (replace(UNKNOWN, against="live"), of_rows(500, 500, 100), Sample("blue", 1.0, 500), "INCONCLUSIVE",
          "0 of 20 requests on live"),
         (replace(UNKNOWN, op=">"), of_rows(500, 500, 50), None, "ERROR",
@@ -104,8 +104,10 @@ def test_rows_the_model_has_not_seen_the_like_of(
 def test_what_replicas_use_is_judged_and_what_was_not_measured_passes_nothing() -> None:
     memory, cpu = (Gate(name, "<", 80.0, at_least=1) for name in ("memory_percent", "cpu_percent"))
     using = replace(saying(10), use=Use(4, 4 * 60.0, 91.0))
-    assert judge(memory, using, None).why == "91 is not < 80 over 10 requests"
-    assert judge(cpu, using, None).why == "60 is < 80 over 10 requests"
+    assert judge(memory, using, None).why == "91 % is not < 80 % over 10 requests"
+    assert judge(cpu, using, None).why == "60 % is < 80 % over 10 requests"
+    idle = replace(using, use=Use(10, 0.0, 91.0))
+    assert judge(replace(cpu, against="live"), using, idle).why == "live is 0: no change in percent"
     only_memory = replace(saying(10), use=Use(0, 0.0, 10.0))
     assert judge(memory, only_memory, None).outcome is GateResult.PASS
     for bare in (only_memory, saying(10)):
@@ -115,7 +117,7 @@ def test_what_replicas_use_is_judged_and_what_was_not_measured_passes_nothing() 
         )
     grown, now = replace(saying(10), use=Use(1, 60.0, 30.0)), replace(saying(50), use=Use(1, 60.0, 20.0))
     assert judge(Gate("memory_percent", "<", 25.0, "live", at_least=1), grown, now).why.startswith(
-        "+50.0 % is not < 25"
+        "+50.0 % is not < 25 %"
     )
 
 
@@ -132,18 +134,18 @@ def test_an_answer_that_no_version_gave_is_unavailable_and_an_error_of_its_own_i
     own = Sample("green", 1.0, 90, {"500": 10})
     assert judge(gate, own, None).outcome is GateResult.PASS
     away = Sample("green", 1.0, 90, {"connect": 4, "503": 3, "timeout": 3})
-    assert judge(gate, away, None).why == "90 is not >= 99 over 100 requests"
+    assert judge(gate, away, None).why == "90 % is not >= 99 % over 100 requests"
 
 
 def test_a_share_by_itself_is_a_figure_like_any_other_where_nothing_must_be_sure() -> None:
     refused = Sample("green", 1.0, 90, refused={"422": 10})
     gate = Gate("unprocessable_percent", "<", 5.0, at_least=1)
-    assert judge(gate, refused, None).why == "10 is not < 5 over 100 requests"
+    assert judge(gate, refused, None).why == "10 % is not < 5 % over 100 requests"
     assert judge(replace(gate, at_least=0), Sample("green", 1.0), None).why == "0 of 1 requests"
 
 
 def test_fewer_rows_than_requests_are_as_many_as_they_are() -> None:
-    assert judge(UNKNOWN, of_rows(500, 100, 50), None).why == "50.0 % of 100 is not < 1"
+    assert judge(UNKNOWN, of_rows(500, 100, 50), None).why == "50.0 % of 100 is not < 1 %"
     assert judge(UNKNOWN, of_rows(500, 19, 19), None).why == "19 of 20 requests"
 
 

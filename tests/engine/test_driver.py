@@ -134,8 +134,10 @@ async def test_who_leaves_says_whether_somebody_drives_on(terminals: Terminals) 
     await ada.do(begin(V2, canary_plan(LONG)))
     await at(ada, "r2", 10)
     bob = await terminals.open("bob")
-    assert after_us(ada, "late").startswith("nobody drives it once this ends, traffic flows on; 'quarterdeck'")
-    assert after_us(bob, "late").startswith("still going; 'quarterdeck' follows it")
+    assert after_us(ada, "late").startswith(
+        "nobody drives it once this ends, traffic flows on; 'quarterdeck --env dev'"
+    )
+    assert after_us(bob, "late").startswith("still going; 'quarterdeck --env dev' follows it")
 
 
 async def test_who_only_watches_gives_way_to_a_release_and_follows_it(terminals: Terminals) -> None:

@@ -366,7 +366,9 @@ async def test_a_way_back_that_the_target_refuses_calls_a_person_and_can_be_trie
     await engine.do(c.Rollback("late"))
     stuck = await ended(engine, "r2")
     assert stuck.outcome is ev.Outcome.STUCK
-    assert stuck.why.startswith("rolled back; the router is gone; mend that and call 'quarterdeck rollback' again")
+    assert stuck.why.startswith(
+        "rolled back; the router is gone; mend that and call 'quarterdeck rollback --env dev' again"
+    )
     await engine.do(c.Rollback("late"))
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
     assert weights(store.place) == {"blue": 100.0, "green": 0.0}

@@ -374,7 +374,7 @@ def test_a_way_back_that_stands_still_calls_a_person_and_can_be_asked_for_again(
         world.act(world.next())
         world.now += 0.5
     assert world.release.outcome is ev.Outcome.STUCK
-    assert f"rolled back; {says} that and call 'quarterdeck rollback' again" in world.release.why
+    assert f"rolled back; {says} that and call 'quarterdeck rollback --env dev' again" in world.release.why
     world.deaf.clear()
     world.do(c.Rollback("late"))
     assert world.run().outcome is ev.Outcome.ROLLED_BACK

@@ -31,25 +31,25 @@ def gauge(*values: float, until: float = NOW - 1) -> Gauge:
     ("gate", "new", "live", "outcome", "why"),
     [
         (GATE, None, None, "INCONCLUSIVE", "not asked yet"),
-        (GATE, gauge(1.0, 3.5), None, "PASS", "3.5 is >= 2 over its newest value"),
-        (GATE, gauge(3.5, 1.0), None, "FAIL", "1 is not >= 2 over its newest value"),
-        (replace(GATE, window_s=60.0), gauge(3.5, 1.0), None, "PASS", "2.25 is >= 2 over 2 values"),
-        (replace(GATE, window_s=5.0), gauge(3.5, 1.0), None, "FAIL", "1 is not >= 2 over 1 value"),
+        (GATE, gauge(1.0, 3.5), None, "PASS", "3.5 % is >= 2 % over its newest value"),
+        (GATE, gauge(3.5, 1.0), None, "FAIL", "1 % is not >= 2 % over its newest value"),
+        (replace(GATE, window_s=60.0), gauge(3.5, 1.0), None, "PASS", "2.25 % is >= 2 % over 2 values"),
+        (replace(GATE, window_s=5.0), gauge(3.5, 1.0), None, "FAIL", "1 % is not >= 2 % over 1 value"),
         (replace(GATE, window_s=60.0, at_least=3), gauge(3.5, 1.0), None, "INCONCLUSIVE", "2 of 3 values"),
         (GATE, gauge(9.0, until=NOW - 61), None, "INCONCLUSIVE", "the newest value is 1.02 min old, over 1 min"),
-        (GATE, gauge(9.0, until=NOW - 60), None, "PASS", "9 is >= 2 over its newest value"),
-        (replace(GATE, window_s=6.0), gauge(3.5, 1.0), None, "PASS", "2.25 is >= 2 over 2 values"),
+        (GATE, gauge(9.0, until=NOW - 60), None, "PASS", "9 % is >= 2 % over its newest value"),
+        (replace(GATE, window_s=6.0), gauge(3.5, 1.0), None, "PASS", "2.25 % is >= 2 % over 2 values"),
         (replace(GATE, window_s=5.0, at_least=0), gauge(9.0, until=NOW - 6), None, "INCONCLUSIVE", "0 of 1 values"),
-        (replace(GATE, at_least=0), gauge(9.0), None, "PASS", "9 is >= 2 over its newest value"),
+        (replace(GATE, at_least=0), gauge(9.0), None, "PASS", "9 % is >= 2 % over its newest value"),
         (GATE, BAD, None, "ERROR", "prometheus prom:9090: answered 503"),
         (GATE, replace(gauge(9.0), why="no series"), None, "INCONCLUSIVE", "no series"),
         (BESIDE, gauge(3.0), None, "INCONCLUSIVE", "not asked yet on live"),
         (BESIDE, gauge(3.0), BAD, "ERROR", "prometheus prom:9090: answered 503 on live"),
-        (BESIDE, gauge(3.0), gauge(4.0), "FAIL", "-25.0 % is not > -10 over its newest value"),
-        (BESIDE, gauge(-5.0), gauge(-4.0), "FAIL", "-25.0 % is not > -10 over its newest value"),
-        (BESIDE, gauge(3.9), gauge(4.0), "PASS", "-2.5 % is > -10 over its newest value"),
+        (BESIDE, gauge(3.0), gauge(4.0), "FAIL", "-25.0 % is not > -10 % over its newest value"),
+        (BESIDE, gauge(-5.0), gauge(-4.0), "FAIL", "-25.0 % is not > -10 % over its newest value"),
+        (BESIDE, gauge(3.9), gauge(4.0), "PASS", "-2.5 % is > -10 % over its newest value"),
         (BESIDE, gauge(3.0), gauge(0.0), "INCONCLUSIVE", "live is 0: no change in percent"),
-        (BESIDE, gauge(0.0), gauge(0.0), "PASS", "+0.0 % is > -10 over its newest value"),
+        (BESIDE, gauge(0.0), gauge(0.0), "PASS", "+0.0 % is > -10 % over its newest value"),
     ],
 )  # fmt: skip
 def test_a_figure_is_judged_while_it_is_fresh(
@@ -111,7 +111,7 @@ def test_one_bad_value_is_counted_once_however_often_it_is_looked_at() -> None:
     assert world.release.steps[world.release.index].fails == {"0": 1}
     look(world, said(1.5, 0.0))
     assert world.release.way is not None
-    assert "conversion percent 1.5 is not >= 2" in world.release.way.why
+    assert "conversion percent 1.5 % is not >= 2 %" in world.release.way.why
 
 
 def test_four_errors_in_a_row_are_borne_and_a_fifth_ends_it() -> None:

@@ -21,7 +21,7 @@ from tests.environments import V1, V2, V3
 
 NOW = 1000.0
 GATE = Gate("failed_percent", "<", 5.0, at_least=20)
-WHAT_TO_DO = "mend that and call 'quarterdeck rollback' again, or release a version that works"
+WHAT_TO_DO = "mend that and call 'quarterdeck rollback --env dev' again, or release a version that works"
 
 
 def slot(
@@ -446,8 +446,8 @@ def verdict(outcome: GateResult, why: str, value: float | None = None, gate: Gat
     return Verdict(gate, outcome, value, why)
 
 
-PASSES = verdict(GateResult.PASS, "0 is < 5 over 100 requests", 0.0)
-FAILS = verdict(GateResult.FAIL, "50 is not < 5 over 100 requests", 50.0)
+PASSES = verdict(GateResult.PASS, "0 % is < 5 % over 100 requests", 0.0)
+FAILS = verdict(GateResult.FAIL, "50 % is not < 5 % over 100 requests", 50.0)
 LITTLE = verdict(GateResult.INCONCLUSIVE, "0 of 20 requests")
 
 
@@ -509,7 +509,7 @@ def judged(*verdicts: Verdict) -> d.Record:
         (
             {"looked_at": NOW, "verdicts": (FAILS,), "fails": {"0": 1}},
             seconds(50, 50),
-            failed("errors 50 is not < 5 over 100 requests"),
+            failed("errors 50 % is not < 5 % over 100 requests"),
         ),
         (
             {"looked_at": NOW, "verdicts": (LITTLE,), "fails": {"0!": 5}},
@@ -527,7 +527,7 @@ def test_a_hold(state: Mapping[str, Any], measured: Measured | None, action: d.A
 
 def test_a_gate_against_live_is_judged_by_what_live_answered() -> None:
     gate = Gate("rps", ">", -10.0, "live", at_least=20)
-    passes = verdict(GateResult.PASS, "+25.0 % is > -10 over 100 requests", 25.0, gate)
+    passes = verdict(GateResult.PASS, "+25.0 % is > -10 % over 100 requests", 25.0, gate)
     assert what(at(Hold(60.0, (gate,))), measured=seconds(live=80)) == judged(passes)
 
 
@@ -535,7 +535,7 @@ def test_a_dry_run_ends_nothing_and_hides_nothing_that_stands_behind_it() -> Non
     dry = replace(GATE, dry_run=True)
     said = (verdict(GateResult.FAIL, "x", 1.0, dry), FAILS)
     release = at(Hold(60.0, (dry, GATE)), looked_at=NOW, verdicts=said, fails={"0": 9, "1": 1})
-    assert what(release) == failed("errors 50 is not < 5 over 100 requests")
+    assert what(release) == failed("errors 50 % is not < 5 % over 100 requests")
     assert what(at(Hold(60.0, (dry, GATE)), looked_at=NOW, verdicts=said, fails={"0": 9})) != failed("errors x")
 
 
@@ -558,7 +558,7 @@ def test_a_question_about_too_little_data_names_three_gates() -> None:
         (
             {"looked_at": NOW, "verdicts": (FAILS,), "fails": {"0": 1}},
             seconds(50, 50),
-            failed("errors 50 is not < 5 over 100 requests"),
+            failed("errors 50 % is not < 5 % over 100 requests"),
         ),
         # While a person is asked, nothing else is.
         (

@@ -168,8 +168,11 @@ def attached_to_nobody() -> World:
 
 LOCUST = LoadSource(attach="http://l")
 LIMIT = Gate("failed_percent", "<", 1.0)
-UNDER_WAY = "late: r2 is under way, begun by ada; follow it with 'quarterdeck', or end it with 'quarterdeck abort'"
-NO_WAY = "there is no way back, 'quarterdeck down' stops it"
+UNDER_WAY = (
+    "late: r2 is under way, begun by ada; "
+    "follow it with 'quarterdeck --env dev', or end it with 'quarterdeck abort --env dev'"
+)
+NO_WAY = "there is no way back, 'quarterdeck down --env dev' stops it"
 NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
 
 
@@ -195,7 +198,7 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
         (
             under_way,
             begin(V2, canary_plan()),
-            "late: r2 is under way, begun by ada; follow it with 'quarterdeck', or end it with 'quarterdeck abort'",
+            UNDER_WAY,
         ),
         (
             serving,

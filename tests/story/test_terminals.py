@@ -59,7 +59,7 @@ def test_undo_pause_and_next_come_from_other_terminals(scene: Scene) -> None:
         assert unnamed.text.endswith("name it to mean it: --env prod"), unnamed.text
         undone = scene.run("undo", "--env", "prod")
         assert undone.process.returncode == 0, undone.text
-        assert "goes on; 'quarterdeck' follows it" in undone.lines[-1]
+        assert "goes on; 'quarterdeck --env prod' follows it" in undone.lines[-1]
         scene.reaches("hold 10")
         assert "stays at hold" in scene.run("pause").text
         assert scene.release.paused

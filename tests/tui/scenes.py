@@ -40,9 +40,9 @@ def rolled_back() -> list[Event]:
 
 def failed() -> list[Event]:
     """A gate failed, all traffic is back."""
-    why = "p95 2,311 ms is not < 2000 over 412 requests"
+    why = "p95 2,311 ms is not < 2000 ms over 412 requests"
     gate = Gate("p95_ms", "<", 2000.0)
-    verdict = Verdict(gate, GateResult.FAIL, 2311.0, "2311 is not < 2000 over 412 requests")
+    verdict = Verdict(gate, GateResult.FAIL, 2311.0, "2311 ms is not < 2000 ms over 412 requests")
     last = next(e.body.verdicts for e in reversed(at_ten()) if isinstance(e.body, ev.Judged))
     verdicts = tuple(verdict if v.gate == gate else v for v in last)
     return then(

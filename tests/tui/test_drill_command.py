@@ -57,9 +57,15 @@ def test_what_stands_in_its_way_is_said(known: Snapshot, why: str) -> None:
         drill_command._way(known, "late")
 
 
-async def test_in_production_somebody_must_mean_it(tmp_path: Path) -> None:
+def test_in_production_somebody_must_mean_it(tmp_path: Path) -> None:
     project = Project(init(tmp_path / "late", sample="iris"))
     with pytest.raises(Refused, match=r"users of prod get the version before for some seconds.*--confirm prod"):
+        drill_command._agreed(project, False, print)
+
+
+async def test_where_there_is_no_way_back_nobody_is_asked_for_a_yes(tmp_path: Path) -> None:
+    project = Project(init(tmp_path / "late", sample="iris"))
+    with pytest.raises(Refused, match="nothing was released here"):
         await drill_command.drill(project, False, print)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from core.domain.hints import typed
 from core.domain.model import Observation, Version
 from core.domain.plan import Plan
 from core.state import events as ev
@@ -16,6 +17,7 @@ from tui.widgets.environments import EnvironmentsPane
 
 NAMES = {"dev": "late-dev", "staging": "late-staging", "prod": "late"}
 HOUR_S = 3600.0
+DRILL = typed("drill", "prod", production=True)
 
 
 def snapshot(**serves: Version) -> Snapshot:
@@ -76,10 +78,10 @@ def test_the_deck_knows_them_by_what_serves_in_the_order_that_versions_take() ->
 
 def test_the_age_of_the_last_drill_is_told_and_when_it_is_overdue() -> None:
     known = snapshot(prod=V2).endpoints["late"]
-    assert proven(known, HOUR_S, 0.0) == ("the way back was never drilled; 'quarterdeck drill' proves it", True)
+    assert proven(known, HOUR_S, 0.0, DRILL) == (f"the way back was never drilled; {DRILL} proves it", True)
     drilled = replace(known, drilled=ev.Drilled("late", V1, 31.4, 20.0, 400, 0), drilled_at=100.0)
-    assert proven(drilled, HOUR_S, 130.0) == ("way back proven 30 s ago: 31 ms, 0 failed", False)
-    assert proven(drilled, HOUR_S, 100.0 + 3 * HOUR_S) == (
-        "way back proven 3 h ago: 31 ms, 0 failed; overdue, 'quarterdeck drill'",
+    assert proven(drilled, HOUR_S, 130.0, DRILL) == ("way back proven 30 s ago: 31 ms, 0 failed", False)
+    assert proven(drilled, HOUR_S, 100.0 + 3 * HOUR_S, DRILL) == (
+        f"way back proven 3 h ago: 31 ms, 0 failed; overdue, {DRILL}",
         True,
     )

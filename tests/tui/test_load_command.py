@@ -193,7 +193,7 @@ async def test_one_that_is_to_stay_goes_on_and_is_ended_by_its_own_command(termi
     load = await terminal.load()
     os.kill(os.getpid(), signal.SIGHUP)
     assert await called == INTERRUPTED
-    assert terminal.lines[-1] == f"the load goes on; {load_command.ENDS}"
+    assert terminal.lines[-1] == f"the load goes on; 'X' on the deck or {terminal.project.typed('load --stop')} ends it"
     assert not load.closed
     assert await load_command.stop(terminal.project, terminal.lines.append) == 0
     await until(terminal.engine, lambda s: not s.endpoints["late"].load.running)  # type: ignore[union-attr]

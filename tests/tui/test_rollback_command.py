@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from core.domain.errors import Refused
+from core.domain.model import Observation
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
@@ -25,6 +26,12 @@ def refusing(events: list[Event]) -> Engine:
         raise Refused("as it stands")
 
     return cast("Engine", SimpleNamespace(snapshot=fold_all(events), do=do))
+
+
+def standing(events: list[Event]) -> Engine:
+    """An engine that somebody drives, as it stood after these."""
+    known = {"snapshot": fold_all(events), "now": lambda: events[-1].at, "driven": lambda _: True}
+    return cast("Engine", SimpleNamespace(**known))
 
 
 @pytest.mark.parametrize("command", [c.Rollback(ENDPOINT), c.Abort(ENDPOINT)])
@@ -61,8 +68,7 @@ async def test_more_traffic_in_production_wants_the_environment_named(
     events, said = scenes.at_ten(), list[str]()
     stdin = SimpleNamespace(isatty=lambda: typed is not None, readline=lambda: f"{typed}\n")
     monkeypatch.setattr("sys.stdin", stdin)
-    engine = cast("Engine", SimpleNamespace(snapshot=fold_all(events), now=lambda: events[-1].at))
-    project = cast("Project", SimpleNamespace(env=named))
+    engine, project = standing(events), cast("Project", SimpleNamespace(env=named))
     assert agreed(project, engine, c.Next(ENDPOINT), said.append) is agrees
     assert agreed(project, engine, c.Rollback(ENDPOINT), said.append), "the way back asks for nothing"
     if named == "prod":
@@ -72,3 +78,13 @@ async def test_more_traffic_in_production_wants_the_environment_named(
         assert said[0].endswith("name it to mean it: --env prod")
     else:
         assert said[0].endswith("Type prod to do it")
+
+
+@pytest.mark.parametrize("named", ["prod", None])
+def test_nobody_is_asked_for_a_yes_to_what_can_not_be_done(named: str | None) -> None:
+    """An undo brings traffic to production's new version, but its slot is gone: that is what is said."""
+    project, events = cast("Project", SimpleNamespace(env=named)), scenes.rolled_back()
+    gone = ev.Observed(ENDPOINT, Observation("green", None, 0, 0, 0.0))
+    assert agreed(project, standing(events), c.Undo(ENDPOINT), print) is (named == "prod")
+    with pytest.raises(Refused, match="green is gone; begin a release instead"):
+        agreed(project, standing(scenes.then(events, gone, at=events[-1].at)), c.Undo(ENDPOINT), print)

@@ -36,12 +36,12 @@ SIZES = (60, 80, 103, 120, 200)
                           "n yes   A no   else back to v6")),
         (scenes.paused, 30, ("‖ PAUSED 0:30   p goes on   judged 30 s ago   p99 1647 of 4000 rq ?   "
                             "errors 0.3 < 5 % ✔   ✔3   else back to v6")),
-        (scenes.failed, 0, "✖ v7 failed, v6 serves: p95 2,311 ms is not < 2000 over 412 requests"),
+        (scenes.failed, 0, "✖ v7 failed, v6 serves: p95 2,311 ms is not < 2000 ms over 412 requests"),
         (scenes.router_hangs, 6, "✖ no answer for 6 s · R goes back to v6 (8/8 ready)"),
         (scenes.clients_fail, 6, "✖ failing: 72 % at the client for 6 s · R goes back to v6 (8/8 ready)"),
         (scenes.all_crash, 6, "✖ v6 down: 0 of 8 ready · 100 % failing for 6 s · R goes back to v6 (0/8 ready)"),
         (scenes.at_ten, 40, ("‖ nobody drives v7   it stays at 10 %, no gate is judged   "
-                            "'quarterdeck release' goes on")),
+                            "'quarterdeck release --env prod' goes on")),
         (list, 0, "◦ nothing is released yet   begin with 'quarterdeck release'"),
     ],
 )  # fmt: skip

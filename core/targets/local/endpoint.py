@@ -105,7 +105,7 @@ class LocalEndpoint:
         if spec.port not in {0, self.state.port} or spec.host != self.spec.host:
             raise Refused(
                 f"{spec.endpoint} listens on {self.spec.host}:{self.state.port}, not on {spec.host}:{spec.port};"
-                " to move it, stop it first: quarterdeck down"
+                " to move it, stop it first: 'quarterdeck down --env ENVIRONMENT'"
             )
         held = self.state.slots.get(slot)
         if held is None or (held.version, held.model) != (version, model):

@@ -90,7 +90,8 @@ async def _let_go(folder: Path, note: Callable[[str], None]) -> None:
     host, before = recorded(folder), await status(folder)
     if before is not None and before.alive and not before.protocol:
         note(f"{folder.name}: its host is of a version whose replicas end with it: requests fail until they are back")
-        raise Refused(f"{folder.name}: its host is too old to let go of what serves; 'quarterdeck down', then release")
+        ways = "'quarterdeck down --env ENVIRONMENT', then release"
+        raise Refused(f"{folder.name}: its host is too old to let go of what serves; {ways}")
     try:
         await wire.ask(folder, {"do": "leave"}, timeout_s=wire.HANGS_S)
         if host is not None:
