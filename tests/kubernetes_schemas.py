@@ -65,7 +65,8 @@ def kept() -> PublishedSchemas:
 
 def objects(folder: Path) -> Iterator[Json]:
     """Every kind of object that we write, with all that may stand in it."""
-    scaling = {"min": 2, "max": 15, "cpu": 60, "memory": 80}
+    behavior = {"up": {"policies": [{"pods": 2}]}, "down": {"window_s": 60, "select": "min"}}
+    scaling = {"min": 2, "max": 15, "cpu": 60, "memory": 80, "behavior": behavior}
     endpoint = {"name": "late", "key_env": "LATE_KEY", "autoscaling": scaling}
     for place in ({"create_namespace": True}, {"traffic": "selector"}, GATEWAY):
         at = endpoint_of(folder, place, endpoint=endpoint)

@@ -20,27 +20,10 @@ from core.config.quantities import (
     to_cpu_m,
     worded,
 )
+from core.config.scaling import AutoscalingSettings
 from core.config.written_plan import step_of
 from core.domain.model import Sticky, StickyBy
 from core.domain.strategies import MIRROR_MOST
-
-
-class AutoscalingSettings(SettingsPart):
-    """Replicas between `min` and `max`; `cpu` and `memory` are the wanted use in percent of the request."""
-
-    min: Count = 1
-    max: Count = 4
-    cpu: Annotated[float, Field(gt=0)] | None = None
-    memory: Annotated[float, Field(gt=0)] | None = None
-    fast: bool = False
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        if self.cpu is None and self.memory is None:
-            raise ValueError("needs cpu or memory, the wanted use in percent of the request")
-        return self
 
 
 class EndpointSettings(SettingsPart):

@@ -83,6 +83,25 @@ def test_an_autoscaler_that_is_held_has_one_count(tmp_path: Path) -> None:
     assert (held["minReplicas"], held["maxReplicas"]) == (4, 4)
 
 
+def test_an_autoscaler_goes_as_fast_as_is_written(tmp_path: Path) -> None:
+    down = {"window_s": "2m", "policies": [{"percent": 10, "period_s": 60}, {"pods": 2}], "select": "min"}
+    scaling = {"min": 1, "max": 4, "cpu": 60, "behavior": {"down": down, "up": {"select": "disabled"}}}
+    at = endpoint_of(tmp_path, endpoint={"name": "late", "autoscaling": scaling})
+    assert kept().wrong(body := autoscaler(at, "blue", 1, 4)) == []
+    assert body["spec"]["behavior"] == {
+        "scaleUp": {"selectPolicy": "Disabled"},
+        "scaleDown": {
+            "stabilizationWindowSeconds": 120,
+            "policies": [
+                {"type": "Percent", "value": 10, "periodSeconds": 60},
+                {"type": "Pods", "value": 2, "periodSeconds": 15},
+            ],
+            "selectPolicy": "Min",
+        },
+    }
+    assert "behavior" not in autoscaler(endpoint_of(tmp_path, endpoint=SCALED), "blue", 1, 4)["spec"]
+
+
 def test_a_version_is_read_back_from_what_it_is_annotated_with(tmp_path: Path) -> None:
     body = deployment(endpoint_of(tmp_path), "blue", SEVEN, IMAGE, 1)
     assert version_of(body["metadata"]["annotations"]) == SEVEN

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Collection, Mapping
 
+from core.config.scaling import BehaviorSettings, ScalingDirection
 from core.domain.errors import BadInput
 from core.domain.model import Slot, Version
 from core.targets.kubernetes.labels import MANAGED, MANAGER, ClusterEndpoint, metadata, selector
@@ -51,6 +52,7 @@ def autoscaler(at: ClusterEndpoint, slot: Slot, low: int, high: int) -> Json:
         "minReplicas": low,
         "maxReplicas": high,
         "metrics": metrics,
+        **_behavior(scaling.behavior),
     }
     head = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
     return {**head, "metadata": metadata(at, name, slot), "spec": spec}
@@ -145,6 +147,26 @@ def _port(at: ClusterEndpoint) -> Json:
 def _metric(name: str, percent: float) -> Json:
     target = {"type": "Utilization", "averageUtilization": max(1, round(percent))}
     return {"type": "Resource", "resource": {"name": name, "target": target}}
+
+
+def _behavior(said: BehaviorSettings | None) -> Json:
+    """How fast it may go; what is left out is filled in by the cluster."""
+    ways = {} if said is None else {"scaleUp": said.up, "scaleDown": said.down}
+    found = {name: _direction(way) for name, way in ways.items() if way is not None}
+    return {"behavior": found} if found else {}
+
+
+def _direction(way: ScalingDirection) -> Json:
+    window = {} if way.window_s is None else {"stabilizationWindowSeconds": round(way.window_s)}
+    policies = [
+        {
+            "type": "Pods" if one.percent is None else "Percent",
+            "value": one.pods or one.percent,
+            "periodSeconds": round(one.period_s),
+        }
+        for one in way.policies
+    ]
+    return {**window, **({"policies": policies} if policies else {}), "selectPolicy": way.select.capitalize()}
 
 
 def _backend(at: ClusterEndpoint, slot: Slot) -> Json:

@@ -13,6 +13,7 @@ from core.domain.errors import BadInput
 from core.system.text import span
 from core.targets.kinds import Models, Note, Standing
 from core.targets.local import doctor, upkeep
+from core.targets.local.behavior import behavior_of
 from core.targets.local.client import LocalTarget
 from core.targets.local.keys import read_key
 from core.targets.local.spec import Autoscaling, EndpointSpec, exposed
@@ -49,7 +50,9 @@ def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> End
         pyfunc_memory_mb=None if packages is None else round(packages / 1e6),
         autoscaling=None
         if scaling is None
-        else Autoscaling(scaling.min, scaling.max, scaling.cpu, scaling.memory, scaling.fast),
+        else Autoscaling(
+            scaling.min, scaling.max, scaling.cpu, scaling.memory, scaling.fast, behavior_of(scaling.behavior)
+        ),
         key=key,
         drain_s=endpoint.drain_s,
         ready_deadline_s=endpoint.ready_deadline_s,
