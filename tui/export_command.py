@@ -43,7 +43,7 @@ def kubernetes(project: Project, number: str, folder: Path | None, say: Write) -
 def written_out(project: Project, snapshot: Snapshot, number: str) -> tuple[Version, dict[str, str]]:
     """A version of one endpoint, and the files of its objects; raises QuarterdeckError."""
     at, version = cluster_endpoint(project.settings), chosen_version(project, snapshot, number)
-    return version, files_of(all_of(at, slot_of(project, snapshot, version), version, image_of(at)))
+    return version, files_of(all_of(at, slot_of(project, snapshot, version), version, image_of(at, version)))
 
 
 def chosen_version(project: Project, snapshot: Snapshot, number: str) -> Version:

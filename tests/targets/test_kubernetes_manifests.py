@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings as with_settings, strategies as st
 
+from core.domain.errors import BadInput
 from core.domain.model import Version
-from core.targets.kubernetes.labels import marks, ours, version_of
+from core.images.record import ImageRecord, keep
+from core.targets.kubernetes.labels import cluster_endpoint, marks, ours, version_of
 from core.targets.kubernetes.manifests import (
     all_of,
     autoscaler,
     bounds,
+    image_of,
     key_secret,
     pin,
     route,
@@ -30,7 +33,7 @@ from tests.kubernetes.schema import unknown
 from tests.kubernetes.selectors import matches
 from tests.kubernetes.validation import wrong
 from tests.kubernetes_schemas import kept
-from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, SEVEN, endpoint_of
+from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, SEVEN, endpoint_of, settings_of
 
 PLURAL = {one.kind: one.qualified for one in RESOURCES}
 SCALED = {"name": "late", "replicas": 3, "autoscaling": {"min": 1, "max": 15, "cpu": 60, "memory": 80.4}}
@@ -146,6 +149,32 @@ def test_only_who_knows_the_secret_reaches_a_slot_without_traffic(tmp_path: Path
     found = {one["backendRefs"][0]["name"]: one["matches"][0]["headers"][0] for one in pinned}
     assert set(found) == {"late-blue", "late-green"}
     assert {found["late-green"]["name"]: found["late-green"]["value"]} == pin("green", "5ec")
+
+
+def test_each_version_has_its_own_image(tmp_path: Path) -> None:
+    pushed = f"registry.example/late@sha256:{'7' * 64}"
+    settings = settings_of(tmp_path, {"image": None})
+    with pytest.raises(
+        BadInput, match=r"kubernetes.image: is not set, and none of v7 .*: quarterdeck image build 7, then"
+    ):
+        image_of(cluster_endpoint(settings), SEVEN)
+    record = ImageRecord("late", "7", pushed.partition("@")[2], "late-v7", "quarterdeck", 1, 1)
+    keep(settings, record)
+    with pytest.raises(BadInput, match="none of v7 was pushed from here"):
+        image_of(cluster_endpoint(settings), SEVEN)
+    keep(settings, record.with_place(pushed))
+    assert image_of(cluster_endpoint(settings), SEVEN) == pushed
+
+
+def test_an_image_that_holds_another_version_is_refused(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    assert image_of(cluster_endpoint(settings), SEVEN) == IMAGE
+    digest = IMAGE.partition("@")[2]
+    keep(settings, ImageRecord("late", "7", digest, "late-v7", "quarterdeck", 1, 1))
+    keep(settings, ImageRecord("late", "8", f"sha256:{'8' * 64}", "late-v8", "quarterdeck", 1, 1))
+    assert image_of(cluster_endpoint(settings), SEVEN) == IMAGE
+    with pytest.raises(BadInput, match=r"kubernetes.image: is not the image of v8, which is sha256:888"):
+        image_of(cluster_endpoint(settings), Version("late", "8"))
 
 
 def test_a_key_is_named_in_a_pod_and_stands_in_a_secret_alone(tmp_path: Path) -> None:

@@ -77,7 +77,11 @@ def test_a_version_is_named_and_so_is_the_folder(config: Path, tmp_path: Path) -
         (["kubernetes", "9"], 3, "no release here was of v9; 'quarterdeck releases' lists those there were"),
         (["kubernetes", "../../etc"], 3, "no release here was of v../../etc;"),
         (["kubernetes", "--env", "prod"], 3, "late serves nothing yet; name a version: quarterdeck export kubernetes"),
-        (["kubernetes", "--set", "kubernetes.image=null"], 2, "kubernetes.image: is not set; write the image"),
+        (
+            ["kubernetes", "--set", "kubernetes.image=null"],
+            2,
+            "kubernetes.image: is not set, and none of v1 was pushed from here: quarterdeck image build 1",
+        ),
         (["kubernetes", "--set", "kubernetes.context=null"], 2, "kubernetes.context: nothing should be text"),
         (["kubernetes", "--set", "kubernetes=null"], 2, "kubernetes: is not set; write 'kubernetes: {context"),
         (["kubernetes", "--set", "endpoint.memory=null"], 2, "endpoint.memory: is not set"),

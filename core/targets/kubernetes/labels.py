@@ -1,8 +1,8 @@
 """By what an endpoint's objects are found and known as ours: labels, and annotations that name the version. Pure."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.config.config import endpoint_name
@@ -10,6 +10,7 @@ from core.config.serving import EndpointSettings
 from core.config.settings import Settings
 from core.domain.errors import BadInput
 from core.domain.model import Slot, Version
+from core.images.record import ImageRecord, known
 from core.targets.kubernetes.names import dns_label
 from core.targets.kubernetes.settings import KubernetesSettings
 
@@ -26,12 +27,14 @@ _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.A
 
 @dataclass(frozen=True, slots=True)
 class ClusterEndpoint:
-    """An endpoint as a cluster knows it: `name` is a DNS label, `called` what the project calls it."""
+    """An endpoint as a cluster knows it: `name` is a DNS label, `called` what the project calls it, `record` what is
+    known here of a version's image."""
 
     name: str
     called: str
     endpoint: EndpointSettings
     place: KubernetesSettings
+    record: Callable[[Version], ImageRecord | None] = field(default=lambda _: None, repr=False)
 
 
 def cluster_endpoint(settings: Settings) -> ClusterEndpoint:
@@ -40,7 +43,11 @@ def cluster_endpoint(settings: Settings) -> ClusterEndpoint:
     if not isinstance(place, KubernetesSettings):
         raise BadInput("kubernetes: is not set; write 'kubernetes: {context: NAME, namespace: NAME, image: …}'")
     called = endpoint_name(settings)
-    return ClusterEndpoint(dns_label(called), called, settings.endpoint, place)
+
+    def record(version: Version) -> ImageRecord | None:
+        return known(settings, version.model, version.number)
+
+    return ClusterEndpoint(dns_label(called), called, settings.endpoint, place, record)
 
 
 def selector(at: ClusterEndpoint, slot: Slot | None = None) -> dict[str, str]:

@@ -114,11 +114,20 @@ def bounds(at: ClusterEndpoint) -> tuple[int, int]:
     return min(max(replicas, scaling.min), scaling.max), scaling.max
 
 
-def image_of(at: ClusterEndpoint) -> str:
-    """The image that holds the model, by its digest; raises BadInput where none is set."""
-    if at.place.image is None:
-        raise BadInput(f"kubernetes.image: is not set; write the image that holds the model, as {PINNED}")
-    return at.place.image
+def image_of(at: ClusterEndpoint, version: Version) -> str:
+    """The image that holds a version, by its digest: the one that is set, else the one that was pushed from here.
+
+    Raises BadInput where there is none, and where the one that is set is known to hold something else.
+    """
+    record, image = at.record(version), at.place.image
+    pushed = () if record is None else record.pushed
+    if image is None and not pushed:
+        ways = f"quarterdeck image build {version.number}, then image push {version.number}; or write it as {PINNED}"
+        raise BadInput(f"kubernetes.image: is not set, and none of {version.label} was pushed from here: {ways}")
+    if image is not None and record is not None and not image.endswith(f"@{record.digest}"):
+        why = f"is not the image of {version.label}, which is {record.digest}"
+        raise BadInput(f"kubernetes.image: {why}; take it out, and the one that was pushed from here is taken")
+    return image or pushed[-1]
 
 
 def all_of(at: ClusterEndpoint, slot: Slot, version: Version, image: str) -> list[Json]:
