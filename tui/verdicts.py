@@ -22,7 +22,9 @@ ORDER = (GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE, GateResult.
 
 
 def unsure(one: Verdict) -> bool:
-    """Whether a gate holds only because what is beyond its limit may be chance."""
+    """Whether what is beyond a gate's limit may be chance: it may hold because of that."""
+    if one.unsure:
+        return True
     if one.outcome is not GateResult.PASS or one.value is None or one.gate.op not in OPERATORS:
         return False
     return not holds(one.gate.op, one.value, one.gate.limit)

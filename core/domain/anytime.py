@@ -23,12 +23,15 @@ Counts: TypeAlias = tuple[int, int, int, int]
 EFFECTS = (0.004, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
 """By how much more than is allowed the new slot may be worse: each is bet on, and the wealth is their mean."""
 NEWTON_STEPS = 8
+KNOWN = 10**9
+"""Requests that leave nothing unknown about the other slot."""
 COUNTED = 3.0
 """So many bad requests of a block count whatever they add: what fails one by one, where little comes, is no burst."""
 RESTART_S = 2.0
 MOST_RESTARTS = 300
-FINE_SHARE, DEAD_SHARE = 0.8, 0.2
-"""Of the chance of a false stop: what the fine bets get, and the blunt one."""
+FINE_SHARE, ALONE_SHARE, DEAD_SHARE = 0.76, 0.08, 0.16
+"""Of the chance of a false stop: what the fine bets against the live slot get, those on the new one alone, whose limits
+are far from what is usual, and the blunt ones."""
 DEAD_FAILED, LIVE_HEALTHY = 0.2, 0.1
 DEAD_BETS = (0.5, 1.0, 2.0, 3.0, 4.0, 4.9)
 
@@ -40,7 +43,8 @@ class Terms:
     `allowed`: by how much the share of bad requests may be above the live slot's, 0 to 1; `usual`: the share that is
     expected of a healthy slot; `hold_s` the hold, `block_s` one block of it; `burst_s` how long one trouble may be that
     stops nothing; `bar` the log evidence at which it is worse, `dead_bar` the same for an outage; `most_a_s` the log
-    evidence that a second may add to a bet, since what fails within one may fail together.
+    evidence that a second may add to a bet, since what fails within one may fail together. `alone`: there is no other
+    slot, and `allowed` is the share of bad requests itself.
     """
 
     allowed: float
@@ -51,6 +55,7 @@ class Terms:
     bar: float
     dead_bar: float
     most_a_s: float = inf
+    alone: bool = False
 
     @property
     def burst(self) -> int:
@@ -72,10 +77,15 @@ class Terms:
         return tuple(range(every, self.blocks - self.burst, every))
 
 
-def bars(false_stop: float, gates: int, holds: int) -> tuple[float, float]:
-    """The log evidence that stops a release with a chance of at most `false_stop` over all its gates and holds: of the
-    fine bets, and of the one against an outage (Bonferroni)."""
-    return log(gates * holds / (FINE_SHARE * false_stop)), log(holds / (DEAD_SHARE * false_stop))
+def bar(false_stop: float, share: float, bets: int) -> float:
+    """The log evidence that stops a release with a chance of at most `false_stop`, of which so many bets in all its
+    holds have a share (Bonferroni)."""
+    return log(max(1, bets) / (share * false_stop))
+
+
+def by_itself(counts: Sequence[tuple[int, int]]) -> list[Counts]:
+    """Blocks of one slot, requests and bad ones, beside another that is known never to fail."""
+    return [(of, bad, KNOWN, 0) for of, bad in counts]
 
 
 def evidence(blocks: Sequence[Counts], terms: Terms) -> float:
@@ -103,7 +113,11 @@ def evidence(blocks: Sequence[Counts], terms: Terms) -> float:
 def bets(counts: Floats, terms: Terms) -> tuple[Floats, Floats]:
     """The log factors of each bet, a row an effect, none above what a block may add; and the new slot's bad requests
     that each counts of a block. A factor that is cut from above has a smaller mean, and is fair as before."""
-    logs, worth = _log_factors(counts, terms.allowed, terms.usual, EFFECTS)
+    logs, worth = (
+        _log_factors_alone(counts, terms.allowed)
+        if terms.alone
+        else _log_factors(counts, terms.allowed, terms.usual, EFFECTS)
+    )
     cut = np.maximum(logs - terms.most_a_s * terms.block_s, 0.0)
     cut = np.minimum(cut, worth * np.maximum(counts[:, 1] - COUNTED, 0.0))
     return logs - cut, counts[:, 1] - cut / worth
@@ -154,6 +168,15 @@ def _log_factors(counts: Floats, allowed: float, usual: float, effects: Sequence
     )
     # A block without requests in one slot compares nothing.
     logs[:, (new == 0) | (live == 0)] = 0.0
+    return logs, np.maximum(if_bad - if_good, EDGE)
+
+
+def _log_factors_alone(counts: Floats, allowed: float) -> tuple[Floats, Floats]:
+    """The same of the new slot by itself: the likelihood of a larger share over that of the one that is allowed."""
+    new, new_bad, _, _ = counts.T
+    larger = np.clip(allowed + np.array(EFFECTS)[:, None], 2 * EDGE, 1 - EDGE)
+    if_bad, if_good = np.log(larger / allowed), np.log((1 - larger) / (1 - allowed))
+    logs: Floats = new_bad * if_bad + (new - new_bad) * if_good
     return logs, np.maximum(if_bad - if_good, EDGE)
 
 

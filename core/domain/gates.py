@@ -7,9 +7,9 @@ from functools import partial
 from math import ceil, log
 from typing import TypeAlias
 
-from core.domain.histogram import RATIO
+from core.domain.histogram import RATIO, bucket
 from core.domain.intervals import sure_difference, wilson
-from core.domain.model import Sample
+from core.domain.model import TIMEOUT, Sample
 from core.domain.shares import PARTS, labelled, mix_of, percent_of
 
 
@@ -90,10 +90,32 @@ class Gate:
         """Whether it is asked of both slots second by second, by bets that may be looked at as often as one likes."""
         return self.against == LIVE and self.metric in COMPARED and not self.source
 
+    @property
+    def allowed(self) -> float | None:
+        """The share of bad answers, 0 to 1, that a limit in absolute terms allows; None where it is none of a share.
+
+        A percentile below a limit is one too: of p95, 5 % may take longer.
+        """
+        if self.against is not None or self.source:
+            return None
+        share = None
+        if self.op in ("<", "<="):
+            edge = EDGES.get(self.metric)
+            share = 1 - edge / 100 if edge else self.limit / 100 if self.metric == FAILED else None
+        elif self.metric in (SUCCESS, AVAILABILITY):
+            share = 1 - self.limit / 100
+        return share if share is not None and 0 < share < 1 else None
+
+    @property
+    def alone(self) -> bool:
+        """Whether bets are made on the new slot alone, of a whole hold: against more bad answers than are allowed."""
+        return self.allowed is not None and not self.window_s
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a gate said, of which value, and why in words; `asked`: how often a source elsewhere had answered then."""
+    """What a gate said, of which value, and why in words; `asked`: how often a source elsewhere had answered then.
+    With a value it is INCONCLUSIVE where that is beyond the limit, but may be so by chance."""
 
     gate: Gate
     outcome: GateResult
@@ -101,11 +123,17 @@ class Verdict:
     why: str
     asked: int = 0
 
+    @property
+    def unsure(self) -> bool:
+        """Whether it may be chance that the value is beyond the limit: nobody goes on over that."""
+        return self.outcome is GateResult.INCONCLUSIVE and self.value is not None
 
+
+FAILED, SUCCESS, AVAILABILITY = "failed_percent", "success_percent", "availability_percent"
 METRICS: Mapping[str, Callable[[Sample], float | None]] = {
-    "failed_percent": lambda s: s.failed_percent,
-    "success_percent": lambda s: 100 * s.ok / s.requests if s.requests else None,
-    "availability_percent": lambda s: 100 * (1 - s.unreached / s.requests) if s.requests else None,
+    FAILED: lambda s: s.failed_percent,
+    SUCCESS: lambda s: 100 * s.ok / s.requests if s.requests else None,
+    AVAILABILITY: lambda s: 100 * (1 - s.unreached / s.requests) if s.requests else None,
     "mean_ms": lambda s: s.latency.mean_ms,
     "p50_ms": lambda s: s.latency.percentile_ms(50),
     "p95_ms": lambda s: s.latency.percentile_ms(95),
@@ -118,13 +146,13 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
 """What can be judged while traffic flows, from the samples of a slot."""
 
 MEASURED = (*METRICS, MIX)
-SHARES = frozenset({"failed_percent", MIX, *PARTS})
+SHARES = frozenset({FAILED, MIX, *PARTS})
 """Metrics that against another slot are compared in percentage points, and only where the difference is sure."""
 SURE = frozenset({DIFFERING, "unknown_percent", "out_of_range_percent"})
 """Those of them that also by themselves fail only where they are surely beyond their limit."""
 LIVE = "live"
 EDGES = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
-COMPARED = frozenset({"failed_percent", *EDGES})
+COMPARED = frozenset({FAILED, *EDGES})
 """What a bet is made on against the live slot: failures, and answers slower than its percentiles were."""
 Edge: TypeAlias = tuple[float, int]
 """A percentile of the live slot, and how many buckets slower the new one may be."""
@@ -134,6 +162,21 @@ def edge_of(gate: Gate) -> Edge | None:
     """What a gate on a percentile compares by; its limit in percent is rounded up to whole buckets."""
     percent = EDGES.get(gate.metric)
     return None if percent is None else (percent, ceil(log(1 + max(0.0, gate.limit) / 100) / log(RATIO)))
+
+
+def bad_of(gate: Gate, sample: Sample) -> tuple[int, int]:
+    """How many answers are bad for a gate with an allowed share, and of how many. What never came was slow."""
+    if gate.metric not in EDGES:
+        return (sample.unreached if gate.metric == AVAILABILITY else sample.failures), sample.requests
+    late, highest = sample.failed.get(TIMEOUT, 0), bucket(gate.limit)
+    slow = sum(count for at, count in sample.latency.counts.items() if at > highest)
+    return slow + late, sample.latency.count + late
+
+
+def surely_beyond(gate: Gate, sample: Sample) -> bool:
+    """Whether more answers are bad than a gate with an allowed share allows, and not by chance."""
+    bad, of = bad_of(gate, sample)
+    return bool(of) and wilson(bad, of)[0] > (gate.allowed or 0.0)
 
 
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
@@ -154,7 +197,7 @@ def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
     """The verdict on everything measured in the gate's window, of the new slot and of the live one."""
     if gate.metric not in MEASURED or gate.op not in _HOLDS:
         return Verdict(gate, GateResult.ERROR, None, f"{gate.metric} {gate.op} can't be measured here")
-    seen, sure = _seen(gate, new), gate.metric in SURE or (gate.in_points and gate.metric != "failed_percent")
+    seen, sure = _seen(gate, new), gate.metric in SURE or (gate.in_points and gate.metric != FAILED)
     if new is None or seen < (max(1, gate.at_least) if sure else gate.at_least):
         return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{seen} of {max(1, gate.at_least)} requests")
     if sure and gate.op not in ("<", "<="):
@@ -215,7 +258,7 @@ def _share(gate: Gate, new: Sample) -> Verdict:
     value, least = 100 * some / of, 100 * wilson(some, of)[0]
     text = f"{value:.1f} % of {_seen(gate, new)}{' compared' if gate.metric == DIFFERING else ''}"
     if not holds(gate.op, value, gate.limit) and holds(gate.op, least, gate.limit):
-        return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet")
+        return Verdict(gate, GateResult.INCONCLUSIVE, value, f"{text}: not sure yet")
     return _limited(gate, value, text)
 
 
@@ -252,7 +295,7 @@ def _surely(gate: Gate, value: float, least: float, text: str, over: str) -> Ver
     if least <= 0:
         return Verdict(gate, GateResult.PASS, value, f"{text} may be chance{over}")
     if holds(gate.op, least, gate.limit):
-        return Verdict(gate, GateResult.INCONCLUSIVE, None, f"{text}: not sure yet{over}")
+        return Verdict(gate, GateResult.INCONCLUSIVE, value, f"{text}: not sure yet{over}")
     return _limited(gate, value, text, over)
 
 

@@ -11,7 +11,8 @@ from core.domain.histogram import Histogram
 UNPROCESSABLE = "422"
 """Well formed, and not what the model takes (RFC 9110, 15.5.21): the caller's fault, or the new version's."""
 
-UNREACHED = frozenset({"connect", "no replica", "timeout", "protocol", "reset", "502", "503", "504"})
+TIMEOUT = "timeout"
+UNREACHED = frozenset({"connect", "no replica", TIMEOUT, "protocol", "reset", "502", "503", "504"})
 """Kinds of failures in which no version answered."""
 LABEL = "label:"
 """How names begin in a sample's `mix` that are labels which a model gave."""

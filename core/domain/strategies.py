@@ -145,8 +145,9 @@ def warmed(plan: Plan, seconds: float) -> Plan:
 
 
 def armed(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
-    """The gates for as long as a person is waited for: of the last minute, or an hour that was well would hide it."""
-    kept = [gate.compared or gate.window_s or gate.source for gate in gates]
+    """The gates for as long as a person is waited for: of the last minute, or an hour that was well would hide it.
+    What is bet on begins anew by itself."""
+    kept = [gate.compared or gate.alone or gate.window_s or gate.source for gate in gates]
     return tuple(gate if keep else replace(gate, window_s=ARMED_S) for gate, keep in zip(gates, kept, strict=True))
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from math import inf
 
-from core.domain.gates import Gate, GateResult, Verdict, judge
-from core.domain.model import Slot
+from core.domain.gates import Gate, GateResult, Verdict, judge, surely_beyond
+from core.domain.model import Sample, Slot
 from core.domain.plan import Ask, Hold
 from core.domain.strategies import AB
 from core.rollout.actions import Action, Record, Wait
@@ -32,13 +32,20 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tu
     new, live = ({g.window_s: measured.over(slot, g.window_s, now) for g in hold.gates} for slot in _slots(release))
     over = now >= _ends(release, hold, now)
     return tuple(
-        _compared(gate, hold, release, measured, over)
-        if gate.compared
+        _bet(gate, hold, release, measured, over)
+        if gate.compared or gate.alone
         else _elsewhere(gate, release, measured, now)
         if gate.source
-        else judge(gate, new[gate.window_s], live[gate.window_s])
+        else _sure(judge(gate, new[gate.window_s], live[gate.window_s]), new[gate.window_s])
         for gate in hold.gates
     )
+
+
+def _sure(said: Verdict, new: Sample | None) -> Verdict:
+    """A limit on a share, over a window: a few requests that are beyond it by chance stop nothing."""
+    if said.outcome is not GateResult.FAIL or new is None or said.gate.allowed is None or surely_beyond(said.gate, new):
+        return said
+    return replace(said, outcome=GateResult.INCONCLUSIVE, why=f"{said.why}: not sure yet")
 
 
 def _elsewhere(gate: Gate, release: Release, measured: Measured, now: float) -> Verdict:
@@ -51,12 +58,14 @@ def _ends(release: Release, hold: Hold, now: float) -> float:
     return (step.started_at if step is not None and step.started_at is not None else now) + hold.seconds
 
 
-def _compared(gate: Gate, hold: Hold, release: Release, measured: Measured, over: bool) -> Verdict:
-    """Against the live slot, of the whole hold: what is looked at often must count all that it looked at."""
+def _bet(gate: Gate, hold: Hold, release: Release, measured: Measured, over: bool) -> Verdict:
+    """Of the whole hold: what is looked at often must count all that it looked at."""
     # It needs numpy, which whoever only looks at a release does without.
-    from core.rollout.comparison import Beside, compare  # noqa: PLC0415
+    from core.rollout.comparison import Beside, compare, judge_alone  # noqa: PLC0415
 
     new, live = (measured.over(slot, 0.0, measured.newest) for slot in _slots(release))
+    if gate.alone:
+        return judge_alone(gate, hold, release.plan, measured, new)
     return compare(gate, hold, release.plan, Beside(measured, new, live, over))
 
 
@@ -84,7 +93,7 @@ def _look(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now
     looks = now >= again_s or step.waved or looked < end <= now
     said = verdicts(release, hold, snapshot, now) if looks else step.verdicts
     real = tuple(v for v in said if not v.gate.dry_run)
-    failing = any(v.outcome in (GateResult.FAIL, GateResult.ERROR) for v in real)
+    failing = any(v.outcome in (GateResult.FAIL, GateResult.ERROR) or v.unsure for v in real)
     broken = _broken(step)
     if broken is not None:
         return _Look(Record((ev.StepFailed(release.id, release.index, broken),)))
@@ -137,7 +146,8 @@ def held(release: Release, step: StepState, hold: Hold, snapshot: Snapshot, now:
     # What was approved beforehand was approved on the ground of figures, and there are none.
     asked = replace(release, auto_approve=False)
     names = ", ".join(f"{v.gate.name} ({v.why})" for v in opened[:3])
-    whys = [f"too little data for {names}"] if opened else []
+    little = "too little to be sure of" if any(v.unsure for v in opened) else "too little data for"
+    whys = [f"{little} {names}"] if opened else []
     return ask(asked, step, f"{'; '.join([*whys, *([scaling] if scaling else [])])}: go on?", now)
 
 

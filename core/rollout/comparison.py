@@ -1,9 +1,22 @@
-"""The verdict of a gate against the live slot: worse, shown fine, or not shown, and what could have been seen. Pure."""
+"""The verdict of a gate that bets, against the live slot or on the new one alone: worse, shown fine, or not shown, and
+what could have been seen. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.domain.anytime import Counts, Terms, bars, dead, evidence, fine, shows
-from core.domain.gates import Edge, Gate, GateResult, Verdict, edge_of
+from core.domain.anytime import (
+    ALONE_SHARE,
+    DEAD_SHARE,
+    FINE_SHARE,
+    Counts,
+    Terms,
+    bar,
+    by_itself,
+    dead,
+    evidence,
+    fine,
+    shows,
+)
+from core.domain.gates import EDGES, Edge, Gate, GateResult, Verdict, edge_of, judge
 from core.domain.histogram import RATIO
 from core.domain.model import Sample
 from core.domain.plan import Hold, Plan
@@ -29,17 +42,21 @@ class Beside:
 
 def terms_of(gate: Gate, hold: Hold, plan: Plan, block_s: float) -> Terms:
     """What is fixed before the hold: all gates of all holds share the chance of a false stop."""
-    holds = [step for step in plan.steps if isinstance(step, Hold) and _asked(step)]
-    fine_bar, dead_bar = bars(plan.false_stop, max([_asked(step) for step in holds], default=1), max(1, len(holds)))
+    betting = [one for step in plan.steps if isinstance(step, Hold) for one in step.gates if not one.dry_run]
+    compared, alone = [one for one in betting if one.compared], [one for one in betting if one.alone]
+    outages = sum(one.metric not in EDGES for one in (*compared, *alone))
+    fine_bar = bar(plan.false_stop, FINE_SHARE, len(compared))
+    dead_bar = bar(plan.false_stop, DEAD_SHARE, outages)
+    if gate.allowed is not None:
+        fine_bar = bar(plan.false_stop, ALONE_SHARE, len(alone))
+        most_a_s = MOST_SLOW if gate.metric in EDGES else MOST_FAILED
+        times = (hold.seconds, block_s, plan.burst_s)
+        return Terms(gate.allowed, gate.allowed, *times, fine_bar, dead_bar, most_a_s, alone=True)
     edge = edge_of(gate)
     allowed = max(0.0, gate.limit) / 100 if edge is None else 0.0
     usual = USUAL_FAILED if edge is None else 1 - edge[0] / 100
     most_a_s = MOST_FAILED if edge is None else MOST_SLOW
     return Terms(allowed, usual, hold.seconds, block_s, plan.burst_s, fine_bar, dead_bar, most_a_s)
-
-
-def _asked(hold: Hold) -> int:
-    return sum(gate.compared and not gate.dry_run for gate in hold.gates)
 
 
 def compare(gate: Gate, hold: Hold, plan: Plan, beside: Beside) -> Verdict:
@@ -66,6 +83,23 @@ def compare(gate: Gate, hold: Hold, plan: Plan, beside: Beside) -> Verdict:
         shown = f"shown fine, to {100 * (terms.allowed + margin):g} points"
         return Verdict(gate, GateResult.PASS, value, f"{said}; {shown}")
     return Verdict(gate, GateResult.PASS, value, f"{said}; {_could_show(counts, terms)}")
+
+
+def judge_alone(gate: Gate, hold: Hold, plan: Plan, measured: Measured, new: Sample | None) -> Verdict:
+    """What the bets say now of the new slot alone: a value beyond the limit fails once that is surely no chance, nor
+    one trouble that passes."""
+    said, pairs = judge(gate, new, None), measured.paired
+    if said.outcome not in (GateResult.PASS, GateResult.FAIL) or pairs is None or gate not in pairs.alone:
+        return said
+    terms, counts = terms_of(gate, hold, plan, pairs.block_s), by_itself(pairs.counts_alone(gate))
+    outage = gate.metric not in EDGES and dead(counts, terms) >= terms.dead_bar
+    if outage or evidence(counts, terms) >= terms.bar:
+        # The whole hold may look well where its last part does not.
+        late = ", but not of late" if said.outcome is GateResult.PASS else ""
+        return replace(said, outcome=GateResult.FAIL, why=f"{said.why}{late}: {'an outage' if outage else 'surely'}")
+    if said.outcome is GateResult.PASS:
+        return said
+    return replace(said, outcome=GateResult.INCONCLUSIVE, why=f"{said.why}: not sure yet")
 
 
 def _value(gate: Gate, new: Sample, live: Sample) -> float | None:

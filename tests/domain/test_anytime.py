@@ -8,10 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from core.domain.anytime import Counts, Terms, bars, bets, dead, evidence, fine, shows
+from core.domain.anytime import (
+    DEAD_SHARE,
+    FINE_SHARE,
+    Counts,
+    Terms,
+    bar,
+    bets,
+    by_itself,
+    dead,
+    evidence,
+    fine,
+    shows,
+)
 
-FINE, DEAD = bars(0.01, gates=4, holds=3)
+FINE, DEAD = bar(0.01, FINE_SHARE, 12), bar(0.01, DEAD_SHARE, 3)
 TERMS = Terms(0.005, 0.01, 600.0, 1.0, 20.0, FINE, DEAD)
+OWN = Terms(0.05, 0.05, 600.0, 1.0, 20.0, FINE, DEAD, alone=True)
 LATENCY = Terms(0.0, 0.05, 600.0, 1.0, 20.0, FINE, DEAD)
 BLOCKS = st.lists(
     st.tuples(st.integers(0, 40), st.integers(0, 200)).flatmap(
@@ -41,8 +54,34 @@ def first(counts: list[Counts], outage: bool = False) -> int | None:
 
 
 def test_all_gates_and_holds_share_the_chance_of_a_false_stop() -> None:
-    assert pytest.approx(np.log(12 / 0.008)) == FINE
-    assert pytest.approx(np.log(3 / 0.002)) == DEAD
+    assert pytest.approx(np.log(12 / 0.0076)) == FINE
+    assert pytest.approx(np.log(3 / 0.0016)) == DEAD
+    assert bar(0.01, DEAD_SHARE, 0) == bar(0.01, DEAD_SHARE, 1)
+
+
+@pytest.mark.parametrize(("of", "share"), [(1, 0.05), (7, 0.05), (40, 0.02)])
+def test_a_bet_on_one_slot_alone_gains_nothing_on_average_where_no_more_fail_than_may(of: int, share: float) -> None:
+    gained = np.zeros(9)
+    for bad in range(of + 1):
+        logs, _ = bets(np.array(by_itself([(of, bad)]), dtype=np.float64), OWN)
+        gained += comb(of, bad) * share**bad * (1 - share) ** (of - bad) * np.exp(logs[:, 0])
+    assert (gained <= 1 + 1e-9).all()
+
+
+def test_one_slot_alone_is_judged_by_its_own_share_a_late_fault_and_an_outage_too() -> None:
+    draw = np.random.default_rng(3)
+
+    def hold(late: float) -> list[Counts]:
+        shares = [0.01] * 300 + [late] * 300
+        return by_itself([(100, int(draw.binomial(100, share))) for share in shares])
+
+    assert evidence(hold(0.01), OWN) < 1
+    assert evidence(hold(0.05), OWN) < FINE
+    assert evidence(hold(0.10)[:400], OWN) >= FINE
+    assert dead(hold(1.0)[:312], OWN) >= DEAD
+    assert dead(hold(0.15), OWN) < DEAD
+    # One burst within burst_s is forgiven, however bad.
+    assert evidence(by_itself([(100, 60 if 200 <= at < 215 else 1) for at in range(600)]), OWN) < 1
 
 
 def test_a_bet_on_nothing_gains_nothing() -> None:

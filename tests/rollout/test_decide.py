@@ -138,7 +138,7 @@ def test_a_gate_that_fails_more_often_than_it_may_goes_back(failures: int) -> No
 
 
 def test_one_second_is_counted_once_however_often_it_is_looked_at() -> None:
-    world = holding(hold=Hold(LONG, (replace(GATE, failures=2),)))
+    world = holding(hold=Hold(LONG, (replace(GATE, failures=2, window_s=60.0),)))
     world.now += 1
     world.measure("green", 50, 50)
     for tenth in range(9):
@@ -445,8 +445,9 @@ def test_gates_watch_on_while_paused_but_nothing_goes_forward() -> None:
     world.measure("green", 100)
     world.act(world.next())
     assert world.next() == d.Wait("somebody to resume it")
-    world.now += 1
-    world.measure("green", 0, 100)
+    for _ in range(12):
+        world.now += 1
+        world.measure("green", 0, 100)
     assert world.run().outcome is ev.Outcome.FAILED
 
 

@@ -152,7 +152,7 @@ def test_a_hold_that_waits_for_the_others_is_still_judged() -> None:
         while isinstance(group.step("flowers"), d.Record):
             pass
     assert waiting(group.lead.release, group.lead.snapshot) == "petals to end its hold"
-    for _ in range(5):
+    for _ in range(12):
         group.lead.measure("green", 0, 100)
         group.at_one_time(1.0)
         group.step("flowers")

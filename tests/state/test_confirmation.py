@@ -201,8 +201,9 @@ def test_taking_down_what_nothing_served_before_asks_once(command: c.Command) ->
 
 def test_the_figures_are_those_of_now() -> None:
     world = holding()
-    world.now += 30
-    world.measure("green", 0, 500)
+    for _ in range(30):
+        world.now += 1
+        world.measure("green", 0, 500)
     world.now += 15
     world.measure("green", 998, 2)
     world.act(world.next())

@@ -24,8 +24,9 @@ def second(slot: str, at: float, ok: int = 10, failed: int = 0, ms: float = 20.0
     return Sample(slot, at, ok, {"500": failed} if failed else {}, latency=Histogram.of([ms] * ok))
 
 
-def test_only_where_a_gate_compares_anything_is_kept() -> None:
-    assert paired([Gate("p95_ms", "<", 2000.0)], "green", "blue", 0.0, HOLD_S) is None
+def test_only_where_a_gate_bets_anything_is_kept() -> None:
+    assert paired([Gate("mean_ms", "<", 2000.0)], "green", "blue", 0.0, HOLD_S) is None
+    assert paired([Gate("p95_ms", "<", 2000.0, window_s=60.0)], "green", "blue", 0.0, HOLD_S) is None
     assert paired([FAILED], "green", None, 0.0, HOLD_S) is None
     assert empty(P95, FAILED, P95).edges == ((95.0, 12),)
 
@@ -35,6 +36,19 @@ def test_the_same_second_of_both_slots_is_one_block() -> None:
     for sample in (second("green", 101.0, 8, 2), second("blue", 101.0, 90, 1), second("blue", 103.0, 80)):
         pairs = pairs.plus(sample, Histogram())
     assert pairs.counts(None) == [(10, 2, 91, 1), (0, 0, 0, 0), (0, 0, 80, 0)]
+
+
+def test_what_asks_the_new_slot_alone_counts_it_without_another_one() -> None:
+    errors, slow = Gate("failed_percent", "<", 5.0), Gate("p95_ms", "<", 30.0)
+    pairs = paired([errors, slow, errors, FAILED], "green", None, 100.0, HOLD_S)
+    assert pairs is not None
+    assert pairs.alone == (errors, slow)
+    late = replace(second("green", 101.0, 8, 2), failed={"timeout": 2})
+    for sample in (late, second("green", 103.0, 4, 0, 40.0), second("blue", 103.0, 80)):
+        pairs = pairs.plus(sample, Histogram())
+    assert pairs.counts_alone(errors) == [(10, 2), (0, 0), (4, 0)]
+    # What never came was slow.
+    assert pairs.counts_alone(slow) == [(10, 2), (0, 0), (4, 4)]
 
 
 def test_an_edge_is_set_by_what_live_answered_before() -> None:

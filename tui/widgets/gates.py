@@ -119,7 +119,7 @@ def row(gate: Gate, verdict: Verdict | None, width: int, old: bool = False) -> L
     if gate.dry_run:
         # It ends nothing and lets nothing go on: no sign of one that does.
         sign, limit = DRY, right("dry run", LIMIT)
-    if verdict.outcome is GateResult.INCONCLUSIVE:
+    if verdict.outcome is GateResult.INCONCLUSIVE and verdict.value is None:
         seen, _, of = verdict.why.partition(" of ")
         short = of.split(" ", maxsplit=1)[0]
         if seen.isdigit() and short.isdigit():
