@@ -419,7 +419,7 @@ def canary_plan_of(work: tuple[str, ...]) -> Plan:
 
 async def test_gates_that_fail_take_traffic_back(store: Bridge, engine: Engine) -> None:
     await serve(engine)
-    await engine.do(begin(V2, canary_plan(LONG, (Gate("failed_percent", "<", 5.0, at_least=20),))))
+    await engine.do(begin(V2, canary_plan(LONG, (Gate("failed_percent", "<", 5.0, window_s=60.0, at_least=20),))))
     await at(engine, "r2", 10)
     store.place.push(sample("green", 50, 50, at=time.time() + 1))
     release = await ended(engine, "r2")
@@ -430,7 +430,7 @@ async def test_gates_that_fail_take_traffic_back(store: Bridge, engine: Engine) 
 
 async def test_gates_watch_on_while_the_release_is_paused(store: Bridge, engine: Engine) -> None:
     await serve(engine)
-    await engine.do(begin(V2, canary_plan(LONG, (Gate("failed_percent", "<", 5.0, at_least=20),))))
+    await engine.do(begin(V2, canary_plan(LONG, (Gate("failed_percent", "<", 5.0, window_s=60.0, at_least=20),))))
     await at(engine, "r2", 10)
     await engine.do(c.Pause("late"))
     store.place.push(sample("green", 50, 50, at=time.time() + 1))

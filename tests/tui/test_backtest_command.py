@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> str:
 
 def test_a_tighter_gate_names_the_second_on_a_recording(tmp_path: Path, file: str) -> None:
     (said,) = judged(tmp_path, [file], TIGHT)
-    assert said.startswith(f"{RELEASE}  rolled back: stops at 14:01:")
+    assert said.startswith(f"{RELEASE}  rolled back: stops at 14:02:")
     assert "into the hold at 10 %" in said
     assert "before it went back: p95 " in said
     (said,) = judged(tmp_path, [file], LOOSE)
