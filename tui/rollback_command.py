@@ -109,10 +109,14 @@ async def back_to(project: Project, number: str, rollback: c.Rollback, write: Ca
 
 
 async def retire(project: Project, slot: str, reason: str, write: Callable[[str], None]) -> int:
-    """A slot that is kept goes now; said once it is gone."""
+    """A slot that is kept goes now; said once it is gone. One that went before is no mistake."""
     await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
+        newest = engine.snapshot.release_of(name)
+        if newest is not None and slot in newest.plan.slots and slot not in engine.snapshot.endpoint(name).slots:
+            write(f"{name}: {slot} is gone already")
+            return 0
         await engine.do(c.RetireSlot(name, slot, reason))
         async with driven(project, engine, [name]):
             try:
