@@ -13,6 +13,7 @@ from core.config.settings import Settings
 from core.doctor.examine import looking
 from core.domain.diagnosis import LOOK_S, Diagnoses, Diagnosis, Examination, fail, ok, warn
 from core.domain.errors import Failed
+from core.domain.hints import typed
 from core.domain.model import Version
 from core.engine.project_environment import ROWS
 from core.engine.smoke import rows_of
@@ -41,7 +42,7 @@ def examinations(settings: Settings, endpoint: Endpoint) -> list[Examination]:
     return [
         model,
         Examination("endpoint", lambda: answers(endpoint.url, served), name),
-        Examination("predict", lambda: predicts(endpoint.url, key, rows), name, LOOK_S * 2),
+        Examination("predict", lambda: predicts(endpoint.url, key, rows, settings.environment), name, LOOK_S * 2),
     ]
 
 
@@ -91,7 +92,7 @@ async def answers(url: str, version: Version) -> Diagnoses:
     return [ok(f"{url} answers as {version.label}")]
 
 
-async def predicts(url: str, key: Callable[[], str], rows: Path) -> Diagnoses:
+async def predicts(url: str, key: Callable[[], str], rows: Path, environment: str = "") -> Diagnoses:
     """One request as a caller sends it: a row that the model was not trained on, else the model's own example."""
     secret = await aside(key)
     row = await aside(lambda: _row(rows))
@@ -111,8 +112,14 @@ async def predicts(url: str, key: Callable[[], str], rows: Path) -> Diagnoses:
     if status in (401, 403):
         return [fail(f"{what} {with_key} gets {status}", "set the variable of endpoint.key_env to the key that serves")]
     if status == httpx.codes.UNPROCESSABLE_ENTITY:
-        return [fail(f"{what} is not understood (422): {text}", "its fields are others: 'quarterdeck rollback'")]
-    return [fail(f"{what} {with_key} gets {status}: {text}", "'quarterdeck smoke' sends more, by kind of failure")]
+        return [
+            fail(f"{what} is not understood (422): {text}", f"its fields are others: {typed('rollback', environment)}")
+        ]
+    return [
+        fail(
+            f"{what} {with_key} gets {status}: {text}", f"{typed('smoke', environment)} sends more, by kind of failure"
+        )
+    ]
 
 
 def _row(rows: Path) -> object:

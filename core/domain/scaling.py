@@ -6,9 +6,8 @@ from core.domain.model import Slot
 def outside(slot: Slot, replicas: int, bounds: tuple[int, int] | None) -> str:
     """Why a slot can't have so many replicas; empty where it can. `bounds` are its autoscaler's, if it has one."""
     if replicas < 1:
-        return (
-            f"{slot}: {replicas} replicas: a slot keeps one at least; 'quarterdeck retire' removes one without traffic"
-        )
+        ways = f"'quarterdeck retire {slot} --env ENVIRONMENT' removes one without traffic"
+        return f"{slot}: {replicas} replicas: a slot keeps one at least; {ways}"
     if bounds is not None and not bounds[0] <= replicas <= bounds[1]:
         between = f"between {bounds[0]} and {bounds[1]} replicas"
         return f"{slot}: its autoscaler stays {between}, {replicas} are outside; endpoint.autoscaling says how many"
