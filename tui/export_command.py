@@ -12,7 +12,7 @@ from core.rollout.promotion import known_anywhere
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.targets.kubernetes.export import files_of, write
-from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
+from core.targets.kubernetes.labels import MANAGER, ClusterEndpoint, cluster_endpoint
 from core.targets.kubernetes.manifests import all_of, image_of
 from core.targets.kubernetes.manifests_pod import KEY
 from core.targets.kubernetes.names import key_name
@@ -72,11 +72,12 @@ def slot_of(project: Project, snapshot: Snapshot, version: Version) -> Slot:
 
 
 def next_lines(at: ClusterEndpoint, folder: Path) -> Iterator[str]:
-    """What to type next: for the key, which no file holds, and for the files."""
-    with_context = f"kubectl --context {shlex.quote(at.place.context)}"
+    """What to type next: for the files, and for the key, which none of them holds."""
+    there = f"kubectl --context {shlex.quote(at.place.context)}"
+    # As the one who will release there: fields of another manager would be refused.
+    yield f"next: {there} apply --server-side --field-manager={MANAGER} -k {shlex.quote(str(folder))}"
     if at.endpoint.key_env is not None:
         name = key_name(at.name)
         made = f"create secret generic {name} --from-file={KEY}=/dev/stdin"
-        yield f"the key of its callers is in no file; its pods read it from the Secret {name}, made once by:"
-        yield f'  printf %s "${at.endpoint.key_env}" | {with_context} -n {at.place.namespace} {made}'
-    yield f"next: {with_context} apply -k {shlex.quote(str(folder))}"
+        yield f"the key of its callers is in no file; its pods wait for the Secret {name}, made once by:"
+        yield f'  printf %s "${at.endpoint.key_env}" | {there} -n {at.place.namespace} {made}'

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings as with_settings, strategies as st
 
+from core.config.serving import EndpointSettings
 from core.domain.errors import BadInput
 from core.domain.model import Version
 from core.images.record import ImageRecord, keep
@@ -24,7 +25,8 @@ from core.targets.kubernetes.manifests import (
     service,
     slot_service,
 )
-from core.targets.kubernetes.manifests_pod import deployment
+from core.targets.kubernetes.manifests_pod import MODEL, PORT, arguments, deployment
+from scoring.__main__ import _parser
 from tests.kubernetes.caller import Caller
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.defaults import filled
@@ -120,6 +122,15 @@ def test_only_what_carries_our_mark_is_ours(tmp_path: Path) -> None:
     assert not ours({**marks(at), "quarterdeck.dev/endpoint": "early"}, at)
 
 
+@given(st.builds(Version, *[st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1)] * 4))
+def test_the_service_understands_what_it_is_told(version: Version) -> None:
+    told = arguments(EndpointSettings(name="late", drain_s=7.5), version)
+    # As a kubelet does it: `$$` is a `$`.
+    found = _parser().parse_args([one.replace("$$", "$") for one in told])
+    assert (found.folder, found.host, found.port, found.drain_s) == (MODEL, "0.0.0.0", PORT, 7.5)  # noqa: S104
+    assert Version(found.model, found.version, found.run_id, found.uri) == version
+
+
 def test_what_kubernetes_would_put_variables_into_is_kept_as_it_is(tmp_path: Path) -> None:
     version = Version("$(HOME) $x", "$$7")
     [server] = deployment(endpoint_of(tmp_path), "blue", version, IMAGE, 1)["spec"]["template"]["spec"]["containers"]
@@ -155,12 +166,12 @@ def test_each_version_has_its_own_image(tmp_path: Path) -> None:
     pushed = f"registry.example/late@sha256:{'7' * 64}"
     settings = settings_of(tmp_path, {"image": None})
     with pytest.raises(
-        BadInput, match=r"kubernetes.image: is not set, and none of v7 .*: quarterdeck image build 7, then"
+        BadInput, match=r"image: is not set, and .*: quarterdeck image build 7, then quarterdeck image push"
     ):
         image_of(cluster_endpoint(settings), SEVEN)
     record = ImageRecord("late", "7", pushed.partition("@")[2], "late-v7", "quarterdeck", 1, 1)
     keep(settings, record)
-    with pytest.raises(BadInput, match="none of v7 was pushed from here"):
+    with pytest.raises(BadInput, match="none of v7 was pushed from here: quarterdeck image push 7; or"):
         image_of(cluster_endpoint(settings), SEVEN)
     keep(settings, record.with_place(pushed))
     assert image_of(cluster_endpoint(settings), SEVEN) == pushed

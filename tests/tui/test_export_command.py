@@ -61,7 +61,8 @@ def test_the_version_that_serves_is_written_out(config: Path) -> None:
         "  printf %s \"$LATE_KEY\" | kubectl --context 'far away' -n flights "
         "create secret generic late-dev-key --from-file=key=/dev/stdin"
     ) in lines
-    assert lines[-1] == f"next: kubectl --context 'far away' apply -k {folder}"
+    manager = "--server-side --field-manager=quarterdeck"
+    assert lines[1] == f"next: kubectl --context 'far away' apply {manager} -k {folder}"
 
 
 def test_a_version_is_named_and_so_is_the_folder(config: Path, tmp_path: Path) -> None:

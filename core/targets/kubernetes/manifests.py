@@ -122,7 +122,8 @@ def image_of(at: ClusterEndpoint, version: Version) -> str:
     record, image = at.record(version), at.place.image
     pushed = () if record is None else record.pushed
     if image is None and not pushed:
-        ways = f"quarterdeck image build {version.number}, then image push {version.number}; or write it as {PINNED}"
+        build = f"image build {version.number}, then quarterdeck " if record is None else ""
+        ways = f"quarterdeck {build}image push {version.number}; or write it as {PINNED}"
         raise BadInput(f"kubernetes.image: is not set, and none of {version.label} was pushed from here: {ways}")
     if image is not None and record is not None and not image.endswith(f"@{record.digest}"):
         why = f"is not the image of {version.label}, which is {record.digest}"
