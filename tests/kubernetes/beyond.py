@@ -1,5 +1,7 @@
 """What the API server hands on: metrics, a pod's log, and requests to pods and Services."""
 
+import random
+
 from aiohttp import web
 
 from tests.kubernetes.controllers.endpoints import target_port
@@ -57,4 +59,5 @@ class Beyond(Extra):
             message = f'no endpoints available for service "{at.name}"'
             raise ApiError(503, "ServiceUnavailable", message)
         query = f"?{request.query_string}" if request.query_string else ""
-        return await handed_on(self.plane.client, request, ready[0], (at.rest or "/") + query, await request.read())
+        to = random.choice(ready)
+        return await handed_on(self.plane.client, request, to, (at.rest or "/") + query, await request.read())

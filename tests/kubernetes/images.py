@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 class PodImage:
     """How a container of this image behaves.
 
-    With a `command` it is a process of this machine, started with `environment`, and its probes are real ones. In the
+    With a `command` it is a process of this machine, started with `environment`, and its probes are real ones. A pod
+    may have a command of its own; `instead` says what stands here for a word of it: a program, a folder. In the
     command the container's port stands as the pod's spec has it; the kubelet puts the real port there, which is on
     127.0.0.1. Without, it pretends: running after `starts_s`, ready `ready_s` later (None: never), gone `stops_s`
     after it was told.
     """
 
     command: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     missing: bool = False
     starts_s: float = 0.05

@@ -36,7 +36,8 @@ class PodProcess:
         image, container = self.pod.image, self.pod.container
         command = [*(container.get("command") or image.command), *(container.get("args") or ())]
         real = {str(port): str(at) for port, at in self.ports.items()}
-        return ["127.0.0.1" if one == "0.0.0.0" else real.get(one, one) for one in command]  # noqa: S104
+        here = {"0.0.0.0": "127.0.0.1", **real, **image.instead}  # noqa: S104
+        return [here.get(one, one) for one in command]
 
     def _environment(self) -> dict[str, str]:
         said = {**os.environ, **self.pod.image.environment}
@@ -224,7 +225,7 @@ class PodProcess:
     async def _before_stop(self) -> None:
         hook = ((self.pod.container.get("lifecycle") or {}).get("preStop")) or {}
         if "sleep" in hook:
-            await asyncio.sleep(hook["sleep"]["seconds"])
+            await asyncio.sleep(hook["sleep"]["seconds"] / self.pod.kubelet.speed)
         elif "exec" in hook:
             one = await asyncio.create_subprocess_exec(*hook["exec"]["command"], stdin=asyncio.subprocess.DEVNULL)
             await one.wait()

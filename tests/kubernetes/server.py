@@ -188,6 +188,8 @@ class ApiServer:
             async for line in events(wanted, self.registry.store, changed):
                 await response.write(line)
             await response.write_eof()
+        except ConnectionResetError:
+            pass  # Whoever watched has left.
         finally:
             self.watches.discard(changed)
         return response

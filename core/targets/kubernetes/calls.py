@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from core.domain.errors import BadInput, QuarterdeckError, Unreachable
@@ -23,6 +23,8 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 MANAGER = "quarterdeck"
 CONNECT_S, CALL_S = 3.0, 10.0
+_PLAIN = {"accept": "text/plain, */*"}
+_Query: TypeAlias = Mapping[str, str] | None
 
 
 class ApiCalls:
@@ -54,24 +56,40 @@ class ApiCalls:
     ) -> Json:
         """One call; the object that it answers."""
         asked = ApiRequest(self.context, method, path)
-        data = self._sent(asked, body, kind, query, timeout_s)[0]
+        sent = None if body is None else json.dumps(body).encode()
+        headers = {"accept": JSON, **({} if body is None else {"content-type": kind})}
+        response = self._answered(asked, sent, headers, query, timeout_s)
         try:
-            found = json.loads(data or b"{}")
+            found = json.loads(_read(asked, response) or b"{}")
         except ValueError as error:
             raise Unreachable(f"{asked}: the answer is no JSON; does something else listen there?") from error
         return found if isinstance(found, dict) else {}
 
     def text(
-        self, path: str, *, query: Mapping[str, str] | None = None, timeout_s: float = CALL_S
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = CALL_S,
     ) -> tuple[str, Mapping[str, str]]:
         """What is no object: a log, or what a pod answers through the server; with the headers, by small names."""
-        data, headers = self._sent(ApiRequest(self.context, "GET", path), None, JSON, query, timeout_s)
-        return data.decode(errors="replace"), headers
+        asked = ApiRequest(self.context, "GET", path)
+        response = self._answered(asked, None, {**_PLAIN, **(headers or {})}, query, timeout_s)
+        return _read(asked, response).decode(errors="replace"), _headers(response)
+
+    def passed(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """What a pod answers through the server, whatever it is: status, headers by small names, body."""
+        asked = ApiRequest(self.context, method, path)
+        response = self._opened(asked, body or None, headers, None, timeout_s)
+        return response.status, _headers(response), _read(asked, response)
 
     def stream(self, path: str, query: Mapping[str, str], silent_s: float) -> "ApiStream":
         """An answer without an end, line by line; it breaks off where nothing comes for `silent_s`."""
         asked = ApiRequest(self.context, "GET", path)
-        return ApiStream(asked, self._answered(asked, None, JSON, query, silent_s))
+        return ApiStream(asked, self._answered(asked, None, {"accept": JSON}, query, silent_s))
 
     def close(self) -> None:
         """Let go of the connections that nobody uses; those in use end with their calls."""
@@ -80,43 +98,34 @@ class ApiCalls:
             if self._client is not None:
                 self._client.close()
 
-    def _sent(
-        self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
-    ) -> tuple[bytes, Mapping[str, str]]:
-        response = self._answered(asked, body, kind, query, timeout_s)
-        return _read(asked, response), _headers(response)
-
     def _answered(
-        self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
+        self, asked: ApiRequest, body: bytes | None, headers: Mapping[str, str], query: _Query, timeout_s: float
     ) -> Any:
         """A good answer that is not read yet. A login that ran out is fetched anew once, as kubectl does."""
-        response = self._opened(asked, body, kind, query, timeout_s)
+        response = self._opened(asked, body, headers, query, timeout_s)
         if response.status == 401:
             response.drain_conn()
             self._forget()
-            response = self._opened(asked, body, kind, query, timeout_s)
+            response = self._opened(asked, body, headers, query, timeout_s)
         if response.status >= 300:
             raise _failed(asked, response)
         return response
 
     def _opened(
-        self, asked: ApiRequest, body: Any, kind: str, query: Mapping[str, str] | None, timeout_s: float
+        self, asked: ApiRequest, body: bytes | None, headers: Mapping[str, str], query: _Query, timeout_s: float
     ) -> Any:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
         client = self._connected()
         settings = client.configuration
-        headers = {"accept": f"{JSON}, text/plain, */*", "user-agent": MANAGER}
-        headers |= {one["key"]: one["value"] for one in settings.auth_settings().values()}
-        if body is not None:
-            headers["content-type"] = kind
+        login_by = {one["key"]: one["value"] for one in settings.auth_settings().values()}
         try:
             return client.rest_client.pool_manager.request(
                 asked.method,
                 f"{settings.host}{asked.path}{'?' + urlencode(query) if query else ''}",
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
+                body=body,
+                headers={"user-agent": MANAGER, **headers, **login_by},
                 timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s),
                 preload_content=False,
                 retries=False,

@@ -1,0 +1,151 @@
+"""Kubernetes as a target: versions are Deployments, traffic is one patch, and a watch alone says what is true.
+
+Every call is made in a thread of its own, so that none waits for another that hangs, and nothing of the official client
+is loaded on the loop.
+"""
+
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+from core.domain.errors import BadInput, Refused
+from core.domain.model import Noted, Slot, Sticky, Version
+from core.targets.checks import check_apply, check_remove, check_sticky
+from core.targets.kubernetes import deploying
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
+from core.targets.kubernetes.lease import ReleaseLease, driver_name
+from core.targets.kubernetes.names import slot_name
+from core.targets.kubernetes.observing import ClusterObserver
+from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, PODS, SERVICES
+from core.targets.kubernetes.reaching import Reach
+from core.targets.kubernetes.routing import TrafficRouter
+from core.targets.kubernetes.threads import in_thread
+from core.targets.kubernetes.traffic import holder, traffic_of
+from core.targets.kubernetes.watching import ClusterView, ClusterWatch
+from core.targets.protocol import Address, Report
+
+
+class KubernetesTarget:
+    """A `Target` in one namespace. A driver is known by the project's `folder`; `token` fences off older ones."""
+
+    def __init__(
+        self, at: ClusterEndpoint, folder: Path, token: int = 0, *, key: str = "", kubeconfig: str = ""
+    ) -> None:
+        self.at = at
+        self.token = token
+        self._key = key
+        self._calls = ApiCalls(at.place.context, kubeconfig)
+        self._changes = ObjectChanges(at, self._calls)
+        self._lease = ReleaseLease(self._changes, driver_name(folder), token)
+        self._closed = threading.Event()
+        self._opening = threading.Lock()
+        self._observer = ClusterObserver(at, self._calls, self._changes, key)
+        self._router = TrafficRouter(self._changes, self._view, self._observer.note, self._closed.is_set)
+        self._reach = Reach(at, self._calls, self._changes, key)
+
+    async def apply(self, slot: Slot, version: Version, replicas: int) -> None:
+        """Ask for `replicas` of a version in a slot."""
+        check_apply(slot, replicas)
+        await self._do("apply", lambda: self._apply(slot, version, replicas))
+
+    async def route(
+        self,
+        weights: Mapping[Slot, float],
+        mirror: Mapping[Slot, float] | None = None,
+        sticky: Sticky | None = None,
+    ) -> None:
+        """Ask for traffic weights in percent, and for a slot that gets a copy of so many percent of the requests."""
+        check_sticky(sticky)
+        if sticky is not None:
+            raise BadInput("on Kubernetes no caller can be kept on a side; leave header and cookie out")
+        number = self._router.begin()
+        wanted, copied = dict(weights), dict(mirror or {})
+        await self._do("route", lambda: self._router.move(number, self._claimed(), self._known(), wanted, copied))
+
+    async def remove(self, slot: Slot) -> None:
+        """Ask for a slot to drain and go."""
+        await self._do("remove", lambda: self._remove(slot))
+
+    async def watch(self) -> AsyncIterator[Report]:
+        """Everything that is true, then each change; what can't be listed is raised, and tried again meanwhile."""
+        await in_thread(self._open, "watch")
+        async for report in self._observer.reports():
+            yield report
+
+    async def logs(self, slot: Slot, replica: str = "", lines: int = 50) -> AsyncIterator[str]:
+        """The last lines that a pod (or all of a slot) wrote, then each new one."""
+        await in_thread(self._open, "watch")
+        async for line in self._observer.logs(slot, replica, lines):
+            yield line
+
+    async def address(self, slot: Slot | None = None) -> Address:
+        """Where the endpoint answers, or one slot of it; raises Refused while it has no address."""
+        return await self._reach.address(slot)
+
+    async def close(self) -> None:
+        """Let go: watches and logs end, what is served goes on."""
+        self._closed.set()
+        self._router.begin()
+        self._observer.close()
+        await self._reach.close()
+        self._calls.close()
+
+    async def _do(self, verb: str, work: Callable[[], None]) -> None:
+        if self._closed.is_set():
+            raise Refused(f"{verb}: this target is closed")
+        await in_thread(work, verb)
+
+    def _apply(self, slot: Slot, version: Version, replicas: int) -> None:
+        self._claimed(new=True)
+        held = self._changes.owned(DEPLOYMENTS, slot_name(self.at.name, slot))
+        same = held is not None and version_of(held["metadata"].get("annotations")) == version
+        if same and self._router.resize(slot, replicas):
+            return
+        deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known())
+
+    def _remove(self, slot: Slot) -> None:
+        self._claimed()
+        traffic = traffic_of(self.at, self._changes.owned(holder(self.at), self.at.name))
+        check_remove(slot, traffic.wanted if traffic.split else traffic.weights, traffic.mirror)
+        deploying.undeploy(self._changes, slot)
+
+    def _claimed(self, *, new: bool = False) -> int:
+        """This driver's claim. The namespace may have to be made before anything can be in it."""
+        if new and self.at.place.create_namespace and self._lease.number is None:
+            deploying.make_namespace(self._changes)
+        fresh = self._lease.number is None
+        number = self._lease.claimed()
+        if fresh:
+            self._observer.keep(self._lease)
+            if self._lease.taken_from:
+                self._observer.note(Noted(f"taken over from a driver on {self._lease.taken_from}", source="kubernetes"))
+        return number
+
+    def _known(self) -> ClusterView:
+        """The objects as the watch has them; asked for where nobody watches."""
+        watch = self._changes.watch
+        return watch.view() if watch is not None and watch.synced else deploying.listed(self.at, self._changes)
+
+    def _view(self) -> ClusterView:
+        """The objects as a watch has them, begun now where there is none."""
+        return self._open().view()
+
+    def _open(self) -> ClusterWatch:
+        """The watch, begun with the first who needs it."""
+        with self._opening:
+            if self._changes.watch is None:
+                kinds = [DEPLOYMENTS, PODS, SERVICES, AUTOSCALERS, LEASES]
+                if self.at.place.traffic == "gateway":
+                    kinds.append(holder(self.at))
+                chosen = ",".join(f"{label}={value}" for label, value in selector(self.at).items())
+                watch = ClusterWatch(self._calls, self.at.place.namespace, chosen, kinds, self._told)
+                self._changes.watch = watch
+                watch.start()
+                self._observer.begin(watch)
+            return self._changes.watch
+
+    def _told(self) -> None:
+        self._router.told()
+        self._observer.told()

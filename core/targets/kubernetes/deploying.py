@@ -1,0 +1,98 @@
+"""A version in a slot: every object that it needs, applied one after the other; and all of them taken away again."""
+
+from core.domain.errors import Refused
+from core.domain.model import Slot, Version
+from core.targets.kubernetes import manifests
+from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing
+from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
+from core.targets.kubernetes.manifests_pod import deployment
+from core.targets.kubernetes.names import slot_name
+from core.targets.kubernetes.observed import image_for
+from core.targets.kubernetes.paths import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    SECRETS,
+    SERVICES,
+    namespace_path,
+)
+from core.targets.kubernetes.traffic import first, holder
+from core.targets.kubernetes.watching import ClusterView
+
+
+def place(changes: ObjectChanges, key: str) -> None:
+    """What an endpoint needs whatever its versions: the key, and what callers reach."""
+    at = changes.at
+    if key:
+        changes.apply(SECRETS, manifests.key_secret(at, key))
+    changes.create(holder(at), first(at))
+
+
+def make_namespace(changes: ObjectChanges) -> None:
+    """The namespace, where there is none."""
+    name = changes.at.place.namespace
+    try:
+        changes.calls.ask("GET", namespace_path(name))
+    except ApiMissing:
+        try:
+            changes.calls.ask("POST", namespace_path(), manifests.namespace(changes.at))
+        except ApiConflict:
+            return  # Somebody else was quicker.
+
+
+def deploy(changes: ObjectChanges, slot: Slot, version: Version, replicas: int, *, key: str, view: ClusterView) -> None:
+    """So many replicas of a version in a slot. What holds that version already is only scaled: it keeps its image."""
+    at = changes.at
+    name = slot_name(at.name, slot)
+    held = changes.owned(DEPLOYMENTS, name)
+    if held is None or version_of(held["metadata"].get("annotations")) != version:
+        image = image_for(at, view, version) or manifests.image_of(at)
+        place(changes, key)
+        if at.place.traffic == "gateway":
+            changes.apply(SERVICES, manifests.slot_service(at, slot))
+        held = changes.apply(DEPLOYMENTS, deployment(at, slot, version, image, None))
+        if at.place.disruption_budget:
+            changes.apply(BUDGETS, manifests.disruption_budget(at, slot))
+    scale(changes, slot, replicas)
+    if at.endpoint.autoscaling is not None:
+        changes.apply(AUTOSCALERS, manifests.autoscaler(at, slot, *manifests.bounds(at)))
+
+
+def scale(changes: ObjectChanges, slot: Slot, replicas: int) -> None:
+    """So many replicas, where there are others."""
+    name = slot_name(changes.at.name, slot)
+    held = changes.owned(DEPLOYMENTS, name)
+    if held is None:
+        raise Refused(f"{slot}: no version is in this slot; deploy one first")
+    if held["spec"].get("replicas", 1) != replicas:
+        changes.scale(DEPLOYMENTS, name, replicas)
+
+
+def hold_autoscaler(changes: ObjectChanges, slot: Slot, replicas: int) -> None:
+    """Let no autoscaler change so many replicas, for as long as they are a share of the traffic."""
+    if changes.at.endpoint.autoscaling is not None and replicas > 0:
+        changes.apply(AUTOSCALERS, manifests.autoscaler(changes.at, slot, replicas, replicas))
+
+
+def free_autoscaler(changes: ObjectChanges, slot: Slot) -> None:
+    """Give the replicas back to the autoscaler, within the bounds of the settings."""
+    if changes.at.endpoint.autoscaling is not None:
+        changes.apply(AUTOSCALERS, manifests.autoscaler(changes.at, slot, *manifests.bounds(changes.at)))
+
+
+def undeploy(changes: ObjectChanges, slot: Slot) -> bool:
+    """Let all that a slot has go; its pods drain. False where there was nothing."""
+    name = slot_name(changes.at.name, slot)
+    gone = [changes.delete(kind, name) for kind in (AUTOSCALERS, BUDGETS, DEPLOYMENTS)]
+    if changes.at.place.traffic == "gateway":
+        gone.append(changes.delete(SERVICES, name))
+    return any(gone)
+
+
+def listed(at: ClusterEndpoint, changes: ObjectChanges) -> ClusterView:
+    """The Deployments of an endpoint, asked for where nobody watches."""
+    asked = ",".join(f"{label}={value}" for label, value in selector(at).items())
+    page = changes.calls.ask("GET", DEPLOYMENTS.path(at.place.namespace), query={"labelSelector": asked})
+    found = page.get("items") or []
+    return ClusterView({(DEPLOYMENTS.plural, body["metadata"]["name"]): body for body in found})

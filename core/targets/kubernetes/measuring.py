@@ -1,0 +1,79 @@
+"""Asks every pod, second by second, what it has counted: by way of the API server, which reaches them all."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+
+from core.domain.errors import QuarterdeckError, Refused
+from core.domain.model import Sample, Slot
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.labels import ClusterEndpoint, version_of
+from core.targets.kubernetes.manifests_pod import PORT
+from core.targets.kubernetes.observed import pods_of, slots_of
+from core.targets.kubernetes.paths import PODS
+from core.targets.kubernetes.scraping import PodMeter
+from core.targets.kubernetes.watching import ClusterView
+from core.targets.local.counters import parse
+from core.targets.local.scraped import Scraped
+
+EVERY_S, ANSWER_S = 1.0, 1.0
+LATELY = 3
+"""Of so many samples the answers are kept, to see who answers users now."""
+FORBIDDEN_S = 60.0
+
+
+class PodMeasurer:
+    """Turns pages of counters into samples. `forbidden` says why none can be had, where that is so."""
+
+    def __init__(self, at: ClusterEndpoint, calls: ApiCalls, key: str) -> None:
+        self._at = at
+        self._calls = calls
+        self._headers = {"x-api-key": key} if key else {}
+        self._meter = PodMeter(time.time())
+        self._lately: deque[Counter[Slot]] = deque(maxlen=LATELY)
+        self._rests_until_s = 0.0
+        self.forbidden = ""
+
+    def measure(self, view: ClusterView) -> list[Sample]:
+        """One sample of each slot that has answered lately."""
+        if time.monotonic() < self._rests_until_s:
+            return []
+        pods = {slot: [one for one in found if _runs(one)] for slot, found in pods_of(self._at, view).items()}
+        self._meter.living({one["metadata"]["uid"] for found in pods.values() for one in found})
+        for slot, found in pods.items():
+            for one in found:
+                self._ask(slot, one["metadata"]["name"], one["metadata"]["uid"])
+        versions = {
+            slot: version_of(body["metadata"].get("annotations")) for slot, body in slots_of(self._at, view).items()
+        }
+        labels = {slot: f"version:{version.number}" for slot, version in versions.items() if version is not None}
+        samples = self._meter.samples(labels, time.time())
+        self._lately.append(Counter({one.slot: one.asked for one in samples if one.slot is not None}))
+        return samples
+
+    def lately(self) -> Mapping[Slot, int]:
+        """How many answers users got of each slot within the last seconds."""
+        return sum(self._lately, Counter())
+
+    def forget(self) -> None:
+        """Traffic moved: what was before does not count any more."""
+        self._lately.clear()
+
+    def _ask(self, slot: Slot, name: str, uid: str) -> None:
+        path = PODS.path(self._at.place.namespace, f"{name}:{PORT}", "proxy/metrics")
+        try:
+            page = parse(self._calls.text(path, headers=self._headers, timeout_s=ANSWER_S)[0])
+        except Refused as error:
+            # A pod that has gone is missing; one that may not be asked is a rule that is missing.
+            if "may not" in str(error):
+                self.forbidden, self._rests_until_s = str(error), time.monotonic() + FORBIDDEN_S
+            return
+        except (QuarterdeckError, ValueError):
+            return
+        self.forbidden = ""
+        self._meter.take(Scraped(uid, 0, slot=slot), page)
+
+
+def _runs(pod: Mapping[str, object]) -> bool:
+    status = pod.get("status")
+    return isinstance(status, dict) and status.get("phase") == "Running"

@@ -1,0 +1,200 @@
+"""What a target reports: the slots as a cluster has them, weights once answers proved them, and what pods counted.
+
+Threads watch, ask and measure; they hand over what is new to whoever reads on a loop, and wait for nobody.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+
+from core.domain.errors import QuarterdeckError, Refused
+from core.domain.model import Level, Noted, Observation, Sample, Scaled, Slot, Synced
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.labels import ClusterEndpoint
+from core.targets.kubernetes.lease import RENEW_S, ReleaseLease
+from core.targets.kubernetes.looks import looks
+from core.targets.kubernetes.measuring import EVERY_S, PodMeasurer
+from core.targets.kubernetes.observed import observed, pods_of
+from core.targets.kubernetes.pod_logs import PodLogs
+from core.targets.kubernetes.proved_weights import ProvedWeights
+from core.targets.kubernetes.reaching import answerer
+from core.targets.kubernetes.threads import in_thread
+from core.targets.kubernetes.traffic import holder, traffic_of
+from core.targets.kubernetes.watching import STALE_S, ClusterView, ClusterWatch
+from core.targets.protocol import Report
+
+LOGS_S = 1.0
+
+
+class ClusterReader:
+    """One who reads reports on a loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.changed = asyncio.Event()
+        self.queue: list[Noted | Sample] = []
+
+    def tell(self, *reports: Noted | Sample) -> None:
+        """Hand over from any thread; a loop that has ended wants nothing more."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._take, reports)
+
+    def _take(self, reports: tuple[Noted | Sample, ...]) -> None:
+        self.queue.extend(reports)
+        self.changed.set()
+
+
+class ClusterObserver:
+    """Everything that one target has to say, for as many readers as there are."""
+
+    def __init__(self, at: ClusterEndpoint, calls: ApiCalls, changes: ObjectChanges, key: str) -> None:
+        self._at = at
+        self._calls = calls
+        self._changes = changes
+        self._readers: set[ClusterReader] = set()
+        self._weights = ProvedWeights(self.told)
+        self._measurer = PodMeasurer(at, calls, key)
+        self._ask = answerer(at, calls)
+        self._watch: ClusterWatch | None = None
+        self._closed = threading.Event()
+
+    def begin(self, watch: ClusterWatch) -> None:
+        """There is something to observe."""
+        self._watch = watch
+        self._weights.start()
+        threading.Thread(target=self._measure, name="kubernetes samples", daemon=True).start()
+
+    def keep(self, lease: ReleaseLease) -> None:
+        """Say from now on that the driver lives."""
+        threading.Thread(target=self._renew, args=(lease,), name="kubernetes lease", daemon=True).start()
+
+    def close(self) -> None:
+        """End readers and threads."""
+        self._closed.set()
+        self._weights.close()
+        if self._watch is not None:
+            self._watch.close()
+        self.told()
+
+    def note(self, note: Noted) -> None:
+        """Say something in words."""
+        for one in list(self._readers):
+            one.tell(note)
+
+    def told(self) -> None:
+        """Something is other than before."""
+        for one in list(self._readers):
+            one.tell()
+
+    async def reports(self) -> AsyncIterator[Report]:
+        """All that is true, then Synced, then each change, until closed."""
+        reader = ClusterReader()
+        self._readers.add(reader)
+        told: dict[Slot, Observation] = {}
+        looked: dict[Slot, Scaled] = {}
+        synced = stale = False
+        try:
+            reader.changed.set()
+            while not self._closed.is_set():
+                await reader.changed.wait()
+                reader.changed.clear()
+                if self._watch is None or not self._watch.synced:
+                    if self._watch is not None and self._watch.error is not None:
+                        raise self._watch.error
+                    continue
+                view = self._watch.view()
+                slots = self._slots(view)
+                for slot in [*(one for one in told if one not in slots)]:
+                    del told[slot]
+                    yield Observation(slot, None, 0, 0, 0.0)
+                for slot, seen in slots.items():
+                    if told.get(slot) != seen:
+                        told[slot] = seen
+                        yield seen
+                if not synced:
+                    synced = True
+                    yield Synced(tuple(slots))
+                if stale != bool(view.stale_s):
+                    stale = not stale
+                    yield _staleness(view)
+                for slot, look in looks(self._at, view, time.time()).items():
+                    if not _same_look(looked.get(slot), look):
+                        looked[slot] = look
+                        yield look
+                reports, reader.queue = reader.queue, []
+                for report in reports:
+                    yield report
+        finally:
+            self._readers.discard(reader)
+
+    async def logs(self, slot: Slot, replica: str, lines: int) -> AsyncIterator[str]:
+        """The last lines, then each new one, until closed."""
+        reading = PodLogs(self._calls, self._at.place.namespace, lines)
+        while not self._closed.is_set():
+            names = [replica] if replica else self._pods(slot)
+            for line in await in_thread(partial(reading.news, names), "logs"):
+                yield line
+            await asyncio.sleep(LOGS_S)
+
+    def _pods(self, slot: Slot) -> list[str]:
+        if self._watch is None:
+            return []
+        return [pod["metadata"]["name"] for pod in pods_of(self._at, self._watch.view()).get(slot, [])]
+
+    def _slots(self, view: ClusterView) -> dict[Slot, Observation]:
+        """Each slot, with the weights that are known to be in force."""
+        traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
+        slots = observed(self._at, view, traffic)
+        return self._weights.applied(slots, traffic, self._measurer.lately(), self._ask)
+
+    def _measure(self) -> None:
+        """Ask pods what they counted, each second, until closed."""
+        forbidden = ""
+        while not self._closed.wait(EVERY_S):
+            if self._watch is None or not self._watch.synced:
+                continue
+            samples = self._measurer.measure(self._watch.view())
+            if self._measurer.forbidden != forbidden:
+                forbidden = self._measurer.forbidden
+                if forbidden:
+                    self.note(Noted(f"no figures of pods: {forbidden}", Level.WARNING, source="kubernetes"))
+            for one in list(self._readers):
+                one.tell(*samples)
+
+    def _renew(self, lease: ReleaseLease) -> None:
+        """Renew a claim until it is lost or this ends."""
+        while not self._closed.wait(RENEW_S):
+            try:
+                lease.renew()
+            except Refused as error:
+                self.note(Noted(str(error), Level.WARNING, source="kubernetes"))
+                return
+            except QuarterdeckError:
+                continue
+
+
+def _staleness(view: ClusterView) -> Noted:
+    if not view.stale_s:
+        return Noted("the API server answers again", source="kubernetes")
+    because = f" ({view.trouble})" if view.trouble else ""
+    return Noted(
+        f"nothing was heard of the cluster for {STALE_S:g} s; what is shown is from before{because}",
+        Level.WARNING,
+        source="kubernetes",
+    )
+
+
+def _same_look(before: Scaled | None, now: Scaled) -> bool:
+    if before is None:
+        return False
+    return (before.before, before.after, before.reason, before.readings, before.min, before.max) == (
+        now.before,
+        now.after,
+        now.reason,
+        now.readings,
+        now.min,
+        now.max,
+    )

@@ -1,0 +1,138 @@
+"""Which weights answers have shown to be in force. A thread asks whenever the cluster says others."""
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from core.domain.errors import QuarterdeckError
+from core.domain.model import Observation, Slot
+from core.targets.kubernetes.proving import ENOUGH, Answerer, prove
+from core.targets.kubernetes.traffic import RoutedTraffic
+
+AGAIN_S = 0.5
+SETTLED_S = 2.0
+"""Answers to what was asked before traffic moved have come by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficProof:
+    """Weights that answers showed in force, `count` of them; `key` is what the cluster said then."""
+
+    key: Hashable = None
+    weights: Mapping[Slot, float] = field(default_factory=dict)
+    mirror: Mapping[Slot, float] = field(default_factory=dict)
+    count: int = 0
+    at_s: float = 0.0
+
+
+class ProvedWeights:
+    """Keeps the last proof, and looks for the next. `told` is called in its thread once there is one."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+        self._news = threading.Condition()
+        self._wanted: (
+            tuple[Hashable, Mapping[Slot, float], Mapping[Slot, float], Mapping[Slot, str], Answerer] | None
+        ) = None
+        self._proof: TrafficProof | None = None
+        self._why = ""
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to look."""
+        threading.Thread(target=self._run, name="kubernetes proof", daemon=True).start()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+
+    def applied(
+        self,
+        slots: Mapping[Slot, Observation],
+        traffic: RoutedTraffic,
+        lately: Mapping[Slot, int],
+        ask: Answerer,
+    ) -> dict[Slot, Observation]:
+        """The slots with the weights that are known to be in force; those that the cluster says are looked into.
+
+        Until they are proved the last proof stands. Answers that users still get from a slot without a share speak
+        against it: the weights are then what users see.
+        """
+        weights = {slot: seen.weight for slot, seen in slots.items() if seen.weight > 0}
+        versions = {slot: seen.version.number for slot, seen in slots.items() if seen.version is not None}
+        key = _key(traffic, weights, versions)
+        with self._news:
+            proof = self._proof
+            if proof is None or proof.key != key:
+                self._wanted = (key, weights, dict(traffic.mirror), versions, ask)
+                self._news.notify_all()
+            else:
+                self._wanted = None
+            why = self._why
+        if proof is None:
+            return {slot: replace(seen, proved_by=0) for slot, seen in slots.items()}
+        if proof.key != key:
+            held = {slot: _with(seen, proof.weights, proof.mirror, 0) for slot, seen in slots.items()}
+            return {slot: replace(one, why=one.why or why) if slot in weights else one for slot, one in held.items()}
+        if seen_by_users := _contradicted(proof, weights, lately):
+            return {
+                slot: _with(seen, seen_by_users, proof.mirror, sum(lately.values())) for slot, seen in slots.items()
+            }
+        return {slot: _with(seen, weights, proof.mirror, proof.count) for slot, seen in slots.items()}
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                while self._wanted is None and not self._closed:
+                    self._news.wait(1.0)
+                if self._closed or self._wanted is None:
+                    return
+                key, weights, mirror, versions, ask = self._wanted
+            try:
+                count = prove(ask, weights, versions, partial(self._still, key)) if weights else 0
+            except QuarterdeckError as error:
+                with self._news:
+                    said, self._why = self._why, str(error)
+                    self._news.wait(AGAIN_S)
+                if said != str(error):
+                    self._told()
+                continue
+            with self._news:
+                if self._wanted is not None and self._wanted[0] == key:
+                    self._proof = TrafficProof(key, weights, mirror, count, time.monotonic())
+                    self._wanted, self._why = None, ""
+            self._told()
+
+    def _still(self, key: Hashable) -> bool:
+        wanted = self._wanted
+        return not self._closed and wanted is not None and wanted[0] == key
+
+
+def _key(traffic: RoutedTraffic, weights: Mapping[Slot, float], versions: Mapping[Slot, str]) -> Hashable:
+    """What a proof holds for. Of shares that are counts, the last change: pods come and go without anybody's doing."""
+    shares = tuple(sorted(weights)) if traffic.split else tuple(sorted(weights.items()))
+    of = tuple(sorted((slot, version) for slot, version in versions.items() if slot in weights))
+    return (traffic.change, traffic.split, shares, tuple(sorted(traffic.mirror.items())), of)
+
+
+def _contradicted(proof: TrafficProof, weights: Mapping[Slot, float], lately: Mapping[Slot, int]) -> dict[Slot, float]:
+    """The shares that users see, in percent, where some of their answers still come from a slot without one."""
+    total = sum(lately.values())
+    stray = sum(count for slot, count in lately.items() if not weights.get(slot))
+    if not weights or total < ENOUGH or not stray or time.monotonic() - proof.at_s < SETTLED_S:
+        return {}
+    return {slot: round(100 * count / total, 1) for slot, count in lately.items() if count}
+
+
+def _with(seen: Observation, weights: Mapping[Slot, float], mirror: Mapping[Slot, float], count: int) -> Observation:
+    weight = weights.get(seen.slot, 0.0)
+    return replace(
+        seen,
+        weight=weight,
+        mirror=mirror.get(seen.slot, 0.0),
+        proved_by=count if weight > 0 else 0,
+    )

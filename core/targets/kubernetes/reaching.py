@@ -1,0 +1,102 @@
+"""Where an endpoint in a cluster answers: at its own address, or through the API server where it has none out here."""
+
+from secrets import token_hex
+
+from core.domain.errors import QuarterdeckError, Refused, Unreachable
+from core.domain.model import Slot
+from core.targets.kubernetes.api_errors import Json
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.forwarding import ApiForwarder
+from core.targets.kubernetes.labels import ClusterEndpoint
+from core.targets.kubernetes.manifests import SLOT_HEADER
+from core.targets.kubernetes.paths import GATEWAYS, SERVICES
+from core.targets.kubernetes.proving import Answerer, through, through_service
+from core.targets.kubernetes.threads import in_thread
+from core.targets.protocol import Address
+
+
+def answerer(at: ClusterEndpoint, calls: ApiCalls) -> Answerer:
+    """How one answer is asked for that goes the way of everybody's requests."""
+    gateway = at.place.gateway
+    if at.place.traffic != "gateway" or gateway is None:
+        return through_service(calls, at)
+    known: list[str] = []
+
+    def ask() -> str:
+        if not known:
+            known.append(gateway_url(at, calls))
+        return through(known[0], gateway.host)()
+
+    return ask
+
+
+def gateway_url(at: ClusterEndpoint, calls: ApiCalls) -> str:
+    """Where the gateway of an endpoint answers; raises Unreachable while it has no address."""
+    gateway = at.place.gateway
+    if gateway is None:
+        raise Unreachable("kubernetes.gateway is not set")
+    try:
+        body = calls.ask("GET", GATEWAYS.path(gateway.namespace, gateway.name))
+    except QuarterdeckError as error:
+        raise Unreachable(str(error)) from error
+    addresses = (body.get("status") or {}).get("addresses") or ()
+    listeners = [one for one in body["spec"].get("listeners") or () if one.get("protocol") == "HTTP"]
+    if not addresses or not listeners:
+        missing = "address yet" if not addresses else "listener for HTTP"
+        raise Unreachable(f"the gateway {gateway.namespace}/{gateway.name} has no {missing}")
+    return f"http://{addresses[0]['value']}:{listeners[0]['port']}"
+
+
+def external_url(at: ClusterEndpoint, service: Json) -> str:
+    """The address that a load balancer gave a Service; empty where there is none yet."""
+    for one in ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
+        if found := one.get("hostname") or one.get("ip"):
+            host = f"[{found}]" if ":" in found else found
+            port = at.place.service.port
+            return f"http://{host}" if port == 80 else f"http://{host}:{port}"
+    return ""
+
+
+class Reach:
+    """The addresses of one target. A forwarder is opened with the first who needs it, and ends with the target."""
+
+    def __init__(self, at: ClusterEndpoint, calls: ApiCalls, changes: ObjectChanges, key: str) -> None:
+        self._at = at
+        self._calls = calls
+        self._changes = changes
+        self._key = key
+        self._secret = token_hex(8)
+        self._forwarder: ApiForwarder | None = None
+
+    async def address(self, slot: Slot | None) -> Address:
+        """Where everybody's requests go, or one slot's alone; raises Refused while there is no such place."""
+        if slot is not None:
+            return Address(await self._forwarded(), {SLOT_HEADER: f"{slot}.{self._secret}"}, self._key)
+        if self._at.place.traffic == "gateway":
+            return Address(await in_thread(self._gateway, "address"), {}, self._key)
+        service = await in_thread(lambda: self._changes.owned(SERVICES, self._at.name), "address")
+        if service is None:
+            raise Refused(f"{self._at.called} has no address yet; deploy a model first")
+        if self._at.place.service.type != "LoadBalancer":
+            return Address(await self._forwarded(), {}, self._key)
+        if url := external_url(self._at, service):
+            return Address(url, {}, self._key)
+        raise Refused(f"{self._at.called} has no address yet: the cluster's load balancer has given it none so far")
+
+    async def close(self) -> None:
+        """Nobody is led anywhere any more."""
+        if self._forwarder is not None:
+            await self._forwarder.close()
+
+    def _gateway(self) -> str:
+        try:
+            return gateway_url(self._at, self._calls)
+        except Unreachable as error:
+            raise Refused(str(error)) from error
+
+    async def _forwarded(self) -> str:
+        if self._forwarder is None:
+            self._forwarder = ApiForwarder(self._at, self._calls, self._secret)
+            await self._forwarder.open()
+        return self._forwarder.url

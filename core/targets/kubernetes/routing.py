@@ -1,0 +1,200 @@
+"""Traffic of one endpoint in a cluster: one patch that moves it, and the pods that a share needs where pods are shares.
+
+A patch carries the version of the object that it was read from and a mark of its own, so that one that lands late,
+after another, is refused. Pods for a share are brought up before the Service takes in both slots, and sent away after
+it has taken in one alone: no share is ever larger than the larger of the one before and the one after.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from secrets import token_hex
+
+from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.model import Level, Noted, Slot
+from core.targets.checks import check_weights
+from core.targets.kubernetes.api_errors import Json
+from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, scale
+from core.targets.kubernetes.labels import SLOT
+from core.targets.kubernetes.observed import ready_counts, slots_of
+from core.targets.kubernetes.shares import MOST, Counts, counts_for
+from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, spec_for, traffic_of
+from core.targets.kubernetes.watching import ClusterView
+
+LONGEST_S = 900.0
+"""Pods for a share are waited for so long, and then left as they are."""
+LOOK_S = 0.5
+
+
+class TrafficRouter:
+    """Moves the traffic of one driver. A later move ends the one before, wherever it was."""
+
+    def __init__(
+        self,
+        changes: ObjectChanges,
+        view: Callable[[], ClusterView],
+        note: Callable[[Noted], None],
+        closed: Callable[[], bool],
+    ) -> None:
+        self._changes = changes
+        self._at = changes.at
+        self._view = view
+        self._note = note
+        self._closed = closed
+        self._news = threading.Condition()
+        self._newest = 0
+
+    def begin(self) -> int:
+        """The number of a move that is asked for now; those before it come to nothing more."""
+        with self._news:
+            self._newest += 1
+            self._news.notify_all()
+            return self._newest
+
+    def told(self) -> None:
+        """The cluster changed."""
+        with self._news:
+            self._news.notify_all()
+
+    def move(
+        self, number: int, claim: int, view: ClusterView, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]
+    ) -> None:
+        """Change where traffic goes; returns once that was accepted. Raises BadInput, Refused or Unreachable."""
+        at = self._at
+        deployments = slots_of(at, view)
+        check_weights(weights, mirror, deployments)
+        if mirror and at.place.traffic != "gateway":
+            raise BadInput(f"kubernetes.traffic is {at.place.traffic}: no request can be copied; set it to gateway")
+        shared = sum(weight > 0 for weight in weights.values()) > 1 and at.place.traffic != "gateway"
+        if shared and at.place.traffic == "selector":
+            raise BadInput(
+                "kubernetes.traffic is selector: all traffic is moved or none; set it to replicas or gateway"
+            )
+        present = {slot: int(body["spec"].get("replicas", 1)) for slot, body in deployments.items()}
+        counts: Counts = {}
+        found: dict[str, RoutedTraffic] = {}
+        change = f"{claim}.{number}.{token_hex(4)}"
+
+        def edit(body: Json) -> Json:
+            self._still(number)
+            now = found["now"] = traffic_of(at, body)
+            if now.claim > claim:
+                raise Refused(f"{at.called}: a later driver has moved its traffic; this one moves nothing any more")
+            kept = {**present, **now.replicas} if shared or now.replicas else {}
+            head = {"annotations": annotated(weights, kept, claim, change)}
+            # Both slots are taken in once there are as many pods of each as the shares need.
+            spec = {} if shared and not now.split else {"spec": spec_for(at, weights, mirror, split=shared)}
+            return {"metadata": head, **spec}
+
+        if shared:
+            before = traffic_of(at, self._changes.owned(holder(at), at.name))
+            counts = self._counts(weights, {**present, **before.replicas})
+        self._changes.change(holder(at), at.name, edit)
+        if shared:
+            self._beside(number, lambda: self._share(number, change, counts))
+        elif found["now"].replicas:
+            self._beside(number, lambda: self._restore(number, change, found["now"].replicas))
+
+    def _counts(self, weights: Mapping[Slot, float], had: Counts) -> Counts:
+        scaling = self._at.endpoint.autoscaling
+        least = max((had.get(slot, 1) for slot, weight in weights.items() if weight > 0), default=1)
+        return counts_for(weights, least, MOST if scaling is None else scaling.max, self._at.place.tolerance)
+
+    def _still(self, number: int) -> None:
+        if number != self._newest or self._closed():
+            raise Refused(f"{self._at.called}: its traffic was asked to go elsewhere meanwhile")
+
+    def _beside(self, number: int, work: Callable[[], None]) -> None:
+        """What takes as long as pods take, in a thread that ends with the next move."""
+
+        def run() -> None:
+            try:
+                work()
+            except QuarterdeckError as error:
+                if number == self._newest and not self._closed():
+                    self._note(Noted(str(error), Level.WARNING, source="kubernetes"))
+
+        threading.Thread(target=run, name="kubernetes shares", daemon=True).start()
+
+    def _share(self, number: int, change: str, counts: Counts) -> None:
+        """Bring pods to the counts, then let the Service take in all slots, then send away those that are too many."""
+        at, changes = self._at, self._changes
+        now = traffic_of(at, changes.owned(holder(at), at.name))
+        open_to = set(counts) if now.split else {slot for slot, weight in now.weights.items() if weight > 0}
+        present = {slot: int(body["spec"].get("replicas", 1)) for slot, body in slots_of(at, self._view()).items()}
+        most = {slot: max(count, present.get(slot, 0)) if slot in open_to else count for slot, count in counts.items()}
+        for slot, count in most.items():
+            self._resize(number, slot, count)
+        self._until(number, most, open_to)
+        if not now.split:
+            changes.change(holder(at), at.name, lambda body: self._opened(number, change, body))
+        for slot, count in counts.items():
+            if count < most[slot]:
+                self._resize(number, slot, count)
+
+    def _opened(self, number: int, change: str, body: Json) -> Json:
+        """The patch by which the Service takes in the pods of all slots."""
+        self._still(number)
+        if traffic_of(self._at, body).change != change:
+            raise Refused(f"{self._at.called}: its traffic was moved by somebody else meanwhile")
+        return {"spec": {"selector": {SLOT: None}}}
+
+    def _resize(self, number: int, slot: Slot, count: int) -> None:
+        self._still(number)
+        hold_autoscaler(self._changes, slot, count)
+        scale(self._changes, slot, count)
+
+    def _until(self, number: int, counts: Counts, open_to: set[Slot]) -> None:
+        """Wait until so many pods of each slot are ready; of one that gets nothing yet, no more than that."""
+        until_s = time.monotonic() + LONGEST_S
+        while True:
+            self._still(number)
+            ready = ready_counts(self._at, self._view())
+            if all(
+                ready.get(slot, 0) == count or (slot in open_to and ready.get(slot, 0) > count)
+                for slot, count in counts.items()
+            ):
+                return
+            if time.monotonic() > until_s:
+                short = ", ".join(f"{slot} {ready.get(slot, 0)} of {count}" for slot, count in counts.items())
+                raise Refused(f"{self._at.called}: pods for the share did not get ready in {LONGEST_S:g} s: {short}")
+            with self._news:
+                self._news.wait(LOOK_S)
+
+    def resize(self, slot: Slot, replicas: int) -> bool:
+        """Note how many replicas a slot is to have once it is no share any more; False where it is none now."""
+        at = self._at
+        if slot not in traffic_of(at, self._changes.owned(holder(at), at.name)).replicas:
+            return False
+
+        def edit(body: Json) -> Json | None:
+            now = traffic_of(at, body)
+            if slot not in now.replicas or now.replicas[slot] == replicas:
+                return None
+            return {
+                "metadata": {
+                    "annotations": annotated(now.wanted, {**now.replicas, slot: replicas}, now.claim, now.change)
+                }
+            }
+
+        self._changes.change(holder(at), at.name, edit)
+        return True
+
+    def _restore(self, number: int, change: str, replicas: Counts) -> None:
+        """As many pods as there were before they were shares, in the hands of who scaled them."""
+        at, changes = self._at, self._changes
+        there = slots_of(at, self._view())
+        for slot in [slot for slot in replicas if slot in there]:
+            self._still(number)
+            scale(changes, slot, replicas[slot])
+            free_autoscaler(changes, slot)
+
+        def edit(body: Json) -> Json | None:
+            self._still(number)
+            now = traffic_of(at, body)
+            if now.change != change:
+                return None
+            return {"metadata": {"annotations": annotated(now.wanted, {}, now.claim, change)}}
+
+        changes.change(holder(at), at.name, edit)

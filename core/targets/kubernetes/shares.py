@@ -1,0 +1,51 @@
+"""A share of the traffic as so many pods of so many, where nothing splits requests but their number. Pure."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from core.domain.errors import BadInput
+from core.domain.model import Slot
+
+Counts: TypeAlias = Mapping[Slot, int]
+MOST = 20
+"""So many pods are brought up for a share where no autoscaler has a maximum."""
+EXACT = 0.5
+"""Percent points that nobody would call a miss."""
+
+
+def counts_for(weights: Mapping[Slot, float], least: int, most: int, tolerance: float) -> dict[Slot, int]:
+    """How many pods of each slot give these weights, in percent: as few as are exact, and no fewer than `least`.
+
+    Where `most` pods are too few to be exact they come as near as they can. Raises BadInput where that is not near.
+    """
+    shares = {slot: weight for slot, weight in weights.items() if weight > 0}
+    best: dict[Slot, int] = {}
+    missed = 100.0
+    for total in range(max(least, len(shares)), max(least, most) + 1):
+        found = _parted(shares, total)
+        off = max(abs(100 * found[slot] / total - weight) for slot, weight in shares.items())
+        if off < missed - 1e-9:
+            best, missed = found, off
+        if missed <= EXACT:
+            break
+    if not best or missed > tolerance:
+        small, weight = min(shares.items(), key=lambda one: one[1])
+        raise BadInput(
+            f"{weight:g} % for {small}: with {max(least, most)} pods the nearest share is {missed:.0f} points off; "
+            "raise endpoint.autoscaling.max, move a larger share, or set kubernetes.traffic to gateway"
+        )
+    return best
+
+
+def _parted(shares: Mapping[Slot, float], total: int) -> dict[Slot, int]:
+    """So many pods parted as the shares are; everybody who has a share has a pod."""
+    found = {slot: max(1, round(total * weight / 100)) for slot, weight in shares.items()}
+    largest = max(shares, key=lambda slot: shares[slot])
+    found[largest] = max(1, total - sum(count for slot, count in found.items() if slot != largest))
+    return found
+
+
+def shares_of(ready: Counts) -> dict[Slot, float]:
+    """The weights, in percent, that so many ready pods of each slot come to."""
+    total = sum(ready.values())
+    return {slot: round(100 * count / total, 1) for slot, count in ready.items() if count} if total else {}
