@@ -10,13 +10,14 @@ from pathlib import Path
 
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Noted, Slot, Sticky, Version
-from core.targets.checks import check_apply, check_remove, check_sticky
-from core.targets.kubernetes import deploying
+from core.targets.checks import check_apply, check_remove, check_scale, check_sticky
+from core.targets.kubernetes import deploying, manifests
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
 from core.targets.kubernetes.lease import ReleaseLease, driver_name
 from core.targets.kubernetes.names import slot_name
+from core.targets.kubernetes.observed import slots_of
 from core.targets.kubernetes.observing import ClusterObserver
 from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, PODS, SERVICES
 from core.targets.kubernetes.reaching import Reach
@@ -49,6 +50,11 @@ class KubernetesTarget:
         """Ask for `replicas` of a version in a slot."""
         check_apply(slot, replicas)
         await self._do("apply", lambda: self._apply(slot, version, replicas))
+
+    async def scale(self, slot: Slot, replicas: int) -> None:
+        """Ask for so many replicas of what a slot holds; its autoscaler goes on from there."""
+        check_apply(slot, replicas)
+        await self._do("scale", lambda: self._scale(slot, replicas))
 
     async def route(
         self,
@@ -104,6 +110,13 @@ class KubernetesTarget:
         if same and self._router.resize(slot, replicas):
             return
         deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known())
+
+    def _scale(self, slot: Slot, replicas: int) -> None:
+        self._claimed()
+        bounds = None if self.at.endpoint.autoscaling is None else manifests.bounds(self.at)
+        check_scale(slot, replicas, slots_of(self.at, self._known()), bounds)
+        if not self._router.resize(slot, replicas):
+            deploying.scale(self._changes, slot, replicas)
 
     def _remove(self, slot: Slot) -> None:
         self._claimed()

@@ -25,7 +25,7 @@ def slots_of(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, Json]:
 
 
 def pods_of(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, list[Json]]:
-    """The pods of each slot, by name, those that are going too."""
+    """The pods of each slot, the oldest first, those that are going too."""
     found: dict[Slot, list[Json]] = {}
     for body in view.all(PODS):
         labels = body["metadata"].get("labels")

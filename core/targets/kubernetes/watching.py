@@ -45,12 +45,9 @@ class ClusterView:
         return self.objects.get((kind.plural, name))
 
     def all(self, kind: ApiKind) -> list[Json]:
-        """All of a kind, by name."""
-        return [body for (plural, _), body in sorted(self.objects.items(), key=_by_key) if plural == kind.plural]
-
-
-def _by_key(item: tuple[Key, Json]) -> Key:
-    return item[0]
+        """All of a kind, the oldest first."""
+        found = [body for (plural, _), body in self.objects.items() if plural == kind.plural]
+        return sorted(found, key=lambda body: str(body["metadata"].get("creationTimestamp", "")))
 
 
 class ClusterWatch:

@@ -67,7 +67,7 @@ def _seen(watch: ClusterWatch, true: Callable[[ClusterView], Any]) -> Any:
 
 
 def _names(view: ClusterView) -> list[str]:
-    return [one["metadata"]["name"] for one in view.all(SERVICES)]
+    return sorted(one["metadata"]["name"] for one in view.all(SERVICES))
 
 
 def test_what_is_made_changed_and_deleted_is_seen_and_what_is_of_others_is_not(
