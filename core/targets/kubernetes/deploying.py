@@ -47,7 +47,7 @@ def deploy(changes: ObjectChanges, slot: Slot, version: Version, replicas: int, 
     name = slot_name(at.name, slot)
     held = changes.owned(DEPLOYMENTS, name)
     if held is None or version_of(held["metadata"].get("annotations")) != version:
-        image = image_for(at, view, version) or manifests.image_of(at)
+        image = image_for(at, view, version) or manifests.image_of(at, version)
         place(changes, key)
         if at.place.traffic == "gateway":
             changes.apply(SERVICES, manifests.slot_service(at, slot))
