@@ -20,7 +20,7 @@ def scale(
     sets: Sets = None,
     reason: Why = "",
 ) -> None:
-    """So many replicas, now. An autoscaler goes on from there, and takes none away within its window.
+    """So many replicas, now; where an autoscaler looks after them, it goes on from there.
 
     Exit code 1: they did not get ready in time; 3: refused.
     """

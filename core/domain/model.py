@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from core.domain.figures import Inputs, Use, add_inputs, add_use
 from core.domain.histogram import Histogram
+from core.domain.obstacles import Obstacle
 
 UNPROCESSABLE = "422"
 """Well formed, and not what the model takes (RFC 9110, 15.5.21): the caller's fault, or the new version's."""
@@ -239,7 +240,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """One look of an autoscaler, also when it changed nothing; `reason` is in words."""
+    """One look of an autoscaler, also when it changed nothing; `reason` is in words.
+
+    `proposed` is what the readings alone ask for, None where none was measured; `obstacles` are why it is not so.
+    """
 
     slot: Slot
     at: float
@@ -251,6 +255,8 @@ class Scaled:
     max: int = 1
     next_look_s: float = 15.0
     fast: bool = False
+    proposed: int | None = None
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 class Level(StrEnum):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from core.domain import figures, gates, histogram, model, plan, sources
+from core.domain import figures, gates, histogram, model, obstacles, plan, sources
 from core.domain.errors import JournalError
 from core.state import (
     alert,
@@ -31,7 +31,7 @@ from core.state import (
 )
 
 _MODULES = (
-    *(model, figures, histogram, gates, plan, sources),
+    *(model, figures, histogram, obstacles, gates, plan, sources),
     *(
         alert,
         alert_events,

@@ -1,8 +1,9 @@
 """How many cores training may use."""
 
-import os
 import sys
 import threading
+
+from core.system.cores import usable
 
 
 def threads() -> int:
@@ -10,6 +11,4 @@ def threads() -> int:
     threads that come back from OpenMP."""
     if sys.gettrace() is not None or threading.gettrace() is not None:
         return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return usable()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from core.domain.model import Reading
+from core.domain.obstacles import Cause, Obstacle
 from core.targets.local.hpa import Behavior, Decision, Memory, Metric, Pod, Proposal, Rules, Usage, group, look, propose
 from core.targets.local.steps import DOWN, UP, Direction, Policy
 
@@ -252,7 +253,43 @@ def cpu(value: float | None) -> Reading:
 def test_a_decision_is_given_with_its_reason_what_was_read_and_what_to_remember(
     clause: str, after: int, reason: str, readings: tuple[Reading, ...], memory: Memory
 ) -> None:
-    assert CLAUSES[clause][0].look() == Decision(after, reason, readings, memory)
+    decided = CLAUSES[clause][0].look()
+    assert (decided.after, decided.reason, decided.readings, decided.memory) == (after, reason, readings, memory)
+
+
+DOWN_30 = Behavior(UP, Direction(30.0, DOWN.policies))
+
+
+@pytest.mark.parametrize(
+    ("scene", "proposed", "obstacles"),
+    [
+        (Scene(alike(2, 120)), 2, ()),
+        (Scene(alike(2, 200)), 4, ()),
+        (Scene(alike(8, 200)), 14, (Obstacle(Cause.MAXIMUM, "", 14, 10),)),
+        (Scene(alike(1, 1000), max=20), 9, (Obstacle(Cause.POLICY, "", 9, 4),)),
+        # Ten seconds ago four were asked for: they stay for 290 s more.
+        (
+            Scene(alike(4, 20), memory=Memory(((NOW_S - 100, 4), (NOW_S - 10, 4), (NOW_S - 5, 2)))),
+            1,
+            (Obstacle(Cause.WINDOW, "", 290.0, 300.0),),
+        ),
+        (
+            Scene(alike(4, 20), behavior=DOWN_30, memory=Memory(((NOW_S - 10, 4),))),
+            1,
+            (Obstacle(Cause.WINDOW, "", 20.0, 30.0),),
+        ),
+        # A window that changes nothing, for fewer than the minimum are never there, is in nobody's way.
+        (Scene(alike(2, 2), min=2, memory=Memory(((NOW_S - 10, 2),))), 1, ()),
+        (Scene(pods(MISSING)), None, (Obstacle(Cause.NO_FIGURE, "cpu"),)),
+        (Scene([], count=0), None, (Obstacle(Cause.ZERO),)),
+        (Scene(alike(12, 120)), None, ()),
+    ],
+)
+def test_what_is_in_the_way_is_told_with_its_figures(
+    scene: Scene, proposed: int | None, obstacles: tuple[Obstacle, ...]
+) -> None:
+    decided = scene.look()
+    assert (decided.proposed, decided.obstacles) == (proposed, obstacles)
 
 
 def test_every_metric_that_failed_is_named() -> None:

@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterable, Mapping
 
 from core.domain.model import ReplicaState, Scaled, Slot
-from core.targets.local.hpa import Memory, Metric, Pod, Rules, Usage, look
+from core.domain.obstacles import Cause, Obstacle
+from core.system.cores import usable
+from core.targets.local.hpa import Decision, Memory, Metric, Pod, Rules, Usage, look
 from core.targets.local.member import Member
 from core.targets.local.spec import EndpointSpec
 
@@ -65,7 +67,17 @@ class Autoscaler:
             max=scaling.max,
             next_look_s=interval_s(spec),
             fast=scaling.fast,
+            proposed=decision.proposed,
+            obstacles=(*decision.obstacles, *_crowded(spec, wanted, decision)),
         )
+
+
+def _crowded(spec: EndpointSpec, wanted: int, decision: Decision) -> tuple[Obstacle, ...]:
+    """Where more replicas are wanted than this machine has cores for, they get no more done."""
+    may_use = decision.after * (spec.cpu_m or 0) / 1000
+    if decision.proposed is None or decision.proposed <= wanted or may_use <= usable():
+        return ()
+    return (Obstacle(Cause.CORES, f"{spec.cpu_m}m", may_use, usable()),)
 
 
 def interval_s(spec: EndpointSpec) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.domain.model import Reading
+from core.domain.obstacles import Cause, Obstacle
 from core.targets.local.steps import Behavior, Bounds, Memory, bounded
 
 __all__ = ["Behavior", "Decision", "Memory", "Metric", "Pod", "Rules", "Usage", "look"]
@@ -64,12 +65,17 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How many pods there should be, why, what was measured, and what to remember until the next look."""
+    """How many pods there should be, why, what was measured, and what to remember until the next look.
+
+    `proposed` and `obstacles` are those of `Scaled`.
+    """
 
     after: int
     reason: str
     readings: tuple[Reading, ...]
     memory: Memory
+    proposed: int | None = None
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def look(rules: Rules, now_n: int, pods: Sequence[Pod], memory: Memory, now_s: f
     """One look of the autoscaler at `now_n` pods."""
     readings: tuple[Reading, ...] = ()
     if now_n == 0:
-        return Decision(0, "scaled to zero: autoscaling is off", readings, memory)
+        return Decision(0, "scaled to zero: autoscaling is off", readings, memory, None, (Obstacle(Cause.ZERO),))
     proposals = [propose(metric, now_n, pods, now_s, rules.clock) for metric in rules.metrics]
     readings = tuple(proposal.reading for proposal in proposals)
     if now_n > rules.max:
@@ -101,17 +107,22 @@ def look(rules: Rules, now_n: int, pods: Sequence[Pod], memory: Memory, now_s: f
     missing = [proposal for proposal in proposals if proposal.replicas is None]
     if not measured:
         why = "; ".join(proposal.reason for proposal in missing) or "no metric is set"
-        return Decision(now_n, f"no metric: {why}", readings, memory)
+        return Decision(now_n, f"no metric: {why}", readings, memory, None, _unmeasured(missing))
     # The first of the largest, as the controller takes it.
     best = max(measured, key=lambda proposal: proposal.replicas or 0)
     wanted = best.replicas or 0
     if missing and wanted < now_n:
-        return Decision(now_n, f"no metric: {missing[0].reason}; never down without it", readings, memory)
+        said = f"no metric: {missing[0].reason}; never down without it"
+        return Decision(now_n, said, readings, memory, wanted, _unmeasured(missing))
     bounds = Bounds(rules.min, rules.max, rules.behavior, rules.clock)
-    after, limit, memory = bounded(bounds, now_n, wanted, memory, now_s)
-    return Decision(
-        after, f"{best.reason}{'; ' + limit if limit else ''}", readings, memory.stepped(now_n, after, now_s)
-    )
+    step = bounded(bounds, now_n, wanted, memory, now_s)
+    said = f"{best.reason}{'; ' + step.limit if step.limit else ''}"
+    remembered = step.memory.stepped(now_n, step.after, now_s)
+    return Decision(step.after, said, readings, remembered, wanted, (*_unmeasured(missing), *step.obstacles))
+
+
+def _unmeasured(missing: Sequence[Proposal]) -> tuple[Obstacle, ...]:
+    return tuple(Obstacle(Cause.NO_FIGURE, one.reading.name) for one in missing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from core.domain.obstacles import Cause, Obstacle
+
 DOWN_WINDOW_S = 300.0
 
 
@@ -57,6 +59,10 @@ class Bounds:
     behavior: Behavior | None = None
     clock: float = 1.0
 
+    def clamp(self, count: int) -> int:
+        """The nearest count that is allowed."""
+        return min(max(count, self.min), self.max)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -90,29 +96,53 @@ class Memory:
         )
 
 
-def bounded(bounds: Bounds, now_n: int, wanted: int, memory: Memory, now_s: float) -> tuple[int, str, Memory]:
-    """How many of the `wanted` pods this look may go to, what held it (or nothing), and the memory with it."""
+@dataclass(frozen=True, slots=True)
+class BoundedStep:
+    """How many pods one look may go to, what held it in words (or nothing) and as causes, and the memory with it."""
+
+    after: int
+    limit: str
+    memory: Memory
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+def bounded(bounds: Bounds, now_n: int, wanted: int, memory: Memory, now_s: float) -> BoundedStep:
+    """How far one look goes to the `wanted` pods."""
     behavior = bounds.behavior
     down_s = (behavior.down.window_s if behavior else DOWN_WINDOW_S) / bounds.clock
     up_s = (behavior.up.window_s if behavior else 0.0) / bounds.clock
     steady = max((wanted, *memory.within(down_s, now_s)))
     if behavior is not None:
         steady = min(max(now_n, min((wanted, *memory.within(up_s, now_s)))), steady)
-    reasons = []
+    reasons: list[str] = []
+    obstacles: list[Obstacle] = []
     if steady != wanted:
         seconds = down_s if steady > wanted else up_s
         reasons.append(f"window: {steady} within {seconds:g} s rather than {wanted}")
+        if bounds.clamp(steady) != bounds.clamp(wanted):
+            obstacles.append(Obstacle(Cause.WINDOW, "", _left_s(memory, wanted, steady, seconds, now_s), seconds))
     allowed, held = _policy(bounds, now_n, steady, memory, now_s)
     if held:
         reasons.append(held)
-    after = min(max(allowed, bounds.min), bounds.max)
+        if bounds.clamp(allowed) != bounds.clamp(steady):
+            obstacles.append(Obstacle(Cause.POLICY, "", steady, allowed))
+    after = bounds.clamp(allowed)
     if after > allowed:
         reasons.append(f"minimum {bounds.min}")
     elif after < allowed:
         reasons.append(f"maximum {bounds.max}")
+    if wanted > bounds.max:
+        obstacles.append(Obstacle(Cause.MAXIMUM, "", wanted, bounds.max))
     longest_s = max(down_s, up_s, *(policy.period_s for policy in _policies(behavior)), DOWN_WINDOW_S / bounds.clock)
     kept = memory.kept(longest_s, now_s)
-    return after, ", ".join(reasons), replace(kept, recommended=(*kept.recommended, (now_s, wanted)))
+    known = replace(kept, recommended=(*kept.recommended, (now_s, wanted)))
+    return BoundedStep(after, ", ".join(reasons), known, tuple(obstacles))
+
+
+def _left_s(memory: Memory, wanted: int, steady: int, seconds: float, now_s: float) -> float:
+    """How long a window still holds: until the last recommendation that made it `steady` is too old for it."""
+    holds = (at_s for at_s, count in memory.recommended if (count >= steady if steady > wanted else count <= steady))
+    return max(0.0, max(holds, default=now_s) + seconds - now_s)
 
 
 def _policies(behavior: Behavior | None) -> tuple[Policy, ...]:

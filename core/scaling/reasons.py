@@ -1,0 +1,83 @@
+"""Why a slot is not of another size: a sentence with figures for each cause, and what to do about it. Pure.
+
+What an autoscaler or its place met comes as obstacles (`core.scaling.sentences` words them); what follows from the
+figures themselves is found here.
+"""
+
+from collections.abc import Iterator
+
+from core.domain.model import Replica, ReplicaState, Scaled
+from core.domain.obstacles import Cause
+from core.scaling.facts import ScalingFacts
+from core.scaling.sentences import ScalingReason, measure, replicas, sentence
+
+TOLERANCE = 0.1
+"""A metric within so much of its target changes nothing; Kubernetes' own default."""
+IN_THE_WAY = frozenset({Cause.UNSCHEDULABLE, Cause.IMAGE, Cause.QUOTA, Cause.CORES})
+"""Why replicas do not get ready: known better than that they do not."""
+
+
+def explain(facts: ScalingFacts) -> list[ScalingReason]:
+    """Every reason there is, what somebody must act on first; none where all is as the metrics ask for."""
+    look = facts.look
+    found = [sentence(one, look, facts.looked_s) for one in look.obstacles] if look is not None else []
+    found += _own(facts, {reason.cause for reason in found})
+    return sorted(found, key=lambda reason: reason.calm)
+
+
+def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
+    """What follows from the figures themselves."""
+    look = facts.look
+    if facts.ready < facts.wanted and not known & IN_THE_WAY:
+        yield _late(facts)
+    if facts.held_by:
+        why = f"{facts.slot} has no traffic yet, and {facts.held_by} keeps it at {replicas(facts.wanted)}"
+        yield ScalingReason(Cause.HELD, why, "it is scaled from its first share of the traffic on", calm=True)
+    if look is None:
+        if facts.weight > 0:
+            yield _unscaled(facts)
+        return
+    if look.min == look.max and not known & {Cause.HELD, Cause.UNSCALED}:
+        why = f"minimum and maximum are both {look.max}: no metric can change that"
+        yield ScalingReason(Cause.FIXED, why, "set endpoint.autoscaling.min and max apart, and release again")
+    if facts.busy and not known and (enough := _enough(look)) is not None:
+        yield enough
+
+
+def _unscaled(facts: ScalingFacts) -> ScalingReason:
+    why = f"no autoscaler has looked at {facts.slot} so far: it keeps {replicas(facts.wanted)}"
+    todo = "where endpoint.autoscaling is set it looks within 15 s; else set it and release, or 'quarterdeck scale N'"
+    return ScalingReason(Cause.UNSCALED, why, todo, calm=True)
+
+
+def _enough(look: Scaled) -> ScalingReason | None:
+    """Why answers that are asked for bring no more replicas."""
+    measured = [(one.value / one.target, one) for one in look.readings if one.value is not None]
+    if not measured or look.after > look.before:
+        return None
+    ratio, most = max(measured, key=lambda pair: pair[0])
+    if 1 < ratio <= 1 + TOLERANCE:
+        why = f"{measure(most)} is within a tenth of its target: {replicas(look.after)} stay"
+        return ScalingReason(Cause.TOLERANCE, why, f"more come above {most.target * (1 + TOLERANCE):g} %", calm=True)
+    if ratio >= 1 - TOLERANCE:
+        return None
+    enough = "1 replica is enough" if look.after == 1 else f"{look.after} replicas are enough"
+    why = f"{most.name} {most.value:.0f} % is below its target of {most.target:g} %: {enough}"
+    return ScalingReason(
+        Cause.BELOW_TARGET, why, f"where answers are slow, it is not for want of {most.name}", calm=True
+    )
+
+
+def _late(facts: ScalingFacts) -> ScalingReason:
+    """Replicas that do not serve; that they only start is as it should be."""
+    worst = max(facts.late, key=_trouble, default=None)
+    said = f": {worst.name} {worst.state.value}{', ' + worst.why if worst.why else ''}" if worst else ""
+    why = f"{facts.ready} of {replicas(facts.wanted)} of {facts.slot} ready{said}"
+    calm = worst is not None and _trouble(worst) == (False, 0)
+    todo = "wait for it" if calm else "see its log: 4 on the deck, its line, l"
+    return ScalingReason(Cause.NOT_READY, why, todo, calm)
+
+
+def _trouble(one: Replica) -> tuple[bool, int]:
+    """How much is wrong with a replica."""
+    return bool(one.why) or one.state is not ReplicaState.STARTING, one.restarts
