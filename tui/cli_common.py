@@ -20,6 +20,7 @@ LOOKING = frozenset(
         "data",
         "audit",
         "live",
+        "explain",
         "backup",
         "releases",
         "plan",

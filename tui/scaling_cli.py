@@ -28,3 +28,21 @@ def scale(
 
     project = project_of(config, env, sets)
     end(headless.run(scale_command.scale(project, c.ScaleSlot("", replicas, slot, reason), out), err))
+
+
+@app.command()
+def explain(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """How many replicas there are, what the metrics ask for, and why there are not more or fewer."""
+    from tui import explain_command  # noqa: PLC0415
+
+    project = project_of(config, env, sets)
+
+    async def work() -> int:
+        return explain_command.explained(project, out, json)
+
+    end(headless.run(work(), err))

@@ -151,8 +151,11 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             return Message("retire", f"{slot} goes {_moment(due)}")
         case ev.Removed(slot=slot):
             return Message("retire", f"{slot} drains and goes")
-        case ev.Resized(slot=slot, replicas=replicas, why=why) if why:
-            return Message("scaling", f"{slot} does not get {replicas} replicas: {why}", "warning")
+        case ev.Resized(slot=slot, replicas=replicas, why=why):
+            by_hand = (
+                f"{slot} does not get {replicas} replicas: {why}" if why else f"{slot} to {replicas}: asked by hand"
+            )
+            return Message("scaling", by_hand, "warning")
         case ev.Pended(why=why) if why:
             return Message(*_left(body))
         case ev.Alerted() | ev.Silenced() | ev.Told() | ev.TellingFailed():

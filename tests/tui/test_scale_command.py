@@ -1,0 +1,90 @@
+"""`quarterdeck scale`: asked, followed until they serve, refused in one line."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import Failed, Refused
+from core.engine.engine import Engine
+from core.engine.project import Project
+from core.journal.journal import Journal
+from core.state import commands as c
+from tests.environments import Bridge, serve
+from tui import scale_command
+
+
+class ScaleScene:
+    """A project whose endpoint serves from a place in memory."""
+
+    def __init__(self, project: Project, engine: Engine, bridge: Bridge) -> None:
+        self.project, self.engine, self.bridge = project, engine, bridge
+        self.said: list[str] = []
+
+    async def scale(self, replicas: int, slot: str = "") -> int:
+        """Call the command."""
+        return await scale_command.scale(self.project, c.ScaleSlot("", replicas, slot), self.said.append)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Bridge(tmp_path).journal()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScaleScene]:
+    path = tmp_path / "quarterdeck.yaml"
+    path.write_text(
+        "environment: prod\ndata: {source: iris, target: species}\nendpoint: {name: late, ready_deadline_s: 1}\n"
+    )
+    bridge = Bridge(tmp_path)
+
+    @asynccontextmanager
+    async def nobody_else(*_: object) -> AsyncIterator[None]:
+        yield
+
+    async def no_watch(*_: object) -> None:
+        return
+
+    async with bridge.engine(journal) as engine:
+        await serve(engine)
+
+        @asynccontextmanager
+        async def opened(_: Project) -> AsyncIterator[Engine]:
+            yield engine
+
+        monkeypatch.setattr(scale_command, "opened", opened)
+        monkeypatch.setattr(scale_command, "driven", nobody_else)
+        monkeypatch.setattr(scale_command, "have_watch", no_watch)
+        yield ScaleScene(Project(path), engine, bridge)
+
+
+async def test_it_is_over_once_so_many_serve_and_a_second_time_changes_nothing(scene: ScaleScene) -> None:
+    assert await scene.scale(4) == 0
+    (line,) = scene.said
+    assert line.startswith("late: blue has 4 replicas ready after ")
+    assert scene.bridge.place.slots["blue"].ready == 4
+    assert await scene.scale(4) == 0
+    assert scene.said[1:] == ["late: blue has, or was asked for, 4 replicas already"]
+    assert [call.replicas for call in scene.bridge.place.asked if call.verb == "scale"] == [4]
+
+
+async def test_what_the_place_refuses_is_one_line_and_so_is_what_can_not_be(scene: ScaleScene) -> None:
+    scene.bridge.place.refuse("scale", "blue: its autoscaler stays between 1 and 3 replicas")
+    with pytest.raises(Refused, match="late: blue: its autoscaler stays between 1 and 3 replicas"):
+        await scene.scale(4)
+    with pytest.raises(Refused, match="there is no slot red"):
+        await scene.scale(3, "red")
+    assert scene.said == []
+
+
+async def test_replicas_that_do_not_get_ready_end_it_with_the_reason(
+    scene: ScaleScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.bridge.place.never_ready("blue", "out of memory")
+    monkeypatch.setattr(scale_command, "_within_s", lambda _: 0.2)
+    with pytest.raises(Failed, match=r"late: blue has 2 of 4 replicas ready after 0\.2 s: out of memory"):
+        await scene.scale(4)

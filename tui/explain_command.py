@@ -1,0 +1,100 @@
+"""`quarterdeck explain`: how many replicas each slot has, what its metrics ask for, and why there are not others."""
+
+import json
+from collections.abc import Callable
+
+from core.config.config import endpoint_name
+from core.domain.model import Scaled
+from core.engine.project import Project
+from core.scaling.facts import ScalingFacts, facts_of
+from core.scaling.reasons import explain
+from core.scaling.sentences import measure
+from core.state.endpoint import Endpoint
+from core.state.fold import fold_all
+from core.state.snapshot import LogLine, Snapshot
+from tui import format as as_text
+from tui.audit_command import past
+from tui.moments import iso
+
+DECISIONS = 5
+"""So many of the last are told."""
+Write = Callable[[str], None]
+
+
+def explained(project: Project, write: Write, as_json: bool = False) -> int:
+    """Each slot in a line, its reasons below it, then what was decided last."""
+    with past(project) as journal:
+        now = journal.clock.now()
+        snapshot = fold_all(journal.recent(now))
+    name = endpoint_name(project.settings)
+    found = facts_of(snapshot, name, now)
+    if as_json:
+        endpoint = snapshot.endpoint(name)
+        told = [{"at": iso(line.at), "text": line.text} for line in decisions(snapshot, name)]
+        slots = [_slot(endpoint, one) for one in found]
+        about = {"endpoint": name, "environment": project.settings.environment}
+        write(json.dumps({**about, "slots": slots, "decisions": told}, ensure_ascii=False))
+        return 0
+    if not found:
+        write(f"{name}: nothing is served; begin with 'quarterdeck release'")
+        return 0
+    for line in _lines(snapshot, name, found):
+        write(line)
+    return 0
+
+
+def decisions(snapshot: Snapshot, name: str) -> list[LogLine]:
+    """What was last decided about an endpoint's size, by its autoscaler or by hand, oldest first."""
+    return [line for line in snapshot.log if line.endpoint == name and line.source == "scaling"][-DECISIONS:]
+
+
+def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...]) -> list[str]:
+    endpoint, lines = snapshot.endpoint(name), [name]
+    for one in found:
+        seen = endpoint.slots[one.slot]
+        version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
+        lines.append(f"  {one.slot:<8} {version:<16} {one.weight:5.1f} %  {_size(one)}")
+        reasons = explain(one)
+        for reason in reasons:
+            lines += [f"    {'·' if reason.calm else '!'} {reason.text}", f"      → {reason.todo}"]
+        if not reasons:
+            lines.append("    nothing is in its way" if one.weight > 0 else "    it has no traffic and keeps its size")
+    if told := decisions(snapshot, name):
+        lines += ["last decisions", *(f"  {as_text.clock(line.at)}  {line.text}" for line in told)]
+    return lines
+
+
+def _size(one: ScalingFacts) -> str:
+    """`2 of 1–4 replicas, 2 ready · cpu 41 % of 60 % · 2 stay, 3 s ago`."""
+    look = one.look
+    if look is None:
+        return f"{one.ready} of {one.wanted} replicas ready"
+    measured = "".join(f" · {measure(reading)}" for reading in look.readings)
+    return f"{one.wanted} of {look.min}–{look.max} replicas, {one.ready} ready{measured} · {_last(look, one.looked_s)}"
+
+
+def _last(look: Scaled, looked_s: float) -> str:
+    did = f"{look.before} → {look.after}" if look.before != look.after else f"keeps {look.after}"
+    return f"{did}, {as_text.about(looked_s)} ago"
+
+
+def _slot(endpoint: Endpoint, one: ScalingFacts) -> dict[str, object]:
+    seen, look = endpoint.slots[one.slot], one.look
+    readings = look.readings if look is not None else ()
+    reasons = [
+        {"cause": found.cause.value, "text": found.text, "next": found.todo, "calm": found.calm}
+        for found in explain(one)
+    ]
+    return {
+        "slot": one.slot,
+        "version": seen.version.label if seen.version else None,
+        "percent": one.weight,
+        "wanted": one.wanted,
+        "ready": one.ready,
+        "min": look.min if look is not None else None,
+        "max": look.max if look is not None else None,
+        "proposed": look.proposed if look is not None else None,
+        "metrics": [{"name": r.name, "percent": r.value, "target": r.target} for r in readings],
+        "looked_at": iso(look.at) if look is not None else None,
+        "reasons": reasons,
+    }
