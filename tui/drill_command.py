@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from core.config.config import endpoint_name
 from core.domain.errors import Failed, Refused
@@ -24,6 +25,20 @@ REASON = "drill"
 Write = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class WayThere:
+    """What the way back and forward again took, from the key to the proof, and what the load saw meanwhile."""
+
+    back_ms: float
+    forward_ms: float
+    requests: int
+    failed: int
+
+    def __str__(self) -> str:
+        took = f"back in {self.back_ms:.0f} ms, forward in {self.forward_ms:.0f} ms"
+        return f"{took}, {self.failed} of {self.requests} requests failed"
+
+
 async def drill(project: Project, confirmed: bool, write: Write) -> int:
     """Go back and forward; exit code 0 where both were proved and no request of the load failed, else 1."""
     name = endpoint_name(project.settings)
@@ -32,26 +47,30 @@ async def drill(project: Project, confirmed: bool, write: Write) -> int:
         _agreed(project, confirmed, write)
         await have_watch(project, write)
         to = _way(engine.snapshot, name)
-        profile = LoadProfile("drill", project.settings.drill.users, 5.0, None)
-        after = engine.snapshot.seq
-        await engine.do(c.StartLoad(name, profile, LoadSource()))
-        try:
-            async with driven(project, engine, [name, *asked_too(c.Rollback(name), engine.snapshot)]):
-                await _answered(engine, name, after)
-                write(f"{name}: going back to {to.label}, as R does")
-                back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON), write)
-                await _answered(engine, name, engine.snapshot.seq)
-                write(f"{name}: and forward again")
-                forward_ms = await _move(engine, name, c.Undo(name, engine.now(), REASON), write)
-                await _answered(engine, name, engine.snapshot.seq)
-        finally:
-            load = await _end_load(engine, name)
-        requests = load.total.requests if load is not None and load.total is not None else 0
-        failed = load.total.failures if load is not None and load.total is not None else 0
-        await engine.do(c.RecordDrill(name, to, back_ms, forward_ms, requests, failed))
-        took = f"back in {back_ms:.0f} ms, forward in {forward_ms:.0f} ms"
-        write(f"{name}: the way back is proven: {took}, {failed} of {requests} requests failed")
-    return int(failed > 0)
+        took = await there_and_back(project, engine, name, to, write)
+        await engine.do(c.RecordDrill(name, to, took.back_ms, took.forward_ms, took.requests, took.failed))
+        write(f"{name}: the way back is proven: {took}")
+    return int(took.failed > 0)
+
+
+async def there_and_back(project: Project, engine: Engine, name: str, to: Version, write: Write) -> WayThere:
+    """Go back to the version before and forward again, under a small load; raises Failed."""
+    profile = LoadProfile("drill", project.settings.drill.users, 5.0, None)
+    after = engine.snapshot.seq
+    await engine.do(c.StartLoad(name, profile, LoadSource()))
+    try:
+        async with driven(project, engine, [name, *asked_too(c.Rollback(name), engine.snapshot)]):
+            await _answered(engine, name, after)
+            write(f"{name}: going back to {to.label}, as R does")
+            back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON), write)
+            await _answered(engine, name, engine.snapshot.seq)
+            write(f"{name}: and forward again")
+            forward_ms = await _move(engine, name, c.Undo(name, engine.now(), REASON), write)
+            await _answered(engine, name, engine.snapshot.seq)
+    finally:
+        load = await _end_load(engine, name)
+    total = load.total if load is not None else None
+    return WayThere(back_ms, forward_ms, *((total.requests, total.failures) if total is not None else (0, 0)))
 
 
 def _agreed(project: Project, confirmed: bool, write: Write) -> None:
@@ -72,15 +91,22 @@ def _way(snapshot: Snapshot, name: str) -> Version:
     live = snapshot.live_release(name)
     if live is not None:
         raise Refused(f"drill: {live.id} is under way; wait for its end")
+    to = way_of(snapshot, name)
+    load = snapshot.endpoint(name).load
+    if load is not None and load.running:
+        stop = typed("load --stop", snapshot.endpoint(name).environment)
+        raise Refused(f"drill: {load.kind} load runs already; end it with {stop}")
+    return to
+
+
+def way_of(snapshot: Snapshot, name: str) -> Version:
+    """The version that a rollback goes to; raises Refused where there is none."""
     endpoint, release = snapshot.endpoints.get(name), rollback_of(snapshot, name)
     why = refused_rollback(endpoint, release)
     to = release.old_version if release is not None else None
     if why is not None or to is None or endpoint is None:
         more = "release a second version first, or name another --env"
         raise Refused(f"drill: {why or 'nothing served before'}; {more}")
-    load = endpoint.load
-    if load is not None and load.running:
-        raise Refused(f"drill: {load.kind} load runs already; end it with {typed('load --stop', endpoint.environment)}")
     return to
 
 

@@ -91,8 +91,14 @@ def proven(endpoint: Endpoint, max_age_s: float, now: float, drill: str) -> tupl
     `drill` is the command that proves it.
     """
     drilled, at = endpoint.drilled, endpoint.drilled_at
+    copied, copied_at = endpoint.copy_drilled, endpoint.copy_drilled_at
+    # What a copy proves is no proof of this endpoint's own way.
+    beside = f"; on a copy, {copied.copy}, {_drilled(copied, copied_at, now)}" if copied and copied_at else ""
     if drilled is None or at is None:
-        return f"the way back was never drilled; {drill} proves it", True
-    said = f"way back proven {about(now - at)} ago: {drilled.back_ms:.0f} ms, {drilled.failed} failed"
-    late = now - at > max_age_s
-    return (f"{said}; overdue, {drill}" if late else said), late
+        return f"the way back was never drilled{' here' if beside else ''}{beside}; {drill} proves it", True
+    said, late = f"way back proven {_drilled(drilled, at, now)}", now - at > max_age_s
+    return f"{said}{beside}{f'; overdue, {drill}' if late else ''}", late
+
+
+def _drilled(drilled: ev.Drilled, at: float, now: float) -> str:
+    return f"{about(now - at)} ago: {drilled.back_ms:.0f} ms, {drilled.failed} failed"

@@ -99,14 +99,24 @@ def promote(
 
 
 @app.command()
-def drill(config: Config = None, env: Env = None, sets: Sets = None, confirm: Confirm = None) -> None:
+def drill(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    confirm: Confirm = None,
+    on: Annotated[
+        str, typer.Option("--on", help="dev or staging: on a copy there, which goes again; no user sees it.")
+    ] = "",
+) -> None:
     """Prove the way back before it is needed: go back and forward again under a small load, and say what it took.
 
     Exit code 0: both proved and no request failed; 1: not; 3: refused.
     """
-    from tui import drill_command  # noqa: PLC0415
+    from tui import drill_command, drill_copy  # noqa: PLC0415
 
     project = project_of(config, env, sets)
+    if on:
+        end(headless.run(drill_copy.drill(project, project_of(config, on, sets), out), err))
     wishes = wishes_of(project, None, confirm=confirm)
     end(headless.run(drill_command.drill(project, wishes.confirmed, out), err))
 

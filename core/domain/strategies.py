@@ -24,6 +24,7 @@ from core.domain.plan import (
 
 AB = "ab"
 ROLLBACK = "rollback"
+DRILL = "drill"
 FULL = 100.0
 ARMED_S = 60.0
 OUTAGE = Gate("failed_percent", "<", 50.0, at_least=20, failures=2)
@@ -86,6 +87,12 @@ def all_at_once(work: Sequence[str], rollout: Rollout) -> Plan:
 def way_back(rollout: Rollout, after_s: float) -> Plan:
     """All traffic at once to a version that served here before; what it replaces goes `after_s` seconds later."""
     return _plan(ROLLBACK, (), replace(rollout, smoke=0, load=None, retire_after_s=after_s), [Shift(FULL)])
+
+
+def of_copy(plan: Plan) -> Plan:
+    """The plan of a first release for a copy that is gone again soon: it serves, and nothing of the registry moves."""
+    kept = tuple(step for step in plan.steps if isinstance(step, Deploy | Smoke | Shift))
+    return replace(plan, strategy=DRILL, steps=kept)
 
 
 def written(work: Sequence[str], rollout: Rollout, steps: Sequence[Step]) -> Plan:

@@ -122,7 +122,7 @@ def _facts(  # noqa: C901, PLR0912
         case ScaleSlot():
             return asked_scale(command, endpoint, release, now)
         case RecordDrill():
-            figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed)
+            figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed, command.copy)
             return (ev.Drilled(command.endpoint, *figures),)
         case Reason(text=text):
             return asked_reason(_known(release, command.endpoint), text)

@@ -135,6 +135,7 @@ class RecordDrill:
     forward_ms: float
     requests: int
     failed: int
+    copy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from core.domain.model import Slot
-from core.domain.strategies import ROLLBACK
+from core.domain.strategies import DRILL, ROLLBACK
 from core.state import events as ev
 
 WEEK_S = 604_800.0
@@ -160,8 +160,8 @@ def _row(name: str, one: _Told, begins: Mapping[str, float]) -> ReleaseRow:
 
 def figures(rows: Sequence[ReleaseRow], since: float, now: float) -> DeliveryFigures:
     """The figures of the releases that began since a moment; less than a week counts as one."""
-    # A way back is no delivery.
-    mine = [row for row in rows if row.began_at >= since and row.strategy != ROLLBACK]
+    # A way back is no delivery, and a drill on a copy is nobody's.
+    mine = [row for row in rows if row.began_at >= since and row.strategy not in (ROLLBACK, DRILL)]
     weeks = max(1.0, (now - since) / WEEK_S)
     full = [row for row in mine if row.full_at is not None]
     ended = [row for row in mine if row.served_at is not None and row.outcome]

@@ -110,6 +110,8 @@ class Endpoint:
     verified_at: float | None = None
     drilled: ev.Drilled | None = None
     drilled_at: float | None = None
+    copy_drilled: ev.Drilled | None = None
+    copy_drilled_at: float | None = None
     load: LoadState | None = None
     scaled: Mapping[Slot, Scaled] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()

@@ -41,7 +41,8 @@ class Verified:
 class Drilled:
     """The way back was tried on purpose, under a small load: traffic went to `to` and came again.
 
-    Milliseconds count from the key to the proof; requests and failures are those of the load meanwhile.
+    Milliseconds count from the key to the proof; requests and failures are those of the load meanwhile. `copy` is the
+    endpoint that it was tried on, where that was another one with the same two versions.
     """
 
     endpoint: str
@@ -50,6 +51,7 @@ class Drilled:
     forward_ms: float
     requests: int
     failed: int
+    copy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             moved = _moved(endpoint.verified, body)
             marked = _mark(endpoint, at, MarkKind.TRAFFIC, moved[1], moved[0] or main)
             return replace(marked, verified=body, verified_at=at)
+        case ev.Drilled(copy=copy) if copy:
+            return replace(endpoint, copy_drilled=body, copy_drilled_at=at)
         case ev.Drilled():
             return replace(endpoint, drilled=body, drilled_at=at)
         case ev.Looked(scaled=scaled):

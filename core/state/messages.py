@@ -114,9 +114,6 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.SteppedBack(share=share_, left=left, why=why):
             rest = "" if why else f"; then {', '.join(f'{one:g} %' for one in (*left, 0.0))}"
             return Message("back", f"{why or f'{share_:g} % is proved'}{rest}")
-        case ev.Drilled(to=to, back_ms=back_ms, forward_ms=forward_ms, requests=requests, failed=failed):
-            took = f"to {to.label} in {back_ms:.0f} ms and forward again in {forward_ms:.0f} ms"
-            return Message("drill", f"the way back is proven: {took}, {failed} of {requests} requests failed")
         case ev.Reasoned(reason=reason):
             return Message("reason", f"{who}: {reason}")
         case ev.TurnedForward():
@@ -147,6 +144,10 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
         case ev.Verified(weights=weights, took_ms=took, answers=answers, since=since):
             text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
             return Message("traffic", text)
+        case ev.Drilled(to=to, back_ms=back_ms, forward_ms=forward_ms, requests=requests, failed=failed, copy=copy):
+            went = f"to {to.label} in {back_ms:.0f} ms and forward again in {forward_ms:.0f} ms"
+            where = f" on a copy, {copy}" if copy else ""
+            return Message("drill", f"the way back is proven{where}: {went}, {failed} of {requests} requests failed")
         case ev.RetireDue(slot=slot, at=due):
             return Message("retire", f"{slot} goes {_moment(due)}")
         case ev.Removed(slot=slot):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.state import events as ev
 from tests.story.kills_scene import QUICK, Scene, wait_for
 from tests.story.roles import kill
 from tests.story.users import Users
@@ -105,6 +106,24 @@ def test_an_environment_that_is_named_for_the_whole_project_is_said_to_change_no
         assert told.ends() == 0, told.text
         assert f"{verb[0]}: is of the whole project, every environment of it; --env prod changes" in told.text
         assert scene.call(*verb, "--env", "nowhere", sets=()).ends() == 2
+
+
+def test_a_drill_on_a_copy_leaves_what_serves_alone_and_nothing_behind(scene: Scene) -> None:
+    """The copy has the same two versions, goes back and forward, and is gone; users and aliases see nothing of it."""
+    before = scene.snapshot.seq
+    with Users(scene.port) as users:
+        drilled = scene.run("drill", "--env", "prod", "--on", "staging", deadline_s=120)
+        assert users.failed() == []
+        assert len({answer.version for answer in users.answers}) == 1
+    assert drilled.process.returncode == 0, drilled.text
+    assert "iris: the way back is proven on a copy in staging: back in " in drilled.lines[-1]
+    snapshot = scene.snapshot
+    assert snapshot.endpoints["iris-drill-staging"].slots == {}
+    copied = snapshot.endpoints["iris"].copy_drilled
+    assert copied is not None
+    assert (copied.copy, copied.failed, snapshot.endpoints["iris"].drilled) == ("iris-drill-staging", 0, None)
+    assert scene.saw(ev.Aliased, before) == 0
+    assert "on a copy, iris-drill-staging" in scene.run("status").text
 
 
 def test_down_ends_a_load_that_was_begun_by_hand_and_says_so(scene: Scene) -> None:

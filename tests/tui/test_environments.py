@@ -85,3 +85,10 @@ def test_the_age_of_the_last_drill_is_told_and_when_it_is_overdue() -> None:
         f"way back proven 3 h ago: 31 ms, 0 failed; overdue, {DRILL}",
         True,
     )
+    copied = ev.Drilled("late", V1, 40.0, 20.0, 400, 1, copy="late-drill-staging")
+    beside = replace(known, copy_drilled=copied, copy_drilled_at=100.0)
+    said = "on a copy, late-drill-staging, 30 s ago: 40 ms, 1 failed"
+    never = f"the way back was never drilled here; {said}; {DRILL} proves it"
+    assert proven(beside, HOUR_S, 130.0, DRILL) == (never, True)
+    both = replace(beside, drilled=drilled.drilled, drilled_at=100.0)
+    assert proven(both, HOUR_S, 130.0, DRILL) == (f"way back proven 30 s ago: 31 ms, 0 failed; {said}", False)
