@@ -13,7 +13,9 @@ UNPROCESSABLE = "422"
 """Well formed, and not what the model takes (RFC 9110, 15.5.21): the caller's fault, or the new version's."""
 
 TIMEOUT = "timeout"
-UNREACHED = frozenset({"connect", "no replica", TIMEOUT, "protocol", "reset", "502", "503", "504"})
+GAVE_UP = "gave up"
+"""The caller went away after a while without an answer."""
+UNREACHED = frozenset({"connect", "no replica", TIMEOUT, GAVE_UP, "protocol", "reset", "502", "503", "504"})
 """Kinds of failures in which no version answered."""
 LABEL = "label:"
 """How names begin in a sample's `mix` that are labels which a model gave."""

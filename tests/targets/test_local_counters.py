@@ -65,6 +65,12 @@ def test_who_left_what_is_no_slot_and_what_the_host_asked_are_not_counted(name: 
     assert stats.read(counted((name, 3))) == {}
 
 
+def test_who_gave_up_waiting_is_counted_but_not_who_sent_for_long() -> None:
+    times = [(0.0, 0.1, 3), (40.0, 1.0, 1), (1900.0, 100.0, 5)]
+    found = stats.read(counted(took={f"user.gave_up.route.{who}.slot.blue": times for who in ("split", "probe")}))
+    assert found == {"blue": stats.Totals({"gave up": 4})}
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"stats": [3]}', b'{"stats": [{"histograms": 3}]}', b"{}"])
 def test_an_odd_answer_of_the_router_is_no_answer(body: bytes) -> None:
     with pytest.raises(Unreachable, match="counters can't be read"):

@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from core.domain.model import Observation, Sample
+from core.domain.model import GAVE_UP, Observation, Sample
 from core.targets.local import envoy
 from core.targets.local.proof import PROBES
 from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, probe
@@ -223,3 +223,32 @@ def test_each_cause_of_the_routers_own_errors_is_said_once_and_says_what_to_do(t
     assert len(flags) == len(set(flags)) > 0
     assert len(statuses) == len(set(statuses)) > 0
     assert all(": " in each["body"]["inline_string"] for each in mappers)
+
+
+async def test_who_gives_up_waiting_is_an_answer_that_failed(endpoints: Endpoints) -> None:
+    """A version that hangs answers nobody; who leaves at once, or never sent the whole request, waited for nothing."""
+    target = endpoints.target()
+    endpoints.model("1", slow_ms=2500)
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        await target.route({"blue": 100})
+        address = await target.address()
+        head = b"POST /predict HTTP/1.1\r\nhost: late\r\ncontent-length: 2\r\n\r\n"
+        leaving = ((head + b"{}", 1.3), (head + b"{}", 1.3), (head + b"{}", 0.2), (head, 1.3))
+        await asyncio.gather(*(_leaves(where(address), sent, after_s) for sent, after_s in leaving))
+        await watcher.until(lambda: _total(watcher, "blue").failures >= 2)
+        await watcher.until(lambda: len([one for one in watcher.reports if isinstance(one, Sample)]) > 3)
+        blue = _total(watcher, "blue")
+        assert (blue.ok, dict(blue.failed), dict(blue.refused)) == (0, {GAVE_UP: 2}, {})
+        assert (blue.unreached, blue.latency.count) == (2, 0)
+
+
+async def _leaves(place: tuple[str, int], sent: bytes, after_s: float) -> None:
+    """Ask, and hang up after so long."""
+    _, writer = await asyncio.open_connection(*place)
+    writer.write(sent)
+    await writer.drain()
+    await asyncio.sleep(after_s)
+    writer.close()
+    await writer.wait_closed()

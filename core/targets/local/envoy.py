@@ -56,6 +56,8 @@ _OWN_STATUSES = {
     431: "the headers are larger than the router takes: send fewer or shorter ones",
 }
 """What they say by status, where no flag says more."""
+GAVE_UP_MS = 1000
+"""Who goes away without an answer after so long has given up; before that it may be for reasons of their own."""
 HEADERS_S, REQUEST_S = "10s", "60s"
 """So long a request's headers, and the whole of it, may take to come."""
 
@@ -167,7 +169,7 @@ def _manager(folder: Path) -> Json:
                 ],
                 "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%", "status": "%RESPONSE_CODE%"}},
             },
-            "access_log": [_counting()],
+            "access_log": [_counting(), _giving_up()],
             "http_filters": [
                 {
                     "name": "envoy.filters.http.router",
@@ -210,6 +212,30 @@ def _counting() -> Json:
             "stat_prefix": "user",
             "counters": [{"stat": {"name": "answers", "tags": tags}, "value_fixed": 1}],
             "histograms": [{"stat": {"name": "took", "tags": tags}, "unit": "Microseconds", "value_format": whole}],
+        },
+    }
+
+
+def _giving_up() -> Json:
+    """Counts callers who went away without an answer after a while, by the ms in which their request came.
+
+    One that never came whole is not counted: who sends slowly has waited for nobody.
+    """
+    left = {"response_flag_filter": {"flags": ["DC"]}}
+    unanswered = {"comparison": {"op": "EQ", "value": {"default_value": 0, "runtime_key": "gave_up.status"}}}
+    late = {"comparison": {"op": "GE", "value": {"default_value": GAVE_UP_MS, "runtime_key": "gave_up.after_ms"}}}
+    tags = [
+        {"name": "route", "value_format": "%ROUTE_NAME%"},
+        {"name": "slot", "value_format": "%UPSTREAM_CLUSTER%"},
+    ]
+    came = "%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ms)%"
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": {"and_filter": {"filters": [left, {"status_code_filter": unanswered}, {"duration_filter": late}]}},
+        "typed_config": {
+            "@type": TYPE + "extensions.access_loggers.stats.v3.Config",
+            "stat_prefix": "user",
+            "histograms": [{"stat": {"name": "gave_up", "tags": tags}, "unit": "Milliseconds", "value_format": came}],
         },
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.domain.errors import Unreachable
 from core.domain.histogram import Histogram
-from core.domain.model import UNPROCESSABLE, Sample, Slot
+from core.domain.model import GAVE_UP, UNPROCESSABLE, Sample, Slot
 from core.targets.local.routes import COUNTED, MIRROR_SUFFIX
 
 QUERY = (
@@ -28,6 +28,9 @@ CALLERS = frozenset({
 _USERS = f"(?:{'|'.join(COUNTED)})"
 _ANSWERS = re.compile(rf"user\.answers\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
 _TOOK = re.compile(rf"user\.took\.route\.{_USERS}\.slot\.([^.]*)\.code\.(\d*)[^.]*\.flags\.(.*)")
+_GAVE_UP = re.compile(rf"user\.gave_up\.route\.{_USERS}\.slot\.([^.]+)")
+CAME_MS = 1000.0
+"""Who sent for longer had not waited for so long."""
 _MIRRORED = re.compile(rf"cluster\.([^.]+){MIRROR_SUFFIX}\.upstream_rq_(\d+|time|pending_overflow)")
 _NOT_MADE = "pending_overflow"
 """Copies beyond those that may be under way. The router counts them as answered with 503, and nobody has."""
@@ -36,7 +39,7 @@ _KINDS = {
     "UPE": "protocol", "UC": "reset", "UR": "reset", "LR": "reset",
 }  # fmt: skip
 _LEFT = frozenset({"DC", "DR", "DPE"})
-"""The client went away, or spoke no HTTP."""
+"""The client went away, or spoke no HTTP. Of those who had waited for long enough `GAVE_UP` counts as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,9 @@ def _read(body: bytes) -> dict[Slot, Totals]:
         if "histograms" in stat:
             for histogram in stat["histograms"].get("details", []):
                 _add_times(took, histogram)
+                if match := _GAVE_UP.fullmatch(histogram["name"]):
+                    waited = (part["count"] for part in histogram["totals"] if part["lower_bound"] < CAME_MS)
+                    _add(kinds, match[1], GAVE_UP, sum(waited))
         elif match := _ANSWERS.fullmatch(stat["name"]):
             _add(kinds, match[1], _kind(match[2], match[3]), stat["value"])
         elif match := _MIRRORED.fullmatch(stat["name"]):
