@@ -35,4 +35,18 @@ def build(
     end(headless.run(image_command.build(project_of(config, env, sets), version, out), err))
 
 
+@image.command()
+def push(
+    version: Number = "",
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    to: Annotated[str, typer.Option(metavar="REGISTRY/NAME", help="Over image.repository.")] = "",
+) -> None:
+    """Bring the image of a version to a registry, built first where it is not, and prove that it is there."""
+    from tui import image_command  # noqa: PLC0415
+
+    end(headless.run(image_command.push(project_of(config, env, sets), version, to, out), err))
+
+
 app.add_typer(image, name="image")

@@ -1,25 +1,45 @@
-"""`quarterdeck image build`: the version that is meant, its folder, and its image out of that."""
+"""`quarterdeck image build` and `push`: the version that is meant, its folder, its image, and where that goes."""
 
 import asyncio
-import contextlib
 import shlex
 from collections.abc import Callable
 
 from core.config.config import endpoint_name
+from core.config.settings import Settings
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
 from core.engine.model_folders import ModelFolders
 from core.engine.project import Project
-from core.images import build as images, record
+from core.images import build as images, push as images_push, record
+from core.images.layout import Layout
 from core.images.model_files import version_in
+from core.images.places import login_of, place_of
 from core.rollout.promotion import known_anywhere
 from core.state.fold import fold_all
+from tui.audit_command import past
 
 
 async def build(project: Project, number: str, write: Callable[[str], None]) -> int:
     """Make it and say what came of it; the exit code."""
-    version = meant(project, number)
-    settings = project.settings
+    await _built(project.settings, meant(project, number), write)
+    return 0
+
+
+async def push(project: Project, number: str, to: str, write: Callable[[str], None]) -> int:
+    """Bring it to a registry and keep where it is; the exit code."""
+    settings, version = project.settings, meant(project, number)
+    place = place_of(settings, version.model, to)
+    layout = Layout(record.folder_of(settings) / "layout")
+    made = record.known(settings, version.model, version.number)
+    if made is None or layout.manifest(made.tag) is None:
+        made = await _built(settings, version, write)
+    there = await images_push.push(layout, made, place, login_of(place, write), write)
+    record.keep(settings, made.with_place(str(there)))
+    write(f"{version.model} {version.label} is {there}, also {place.tagged(made.tag)}")
+    return 0
+
+
+async def _built(settings: Settings, version: Version, write: Callable[[str], None]) -> record.ImageRecord:
     models = ModelFolders(settings)
     try:
         folder = await models.of(version)
@@ -31,13 +51,13 @@ async def build(project: Project, number: str, write: Callable[[str], None]) -> 
     sizes = f"{made.unpacked / 1e6:.0f} MB, {made.size / 1e6:.0f} MB packed"
     write(f"{version.model} {version.label}: {made.digest}, {sizes}")
     write(f"kept as oci:{layout}:{made.tag}; what is in it: {record.bill_of(settings, made)}")
-    return 0
+    return made
 
 
 def meant(project: Project, number: str) -> Version:
     """The version of a number, or the one that serves in the environment; raises BadInput or Refused."""
     settings = project.settings
-    with contextlib.closing(project.journal()) as journal:
+    with past(project) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
     if not number:
         serves = snapshot.endpoint(endpoint_name(settings)).served

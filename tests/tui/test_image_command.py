@@ -1,0 +1,75 @@
+"""`quarterdeck image build` and `push`: which version is meant, what is said, and what is kept."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.model import Observation
+from core.engine.project import Project
+from core.images import record
+from core.state import events as ev
+from tests.environments import V1
+from tests.images import small
+from tests.images.conftest import quick
+from tests.images.registry import Registry, running
+from tests.tui import past
+from tui import image_command
+
+__all__ = ["quick"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """One whose first version serves, and lies where versions lie."""
+    made = past.project(tmp_path)
+    with contextlib.closing(made.journal()) as journal:
+        journal.append([ev.Observed(past.ENDPOINT, Observation("blue", V1, 2, 2, 100.0))], "watch", past.T + 4000)
+    small.linear(made.path.parent / ".quarterdeck" / "models" / f"{V1.model}-{V1.number}")
+    return made
+
+
+def test_the_version_that_serves_is_built_and_all_is_said_where_it_is(project: Project, quick: None) -> None:
+    said: list[str] = []
+    assert asyncio.run(image_command.build(project, "", said.append)) == 0
+    made = record.known(project.settings, V1.model, V1.number)
+    assert made is not None
+    layout = project.path.parent / ".quarterdeck" / "images" / "layout"
+    assert said[-2].startswith(f"{V1.model} {V1.label}: {made.digest}, ")
+    assert (
+        said[-1] == f"kept as oci:{layout}:{made.tag}; what is in it: {layout.parent}/{V1.model}-{V1.number}.cdx.json"
+    )
+    assert (layout.parent / f"{V1.model}-{V1.number}.cdx.json").is_file()
+
+
+async def test_a_push_builds_first_and_keeps_where_a_cluster_can_pull_it(project: Project, quick: None) -> None:
+    said: list[str] = []
+    async with running(Registry()) as registry:
+        assert await image_command.push(project, V1.label, f"{registry.host}/team/late", said.append) == 0
+        place = f"{registry.host}/team/late"
+        there = record.pinned(project.settings, V1.number)
+        made = record.known(project.settings, V1.model, V1.number)
+        assert made is not None
+        assert there == f"{place}@{made.digest}"
+        assert said[-1] == f"{V1.model} {V1.label} is {there}, also {place}:{made.tag}"
+        said.clear()
+        assert await image_command.push(project, V1.number, place, said.append) == 0
+        assert said == [f"{V1.model} {V1.label} is {there}, also {place}:{made.tag}"]
+
+
+def test_a_slip_is_one_line_before_anything_is_built(project: Project, tmp_path: Path) -> None:
+    cases: list[tuple[str, str, type[QuarterdeckError], str]] = [
+        ("three", "", BadInput, "version three: a version is named by its number, such as 3"),
+        ("", "", BadInput, "no registry is named"),
+        ("", "registry.example.com/Late", BadInput, "should be small letters"),
+    ]
+    for number, to, kind, why in cases:
+        with pytest.raises(kind, match=why):
+            asyncio.run(image_command.push(project, number, to, lambda _: None))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "quarterdeck.yaml").write_text(project.path.read_text())
+    with pytest.raises(Refused, match="late-dev serves nothing; name the version of late"):
+        asyncio.run(image_command.build(Project(tmp_path / "new" / "quarterdeck.yaml"), "", lambda _: None))
+    assert not (project.path.parent / ".quarterdeck" / "images").exists()
