@@ -34,6 +34,20 @@ def reason(
     end(headless.run(rollback_command.note(project, lambda name: c.Reason(name, text), out), err))
 
 
+@app.command()
+def truth(
+    file: Annotated[Path, typer.Argument(help="A CSV with version, predicted and actual, a line each answer.")],
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+) -> None:
+    """Tell what answers should have been, once that is known, and hear which of two versions was right more often."""
+    from tui import truth_command  # noqa: PLC0415
+
+    project = project_of(config, env, sets)
+    end(headless.run(truth_command.truth(project, file, out), err))
+
+
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Since = Annotated[str, typer.Option("--since", help="2026-11-20 14:00, today, 2h or 3d.")]
 

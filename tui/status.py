@@ -13,8 +13,10 @@ from core.engine import shell_variables
 from core.engine.project import Project
 from core.journal.journal import Holder
 from core.journal.leases import BEAT_S
+from core.rollout.sides import by_truth
 from core.state.fold import fold_all
 from core.state.release import Release
+from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
 from core.state.together import waiting
 from core.system.text import span
@@ -53,6 +55,7 @@ async def lines_of(project: Project) -> list[str]:
         ]
         lines += [f"  release  {_release(release)}"] if release else []
         lines += _together(release, snapshot, now) if release else []
+        lines += _truth(release) if release else []
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
         if snapshot.endpoint(name).serving is not None:
@@ -137,6 +140,14 @@ def _release(release: Release) -> str:
     why = f": {release.why}" if release.why not in ("", outcome) else ""
     reason = f"  reason: {release.reason}" if release.reason else ""
     return f"{release.id}  {version}  {outcome}{why}{reason}"
+
+
+def _truth(release: Release) -> list[str]:
+    """How often its version and the one before were right, where that was told."""
+    told, new, old = sides_of(release), release.version, release.old_version
+    if told is None or new is None or old is None:
+        return []
+    return [f"  truth    {new.label} right in {told[0]}; {by_truth(*told, new.label, old.label)}"]
 
 
 def _together(release: Release, snapshot: Snapshot, now: float) -> list[str]:

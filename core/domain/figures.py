@@ -1,4 +1,4 @@
-"""What a sample says beside its answers: what replicas used, and what the rows were that they scored. Frozen nouns."""
+"""What is known beside answers: what replicas used, what the rows were, which answers were right. Frozen nouns."""
 
 from dataclasses import dataclass
 
@@ -27,6 +27,17 @@ class Inputs:
     unknown: int = 0
     compared: int = 0
     outside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RightAnswers:
+    """How many of a version's answers turned out to be right, once the truth was known, and of how many."""
+
+    right: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{100 * self.right / self.of:.1f} % of {self.of:,}"
 
 
 def add_use(before: Use | None, after: Use | None) -> Use | None:

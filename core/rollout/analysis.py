@@ -13,6 +13,7 @@ from core.rollout.sides import beside
 from core.state import events as ev
 from core.state.measured import Measured
 from core.state.release import Release, Status, StepState
+from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
 from core.state.together import waits_for
 
@@ -171,7 +172,7 @@ def _sides(release: Release, snapshot: Snapshot) -> ev.Result:
     if release.plan.strategy != AB or measured is None:
         return {}
     new, live = (measured.over(slot, 0.0, measured.newest) for slot in _slots(release))
-    return beside(new, live)
+    return beside(new, live, sides_of(release))
 
 
 def _with_figures(release: Release, question: str) -> str:

@@ -25,12 +25,14 @@ from core.state.commands import (
     SilenceAlert,
     StartLoad,
     Tail,
+    TellTruth,
     Undo,
 )
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import in_steps, rollback_of
 from core.state.reversal_asked import REASON_LENGTH, asked_reason, asked_retire, asked_rollback, asked_undo
+from core.state.right_answers import asked_truth
 from core.state.scaling_asked import asked_scale
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, with_others
@@ -124,6 +126,8 @@ def _facts(  # noqa: C901, PLR0912
         case RecordDrill():
             figures = (command.to, command.back_ms, command.forward_ms, command.requests, command.failed, command.copy)
             return (ev.Drilled(command.endpoint, *figures),)
+        case TellTruth():
+            return asked_truth(command, _known(release, command.endpoint))
         case Reason(text=text):
             return asked_reason(_known(release, command.endpoint), text)
         case StartLoad(profile=profile, source=source, limits=limits):

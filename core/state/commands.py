@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from core.domain.figures import RightAnswers
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, LoadSource, Slot, Version
 from core.domain.plan import Plan
@@ -126,6 +127,15 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class TellTruth:
+    """How many answers of each version, by its number, turned out to be right; `source` says where that stands."""
+
+    endpoint: str
+    sides: Mapping[str, RightAnswers]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordDrill:
     """Write down that the way back was tried, and what it took: see `core.state.events.Drilled`."""
 
@@ -196,6 +206,7 @@ Command: TypeAlias = (
     | RetireSlot
     | ScaleSlot
     | Reason
+    | TellTruth
     | RecordDrill
     | StartLoad
     | SetLoad

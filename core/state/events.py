@@ -65,6 +65,7 @@ from core.state.release_events import (
     StepMoved as StepMoved,
     SteppedBack as SteppedBack,
     StepStarted as StepStarted,
+    TruthTold as TruthTold,
     TurnedBack as TurnedBack,
     TurnedForward as TurnedForward,
     Waved as Waved,
@@ -102,6 +103,7 @@ Body: TypeAlias = (
     | SteppedBack
     | TurnedForward
     | Reasoned
+    | TruthTold
     | Retried
     | Applied
     | Routed

@@ -91,6 +91,8 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return _step(release, i, waved=True)
         case ev.Reasoned(reason=reason):
             return replace(release, reason=reason)
+        case ev.TruthTold(sides=sides):
+            return replace(release, truth=sides)
         case _:
             return _of_way(release, event)
 

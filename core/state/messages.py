@@ -114,6 +114,9 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.SteppedBack(share=share_, left=left, why=why):
             rest = "" if why else f"; then {', '.join(f'{one:g} %' for one in (*left, 0.0))}"
             return Message("back", f"{why or f'{share_:g} % is proved'}{rest}")
+        case ev.TruthTold(sides=sides, source=source):
+            right = ", ".join(f"v{number} in {told}" for number, told in sides.items())
+            return Message("truth", f"right: {right}{f', by {source}' if source else ''}")
         case ev.Reasoned(reason=reason):
             return Message("reason", f"{who}: {reason}")
         case ev.TurnedForward():

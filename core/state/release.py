@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.domain.figures import RightAnswers
 from core.domain.gates import Verdict
 from core.domain.model import Slot, Version
 from core.domain.plan import Mirror, Plan, Shift, Step, moves_aliases
@@ -129,6 +130,8 @@ class Release:
     again_at: float | None = None
     reason: str = ""
     """Why its last way back was taken, in the words of whoever asked for it."""
+    truth: Mapping[str, RightAnswers] = field(default_factory=dict)
+    """How many answers of its version and of the one before were right, by their numbers, as far as that is known."""
     together: Mapping[str, str] = field(default_factory=dict)
     """The releases that go on and back as one with it, itself too, by their endpoints."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from core.domain.figures import RightAnswers
 from core.domain.gates import Verdict
 from core.domain.model import Slot, Version
 from core.domain.plan import Plan
@@ -243,6 +244,15 @@ class Reasoned:
 
     release: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TruthTold:
+    """The truth about answers came later: of each version, by its number, how many were right. The newest counts."""
+
+    release: str
+    sides: Mapping[str, RightAnswers]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from core.domain.errors import Refused
+from core.domain.figures import RightAnswers
 from core.domain.model import LoadProfile
 from core.domain.plan import Plan
 from core.engine.project import Project
@@ -30,6 +31,7 @@ COMMANDS: dict[type, c.Command] = {
     c.RetireSlot: c.RetireSlot(past.ENDPOINT, "green"),
     c.ScaleSlot: c.ScaleSlot(past.ENDPOINT, 3),
     c.Reason: c.Reason(past.ENDPOINT, "why"),
+    c.TellTruth: c.TellTruth(past.ENDPOINT, {"1": RightAnswers(1, 1)}),
     c.RecordDrill: c.RecordDrill(past.ENDPOINT, V1, 30.0, 20.0, 100, 0),
     c.StartLoad: c.StartLoad(past.ENDPOINT, LoadProfile("steady", 1, 1.0, None)),
     c.SetLoad: c.SetLoad(past.ENDPOINT, stop=True),
@@ -44,6 +46,7 @@ GIVEN = {
     "silence": ["errors", "--reason", "x"],
     "unsilence": ["errors"],
     "reason": ["why"],
+    "truth": ["{}/truth.csv"],
     "retire": ["green"],
     "scale": ["3"],
     "backup": ["{}/b.tar.gz"],
