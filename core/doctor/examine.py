@@ -1,12 +1,11 @@
 """Every examination at once, each with an end: one that hangs or breaks is a line of its own and stops no other."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from core.domain.diagnosis import LOOK_S, Diagnoses, Diagnosis, Examination, fail, warn
+from core.domain.diagnosis import Diagnosis, Examination, fail, warn
 from core.domain.errors import QuarterdeckError, Unreachable
-from core.system.aside import aside
 from core.system.text import clean_line
 
 MOST = 800
@@ -33,8 +32,3 @@ async def _found(one: Examination) -> list[Diagnosis]:
     except Exception as error:
         lines = [warn(f"can't be looked at: {clean_line(f'{type(error).__name__}: {error}', 300)}", AGAIN)]
     return [replace(line, name=one.name, of=one.of, text=clean_line(line.text, MOST)) for line in lines]
-
-
-def looking(name: str, look: Callable[[], Diagnoses], of: str = "", within_s: float = LOOK_S) -> Examination:
-    """An examination that may hang in the system's hands: each in a thread of its own."""
-    return Examination(name, lambda: aside(lambda: list(look()), f"doctor {name}"), of, within_s)

@@ -7,8 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.doctor.examine import looking
-from core.domain.diagnosis import Diagnoses, Examination, fail, ok, warn
+from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok, warn
 from core.journal.reserve import ROOMY
 
 LITTLE = 1 << 30

@@ -13,8 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from core.doctor.examine import looking
-from core.domain.diagnosis import Diagnoses, Examination, fail, ok
+from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok
 
 US = "quarterdeck"
 MOST = 5

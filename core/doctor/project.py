@@ -13,8 +13,8 @@ from pathlib import Path
 from core.config.config import ENVIRONMENTS, FILE, endpoint_name, state_folder
 from core.config.settings import Settings
 from core.doctor import files, machine, packages, past, registry, served, steering
-from core.doctor.examine import examine, looking
-from core.domain.diagnosis import Diagnoses, Diagnosis, Examination, ok, warn
+from core.doctor.examine import examine
+from core.domain.diagnosis import Diagnoses, Diagnosis, Examination, looking, ok, warn
 from core.engine.project import JOURNAL, Project
 from core.targets.kinds import DEFAULT, kind_of
 from core.watch.client import WatchClient

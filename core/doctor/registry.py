@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 
 from core.config.config import mlflow_ui_line, tracking_uri
 from core.config.settings import Settings
-from core.doctor.examine import looking
 from core.doctor.machine import size
-from core.domain.diagnosis import Condition, Diagnoses, Examination, fail, ok, warn
+from core.domain.diagnosis import Condition, Diagnoses, Examination, fail, looking, ok, warn
 from core.system.aside import aside
 from core.system.processes import child_environment, python
 from core.system.text import clean_line

@@ -1,6 +1,5 @@
-"""What an endpoint serves: its model's files, its address, and one real request as a caller sends it."""
+"""What an endpoint serves, asked at its address: is it well, and one real request as a caller sends it."""
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,8 +9,7 @@ import httpx
 
 from core.config.config import endpoint_name, state_folder
 from core.config.settings import Settings
-from core.doctor.examine import looking
-from core.domain.diagnosis import LOOK_S, Diagnoses, Diagnosis, Examination, fail, ok, warn
+from core.domain.diagnosis import LOOK_S, Diagnoses, Examination, fail, ok, warn
 from core.domain.errors import Failed
 from core.domain.hints import typed
 from core.domain.model import Version
@@ -21,26 +19,18 @@ from core.state.endpoint import Endpoint
 from core.system.aside import aside
 from core.system.text import clean_line
 from core.targets.kinds import kind_of
-from core.work.digests import OURS, changed
 
-FILES_S = 30.0
-"""A model of some gigabytes is read once to its end."""
 ASK_S = LOOK_S - 1
 
 
 def examinations(settings: Settings, endpoint: Endpoint) -> list[Examination]:
     """Of one endpoint that serves something."""
     name, served = endpoint_name(settings), endpoint.served
-    if served is None:
+    if served is None or not endpoint.url:
         return []
-    held = {seen.version: place(settings, seen.version) for seen in endpoint.slots.values() if seen.version}
-    model = looking("model", lambda: [of for one, where in held.items() for of in files(one, where)], name, FILES_S)
-    if not endpoint.url:
-        return [model]
     key = partial(kind_of(settings.target).key, settings, name)
     rows = place(settings, served) / ROWS
     return [
-        model,
         Examination("endpoint", lambda: answers(endpoint.url, served), name),
         Examination("predict", lambda: predicts(endpoint.url, key, rows, settings.environment), name, LOOK_S * 2),
     ]
@@ -49,29 +39,6 @@ def examinations(settings: Settings, endpoint: Endpoint) -> list[Examination]:
 def place(settings: Settings, version: Version) -> Path:
     """Where a version's model folder lies."""
     return state_folder(settings) / "models" / f"{version.model}-{version.number}"
-
-
-def files(version: Version, folder: Path) -> list[Diagnosis]:
-    """Whether a model folder is whole, and still what came from the registry."""
-    again = f"move {folder} away: it is fetched from the registry when it is next needed"
-    what = f"{version.model} {version.label}"
-    try:
-        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        written = json.loads((folder / OURS).read_text(encoding="utf-8")).get("files")
-    except FileNotFoundError as error:
-        return [fail(f"{what}: {error.filename} is gone: a replica that starts anew does not come up", again)]
-    except (OSError, ValueError, AttributeError) as error:
-        return [fail(f"{what}: {folder} can't be read: {clean_line(str(error), 200)}", again)]
-    file = str(about.get("file", "")) if isinstance(about, dict) else ""
-    if file and not (folder / file).exists():
-        return [fail(f"{what}: {folder / file} is gone: a replica that starts anew does not come up", again)]
-    if not isinstance(written, dict):
-        return [ok(f"{what}: {folder} is there; it came before digests were written down")]
-    if others := changed(folder, written):
-        told = f"{what}: {others[0]} is not what came from the registry"
-        return [fail(f"{told}, nor {len(others) - 1} more" if others[1:] else told, again)]
-    digest = str(written.get(file) or next(iter(written.values()), ""))[:12]
-    return [ok(f"{what}: {len(written)} files as they came from the registry, {file or 'model'} sha256 {digest}")]
 
 
 async def answers(url: str, version: Version) -> Diagnoses:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from core.system.aside import aside
+
 LOOK_S = 5.0
 """As long as most looks may take; a machine that is busy answers within a tenth of that."""
 
@@ -54,3 +56,8 @@ def warn(text: str, do: str = "") -> Diagnosis:
 def fail(text: str, do: str = "") -> Diagnosis:
     """In the way."""
     return Diagnosis(Condition.FAIL, text, do)
+
+
+def looking(name: str, look: Callable[[], Diagnoses], of: str = "", within_s: float = LOOK_S) -> Examination:
+    """An examination that may hang in the system's hands: each in a thread of its own."""
+    return Examination(name, lambda: aside(lambda: list(look()), f"doctor {name}"), of, within_s)

@@ -10,7 +10,7 @@ import treelite
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
-from core.work.digests import digests
+from core.system.digests import digests
 from core.work.linear import LinearClassifier
 
 

@@ -21,9 +21,13 @@ from core.domain.model import Observation
 from core.domain.plan import Plan
 from core.engine.project import Project
 from core.state import events as ev
+from core.system.digests import digests
 from core.system.processes import process_id
+from core.targets.local import records, wire
+from core.targets.local.spec import EndpointSpec
+from core.targets.local.state import Held, HostState, save
+from core.targets.local.wire import HostStatus
 from core.watch.place import WatchPlace, package_version
-from core.work.digests import digests
 from tests.environments import V1, V2
 
 NAME = "late-dev"
@@ -44,9 +48,12 @@ class Patient:
     health: int = 200
     version: str = "2"
     watch_version: str = field(default_factory=package_version)
+    host_version: str = field(default_factory=package_version)
+    ready: int = 2
     silent: bool = False
     asked: list[tuple[object, str]] = field(default_factory=list)
     runner: web.AppRunner | None = None
+    host: asyncio.Server | None = None
 
     @property
     def state(self) -> Path:
@@ -112,12 +119,15 @@ async def healthy(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Pati
     url = await _serve(patient)
     _journal(patient, url)
     patient.sql("mlflow.db", "create table alembic_version (version_num text)")
-    server = await _watch(patient)
+    _state(patient, url)
+    watch = await _watch(patient)
+    patient.host = await _host(patient, url)
     try:
         yield patient
     finally:
         await patient.gone()
-        server.close()
+        watch.close()
+        patient.host.close()
 
 
 async def _opens(*_: object) -> Diagnoses:
@@ -147,6 +157,27 @@ def _journal(patient: Patient, url: str) -> None:
     )
     with contextlib.closing(patient.project.journal()) as journal:
         journal.take(NAME, "watch")
+
+
+def _state(patient: Patient, url: str) -> None:
+    spec = EndpointSpec(NAME, patient.folder)
+    patient.folder.mkdir(parents=True)
+    held = Held(V2, patient.model, 1, 1, spec)
+    save(patient.folder, HostState(spec.to_json(), int(url.rpartition(":")[2]), slots={"green": held}))
+    records.router_record(patient.folder).parent.mkdir()
+    records.write(records.router_record(patient.folder), {"process": records.me()})
+
+
+async def _host(patient: Patient, url: str) -> asyncio.Server:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        slots = (Observation("green", V2, 2, patient.ready, 100.0),)
+        about = HostStatus(NAME, patient.folder, True, os.getpid(), url, slots, version=patient.host_version)
+        writer.write(wire.line(about.to_json()))
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, str(wire.host_socket(patient.folder)))
 
 
 async def _serve(patient: Patient) -> str:

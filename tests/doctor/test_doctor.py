@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,8 +21,6 @@ from core.domain.plan import Plan, Shift
 from core.state import events as ev
 from core.targets.local import doctor as local
 from core.targets.local.keys import keep_key, key_path
-from core.targets.local.spec import EndpointSpec
-from core.targets.local.state import Held, HostState, save
 from tests.doctor.patient import KEY, NAME, SETTINGS, VARIABLE, Patient, healthy
 from tests.environments import V1, V2
 
@@ -94,9 +93,8 @@ def under_way(patient: Patient) -> None:
 
 
 def no_host(patient: Patient) -> None:
-    spec = EndpointSpec(NAME, patient.folder)
-    patient.folder.mkdir(parents=True)
-    save(patient.folder, HostState(spec.to_json(), slots={"green": Held(V2, patient.model, 1, 1, spec)}))
+    assert patient.host is not None
+    patient.host.close()
 
 
 def damage(path: Path) -> None:
@@ -160,12 +158,15 @@ BROKEN: dict[str, tuple[Broken, dict[str, Condition]]] = {
     "another key": (lambda one, _: keep_key(one.folder, "another"), {"key": WARN}),
     "others may read the key": (lambda one, _: readable_key(one), {"key": FAIL}),
     "no host": (lambda one, _: no_host(one), {"host": FAIL}),
+    "the host is older": (lambda one, _: setattr(one, "host_version", "0.0.1"), {"host": WARN}),
+    "a replica is missing": (lambda one, _: setattr(one, "ready", 1), {"host": WARN}),
+    "no replica is ready": (lambda one, _: setattr(one, "ready", 0), {"host": FAIL}),
     "a model file is another": (
         lambda one, _: damage(one.model / "model.ubj"),
         {"model": FAIL},
     ),
     "a model file is gone": (lambda one, _: (one.model / "model.ubj").unlink(), {"model": FAIL}),
-    "nobody answers": (lambda one, _: one.gone(), {"endpoint": FAIL, "predict": FAIL}),
+    "nobody answers": (lambda one, _: one.gone(), {"port": FAIL, "endpoint": FAIL, "predict": FAIL}),
     "it is not well": (lambda one, _: setattr(one, "health", 503), {"endpoint": FAIL}),
     "another version answers": (lambda one, _: setattr(one, "version", "1"), {"endpoint": WARN}),
     "another form": (lambda one, _: setattr(one, "status", 422), {"predict": FAIL}),
@@ -203,6 +204,7 @@ async def test_settings_that_cannot_be_read_leave_the_machine_to_be_looked_at(pa
 
 
 async def test_a_port_that_another_holds_is_told_with_who_holds_it(patient: Patient) -> None:
+    shutil.rmtree(patient.folder)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         patient.set(SETTINGS.replace("name: late,", f"name: late, port: {port},"))

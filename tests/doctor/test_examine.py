@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from core.config.scaffold import init
 from core.doctor import files, machine, registry
-from core.doctor.examine import examine, looking
-from core.domain.diagnosis import Condition, Diagnoses, Examination, ok
+from core.doctor.examine import examine
+from core.domain.diagnosis import Condition, Diagnoses, Examination, looking, ok
 from core.domain.errors import BadInput, Unreachable
 from core.engine.project import Project
 from core.targets.kinds import kind_of

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from core.domain.errors import BadInput, Failed
+from core.system.digests import changed
 from core.work.child import Job, Progress, WorkChild
-from core.work.digests import changed
 from tests.work.conftest import STEPS, Project, Worked, settings, work
 
 PRODUCTION = {"alias": "production", "previous_alias": "previous"}

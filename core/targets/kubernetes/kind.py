@@ -7,6 +7,7 @@ from core.config.settings import Settings
 from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput
 from core.targets.kinds import Models, Note, Standing
+from core.targets.kubernetes import doctor
 from core.targets.protocol import Target
 
 NOT_YET = "releasing to a cluster is not built yet"
@@ -37,7 +38,7 @@ class KubernetesKind:
 
     def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
         """What the cluster says of each endpoint's place."""
-        return []
+        return doctor.examinations(settings)
 
 
 KIND = KubernetesKind()

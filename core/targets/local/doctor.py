@@ -1,4 +1,4 @@
-"""What `quarterdeck doctor` looks at on this machine: Envoy, and of each endpoint its key, its port and its host."""
+"""What `quarterdeck doctor` looks at on this machine: Envoy, and of each endpoint its key, port, host and models."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ from packaging.specifiers import SpecifierSet
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
-from core.domain.diagnosis import Diagnoses, Diagnosis, Examination, fail, ok, warn
+from core.domain.diagnosis import Diagnoses, Diagnosis, Examination, fail, looking, ok, warn
 from core.domain.errors import BadInput
-from core.system.aside import aside
 from core.system.text import clean_line, span
 from core.targets.local import records, upkeep, wire
+from core.targets.local.doctor_models import FILES_S, models
 from core.targets.local.envoy_process import binary
 from core.targets.local.keys import key_path, read_key
 from core.targets.local.ports import who_holds
@@ -43,15 +43,12 @@ def examinations(
     for one in several:
         name, folder = endpoint_name(one), folder_of(one)
         made += [
-            Examination("key", partial(_aside, partial(key, one, folder, described)), name),
-            Examination("port", partial(_aside, partial(port, one, folder)), name),
+            looking("key", partial(key, one, folder, described), name),
+            looking("port", partial(port, one, folder), name),
             Examination("host", partial(host, folder), name),
+            looking("model", partial(models, folder), name, FILES_S),
         ]
     return made
-
-
-async def _aside(look: Callable[[], Diagnoses]) -> Diagnoses:
-    return await aside(lambda: list(look()), "doctor local")
 
 
 async def envoy() -> Diagnoses:

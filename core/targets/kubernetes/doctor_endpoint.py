@@ -1,0 +1,130 @@
+"""What the doctor asks a cluster about one endpoint: its secrets, image and address, and do its pods answer."""
+
+import os
+from typing import Any
+
+from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
+from core.domain.errors import QuarterdeckError, Refused
+from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
+from core.targets.kubernetes.manifests import image_of
+from core.targets.kubernetes.manifests_pod import KEY, PORT
+from core.targets.kubernetes.names import key_name
+from core.targets.kubernetes.paths import PODS, SECRETS, SERVICES
+
+PULLS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
+PULL_TYPES = {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"}
+PROBE_S = 3.0
+MOST = 5
+"""So many pods are asked; one line says how many there are."""
+
+
+def key(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
+    """Whether the Secret with the callers' key is there, or can be made; its value is neither read nor told."""
+    variable, name = at.endpoint.key_env, key_name(at.name)
+    if variable is None:
+        if at.place.service.type == "LoadBalancer":
+            return [warn("no key is asked for, and a load balancer lets everybody in", "set endpoint.key_env")]
+        return [ok("none is asked for")]
+    given = bool(os.environ.get(variable))
+    try:
+        body = calls.ask("GET", SECRETS.path(at.place.namespace, name))
+    except ApiMissing:
+        if given:
+            return [ok(f"the release makes the Secret {name} from {variable}")]
+        return [fail(f"there is no Secret {name}, and {variable} is not set", f"set {variable} to the endpoint's key")]
+    except Refused:
+        return [warn(f"the Secret {name} can't be seen with these rights", "see 'access'")]
+    if KEY not in (body.get("data") or {}):
+        return [fail(f"the Secret {name} holds no {KEY!r}: no pod starts", f"delete it, then release with {variable}")]
+    return [ok(f"the Secret {name} is there")]
+
+
+def pull_secret(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
+    """Whether the Secret by which nodes log in to the image's registry is there."""
+    name = at.place.pull_secret
+    if name is None:
+        return [ok("images are pulled without a login")]
+    try:
+        body = calls.ask("GET", SECRETS.path(at.place.namespace, name))
+    except ApiMissing:
+        make = f"kubectl --context {at.place.context} -n {at.place.namespace} create secret docker-registry {name} …"
+        return [fail(f"there is no Secret {name} in {at.place.namespace}", f"{make}, or kubernetes.pull_secret: null")]
+    except Refused:
+        return [warn(f"the Secret {name} can't be seen with these rights", "see 'access'")]
+    if body.get("type") not in PULL_TYPES:
+        told = f"the Secret {name} is of type {body.get('type')}, which logs nobody in"
+        return [fail(told, "make it by 'kubectl create secret docker-registry'")]
+    return [ok(f"the Secret {name} is there")]
+
+
+def image(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
+    """Whether an image is named by its digest, and no pod waits for one that can't be had. Raises BadInput."""
+    named = image_of(at)
+    for pod in _pods(calls, at):
+        for one in (pod.get("status") or {}).get("containerStatuses") or ():
+            waiting = (one.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") in PULLS:
+                why = clipped(str(waiting.get("message") or waiting["reason"]))
+                told = f"{pod['metadata']['name']}: {waiting['reason']}: {why}"
+                return [fail(told, "see that the image is in its registry, and that the pull secret may read it")]
+    return [ok(f"{named.rpartition('@')[0]} at {named.rpartition('@')[2][:19]}, and no pod waits for its image")]
+
+
+def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
+    """Whether callers have an address."""
+    if at.place.traffic == "gateway":
+        return [ok("callers come through the gateway")]
+    try:
+        body = calls.ask("GET", SERVICES.path(at.place.namespace, at.name))
+    except ApiMissing:
+        return [ok(f"the first release makes the Service {at.name}")]
+    if not ours((body.get("metadata") or {}).get("labels"), at):
+        told = f"there is a Service {at.name} that Quarterdeck has not made, and won't touch"
+        return [fail(told, "remove it, or call the endpoint otherwise")]
+    if at.place.service.type != "LoadBalancer":
+        return [ok(f"{at.name} is reached inside the cluster ({at.place.service.type})")]
+    given = ((body.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    known = [str(one.get("hostname") or one.get("ip")) for one in given if one.get("hostname") or one.get("ip")]
+    if known:
+        return [ok(f"{known[0]}, port {at.place.service.port}")]
+    look = f"kubectl --context {at.place.context} -n {at.place.namespace} describe service {at.name}"
+    return [fail(f"the load balancer has given {at.name} no address", f"{look}; or kubernetes.service.type: ClusterIP")]
+
+
+def probes(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
+    """Whether pods answer what they are probed with, asked through the API server."""
+    pods = [pod for pod in _pods(calls, at) if not (pod.get("metadata") or {}).get("deletionTimestamp")]
+    if not pods:
+        return [ok("no pod runs yet")]
+    found = [_probe(calls, at, str(pod["metadata"]["name"]), pod) for pod in pods[:MOST]]
+    if wrong := [one for one in found if one is not None]:
+        return wrong
+    return [ok(f"{len(found)} of {len(pods)} pods were asked, and answer /health/ready")]
+
+
+def _probe(calls: ApiCalls, at: ClusterEndpoint, name: str, pod: Json) -> Diagnosis | None:
+    """What is wrong with one pod; None where it answers."""
+    phase = str((pod.get("status") or {}).get("phase") or "unknown")
+    if phase != "Running":
+        why = next((str(one.get("message")) for one in _conditions(pod) if one.get("status") == "False"), "")
+        return fail(f"{name} is {phase}{': ' + clipped(why) if why else ''}", "'image' and 'quota' may say why")
+    try:
+        calls.text(f"{PODS.path(at.place.namespace, f'{name}:{PORT}', 'proxy')}/health/ready", timeout_s=PROBE_S)
+    except Refused as error:
+        return warn(f"{name} can't be asked: {error}", "see 'access'")
+    except QuarterdeckError as error:
+        look = f"kubectl --context {at.place.context} -n {at.place.namespace} logs {name}"
+        return fail(f"{name} does not answer /health/ready: {error}", look)
+    return None
+
+
+def _conditions(pod: Json) -> list[Any]:
+    return list((pod.get("status") or {}).get("conditions") or ())
+
+
+def _pods(calls: ApiCalls, at: ClusterEndpoint) -> list[Json]:
+    """The endpoint's pods, of both slots."""
+    asked = ",".join(f"{label}={value}" for label, value in selector(at).items())
+    return list(calls.ask("GET", PODS.path(at.place.namespace), query={"labelSelector": asked}).get("items") or ())
