@@ -8,7 +8,6 @@ from core.domain.errors import QuarterdeckError, Refused
 from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
-from core.targets.kubernetes.manifests import image_of
 from core.targets.kubernetes.manifests_pod import KEY, PORT
 from core.targets.kubernetes.names import key_name
 from core.targets.kubernetes.paths import PODS, SECRETS, SERVICES
@@ -60,8 +59,7 @@ def pull_secret(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
 
 
 def image(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
-    """Whether an image is named by its digest, and no pod waits for one that can't be had. Raises BadInput."""
-    named = image_of(at)
+    """Whether a pod waits for an image that can't be had."""
     for pod in _pods(calls, at):
         for one in (pod.get("status") or {}).get("containerStatuses") or ():
             waiting = (one.get("state") or {}).get("waiting") or {}
@@ -69,7 +67,10 @@ def image(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
                 why = clipped(str(waiting.get("message") or waiting["reason"]))
                 told = f"{pod['metadata']['name']}: {waiting['reason']}: {why}"
                 return [fail(told, "see that the image is in its registry, and that the pull secret may read it")]
-    return [ok(f"{named.rpartition('@')[0]} at {named.rpartition('@')[2][:19]}, and no pod waits for its image")]
+    if at.place.image is None:
+        return [ok("each version's own, the one that was pushed from here; no pod waits for one")]
+    named, _, digest = at.place.image.rpartition("@")
+    return [ok(f"{named} at {digest[:19]}; no pod waits for one")]
 
 
 def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:

@@ -319,10 +319,10 @@ async def test_a_namespace_that_is_not_there_is_made_or_asked_for(scene: Scene) 
     assert named(found) == {"namespace": FAIL}
 
 
-async def test_an_image_that_is_not_named_is_asked_for(scene: Scene) -> None:
+async def test_without_an_image_in_the_settings_it_is_each_versions_own(scene: Scene) -> None:
     found = await scene.examined(image=None)
-    assert named(found) == {"image": FAIL}
-    assert "kubernetes.image: is not set" in next(one.text for one in found if one.name == "image")
+    assert named(found) == {}
+    assert next(one.text for one in found if one.name == "image").startswith("each version's own")
 
 
 async def test_a_gateway_that_is_not_there_is_told_beside_the_rights(scene: Scene) -> None:
