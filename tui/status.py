@@ -23,6 +23,7 @@ from core.system.text import span
 from core.targets.kinds import Standing, standing
 from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of
+from tui.kept import stays
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -51,7 +52,7 @@ async def lines_of(project: Project) -> list[str]:
             continue
         lines += [
             f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
-            *_stands(place),
+            *_stands(place, snapshot, name, now),
         ]
         lines += [f"  release  {_release(release)}"] if release else []
         lines += _together(release, snapshot, now) if release else []
@@ -112,17 +113,20 @@ def _clock(at: float) -> str:
     return time.strftime("%d %b %H:%M:%S", time.localtime(at))
 
 
-def _stands(place: Standing | None) -> Iterable[str]:
+def _stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> Iterable[str]:
     if place is None:
         return ["  serves   nothing stands there"]
-    return [f"  {line}" for line in (*place.lines, *(line for seen in place.slots for line in _slot(seen)))]
+    endpoint = snapshot.endpoint(name)
+    slots = (line for seen in place.slots for line in _slot(seen, stays(snapshot, endpoint, seen, now)))
+    return [f"  {line}" for line in (*place.lines, *slots)]
 
 
-def _slot(seen: Observation) -> list[str]:
+def _slot(seen: Observation, kept: str) -> list[str]:
     version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
     copied = f"  mirror {seen.mirror:g} %" if seen.mirror else ""
     ready = f"{seen.ready}/{seen.wanted} ready"
-    lines = [f"{seen.slot:<8} {version:<16} {seen.weight:5.1f} %{copied}  {ready}  {seen.why}".rstrip()]
+    lasts = f"  {kept}" if kept else ""
+    lines = [f"{seen.slot:<8} {version:<16} {seen.weight:5.1f} %{copied}  {ready}{lasts}  {seen.why}".rstrip()]
     for replica in seen.replicas:
         cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else "-"
         memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else "-"

@@ -1,6 +1,6 @@
 """Pane 4: the endpoint. A line a slot, with the share of the answers it really gives beside the share it should."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from rich.cells import cell_len
@@ -10,6 +10,7 @@ from tui import format as as_text
 from tui.actions import begins
 from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.health import FAILING_PERCENT
+from tui.kept import kept
 from tui.pending import pending
 from tui.styled import Line, Part, aligned, bar, cut, fitting, left, right, width as width_of
 from tui.summary import Reality, proof, reality
@@ -30,6 +31,7 @@ STATES = {
 COLUMN = 74
 """Where there is room, the replicas of two slots stand side by side."""
 LEAST_BAR, SLOT = 4, 6
+READY = " ready"
 
 
 class TrafficPane(Pane):
@@ -102,7 +104,9 @@ class TrafficPane(Pane):
             label = left(labels[seen.slot], label_cells)
             name: Line = ((left(seen.slot, SLOT), slot_role(seen.slot)), (label, "text"))
             full = bar((share if share is not None else seen.weight) / 100, room, slot_role(seen.slot, "bar"))
-            rows.append((*name, *full, *line))
+            sample = real[seen.slot].sample
+            said = () if sample is not None and sample.requests else kept(view, seen)
+            rows.append(_standing(said, line, room, name) or (*name, *full, *line))
         return rows
 
     def _below(self, view: View, width: int) -> Line:
@@ -174,11 +178,19 @@ class TrafficPane(Pane):
 
     def why(self, view: View) -> list[str]:
         """What is known of the service now, and what happened to it."""
-        retire = view.endpoint.retire if view.endpoint else {}
-        stays = [
-            f"{slot} stays for the way back for another {as_text.about(at - view.now)}" for slot, at in retire.items()
-        ]
-        return [*service(view), *stays]
+        slots = view.endpoint.slots if view.endpoint else {}
+        stays = {slot: next(iter(kept(view, seen)), "") for slot, seen in sorted(slots.items())}
+        label = {slot: seen.version.label if seen.version else "" for slot, seen in slots.items()}
+        return [*service(view), *(f"{slot} holds {label[slot]}: {text}" for slot, text in stays.items() if text)]
+
+
+def _standing(said: Sequence[str], figures: Line, room: int, name: Line) -> Line:
+    """A slot that is kept: as much as fits of that, in place of figures that would all be of nothing; else nothing."""
+    # Between two parts stands what fills their column.
+    ready = figures[-3:] if figures and figures[-1][0] == READY else figures[-1:]
+    room += width_of(figures) - width_of(ready)
+    text = next((one for one in said if cell_len(one) < room), "")
+    return (*name, (left(text, room), "dim"), *ready) if text else ()
 
 
 def _quiet(view: View, slot: Slot) -> bool:
@@ -205,7 +217,7 @@ def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], he
         (4, ((" p95", "p95"), (right(as_text.ms(p95), 5), "text"))),
         (1, ((right(as_text.percent(failed), 8), failed_role), (" err", "dim"))),
         (0, ((right(f" {seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
-        (5, ((" ready", "dim"),)),
+        (5, ((READY, "dim"),)),
     ]
 
 
