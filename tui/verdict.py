@@ -106,7 +106,11 @@ def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
             room = max(LEAST_WHY, cells - cells_of((*head, *unknown, *way)) - 2)
             head = (*head, (f": {cut(release.why, room)}", "text"))
     drill = _drill(view) if release.outcome is Outcome.DONE and back.key else ()
-    return fitting([(0, head), (0, unknown), (3, ((more, "dim"),)), (1, way), (2, drill)], cells)
+    # What the key does stands in the footer too; that it was not tried for too long stands nowhere else.
+    late = bool(drill) and drill[-1][1] != "dim"
+    return fitting(
+        [(0, head), (0, unknown), (3, ((more, "dim"),)), (2 if late else 1, way), (1 if late else 2, drill)], cells
+    )
 
 
 def _drill(view: View) -> Line:

@@ -201,3 +201,15 @@ def test_when_the_way_back_was_last_drilled(ago: float | None, said: str, role: 
     assert said not in text(verdict(replace(view, drill_s=None), 200))
     assert width(verdict(view, 60)) <= 60
     assert said in text(verdict(view, 80))
+
+
+@pytest.mark.parametrize(("ago", "said"), [(None, "! way back never drilled"), (7200.0, "! way back drilled 2 h ago")])
+def test_that_a_drill_is_overdue_stays_where_there_is_little_room(ago: float | None, said: str) -> None:
+    """At 80 cells, where nothing is heard of the service: the key stands in the footer too, this nowhere else."""
+    facts = [ev.Drilled(ENDPOINT, NEW, 31.4, 20.0, 400, 0)] if ago is not None else []
+    drilled = scenes.then(scenes.at_ten(), *facts, at=MOMENT - (ago or 0.0))
+    served = ev.Observed(ENDPOINT, Observation("green", NEW, 8, 8, 100))
+    done = scenes.then(drilled, ev.Ended(RELEASE, ev.Outcome.DONE), served)
+    line = text(verdict(replace(seen(done, MOMENT + 20), drill_s=3600.0), 80))
+    assert said in line
+    assert "R roll back" not in line
