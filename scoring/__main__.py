@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
             key=os.environ.get("SCORING_KEY", ""),
             max_body_bytes=int(options.max_body_mb * BYTES_IN_MB),
             drain_s=options.drain_s,
+            connection_s=options.connection_s,
         )
         serve(load(options.folder), identity, settings, lambda: _say(f"ready {settings.host}:{settings.port}"))
     except (ModelError, ServeError) as error:
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--registry", default="")
     parser.add_argument("--max-body-mb", type=float, default=8.0)
     parser.add_argument("--drain-s", type=float, default=5.0)
+    parser.add_argument(
+        "--connection-s", type=float, default=0.0, help="senders end a connection after so long; 0: never"
+    )
     return parser
 
 

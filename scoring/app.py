@@ -9,6 +9,7 @@ from scoring import inference_v2, keys, pairs
 from scoring.answers import CLOSE, Answer, Writer, error
 from scoring.batching import Reply, Together, broken
 from scoring.bodies import FULL, Body
+from scoring.connections import ConnectionAges
 from scoring.media import PLAIN, as_json, unpacked
 from scoring.metrics import Metrics
 from scoring.model import Model, PayloadError
@@ -28,6 +29,7 @@ AGAIN = ("retry-after", "1")
 class Scope(Protocol):
     """What RSGI says of a request."""
 
+    client: str
     method: str
     path: str
     query_string: str
@@ -61,6 +63,7 @@ class App:
         self._infer = frozenset(f"{path}/infer" for path in inference_v2.model_paths(identity.model, identity.version))
         self.predict_paths = PREDICT | self._infer
         self._pages = Pages(model, identity, settings, self.metrics)
+        self._ages = ConnectionAges(settings.connection_s) if settings.connection_s > 0 else None
         self.pairs = pairs.KeptAnswers(labelled=bool(model.labels))
         self._writer = Writer(model, identity.version)
         loop = get_running_loop()
@@ -92,6 +95,8 @@ class App:
         if not self._open and (refusal := self._refusal(scope)) is not None:
             self._refuse(http, refusal)
             return
+        if self._ages is not None:
+            http = self._ages.aged(http, scope.client, arrived_s)
         headers, path = scope.headers, scope.path
         typed, packed = headers.get("content-type"), headers.get("content-encoding")
         if packed is not None:
@@ -157,8 +162,10 @@ class App:
         if not self._open and (refusal := self._refusal(scope)) is not None:
             room.free()
             self._refuse(http, refusal)
-        else:
-            self._large.add(self._in_turn(scope, http, body, arrived_s, room))
+            return
+        if self._ages is not None:
+            http = self._ages.aged(http, scope.client, arrived_s)
+        self._large.add(self._in_turn(scope, http, body, arrived_s, room))
 
     def _in_turn(self, scope: Scope, http: Reply, body: bytes, arrived_s: float, room: Body) -> LargeJob:
         """Read, score and answer a large request; each step takes some milliseconds."""

@@ -25,7 +25,7 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
     """How to serve. An empty `key` means no key; port 0 takes a free one; `drain_s` bounds the way out; `cores` is
-    what its CPU time is held to at the moment."""
+    what its CPU time is held to at the moment; senders end a connection after `connection_s`, 0: when they like."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -33,6 +33,7 @@ class ServingSettings:
     max_body_bytes: int = 8 * 1024 * 1024
     drain_s: float = 5.0
     cores: Callable[[], float | None] = no_limit
+    connection_s: float = 0.0
     service: str = "quarterdeck-scoring"
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,22 @@ def test_a_prediction_says_which_version_made_it(model: Model, path: str) -> Non
     assert told["predictions"][0] in {"no", "yes"}
     assert (told["model"], told["version"], told["num_samples"]) == ("XGBoost", "7", 1)
     assert set(told["took_ms"]) == {"preparation", "inference"}
+
+
+def test_a_connection_that_is_old_ends_with_an_answer_and_no_request_fails(model: Model) -> None:
+    def visit(http: httpx.Client) -> list[httpx.Response]:
+        answers = []
+        for _ in range(40):
+            answers.append(http.post("/predict", json=BODY))
+            time.sleep(0.01)
+        return answers
+
+    answers = served(model, visit, connection_s=0.05)
+    assert {one.status_code for one in answers} == {200}
+    last = [one for one in answers if one.headers.get("connection") == "close"]
+    assert 2 <= len(last) <= 20
+    kept = served(model, visit)
+    assert not [one for one in kept if one.headers.get("connection") == "close"]
 
 
 def test_many_rows_and_probabilities_come_in_one_answer(model: Model) -> None:

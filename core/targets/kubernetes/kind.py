@@ -1,44 +1,84 @@
-"""Kubernetes as one kind of place: what it serves can be written out as files, and is not released to yet."""
+"""Kubernetes as one kind of place: an endpoint is a few objects in a namespace, and what is done to it whole."""
 
+import importlib.util
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.domain.diagnosis import Examination
-from core.domain.errors import BadInput
+from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.targets.kinds import Models, Note, Standing
 from core.targets.kubernetes import doctor
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.client import KubernetesTarget
+from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
+from core.targets.kubernetes.manifests_pod import resources
+from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
+from core.targets.kubernetes.threads import in_thread
 from core.targets.protocol import Target
 
-NOT_YET = "releasing to a cluster is not built yet"
+NAME = "kubernetes"
+CONFIG = "KUBECONFIG"
 
 
 class KubernetesKind:
     """Endpoints in a namespace of a cluster."""
 
     def opened(self, settings: Settings, models: Models, environ: Mapping[str, str] | None) -> Callable[[int], Target]:
-        """Raises BadInput: nothing is released there."""
-        raise BadInput(f"kubernetes: manifests can be exported (quarterdeck export kubernetes); {NOT_YET}")
+        """The endpoint's target; raises BadInput for what can't work. Models are in images, and none is fetched."""
+        if importlib.util.find_spec("kubernetes") is None:
+            raise BadInput("target kubernetes needs a package more: pip install 'quarterdeck[kubernetes]'")
+        at = cluster_endpoint(settings)
+        resources(at.endpoint)
+        given = os.environ if environ is None else environ
+        key = _key(settings, given)
+        if settings.endpoint.key_env and not key:
+            name = settings.endpoint.key_env
+            raise BadInput(f"endpoint.key_env: the variable {name} is not set; set it to the endpoint's key")
+        return lambda token: KubernetesTarget(at, settings.folder, token, key=key, kubeconfig=given.get(CONFIG, ""))
 
     def key(self, settings: Settings, endpoint: str) -> str:
-        """None is known here."""
-        return ""
+        """The key that this shell has; the cluster's own is read by nobody."""
+        return _key(settings, os.environ)
 
     async def standing(self, root: Path, settings: Sequence[Settings]) -> Sequence[Standing]:
-        """Nothing was put there."""
-        return []
+        """What stands at each endpoint; where its cluster can't be asked, why."""
+        found = [await in_thread(partial(_standing, cluster_endpoint(one)), "status") for one in settings]
+        return [one for one in found if one is not None]
 
     async def stop(self, settings: Settings, endpoint: str) -> bool:
-        """Nothing is there to stop."""
-        return False
+        """Everything of ours goes, and pods end in their own time; False where there is nothing."""
+        if endpoint_name(settings) != endpoint:
+            raise Refused(f"{endpoint}: no environment is called so any more, so nobody knows its cluster")
+        at = cluster_endpoint(settings)
+        return await in_thread(lambda: taken_down(at, _calls(at)), "down")
 
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
-        """There is nothing to change; raises BadInput."""
-        raise BadInput(f"{endpoint}: {NOT_YET}")
+        """The package stands in an image there, which this machine's package does not change."""
+        raise Refused(f"{endpoint}: on Kubernetes new processes come with a new image; build one and release it")
 
     def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
         """What the cluster says of each endpoint's place."""
         return doctor.examinations(settings)
+
+
+def _calls(at: ClusterEndpoint) -> ApiCalls:
+    return ApiCalls(at.place.context, os.environ.get(CONFIG, ""))
+
+
+def _key(settings: Settings, environ: Mapping[str, str]) -> str:
+    return environ.get(settings.endpoint.key_env, "").strip() if settings.endpoint.key_env else ""
+
+
+def _standing(at: ClusterEndpoint) -> Standing | None:
+    try:
+        view = looked_at(at, _calls(at))
+    except QuarterdeckError as error:
+        return Standing(at.called, NAME, (), (f"cluster  {at.place.where}: {error}",))
+    return Standing(at.called, NAME, slots_in(at, view), tuple(lines_of(at, view))) if view.objects else None
 
 
 KIND = KubernetesKind()

@@ -31,6 +31,8 @@ PROBE_S = 2
 AWAY_S = 5
 """From a pod's end until it gets no new requests: routers hear of it meanwhile, and it answers what still comes."""
 SPARE_S = 5
+CONNECTION_S = 3
+"""A Service splits connections, not requests: callers who keep theirs come to where traffic goes now within this."""
 SCRATCH = "64Mi"
 _REVISIONS = 2
 
@@ -66,7 +68,7 @@ def pod(at: ClusterEndpoint, slot: Slot, version: Version, image: str) -> Json:
         **pulled,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": AWAY_S + math.ceil(at.endpoint.drain_s) + SPARE_S,
+        "terminationGracePeriodSeconds": grace_s(at.endpoint),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
@@ -80,6 +82,11 @@ def pod(at: ClusterEndpoint, slot: Slot, version: Version, image: str) -> Json:
         "containers": [container(at, version, image)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": SCRATCH}}],
     }
+
+
+def grace_s(endpoint: EndpointSettings) -> int:
+    """How long a pod may take to end, in seconds: it answers what it has begun, and what still comes meanwhile."""
+    return AWAY_S + math.ceil(endpoint.drain_s) + SPARE_S
 
 
 def container(at: ClusterEndpoint, version: Version, image: str) -> Json:
@@ -112,7 +119,8 @@ def arguments(endpoint: EndpointSettings, version: Version) -> list[str]:
     """What `python -m scoring` is told. A `$` is doubled: Kubernetes puts variables in place of `$(NAME)`."""
     said = {"model": version.model, "version": version.number, "run-id": version.run_id, "uri": version.uri}
     known = [f"--{name}={value.replace('$', '$$')}" for name, value in said.items() if value]
-    return [MODEL, "--host", "0.0.0.0", "--port", str(PORT), *known, f"--drain-s={endpoint.drain_s:g}"]  # noqa: S104
+    ends = [f"--drain-s={endpoint.drain_s:g}", f"--connection-s={CONNECTION_S}"]
+    return [MODEL, "--host", "0.0.0.0", "--port", str(PORT), *known, *ends]  # noqa: S104
 
 
 def resources(endpoint: EndpointSettings) -> Json:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Sample, Slot
@@ -13,10 +13,11 @@ from core.targets.kubernetes.observed import pods_of, slots_of
 from core.targets.kubernetes.paths import PODS
 from core.targets.kubernetes.scraping import PodMeter
 from core.targets.kubernetes.watching import ClusterView
-from core.targets.local.counters import parse
+from core.targets.local.counters import Exposition, parse
 from core.targets.local.scraped import Scraped
 
 EVERY_S, ANSWER_S = 1.0, 1.0
+ANSWERS = "scoring_requests_total{"
 LATELY = 3
 """Of so many samples the answers are kept, to see who answers users now."""
 FORBIDDEN_S = 60.0
@@ -55,23 +56,36 @@ class PodMeasurer:
         """How many answers users got of each slot within the last seconds."""
         return sum(self._lately, Counter())
 
-    def forget(self) -> None:
-        """Traffic moved: what was before does not count any more."""
-        self._lately.clear()
+    def answered(self, view: ClusterView, slots: Collection[Slot]) -> int:
+        """How many answers the pods of some slots have given so far; pods that do not say count as none."""
+        found = pods_of(self._at, view)
+        pages = [self._page(one["metadata"]["name"]) for slot in slots for one in found.get(slot, []) if _runs(one)]
+        return sum(
+            int(value)
+            for page in pages
+            if page is not None
+            for name, value in page.values.items()
+            if name.startswith(ANSWERS)
+        )
 
-    def _ask(self, slot: Slot, name: str, uid: str) -> None:
+    def _page(self, name: str) -> Exposition | None:
+        """What a pod has counted until now; None where it does not say."""
         path = PODS.path(self._at.place.namespace, f"{name}:{PORT}", "proxy/metrics")
         try:
-            page = parse(self._calls.text(path, headers=self._headers, timeout_s=ANSWER_S)[0])
+            return parse(self._calls.text(path, headers=self._headers, timeout_s=ANSWER_S)[0])
         except Refused as error:
             # A pod that has gone is missing; one that may not be asked is a rule that is missing.
             if "may not" in str(error):
                 self.forbidden, self._rests_until_s = str(error), time.monotonic() + FORBIDDEN_S
-            return
+            return None
         except (QuarterdeckError, ValueError):
-            return
-        self.forbidden = ""
-        self._meter.take(Scraped(uid, 0, slot=slot), page)
+            return None
+
+    def _ask(self, slot: Slot, name: str, uid: str) -> None:
+        page = self._page(name)
+        if page is not None:
+            self.forbidden = ""
+            self._meter.take(Scraped(uid, 0, slot=slot), page)
 
 
 def _runs(pod: Mapping[str, object]) -> bool:

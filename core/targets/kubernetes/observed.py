@@ -59,13 +59,14 @@ def observed(at: ClusterEndpoint, view: ClusterView, traffic: RoutedTraffic) -> 
 def _slot(slot: Slot, deployment: Json | None, pods: list[Json], weight: float, traffic: RoutedTraffic) -> Observation:
     version = version_of(_annotations(deployment)) if deployment is not None else None
     leaving = next((found for pod in pods if (found := version_of(_annotations(pod)))), None)
-    mine = [pod for pod in pods if version is None or version_of(_annotations(pod)) == version]
     wanted = _wanted(deployment)
+    asked = traffic.replicas.get(slot, wanted)
+    mine = [pod for pod in pods if version is None or version_of(_annotations(pod)) == version]
     return Observation(
         slot=slot,
         version=version or leaving,
         # What a share needs for a while is not what anybody asked for.
-        wanted=traffic.replicas.get(slot, wanted),
+        wanted=min(wanted, asked) if traffic.split else asked,
         ready=sum(map(is_ready, mine)) if deployment is not None else 0,
         weight=weight,
         replicas=tuple(_replica(pod) for pod in pods),

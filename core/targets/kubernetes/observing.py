@@ -6,7 +6,7 @@ Threads watch, ask and measure; they hand over what is new to whoever reads on a
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from functools import partial
 
 from core.domain.errors import QuarterdeckError, Refused
@@ -148,7 +148,11 @@ class ClusterObserver:
         """Each slot, with the weights that are known to be in force."""
         traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
         slots = observed(self._at, view, traffic)
-        return self._weights.applied(slots, traffic, self._measurer.lately(), self._ask)
+        return self._weights.applied(slots, traffic, self._measurer.lately(), self._ask, self._strays)
+
+    def _strays(self, slots: Collection[Slot]) -> int:
+        """How many answers these slots have given so far."""
+        return 0 if self._watch is None or not slots else self._measurer.answered(self._watch.view(), slots)
 
     def _measure(self) -> None:
         """Ask pods what they counted, each second, until closed."""

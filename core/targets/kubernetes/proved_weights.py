@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -27,15 +27,25 @@ class TrafficProof:
     at_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be proved, and by what."""
+
+    key: Hashable
+    weights: Mapping[Slot, float]
+    mirror: Mapping[Slot, float]
+    versions: Mapping[Slot, str]
+    ask: Answerer
+    strays: Callable[[], int]
+
+
 class ProvedWeights:
     """Keeps the last proof, and looks for the next. `told` is called in its thread once there is one."""
 
     def __init__(self, told: Callable[[], None]) -> None:
         self._told = told
         self._news = threading.Condition()
-        self._wanted: (
-            tuple[Hashable, Mapping[Slot, float], Mapping[Slot, float], Mapping[Slot, str], Answerer] | None
-        ) = None
+        self._wanted: _Wanted | None = None
         self._proof: TrafficProof | None = None
         self._why = ""
         self._closed = False
@@ -56,6 +66,7 @@ class ProvedWeights:
         traffic: RoutedTraffic,
         lately: Mapping[Slot, int],
         ask: Answerer,
+        strays: Callable[[Collection[Slot]], int],
     ) -> dict[Slot, Observation]:
         """The slots with the weights that are known to be in force; those that the cluster says are looked into.
 
@@ -68,7 +79,8 @@ class ProvedWeights:
         with self._news:
             proof = self._proof
             if proof is None or proof.key != key:
-                self._wanted = (key, weights, dict(traffic.mirror), versions, ask)
+                idle = set(slots) - set(weights) - set(traffic.mirror)
+                self._wanted = _Wanted(key, weights, dict(traffic.mirror), versions, ask, partial(strays, idle))
                 self._news.notify_all()
             else:
                 self._wanted = None
@@ -91,9 +103,10 @@ class ProvedWeights:
                     self._news.wait(1.0)
                 if self._closed or self._wanted is None:
                     return
-                key, weights, mirror, versions, ask = self._wanted
+                wanted = self._wanted
+            key, weights, still = wanted.key, wanted.weights, partial(self._still, wanted.key)
             try:
-                count = prove(ask, weights, versions, partial(self._still, key)) if weights else 0
+                count = prove(wanted.ask, weights, wanted.versions, still, wanted.strays) if weights else 0
             except QuarterdeckError as error:
                 with self._news:
                     said, self._why = self._why, str(error)
@@ -102,14 +115,14 @@ class ProvedWeights:
                     self._told()
                 continue
             with self._news:
-                if self._wanted is not None and self._wanted[0] == key:
-                    self._proof = TrafficProof(key, weights, mirror, count, time.monotonic())
+                if self._wanted is not None and self._wanted.key == key:
+                    self._proof = TrafficProof(key, weights, wanted.mirror, count, time.monotonic())
                     self._wanted, self._why = None, ""
             self._told()
 
     def _still(self, key: Hashable) -> bool:
         wanted = self._wanted
-        return not self._closed and wanted is not None and wanted[0] == key
+        return not self._closed and wanted is not None and wanted.key == key
 
 
 def _key(traffic: RoutedTraffic, weights: Mapping[Slot, float], versions: Mapping[Slot, str]) -> Hashable:

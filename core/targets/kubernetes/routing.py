@@ -71,7 +71,7 @@ class TrafficRouter:
             raise BadInput(
                 "kubernetes.traffic is selector: all traffic is moved or none; set it to replicas or gateway"
             )
-        present = {slot: int(body["spec"].get("replicas", 1)) for slot, body in deployments.items()}
+        present = _replicas(deployments)
         counts: Counts = {}
         found: dict[str, RoutedTraffic] = {}
         change = f"{claim}.{number}.{token_hex(4)}"
@@ -96,10 +96,10 @@ class TrafficRouter:
         elif found["now"].replicas:
             self._beside(number, lambda: self._restore(number, change, found["now"].replicas))
 
-    def _counts(self, weights: Mapping[Slot, float], had: Counts) -> Counts:
+    def _counts(self, weights: Mapping[Slot, float], had: Counts, floors: Counts | None = None) -> Counts:
         scaling = self._at.endpoint.autoscaling
         least = max((had.get(slot, 1) for slot, weight in weights.items() if weight > 0), default=1)
-        return counts_for(weights, least, MOST if scaling is None else scaling.max, self._at.place.tolerance)
+        return counts_for(weights, least, MOST if scaling is None else scaling.max, self._at.place.tolerance, floors)
 
     def _still(self, number: int) -> None:
         if number != self._newest or self._closed():
@@ -122,7 +122,7 @@ class TrafficRouter:
         at, changes = self._at, self._changes
         now = traffic_of(at, changes.owned(holder(at), at.name))
         open_to = set(counts) if now.split else {slot for slot, weight in now.weights.items() if weight > 0}
-        present = {slot: int(body["spec"].get("replicas", 1)) for slot, body in slots_of(at, self._view()).items()}
+        present = _replicas(slots_of(at, self._view()))
         most = {slot: max(count, present.get(slot, 0)) if slot in open_to else count for slot, count in counts.items()}
         for slot, count in most.items():
             self._resize(number, slot, count)
@@ -163,23 +163,36 @@ class TrafficRouter:
                 self._news.wait(LOOK_S)
 
     def resize(self, slot: Slot, replicas: int) -> bool:
-        """Note how many replicas a slot is to have once it is no share any more; False where it is none now."""
+        """How many replicas a slot is to have once it is no share any more; False where it is none now.
+
+        As a share it gets no fewer from now on, and the other slot as many as keep the share.
+        """
         at = self._at
-        if slot not in traffic_of(at, self._changes.owned(holder(at), at.name)).replicas:
+        now = traffic_of(at, self._changes.owned(holder(at), at.name))
+        if slot not in now.replicas:
             return False
 
         def edit(body: Json) -> Json | None:
-            now = traffic_of(at, body)
-            if slot not in now.replicas or now.replicas[slot] == replicas:
+            seen = traffic_of(at, body)
+            if slot not in seen.replicas or seen.replicas[slot] == replicas:
                 return None
-            return {
-                "metadata": {
-                    "annotations": annotated(now.wanted, {**now.replicas, slot: replicas}, now.claim, now.change)
-                }
-            }
+            kept = {**seen.replicas, slot: replicas}
+            return {"metadata": {"annotations": annotated(seen.wanted, kept, seen.claim, seen.change)}}
 
         self._changes.change(holder(at), at.name, edit)
+        if now.split and now.wanted.get(slot):
+            # It ends with the next move as the move that made the share would, and is none itself.
+            number, kept = self._newest, {**now.replicas, slot: replicas}
+            self._beside(number, lambda: self._grow(number, now, kept, {slot: replicas}))
         return True
+
+    def _grow(self, number: int, now: RoutedTraffic, had: Counts, floors: Counts) -> None:
+        try:
+            counts = self._counts(now.wanted, had, floors)
+        except BadInput:
+            # More than there may be pods for at this share: it grows, towards where it is about to go.
+            counts = {**_replicas(slots_of(self._at, self._view())), **floors}
+        self._share(number, now.change, counts)
 
     def _restore(self, number: int, change: str, replicas: Counts) -> None:
         """As many pods as there were before they were shares, in the hands of who scaled them."""
@@ -198,3 +211,7 @@ class TrafficRouter:
             return {"metadata": {"annotations": annotated(now.wanted, {}, now.claim, change)}}
 
         changes.change(holder(at), at.name, edit)
+
+
+def _replicas(deployments: Mapping[Slot, Json]) -> dict[Slot, int]:
+    return {slot: int(body["spec"].get("replicas", 1)) for slot, body in deployments.items()}

@@ -13,16 +13,21 @@ EXACT = 0.5
 """Percent points that nobody would call a miss."""
 
 
-def counts_for(weights: Mapping[Slot, float], least: int, most: int, tolerance: float) -> dict[Slot, int]:
+def counts_for(
+    weights: Mapping[Slot, float], least: int, most: int, tolerance: float, floors: Counts | None = None
+) -> dict[Slot, int]:
     """How many pods of each slot give these weights, in percent: as few as are exact, and no fewer than `least`.
 
-    Where `most` pods are too few to be exact they come as near as they can. Raises BadInput where that is not near.
+    Where `most` pods are too few to be exact they come as near as they can; no slot has fewer than its floor. Raises
+    BadInput where that is not near.
     """
     shares = {slot: weight for slot, weight in weights.items() if weight > 0}
     best: dict[Slot, int] = {}
     missed = 100.0
     for total in range(max(least, len(shares)), max(least, most) + 1):
         found = _parted(shares, total)
+        if any(found.get(slot, 0) < count for slot, count in (floors or {}).items() if slot in shares):
+            continue
         off = max(abs(100 * found[slot] / total - weight) for slot, weight in shares.items())
         if off < missed - 1e-9:
             best, missed = found, off

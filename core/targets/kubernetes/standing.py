@@ -1,0 +1,103 @@
+"""What stands at an endpoint in a cluster, for people; and all of it taken away. Called in threads; watches nothing."""
+
+import time
+from collections.abc import Iterable
+
+from core.domain.errors import Failed
+from core.domain.model import Observation
+from core.targets.kubernetes.api_errors import ApiMissing, Json
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
+from core.targets.kubernetes.manifests_pod import grace_s
+from core.targets.kubernetes.observed import observed
+from core.targets.kubernetes.paths import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    LEASES,
+    PODS,
+    ROUTES,
+    SECRETS,
+    SERVICES,
+    ApiKind,
+)
+from core.targets.kubernetes.reaching import external_url
+from core.targets.kubernetes.traffic import holder, traffic_of
+from core.targets.kubernetes.watching import ClusterView
+
+CALL_S = 5.0
+LOOK_S = 0.5
+SPARE_S = 30.0
+"""Beyond the time that a pod may take to end, until its node has said so."""
+
+
+def looked_at(at: ClusterEndpoint, calls: ApiCalls) -> ClusterView:
+    """Every object of an endpoint that says what serves, as the API server has them now."""
+    kinds = [DEPLOYMENTS, PODS, SERVICES, AUTOSCALERS, LEASES, *([ROUTES] if holder(at) is ROUTES else [])]
+    found: dict[tuple[str, str], Json] = {}
+    for kind in kinds:
+        found |= {(kind.plural, body["metadata"]["name"]): body for body in _listed(at, calls, kind)}
+    return ClusterView(found)
+
+
+def slots_in(at: ClusterEndpoint, view: ClusterView) -> tuple[Observation, ...]:
+    """The slots, with the weights that the objects say; no answer was asked for."""
+    return tuple(observed(at, view, traffic_of(at, view.get(holder(at), at.name))).values())
+
+
+def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
+    """The place in words, and what of it is paid for."""
+    service = view.get(SERVICES, at.name)
+    yield f"cluster  {at.place.where}  traffic by {at.place.traffic}"
+    if service is not None:
+        url = external_url(at, service)
+        waits = "no address yet: the cluster's load balancer has given it none so far"
+        where = url or (waits if at.place.service.type == "LoadBalancer" else "inside the cluster alone")
+        yield f"service  {at.name}:{at.place.service.port}  {at.place.service.type}  {where}"
+    lease = view.get(LEASES, at.name)
+    if lease is not None and (held := (lease.get("spec") or {}).get("holderIdentity")):
+        yield f"lease    {str(held).partition('/')[0]}, claim {lease['spec'].get('leaseTransitions', 0)}"
+    pods = [body for body in view.all(PODS) if ours(body["metadata"].get("labels"), at)]
+    costs = [f"{len(pods)} pods of {at.endpoint.cpu or '?'} CPU and {at.endpoint.memory or '?'} each"] if pods else []
+    if service is not None and at.place.service.type == "LoadBalancer":
+        costs.append("a load balancer")
+    if costs:
+        yield f"costs    {', '.join(costs)}; 'quarterdeck down' ends that"
+
+
+def taken_down(at: ClusterEndpoint, calls: ApiCalls) -> bool:
+    """Everything of an endpoint that is ours goes; returns once its pods have ended. False where nothing was there.
+
+    Raises Failed where pods are left when all of them should have ended.
+    """
+    changes = ObjectChanges(at, calls)
+    gone = False
+    # Who reaches the pods goes last of these, so that what they have begun is answered.
+    for kind in (AUTOSCALERS, BUDGETS, DEPLOYMENTS):
+        gone |= _deleted(changes, kind)
+    within_s = grace_s(at.endpoint) + SPARE_S
+    until_s = time.monotonic() + within_s
+    while left := [body["metadata"]["name"] for body in _listed(at, calls, PODS)]:
+        if time.monotonic() > until_s:
+            raise Failed(f"{at.called}: {len(left)} pods are left after {within_s:g} s, {left[0]} among them")
+        time.sleep(LOOK_S)
+    for kind in (ROUTES, SERVICES, SECRETS, LEASES):
+        gone |= _deleted(changes, kind)
+    return gone
+
+
+def _deleted(changes: ObjectChanges, kind: ApiKind) -> bool:
+    found = [body["metadata"]["name"] for body in _listed(changes.at, changes.calls, kind)]
+    deleted = [changes.delete(kind, name) for name in found]
+    return any(deleted)
+
+
+def _listed(at: ClusterEndpoint, calls: ApiCalls, kind: ApiKind) -> list[Json]:
+    """All of a kind that is ours; nothing where the cluster has no such kind."""
+    query = {"labelSelector": ",".join(f"{label}={value}" for label, value in selector(at).items())}
+    try:
+        page = calls.ask("GET", kind.path(at.place.namespace), query=query, timeout_s=CALL_S)
+    except ApiMissing:
+        return []
+    return [body for body in page.get("items") or () if ours(body["metadata"].get("labels"), at)]
