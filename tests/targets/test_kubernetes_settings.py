@@ -104,6 +104,13 @@ def test_names_that_become_one_are_refused_in_one_line(tmp_path: Path) -> None:
     assert load(path, endpoint="late_model").endpoint.name == "late_model"
 
 
-def test_a_release_to_a_cluster_says_what_can_be_done_instead(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"quarterdeck export kubernetes"):
-        kind_of("kubernetes").opened(settings_of(tmp_path), None, {})  # type: ignore[arg-type]
+def test_a_target_is_opened_without_a_call_and_only_where_it_could_work(tmp_path: Path) -> None:
+    kind = kind_of("kubernetes")
+    opened = kind.opened(settings_of(tmp_path), None, {})  # type: ignore[arg-type]
+    assert opened(3).token == 3  # type: ignore[attr-defined]
+    with pytest.raises(BadInput, match="a pod without a limit can take a node"):
+        kind.opened(settings_of(tmp_path, endpoint={"name": "late", "cpu": None}), None, {})  # type: ignore[arg-type]
+    keyed = settings_of(tmp_path, endpoint={"name": "late", "key_env": "LATE_KEY"})
+    with pytest.raises(BadInput, match="the variable LATE_KEY is not set"):
+        kind.opened(keyed, None, {})  # type: ignore[arg-type]
+    assert "s3cret" not in repr(kind.opened(keyed, None, {"LATE_KEY": "s3cret"})(0))  # type: ignore[arg-type]
