@@ -140,6 +140,7 @@ ACTIONS = (
            lambda view, at: commands.Rollback(view.name or "", at)),
     Action("undo", ("u",), "undo the rollback, within a minute", "release",
            lambda view, at: commands.Undo(view.name or "", at)),
+    Action("replicas", ("N",), "so many replicas: asks how many", "release"),
     Action("more", ("w",), "one user more; begins a small load where none runs", "load", _users(1), _load,
            foot_key="w/s"),
     Action("less", ("s",), "one user less", "load", _users(-1)),

@@ -63,11 +63,18 @@ class Asking:
             return
         command = action.asks(view, at)
         asked = confirmation(command, view.snapshot, view.now)
-        if asked is None:
-            await self.do(command)
-        elif (no := refused(action, view)) is not None:
+        if asked is not None and (no := refused(action, view)) is not None:
             # What would not be taken needs no yes, and goes nowhere without one.
             self._refused(no)
+        else:
+            await self.offer(command)
+
+    async def offer(self, command: Command) -> None:
+        """Ask for a command that would be taken; where it must be, a person agrees first."""
+        view = self._view()
+        asked = confirmation(command, view.snapshot, view.now)
+        if asked is None:
+            await self.do(command)
         else:
             self._confirm(command, asked)
 

@@ -78,6 +78,22 @@ class KeyedApp(App[None]):
         pane = self.deck.chosen
         self.push_screen(Sheet(f"why · {pane.name_of(self.view)}", pane.explain(self.view)))
 
+    def _replicas(self, _: str) -> None:
+        from tui.widgets.scale_dialog import ScaleDialog  # noqa: PLC0415
+
+        view = self.view
+        if view.read_only or view.endpoint is None or not view.endpoint.slots:
+            self.say(view.watches if view.read_only else "nothing is served yet; run a release first")
+            return
+
+        def chose(command: commands.ScaleSlot | None) -> None:
+            if command is None:
+                self.say("nothing was done")
+            else:
+                self.run_worker(self.asking.offer(command), exit_on_error=False)
+
+        self.push_screen(ScaleDialog(view.endpoint, lambda: self.view), chose)
+
     def _filter(self, _: str) -> None:
         self.deck.filter()
 

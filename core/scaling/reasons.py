@@ -13,6 +13,8 @@ from core.scaling.sentences import ScalingReason, measure, replicas, sentence
 
 TOLERANCE = 0.1
 """A metric within so much of its target changes nothing; Kubernetes' own default."""
+OF_SIZE = frozenset({Cause.MAXIMUM, Cause.WINDOW, Cause.POLICY, Cause.CORES})
+"""What only holds of the size that the autoscaler looked at."""
 IN_THE_WAY = frozenset({Cause.UNSCHEDULABLE, Cause.IMAGE, Cause.QUOTA, Cause.CORES})
 """Why replicas do not get ready: known better than that they do not."""
 
@@ -21,6 +23,9 @@ def explain(facts: ScalingFacts) -> list[ScalingReason]:
     """Every reason there is, what somebody must act on first; none where all is as the metrics ask for."""
     look = facts.look
     found = [sentence(one, look, facts.looked_s) for one in look.obstacles] if look is not None else []
+    if look is not None and look.after != facts.wanted:
+        # Somebody asked for another size since: what stood in the way of the one before says nothing of this one.
+        found = [reason for reason in found if reason.cause not in OF_SIZE]
     found += _own(facts, {reason.cause for reason in found})
     return sorted(found, key=lambda reason: reason.calm)
 
@@ -40,7 +45,7 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
     if look.min == look.max and not known & {Cause.HELD, Cause.UNSCALED}:
         why = f"minimum and maximum are both {look.max}: no metric can change that"
         yield ScalingReason(Cause.FIXED, why, "set endpoint.autoscaling.min and max apart, and release again")
-    if facts.busy and not known and (enough := _enough(look)) is not None:
+    if facts.busy and not known and look.after == facts.wanted and (enough := _enough(look)) is not None:
         yield enough
 
 

@@ -132,6 +132,14 @@ def test_each_cause_is_one_sentence(found: ScalingFacts, cause: Cause, text: str
     assert explain(found)[0].todo
 
 
+def test_what_an_autoscaler_said_of_another_size_is_over_once_somebody_asked_for_this_one() -> None:
+    waits = Obstacle(Cause.WINDOW, "", 212.0, 300.0)
+    assert explain(facts(look(5.0, 4, waits, proposed=1), wanted=2, ready=2)) == []
+    assert explain(facts(look(41.0, 4), wanted=2, ready=2)) == []
+    lacks = Obstacle(Cause.NO_FIGURE, "cpu")
+    assert [cause for cause, _, _ in said(facts(look(None, 4, lacks), wanted=2, ready=2))] == [Cause.NO_FIGURE]
+
+
 def test_what_somebody_must_act_on_stands_first() -> None:
     found = facts(look(5.0, 4, Obstacle(Cause.WINDOW, "", 9.0, 300.0), proposed=1), ready=3, late=(DEAD,))
     assert [cause for cause, _, _ in said(found)] == [Cause.NOT_READY, Cause.WINDOW]

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.histogram import Histogram
-from core.domain.model import Level, LoadProfile, Noted, Observation, Replica, ReplicaState, Sample
+from core.domain.model import Level, LoadProfile, Noted, Observation, Reading, Replica, ReplicaState, Sample, Scaled
+from core.domain.obstacles import Cause, Obstacle
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
@@ -133,3 +134,10 @@ def first() -> list[Event]:
 def served() -> list[Event]:
     """v6 is served, nothing is released, and no load runs."""
     return [event for event in recorded(MOMENT - 200) if not isinstance(event.body, ev.LoadStarted)]
+
+
+def at_maximum() -> list[Event]:
+    """Blue has as many replicas as it may have, and its metric asks for more."""
+    cpu, full = Reading("cpu", 91.0, 60.0), Obstacle(Cause.MAXIMUM, "", 13, 8)
+    look = Scaled("blue", MOMENT, 8, 8, "cpu 91 % of 60 %; maximum 8", (cpu,), 2, 8, proposed=13, obstacles=(full,))
+    return then(at_ten(), ev.Looked(ENDPOINT, look))

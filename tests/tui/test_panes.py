@@ -355,3 +355,39 @@ def test_a_comparison_says_in_a_line_what_is_shown_and_all_of_it_under_why() -> 
 def test_the_time_axis_spans_what_there_is(there_s: float, most: float, shown: float) -> None:
     over = axis(MOMENT, MOMENT - there_s, most)
     assert (over.end - over.start, over.end) == (shown, MOMENT)
+
+
+# Why it does not scale
+
+FULL = "! cpu 91 % of 60 % asks for 13 replicas, the maximum is 8"
+DO = "  → raise endpoint.autoscaling.max and release again, or make answers cheaper"
+
+
+def test_what_keeps_a_slot_from_scaling_has_its_line_and_in_much_room_the_next_step() -> None:
+    load()
+    view = seen(scenes.at_maximum())
+    assert FULL in lines(Scaling(), view, 82, 6)[1]
+    told = lines(Scaling(), view, 146, 11)
+    assert told[1:3] == [FULL, DO]
+    assert len(told) == 11
+    # What was decided last stands below the chart, newest last, where that leaves the chart its room.
+    assert told[-1].startswith("14:01:11  blue 4 → 8: cpu 151 % of 60 %")
+    assert told[-2].startswith("14:00:56  blue 2 → 4")
+    folded = Scaling()
+    folded.folded = True
+    assert "! maximum" in lines(folded, view, 80, 1)[0]
+    assert f"{FULL[2:]} →{DO[3:]}" in Scaling().why(view)
+
+
+def test_a_size_that_is_enough_takes_no_line_from_the_chart() -> None:
+    load()
+    view = seen(scenes.at_ten())
+    assert lines(Scaling(), view, 82, 6)[0].startswith("8 of 2–15 · 8 ready   cpu 64 % of 60 %   keeps 8: within tol")
+    assert not any("·" in line for line in lines(Scaling(), view, 82, 6)[1:5])
+    assert lines(Scaling(), view, 146, 20)[1] == ("· cpu 64 % of 60 % is within a tenth of its target: 8 replicas stay")
+
+
+def test_why_it_does_not_scale_is_not_said_of_what_was_long_heard_of() -> None:
+    load()
+    stale = seen(scenes.at_maximum(), MOMENT + 60)
+    assert not any("asks for" in line for line in lines(Scaling(), stale, 146, 11))

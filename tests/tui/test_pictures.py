@@ -57,6 +57,11 @@ def test_clients_fail_at_other_sizes(snap_compare: Compare, size: tuple[int, int
     assert taken(snap_compare, scenes.clients_fail(), MOMENT + 6, size)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)], ids=["80x24", "120x36", "200x60"])
+def test_at_the_maximum(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert taken(snap_compare, scenes.at_maximum(), MOMENT, size)
+
+
 def test_a_gate_failed(snap_compare: Compare) -> None:
     assert taken(snap_compare, scenes.failed(), MOMENT, (120, 36))
 

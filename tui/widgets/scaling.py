@@ -4,6 +4,10 @@ import re
 from collections.abc import Sequence
 
 from core.domain.model import Scaled
+from core.domain.obstacles import Cause
+from core.scaling.facts import facts_of
+from core.scaling.reasons import explain
+from core.scaling.sentences import ScalingReason
 from core.state.endpoint import Mark
 from tui import format as as_text
 from tui.evidence import silent_s
@@ -17,6 +21,12 @@ from tui.widgets.pane import Pane
 
 LEAST_WHY = 8
 """In fewer cells a reason says nothing."""
+LEAST, ROOMY = 5, 11
+"""From so many lines on the first reason has one of its own; from so many on all are told, and the last decisions."""
+IN_HEAD = frozenset({Cause.BELOW_TARGET, Cause.TOLERANCE})
+"""What the head says already, in two words."""
+CHART, DECISIONS, REASONS = 3, 5, 2
+"""At least so many lines are the chart's; at most so many are the last decisions', and so many reasons are told."""
 
 
 def watched(view: View) -> Scaled | None:
@@ -33,8 +43,19 @@ def watched(view: View) -> Scaled | None:
     )
 
 
+def reasons_of(view: View) -> list[ScalingReason]:
+    """Why the slot that is shown is not of another size; nothing where that was long heard of, or is only unknown."""
+    if view.name is None or view.endpoint is None or silent_s(view) is not None:
+        return []
+    one = watched(view)
+    shown = one.slot if one is not None else view.endpoint.serving
+    facts = (each for each in facts_of(view.snapshot, view.name, view.now) if each.slot == shown)
+    return [reason for each in facts for reason in explain(each) if reason.cause is not Cause.UNSCALED]
+
+
 class Scaling(Pane):
-    """The replicas between their bounds, the metric against its target, the last decision in words."""
+    """The replicas between their bounds, the metric against its target, the last decision in words, and why there are
+    not more or fewer."""
 
     NUMBER = "3"
     TICKS = True
@@ -65,18 +86,22 @@ class Scaling(Pane):
         return f"clock shortened (--fast) · {text}" if one.fast else text
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
-        """The figures, the chart, its times, and what the marks mean."""
+        """The figures, why there are not others, the chart, its times, what the marks mean, the last decisions."""
         endpoint = view.endpoint
         if endpoint is None or not endpoint.slots:
             return [(("scaling: " if self.folded else "", "dim"), ("no replicas yet", "dim"))]
-        head = self._head(view, width)
+        reasons = reasons_of(view)
+        head = self._head(view, width, reasons)
         if height <= 1:
             return [head]
         over = axis_of(view, self.full)
-        room = height - 3 if height >= 5 else height - 1
+        told = _told(reasons, height)
+        room = height - 1 - len(told) - (2 if height >= LEAST else 0)
+        last = _decisions(view, room - CHART) if height >= ROOMY else []
+        room -= len(last)
         chart = self._drawn(view, over, endpoint.marks, (width, room))
-        below = [times(over, width), legend(endpoint.marks, over.start, width)] if height >= 5 else []
-        return [head, *chart, *below]
+        below = [times(over, width), legend(endpoint.marks, over.start, width)] if height >= LEAST else []
+        return [head, *told, *chart, *below, *last]
 
     def _drawn(self, view: View, over: Axis, marks: Sequence[Mark], size: tuple[int, int]) -> list[Line]:
         points = view.charted_points
@@ -90,7 +115,7 @@ class Scaling(Pane):
         key = (view.points, marks, view.silences, view.earlier)
         return self._chart.lines(key, [c for c in curves if c.xs], over, marks, size, woven=True)
 
-    def _head(self, view: View, width: int) -> Line:
+    def _head(self, view: View, width: int, reasons: Sequence[ScalingReason]) -> Line:
         one = watched(view)
         slots = view.endpoint.slots if view.endpoint else {}
         if one is None:
@@ -120,18 +145,41 @@ class Scaling(Pane):
         if cells_of(line) + cells_of(end) + 1 > width:
             return line
         room = width - cells_of(line) - cells_of(end) - 1 - len(gap)
-        why: Line = ((gap + cut(_why(one), room), "dim"),) if room > LEAST_WHY else ()
+        wrong = next((reason.cause.value for reason in reasons if self.folded and not reason.calm), "")
+        text, role = (f"! {wrong}", "moves") if wrong else (_why(one), "dim")
+        why: Line = ((gap + cut(text, room), role),) if room > LEAST_WHY else ()
         return apart((*line, *why), end, width)
 
     def why(self, view: View) -> list[str]:
-        """Each slot's last look."""
+        """Each slot's last look, and why the one that is shown is not of another size."""
         looks = view.endpoint.scaled.values() if view.endpoint else ()
-        return [
+        told = [
             f"{one.slot} {one.before} → {one.after} at {as_text.clock(one.at)}: {one.reason}; "
             + ", ".join(f"{r.name} {as_text.percent(r.value, 0)} of {r.target:g} %" for r in one.readings)
             + f"; between {one.min} and {one.max}"
             for one in looks
         ] or ["no autoscaler has looked yet"]
+        return [*told, *(f"{one.text} → {one.todo}" for one in reasons_of(view))]
+
+
+def _told(reasons: Sequence[ScalingReason], height: int) -> list[Line]:
+    """The reasons as lines: in much room each with its next step, else the first that the head does not say too."""
+    if height < LEAST:
+        return []
+    roomy = height >= ROOMY
+    found: list[Line] = []
+    for one in [one for one in reasons if roomy or one.cause not in IN_HEAD][: REASONS if roomy else 1]:
+        found.append(((f"{'·' if one.calm else '!'} {one.text}", "dim" if one.calm else "moves"),))
+        if roomy:
+            found.append(((f"  → {one.todo}", "dim"),))
+    return found
+
+
+def _decisions(view: View, room: int) -> list[Line]:
+    """What was decided last about the size, by the autoscaler or by hand, newest below."""
+    most = min(room, DECISIONS)
+    mine = [line for line in view.log if line.endpoint == view.name and line.source == "scaling"]
+    return [((f"{as_text.clock(one.at)}  ", "dim"), (one.text, "text")) for one in mine[-most:]] if most > 0 else []
 
 
 def _turn(one: Scaled) -> int:

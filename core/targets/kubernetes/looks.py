@@ -1,63 +1,58 @@
-"""What an autoscaler of a cluster looked at last and came to, as the deck shows it. Pure."""
+"""What the autoscalers of an endpoint's slots came to last, as a watch has their objects. Pure."""
 
-from core.domain.model import Reading, Scaled, Slot
-from core.targets.kubernetes.api_errors import Json, clipped
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.domain.model import Scaled, Slot
+from core.domain.obstacles import Cause
+from core.targets.kubernetes import manifests
+from core.targets.kubernetes.api_errors import clipped
 from core.targets.kubernetes.labels import SLOT, ClusterEndpoint, ours
+from core.targets.kubernetes.names import slot_name
+from core.targets.kubernetes.observed import pods_of, slots_of
 from core.targets.kubernetes.paths import AUTOSCALERS
+from core.targets.kubernetes.scaling import Json, SlotObjects, look_of
 from core.targets.kubernetes.watching import ClusterView
 
-LOOK_S = 15.0
+NOBODY: Mapping[Slot, Scaled] = {}
 
 
-def looks(at: ClusterEndpoint, view: ClusterView, now: float) -> dict[Slot, Scaled]:
-    """The last look of each slot's autoscaler that has looked at all; `now` in seconds since the epoch."""
+def looks(
+    at: ClusterEndpoint, view: ClusterView, now: float, last: Mapping[Slot, Scaled] = NOBODY
+) -> dict[Slot, Scaled]:
+    """A look at each slot that has an autoscaler; `now` in seconds since the epoch, `last` the looks before these."""
+    deployments, pods = slots_of(at, view), pods_of(at, view)
     found: dict[Slot, Scaled] = {}
     for body in view.all(AUTOSCALERS):
-        labels = body["metadata"].get("labels")
-        if ours(labels, at) and SLOT in labels and (body.get("status") or {}).get("conditions"):
-            found[labels[SLOT]] = _look(labels[SLOT], body, now)
+        labels = body["metadata"].get("labels") or {}
+        if not ours(labels, at) or SLOT not in labels:
+            continue
+        slot = labels[SLOT]
+        objects = SlotObjects(
+            slot=slot,
+            name=slot_name(at.name, slot),
+            autoscaler=body,
+            deployment=deployments.get(slot),
+            pods=pods.get(slot, []),
+            held_by=_holder(at, body),
+        )
+        look = look_of(objects, now, last.get(slot))
+        found[slot] = replace(look, reason=clipped(look.reason))
     return found
 
 
-def _look(slot: Slot, body: Json, now: float) -> Scaled:
-    spec, status = body["spec"], body["status"]
-    before = int(status.get("currentReplicas") or 0)
-    readings = tuple(reading for one in spec.get("metrics") or () if (reading := _reading(one, status)) is not None)
-    # Where nothing could be measured the wanted count says 0, which nobody wants.
-    measured = any(one.value is not None for one in readings)
-    after = int(status.get("desiredReplicas") or 0) if measured else before
-    return Scaled(
-        slot=slot,
-        at=now,
-        before=before,
-        after=after or before,
-        reason=_reason(status),
-        readings=readings,
-        min=int(spec.get("minReplicas") or 1),
-        max=int(spec.get("maxReplicas") or 1),
-        next_look_s=LOOK_S,
-    )
+def alike(one: Scaled | None, two: Scaled) -> bool:
+    """Whether a look says nothing new: only its moment is another, or less of a window is left."""
+    return one is not None and _timeless(one) == _timeless(two)
 
 
-def _reading(metric: Json, status: Json) -> Reading | None:
-    resource = metric.get("resource") or {}
-    name, target = resource.get("name"), (resource.get("target") or {}).get("averageUtilization")
-    if not name or target is None:
-        return None
-    for one in status.get("currentMetrics") or ():
-        current = one.get("resource") or {}
-        value = (current.get("current") or {}).get("averageUtilization")
-        if current.get("name") == name and value is not None:
-            return Reading(str(name), float(value), float(target))
-    return Reading(str(name), None, float(target))
+def _timeless(look: Scaled) -> Scaled:
+    whole = (replace(one, have=None) if one.cause is Cause.WINDOW else one for one in look.obstacles)
+    return replace(look, at=0.0, obstacles=tuple(whole))
 
 
-def _reason(status: Json) -> str:
-    """What the controller says of what it did, or of why it did nothing."""
-    by_type = {one.get("type"): one for one in status.get("conditions") or ()}
-    inactive, limited = by_type.get("ScalingActive", {}), by_type.get("ScalingLimited", {})
-    if inactive.get("status") == "False":
-        return clipped(str(inactive.get("message") or inactive.get("reason") or ""))
-    if limited.get("status") == "True":
-        return clipped(str(limited.get("message") or ""))
-    return clipped(str((by_type.get("AbleToScale") or {}).get("message") or ""))
+def _holder(at: ClusterEndpoint, body: Json) -> str:
+    """Who holds an autoscaler at one count that the settings leave more room."""
+    low, high = manifests.bounds(at)
+    spec = body["spec"]
+    return "a release" if low != high and spec.get("minReplicas", 1) == spec.get("maxReplicas") else ""

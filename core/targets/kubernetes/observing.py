@@ -15,7 +15,7 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.lease import RENEW_S, ReleaseLease
-from core.targets.kubernetes.looks import looks
+from core.targets.kubernetes.looks import alike, looks
 from core.targets.kubernetes.measuring import EVERY_S, PodMeasurer
 from core.targets.kubernetes.observed import observed, pods_of
 from core.targets.kubernetes.pod_logs import PodLogs
@@ -120,9 +120,9 @@ class ClusterObserver:
                 if stale != bool(view.stale_s):
                     stale = not stale
                     yield _staleness(view)
-                for slot, look in looks(self._at, view, time.time()).items():
-                    if not _same_look(looked.get(slot), look):
-                        looked[slot] = look
+                for slot, look in looks(self._at, view, time.time(), looked).items():
+                    known, looked[slot] = looked.get(slot), look
+                    if not alike(known, look):
                         yield look
                 reports, reader.queue = reader.queue, []
                 for report in reports:
@@ -188,17 +188,4 @@ def _staleness(view: ClusterView) -> Noted:
         f"nothing was heard of the cluster for {STALE_S:g} s; what is shown is from before{because}",
         Level.WARNING,
         source="kubernetes",
-    )
-
-
-def _same_look(before: Scaled | None, now: Scaled) -> bool:
-    if before is None:
-        return False
-    return (before.before, before.after, before.reason, before.readings, before.min, before.max) == (
-        now.before,
-        now.after,
-        now.reason,
-        now.readings,
-        now.min,
-        now.max,
     )

@@ -166,8 +166,10 @@ def _left_s(window_s: float, look: Scaled, last: Scaled | None) -> float | None:
     if last is None:
         return None
     held = next((one for one in last.obstacles if one.cause is Cause.WINDOW), None)
-    then_s = window_s if held is None else held.have
-    return None if then_s is None else max(0.0, then_s - (look.at - last.at))
+    if held is None:
+        # As many were still asked for one look ago, however long that had been so.
+        return max(0.0, window_s - min(look.at - last.at, look.next_look_s))
+    return None if held.have is None else max(0.0, held.have - (look.at - last.at))
 
 
 def _of_pods(pods: Sequence[Json]) -> Iterator[Obstacle]:

@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from core.config.scaling import AutoscalingSettings
+from core.config.serving import EndpointSettings
 from core.domain.model import Reading, Scaled
 from core.domain.obstacles import Cause, Obstacle
 from core.scaling.facts import ScalingFacts
 from core.scaling.reasons import explain
+from core.targets.kubernetes.labels import ClusterEndpoint, marks
+from core.targets.kubernetes.looks import alike, looks
 from core.targets.kubernetes.scaling import SlotObjects, look_of
 from core.targets.kubernetes.scaling_messages import image_trouble, lacking, quota_trouble, unmeasured
+from core.targets.kubernetes.settings import KubernetesSettings
+from core.targets.kubernetes.watching import ClusterView
 
 SCENES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data/kubernetes/scaling.json").read_text())
 WITHIN = "as many were asked for within the last 5 min"
@@ -113,7 +119,8 @@ def test_where_metrics_fail_no_desired_replicas_are_not_a_wish_for_none() -> Non
 
 
 def test_what_is_left_of_a_window_is_known_to_who_saw_it_begin() -> None:
-    before = look_of(objects("at the maximum"), 100.0)
+    # Seen last a while ago, for it had stayed as it was: the autoscaler looked again meanwhile.
+    before = look_of(objects("at the maximum"), 10.0)
     first = look_of(objects("stabilised"), 115.0, before)
     assert first.obstacles == (Obstacle(Cause.WINDOW, "", 285.0, 300.0),)
     later = look_of(objects("stabilised later"), 145.0, first)
@@ -235,3 +242,47 @@ def test_other_refusals_of_a_pod_are_no_quota_and_one_without_figures_is_told_as
 )
 def test_an_autoscaler_without_figures_is_read(reason: str, message: str, obstacle: Obstacle) -> None:
     assert unmeasured(reason, message) == obstacle
+
+
+# As a watch has them
+
+AT = ClusterEndpoint(
+    "late",
+    "late",
+    EndpointSettings(name="late", autoscaling=AutoscalingSettings(min=2, max=15, cpu=60.0)),
+    KubernetesSettings(context="c", namespace="n"),
+)
+
+
+def watched(scene: str, **bounds: int) -> ClusterView:
+    """The Deployment and the autoscaler of a scene, marked as ours, and one of somebody else's."""
+    found = copy.deepcopy(SCENES[scene])
+    theirs = {"metadata": {"name": "other"}, "spec": {"scaleTargetRef": {"name": "other"}, "maxReplicas": 3}}
+    for body in (found["autoscaler"], found["deployment"]):
+        body["metadata"]["labels"] = marks(AT, "blue")
+    found["autoscaler"]["spec"].update(bounds)
+    scalers = {
+        ("horizontalpodautoscalers", "late-blue"): found["autoscaler"],
+        ("horizontalpodautoscalers", "o"): theirs,
+    }
+    return ClusterView({**scalers, ("deployments", "late-blue"): found["deployment"]})
+
+
+def test_our_autoscalers_are_looked_at_and_nobody_elses() -> None:
+    found = looks(AT, watched("to the maximum"), 100.0)
+    assert found.keys() == {"blue"}
+    assert causes(found["blue"]) == [Cause.MAXIMUM]
+
+
+def test_a_look_that_says_nothing_new_is_known_as_one() -> None:
+    first = looks(AT, watched("stabilised"), 100.0, looks(AT, watched("at the maximum"), 85.0))
+    again = looks(AT, watched("stabilised"), 110.0, first)
+    assert [one.obstacles[0].have for one in (first["blue"], again["blue"])] == [285.0, 275.0]
+    assert alike(first["blue"], again["blue"])
+    assert not alike(first["blue"], looks(AT, watched("stabilised later"), 110.0, first)["blue"])
+    assert not alike(None, first["blue"])
+
+
+def test_an_autoscaler_between_two_equal_counts_that_the_settings_do_not_want_is_held() -> None:
+    held = looks(AT, watched("as asked for", minReplicas=4, maxReplicas=4), 100.0)["blue"]
+    assert said(held) == ["a release holds it at 4 while traffic moves"]
