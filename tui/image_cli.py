@@ -1,5 +1,6 @@
 """`quarterdeck image …`: the commands that make the image of a version and bring it to a registry."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,12 +28,27 @@ def build(
     env: Env = None,
     sets: Sets = None,
     builder: Builder = "",
+    archive: Annotated[Path | None, typer.Option(help="Write it into one file, too, to load elsewhere.")] = None,
 ) -> None:
     """Make the image of a version, with what is in it beside it. The same model gives the same digest."""
     from tui import image_command  # noqa: PLC0415
 
     sets = [*(sets or ()), *([f"image.builder={builder}"] if builder else ())]
-    end(headless.run(image_command.build(project_of(config, env, sets), version, out), err))
+    end(headless.run(image_command.build(project_of(config, env, sets), version, archive, out), err))
+
+
+@image.command()
+def dockerfile(
+    version: Number = "",
+    folder: Annotated[Path, typer.Option("-o", "--out", help="An empty folder, or one that is made.")] = Path("image"),
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+) -> None:
+    """Write a Dockerfile and what it needs into a folder, to build elsewhere."""
+    from tui import image_command  # noqa: PLC0415
+
+    end(headless.run(image_command.dockerfile(project_of(config, env, sets), version, folder, out), err))
 
 
 @image.command()

@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
@@ -10,8 +11,9 @@ from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
 from core.engine.model_folders import ModelFolders
 from core.engine.project import Project
-from core.images import build as images, push as images_push, record
-from core.images.layout import Layout
+from core.images import push as images_push, record
+from core.images.archive import free, save
+from core.images.make import layout_of, make, write_dockerfile
 from core.images.model_files import version_in
 from core.images.places import login_of, place_of
 from core.rollout.promotion import known_anywhere
@@ -19,9 +21,14 @@ from core.state.fold import fold_all
 from tui.audit_command import past
 
 
-async def build(project: Project, number: str, write: Callable[[str], None]) -> int:
+async def build(project: Project, number: str, archive: Path | None, write: Callable[[str], None]) -> int:
     """Make it and say what came of it; the exit code."""
-    await _built(project.settings, meant(project, number), write)
+    if archive is not None:
+        free(archive)
+    made = await _built(project.settings, meant(project, number), write)
+    if archive is not None:
+        await asyncio.to_thread(save, layout_of(project.settings), made, archive)
+        write(f"wrote {archive}; docker load, podman load and kind load image-archive take it")
     return 0
 
 
@@ -29,7 +36,7 @@ async def push(project: Project, number: str, to: str, write: Callable[[str], No
     """Bring it to a registry and keep where it is; the exit code."""
     settings, version = project.settings, meant(project, number)
     place = place_of(settings, version.model, to)
-    layout = Layout(record.folder_of(settings) / "layout")
+    layout = layout_of(settings)
     made = record.known(settings, version.model, version.number)
     if made is None or layout.manifest(made.tag) is None:
         made = await _built(settings, version, write)
@@ -39,18 +46,31 @@ async def push(project: Project, number: str, to: str, write: Callable[[str], No
     return 0
 
 
-async def _built(settings: Settings, version: Version, write: Callable[[str], None]) -> record.ImageRecord:
+async def dockerfile(project: Project, number: str, folder: Path, write: Callable[[str], None]) -> int:
+    """Write what a builder needs, for those who build elsewhere; the exit code."""
+    version, model = await _fetched(project.settings, meant(project, number))
+    write_dockerfile(project.settings, version, model, folder)
+    write(f"wrote {folder}: {version.model} {version.label}; next: docker build {shlex.quote(str(folder))}")
+    return 0
+
+
+async def _fetched(settings: Settings, version: Version) -> tuple[Version, Path]:
+    """The version as its folder says it, and the folder; out of the registry where it is not here."""
     models = ModelFolders(settings)
     try:
         folder = await models.of(version)
     finally:
         await models.close()
-    version = version_in(folder, version.model, version.number)
-    made = await asyncio.to_thread(images.build, settings, version, folder, write)
-    layout = record.folder_of(settings) / "layout"
+    return version_in(folder, version.model, version.number), folder
+
+
+async def _built(settings: Settings, version: Version, write: Callable[[str], None]) -> record.ImageRecord:
+    version, folder = await _fetched(settings, version)
+    made = await make(settings, version, folder, write)
     sizes = f"{made.unpacked / 1e6:.0f} MB, {made.size / 1e6:.0f} MB packed"
     write(f"{version.model} {version.label}: {made.digest}, {sizes}")
-    write(f"kept as oci:{layout}:{made.tag}; what is in it: {record.bill_of(settings, made)}")
+    where = f"oci:{layout_of(settings).folder}:{made.tag}"
+    write(f"kept as {where}, made by {made.builder}; what is in it: {record.bill_of(settings, made)}")
     return made
 
 

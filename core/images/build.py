@@ -6,13 +6,13 @@ The same model gives the same digest, as long as interpreter, packages and C lib
 import platform
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import scoring
-from core.config.settings import Settings
 from core.domain.image_reference import tag_of
 from core.domain.model import Version
-from core.images import container, record, sbom, wheels
+from core.images import container, sbom, wheels
 from core.images.bytecode import with_bytecode
 from core.images.interpreter import interpreter
 from core.images.layout import CONFIG, MANIFEST, Blob, ImageLayer, Layout
@@ -26,7 +26,17 @@ ITSELF = "quarterdeck"
 """The builder of images that need none."""
 
 
-def build(settings: Settings, version: Version, folder: Path, say: Callable[[str], None]) -> record.ImageRecord:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An image in our layout: by whom, its manifest, the bytes of its files, and what it holds as a bill names it."""
+
+    builder: str
+    manifest: Blob
+    unpacked: int
+    parts: tuple[sbom.Part, ...]
+
+
+def packed(layout: Layout, version: Version, folder: Path, say: Callable[[str], None]) -> Made:
     """Make the image of the version in `folder`; raises Failed. Blocks for some seconds."""
     model = model_files(folder)
     packages = [wheels.wheel(name) for name in wheels.needed_by(model)]
@@ -38,28 +48,13 @@ def build(settings: Settings, version: Version, folder: Path, say: Callable[[str
         "scoring": _scoring(),
         "model": under(container.MODEL, model),
     }
-    layout = Layout(record.folder_of(settings) / "layout")
     with layout.writing():
         layers = {what: _packed(layout, what, tree, say) for what, tree in trees.items()}
         manifest = manifest_of(layout, version, layers)
-        tag = tag_of(version.model, version.number)
-        layout.name(tag, manifest)
-    shared = {path: entry for tree in trees.values() for path, entry in tree.items() if _is_shared(path)}
-    document = sbom.bill(version, manifest.digest, platform.python_version(), packages, shared)
-    record.write(record.path_of(settings, version.model, version.number, "cdx.json"), document)
-    before = record.known(settings, version.model, version.number)
-    made = record.ImageRecord(
-        version.model,
-        version.number,
-        manifest.digest,
-        tag,
-        ITSELF,
-        sum(layer.blob.size for layer in layers.values()),
-        sum(layer.unpacked for layer in layers.values()),
-        before.pushed if before is not None and before.digest == manifest.digest else (),
-    )
-    record.keep(settings, made)
-    return made
+        layout.name(tag_of(version.model, version.number), manifest)
+    shared = {path: entry for tree in trees.values() for path, entry in tree.items() if not path.startswith(OURS)}
+    parts = (sbom.interpreter(platform.python_version()), *sbom.packages(packages), *sbom.libraries(shared))
+    return Made(ITSELF, manifest, sum(layer.unpacked for layer in layers.values()), parts)
 
 
 def manifest_of(layout: Layout, version: Version, layers: Mapping[str, ImageLayer]) -> Blob:
@@ -95,7 +90,3 @@ def _scoring() -> dict[str, Entry]:
     folder = Path(str(scoring.__file__)).parent
     files = {f"scoring/{path.relative_to(folder)}": file(path) for path in folder.rglob("*.py")}
     return with_bytecode(under(container.CODE, files), str(sys.implementation.cache_tag))
-
-
-def _is_shared(path: str) -> bool:
-    return not path.startswith(OURS)

@@ -1,9 +1,9 @@
 """What is in an image, as CycloneDX: the interpreter, each package with its version, each library by its hash. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,14 +13,12 @@ from core.images.wheels import Wheel
 
 FORMAT = "1.6"
 
+Part: TypeAlias = Mapping[str, Any]
+"""One thing that is in an image."""
 
-def bill(version: Version, digest: str, python: str, wheels: Iterable[Wheel], libraries: Tree) -> dict[str, Any]:
+
+def bill(version: Version, digest: str, parts: Sequence[Part]) -> dict[str, Any]:
     """The document for one image; the same image has the same one."""
-    components = [
-        _component("application", "python", python, f"pkg:generic/python@{python}", "PSF-2.0"),
-        *(_component("library", one.name, one.version, _pypi(one), one.licence) for one in wheels),
-        *_files(libraries),
-    ]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": FORMAT,
@@ -35,26 +33,39 @@ def bill(version: Version, digest: str, python: str, wheels: Iterable[Wheel], li
                 "hashes": [_hash(digest.removeprefix("sha256:"))],
             }
         },
-        "components": components,
-        "dependencies": [{"ref": digest, "dependsOn": [str(one["bom-ref"]) for one in components]}],
+        "components": list(parts),
+        "dependencies": [{"ref": digest, "dependsOn": [str(one["bom-ref"]) for one in parts]}],
     }
 
 
-def _component(kind: str, name: str, version: str, purl: str, licence: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": kind, "bom-ref": purl, "name": name, "version": version, "purl": purl}
-    return {**found, "licenses": [{"license": {"name": licence}}]} if licence else found
+def interpreter(python: str) -> Part:
+    """The interpreter, by its version."""
+    return _component("application", "python", python, f"pkg:generic/python@{python}", "PSF-2.0")
 
 
-def _pypi(wheel: Wheel) -> str:
-    return f"pkg:pypi/{quote(wheel.name)}@{quote(wheel.version)}"
+def base(name: str) -> Part:
+    """The image that another was built on, by its name: what is in it, its own maker says."""
+    return {"type": "container", "bom-ref": name, "name": name}
 
 
-def _files(libraries: Tree) -> Iterable[Mapping[str, Any]]:
+def packages(wheels: Iterable[Wheel]) -> Iterable[Part]:
+    """Packages of PyPI."""
+    for one in wheels:
+        name = one.name.lower()
+        yield _component("library", name, one.version, f"pkg:pypi/{quote(name)}@{quote(one.version)}", one.licence)
+
+
+def libraries(tree: Tree) -> Iterable[Part]:
     """Libraries of the machine that the image was made on: of which package each was, only their hashes can say."""
-    for path, entry in sorted(libraries.items()):
+    for path, entry in sorted(tree.items()):
         digest = hashlib.sha256(entry.read()).hexdigest()
         name = PurePosixPath(path).name
         yield {"type": "file", "bom-ref": f"file:/{path}", "name": name, "hashes": [_hash(digest)]}
+
+
+def _component(kind: str, name: str, version: str, purl: str, licence: str) -> Part:
+    found: dict[str, Any] = {"type": kind, "bom-ref": purl, "name": name, "version": version, "purl": purl}
+    return {**found, "licenses": [{"license": {"name": licence}}]} if licence else found
 
 
 def _hash(digest: str) -> dict[str, str]:

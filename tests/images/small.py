@@ -27,6 +27,7 @@ def made(folder: Path) -> Path:
 
 def project(folder: Path, **image: Any) -> Settings:
     """A project in this folder."""
+    image = {"builder": "quarterdeck", **image}
     settings = {"data": {"source": "iris", "target": "species"}, "endpoint": {"name": "late"}, "image": image}
     (folder / "quarterdeck.yaml").write_text(json.dumps(settings))
     return load(folder, environ={})

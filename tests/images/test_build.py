@@ -1,5 +1,6 @@
 """The image without a builder: it serves out of its own root, and the same model gives the same digest."""
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed
 from core.images import record
-from core.images.build import build
 from core.images.layout import Layout
+from core.images.make import make
 from core.images.model_files import model_files, version_in
 from tests.images import running, small
 
@@ -22,7 +24,7 @@ class Built:
         self.settings = small.project(folder)
         self.model = small.linear(folder / "model")
         self.said: list[str] = []
-        self.record = build(self.settings, small.V3, self.model, self.said.append)
+        self.record = asyncio.run(make(self.settings, small.V3, self.model, self.said.append))
         self.layout = Layout(record.folder_of(self.settings) / "layout")
         self.root = folder / "root"
         self.config = running.unpacked(self.layout, self.record.tag, self.root)
@@ -88,7 +90,7 @@ def test_the_same_model_gives_the_same_digest_and_another_changes_one_layer(tmp_
         settings = small.project(small.made(tmp_path / name))
         model = small.linear(tmp_path / name / "model")
         (model / "linear.json").write_text((model / "linear.json").read_text().replace("-1.0", weight))
-        done = build(settings, small.V3, model, lambda _: None)
+        done = again(settings, model)
         made.append((done.digest, _layers(Layout(record.folder_of(settings) / "layout"), done.tag)))
     (one, layers), same, (other, theirs) = made
     assert same == (one, layers)
@@ -96,18 +98,22 @@ def test_the_same_model_gives_the_same_digest_and_another_changes_one_layer(tmp_
     assert [mine == their for mine, their in zip(layers, theirs, strict=True)] == [True, True, True, False]
 
 
+def again(settings: Settings, model: Path) -> record.ImageRecord:
+    return asyncio.run(make(settings, small.V3, model, lambda _: None))
+
+
 def test_an_image_built_again_forgets_the_blobs_of_the_one_before(tmp_path: Path, quick: None) -> None:
     settings = small.project(tmp_path)
     model = small.linear(tmp_path / "model")
-    build(settings, small.V3, model, lambda _: None)
+    again(settings, model)
     layout = Layout(record.folder_of(settings) / "layout")
     before = set((layout.folder / "blobs" / "sha256").iterdir())
-    record.keep(settings, build(settings, small.V3, model, lambda _: None).with_place("registry.example.com/late@x"))
+    record.keep(settings, again(settings, model).with_place("registry.example.com/late@x"))
     assert set((layout.folder / "blobs" / "sha256").iterdir()) == before
     # Built again as it was, it is still in the registry; built otherwise it is not.
-    assert build(settings, small.V3, model, lambda _: None).pushed == ("registry.example.com/late@x",)
+    assert again(settings, model).pushed == ("registry.example.com/late@x",)
     (model / "linear.json").write_text((model / "linear.json").read_text().replace("-1.0", "-2.0"))
-    assert build(settings, small.V3, model, lambda _: None).pushed == ()
+    assert again(settings, model).pushed == ()
     after = set((layout.folder / "blobs" / "sha256").iterdir())
     # Its model, its config and its manifest are others.
     assert (len(after), len(after & before)) == (len(before), len(before) - 3)

@@ -27,21 +27,21 @@ def project(tmp_path: Path) -> Project:
     made = past.project(tmp_path)
     with contextlib.closing(made.journal()) as journal:
         journal.append([ev.Observed(past.ENDPOINT, Observation("blue", V1, 2, 2, 100.0))], "watch", past.T + 4000)
+    made.path.write_text(made.path.read_text() + "image: {builder: quarterdeck}\n")
     small.linear(made.path.parent / ".quarterdeck" / "models" / f"{V1.model}-{V1.number}")
     return made
 
 
 def test_the_version_that_serves_is_built_and_all_is_said_where_it_is(project: Project, quick: None) -> None:
     said: list[str] = []
-    assert asyncio.run(image_command.build(project, "", said.append)) == 0
+    assert asyncio.run(image_command.build(project, "", None, said.append)) == 0
     made = record.known(project.settings, V1.model, V1.number)
     assert made is not None
     layout = project.path.parent / ".quarterdeck" / "images" / "layout"
     assert said[-2].startswith(f"{V1.model} {V1.label}: {made.digest}, ")
-    assert (
-        said[-1] == f"kept as oci:{layout}:{made.tag}; what is in it: {layout.parent}/{V1.model}-{V1.number}.cdx.json"
-    )
-    assert (layout.parent / f"{V1.model}-{V1.number}.cdx.json").is_file()
+    bill = layout.parent / f"{V1.model}-{V1.number}.cdx.json"
+    assert said[-1] == f"kept as oci:{layout}:{made.tag}, made by quarterdeck; what is in it: {bill}"
+    assert bill.is_file()
 
 
 async def test_a_push_builds_first_and_keeps_where_a_cluster_can_pull_it(project: Project, quick: None) -> None:
@@ -71,5 +71,26 @@ def test_a_slip_is_one_line_before_anything_is_built(project: Project, tmp_path:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "quarterdeck.yaml").write_text(project.path.read_text())
     with pytest.raises(Refused, match="late-dev serves nothing; name the version of late"):
-        asyncio.run(image_command.build(Project(tmp_path / "new" / "quarterdeck.yaml"), "", lambda _: None))
+        asyncio.run(image_command.build(Project(tmp_path / "new" / "quarterdeck.yaml"), "", None, lambda _: None))
     assert not (project.path.parent / ".quarterdeck" / "images").exists()
+
+
+def test_an_archive_and_a_dockerfile_are_written_where_nothing_is_lost(
+    project: Project, tmp_path: Path, quick: None
+) -> None:
+    said: list[str] = []
+    archive, folder = tmp_path / "late.tar", tmp_path / "to build"
+    assert asyncio.run(image_command.build(project, "1", archive, said.append)) == 0
+    assert said[-1] == f"wrote {archive}; docker load, podman load and kind load image-archive take it"
+    with pytest.raises(Refused, match=r"late.tar: is there already; name another file, or remove it"):
+        asyncio.run(image_command.build(project, "1", archive, said.append))
+    for _ in range(2):
+        assert asyncio.run(image_command.dockerfile(project, "1", folder, said.append)) == 0
+    assert said[-1] == f"wrote {folder}: late v1; next: docker build '{folder}'"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "Dockerfile").write_text("FROM mine\n")
+    with pytest.raises(Refused, match="mine: holds other things; name an empty folder"):
+        asyncio.run(image_command.dockerfile(project, "1", tmp_path / "mine", said.append))
+    with pytest.raises(Refused, match=r"late.tar: is a file; name a folder"):
+        asyncio.run(image_command.dockerfile(project, "1", archive, said.append))
+    assert (tmp_path / "mine" / "Dockerfile").read_text() == "FROM mine\n"
