@@ -62,7 +62,7 @@ async def there_and_back(project: Project, engine: Engine, name: str, to: Versio
         async with driven(project, engine, [name, *asked_too(c.Rollback(name), engine.snapshot)]):
             await _answered(engine, name, after)
             write(f"{name}: going back to {to.label}, as R does")
-            back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON), write)
+            back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON, drill=True), write)
             await _answered(engine, name, engine.snapshot.seq)
             write(f"{name}: and forward again")
             forward_ms = await _move(engine, name, c.Undo(name, engine.now(), REASON), write)

@@ -98,7 +98,7 @@ class Rollback:
     """All traffic back to the version before, now. `asked_at`: when the key went down, seconds since the epoch.
 
     With `shares` it goes in steps: the newer version keeps each of them, in percent, for `pause_s`. `delete`: its slot
-    goes at the end, and the rollback can't be taken back.
+    goes at the end, and the rollback can't be taken back. `drill`: it will be, and says nothing about the release.
     """
 
     endpoint: str
@@ -107,6 +107,7 @@ class Rollback:
     shares: tuple[float, ...] = ()
     pause_s: float = 0.0
     delete: bool = False
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class _Told:
     reason: str = ""
     sign_at: float | None = None
     turned: ev.Event | None = None
+    drilled: tuple[float | None, str, str, str] | None = None
     backs: list[BackTaken] = field(default_factory=list)
 
 
@@ -110,6 +111,9 @@ def _add(of: _Told, event: ev.Event) -> None:
             of.slot = slot
         case ev.StepFailed():
             of.sign_at = at
+        case ev.TurnedBack(drill=True, reason=reason):
+            # No way back that anybody needed, unless it stays.
+            of.drilled, of.reason = (of.ended_at, of.outcome, of.why, of.reason), reason
         case ev.TurnedBack(reason=reason, asked_at=asked_at):
             of.turned, of.reason = event, reason
             # A key that went down long after a failed step answers to something else.
@@ -120,6 +124,8 @@ def _add(of: _Told, event: ev.Event) -> None:
             of.turned, of.sign_at, of.ended_at, of.outcome, of.why = None, None, None, "", ""
         case ev.Verified() as proof:
             _proved(of, proof, at)
+        case ev.Ended() if of.drilled is not None and not of.outcome:
+            (of.ended_at, of.outcome, of.why, of.reason), of.drilled = of.drilled, None
         case ev.Ended(outcome=outcome, why=why):
             of.ended_at, of.outcome, of.why = at, outcome.value, why
         case _:

@@ -7,7 +7,7 @@ from core.domain.gates import GateResult
 from core.domain.model import Slot
 from core.domain.plan import Deploy, Hold, moves_aliases
 from core.state import events as ev
-from core.state.release import Release, ReleaseState, Status, StepState, Way
+from core.state.release import Ending, Release, ReleaseState, Status, StepState, Way
 
 
 def stopped(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
@@ -104,6 +104,13 @@ def follows_back(release: Release) -> bool:
     return release.state is not ReleaseState.BACK or (release.way is not None and bool(release.way.shares))
 
 
+def ending(release: Release) -> Ending | None:
+    """How a release has ended; None where it has not."""
+    if release.outcome is None or release.ended_at is None:
+        return None
+    return Ending(release.outcome, release.why, release.ended_at, release.reason)
+
+
 def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
     at, body = event.at, event.body
     match body:
@@ -115,7 +122,8 @@ def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR091
             reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
             overtaken = release.way is not None and release.state is ReleaseState.BACK and release.way.after_end
             way = Way(outcome, why, at, at, asked_at, after_end=ended or overtaken, reached=reached)
-            way = replace(way, shares=body.shares, pause_s=body.pause_s, delete=body.delete)
+            drills = ending(release) if body.drill else None
+            way = replace(way, shares=body.shares, pause_s=body.pause_s, delete=body.delete, drills=drills)
             steps = stopped(release.steps)
             return replace(
                 release,
@@ -154,6 +162,18 @@ def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR091
             return replace(release, way=moved, aliases_moved=not back)
         case ev.Retried():
             return replace(_again(release), again_at=at)
+        case ev.Ended(folder=folder) if release.state is ReleaseState.FORWARD and release.way and release.way.drills:
+            as_before = release.way.drills
+            return replace(
+                release,
+                state=ReleaseState.ENDED,
+                outcome=as_before.outcome,
+                why=as_before.why,
+                reason=as_before.reason,
+                ended_at=as_before.at,
+                ended_seq=event.seq,
+                folder=folder or release.folder,
+            )
         case ev.Ended(outcome=outcome, why=why, folder=folder):
             return replace(
                 release,

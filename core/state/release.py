@@ -59,13 +59,23 @@ class StepState:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How and when a release had ended before a drill went back from it; moments in seconds since the epoch."""
+
+    outcome: ev.Outcome
+    why: str
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """The way back or forward: what was asked of the target so far, and for what outcome.
 
     `driven_at` is when the present driver began with it: deadlines count from there. `resized`: as many replicas as
     before were asked for beside the route. `refusal` is what the target last said when it did not take something.
     `shares` are the steps to come before all of it is back; `rests_until` is when the next one begins.
-    `delete`: the slot that was taken back from goes at the end.
+    `delete`: the slot that was taken back from goes at the end. `drills`: it is a drill's, of a release that ended so.
     """
 
     outcome: ev.Outcome
@@ -85,6 +95,7 @@ class Way:
     pause_s: float = 0.0
     rests_until: float | None = None
     delete: bool = False
+    drills: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

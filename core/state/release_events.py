@@ -205,7 +205,8 @@ class TurnedBack:
 
     `why` is what happened, `reason` what whoever asked for it says. With `shares` it goes in steps: the release
     keeps each of them, in percent, for `pause_s`. `follows` is the release of its group that it goes back with.
-    `delete`: its slot is not kept for a while, in case that is taken back.
+    `delete`: its slot is not kept for a while, in case that is taken back. `drill`: once that is taken back, it has
+    ended as it had before.
     """
 
     release: str
@@ -217,6 +218,7 @@ class TurnedBack:
     pause_s: float = 0.0
     follows: str = ""
     delete: bool = False
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

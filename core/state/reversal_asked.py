@@ -24,7 +24,7 @@ def asked_rollback(endpoint: Endpoint | None, release: Release | None, command: 
         raise Refused(why_not or "no release")
     shares = tuple(share for share in command.shares if share < release.reached)
     turned = ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, "rolled back", asked_at, "", shares, command.pause_s)
-    return (replace(turned, delete=command.delete),)
+    return (replace(turned, delete=command.delete, drill=command.drill),)
 
 
 def asked_undo(
