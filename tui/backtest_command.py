@@ -64,7 +64,9 @@ def said(one: BackTest) -> str:
     head = f"{one.release}  {one.outcome}"
     if not one.looks:
         return f"{head}: no hold in it, nothing to judge"
-    coarse = f"; exact to {one.coarse_s:g} s, its samples are that long" if one.coarse_s > 1.5 else ""
+    coarse = f"; exact to {one.coarse_s:g} s, its samples are that long" if one.blurred else ""
+    if one.stop_at is None and one.bad and one.blurred:
+        return f"{head}: can't be told, its samples are {one.coarse_s:g} s long"
     if one.stop_at is None:
         return f"{head}: stops nothing in {one.looks} looks{coarse}"
     when = f"stops at {clock(one.stop_at)}, {span(one.into_hold_s)} into the hold at {one.share:g} %"
@@ -84,7 +86,8 @@ def figures(told: Sequence[BackTest]) -> dict[str, object]:
         "healthy": len(healthy),
         "false_stops": [one.release for one in healthy if one.stop_at is not None],
         "bad": len(bad),
-        "misses": [one.release for one in bad if one.stop_at is None],
+        "misses": [one.release for one in bad if one.stop_at is None and not one.blurred],
+        "too_coarse": [one.release for one in bad if one.stop_at is None and one.blurred],
         "catch_s": {"median": median(caught), "worst": caught[-1]} if caught else None,
     }
 
@@ -93,8 +96,10 @@ def summary(told: Sequence[BackTest]) -> str:
     """The same in a line."""
     bad = [one for one in told if one.looks and one.bad]
     healthy = [one for one in told if one.looks and not one.bad and one.outcome != "under way"]
-    stops, misses = sum(one.stop_at is not None for one in healthy), sum(one.stop_at is None for one in bad)
+    stops, unstopped = sum(one.stop_at is not None for one in healthy), [one for one in bad if one.stop_at is None]
+    misses, coarse = sum(not one.blurred for one in unstopped), sum(one.blurred for one in unstopped)
     caught = sorted(one.catch_s for one in bad if one.catch_s is not None)
     catch = f"; caught {median(caught):.0f} s after first traffic, at worst {caught[-1]:.0f} s" if caught else ""
     wrong = f"{stops} of {len(healthy)} healthy ones stopped falsely, {misses} of {len(bad)} bad ones missed"
+    wrong += f", {coarse} kept too coarsely to tell" if coarse else ""
     return f"{len(told)} recordings: {wrong}{catch}"

@@ -194,6 +194,15 @@ class Journal(Database):
         )
         return self._events(query, (begin, end))
 
+    def turned(self, begin: float, end: float) -> list[float]:
+        """The moments in a stretch of time at which a step failed or a release turned back."""
+        query = (
+            "select at from events where telemetry = 0 and at >= ? and at <= ? "
+            'and (body like \'{"is":"StepFailed"%\' or body like \'{"is":"TurnedBack"%\')'
+        )
+        with self._errors():
+            return [float(row[0]) for row in self._db.execute(query, (begin, end))]
+
     def measured(self, begin: float, end: float) -> list[ev.Event]:
         """All telemetry of a stretch of time."""
         query = "select seq, at, who, body from events where telemetry = 1 and at >= ? and at <= ? order by seq"

@@ -23,6 +23,8 @@ class Step:
 
 
 STEPS = (Step(RECENT_S, 10.0, 60.0), Step(DAY_S, 60.0, 600.0))
+SPARED_S = (120.0, 30.0)
+"""What was measured so long before and after a release turned back stays as it is: gates are tried on it later."""
 MOST_ROWS = 200
 """So many rows leave in one transaction: nobody else can write meanwhile."""
 PAGES = 500
@@ -66,7 +68,10 @@ def _coarsen(journal: Journal, step: Step, since: float, now: float, folded: int
     events = journal.telemetry(begin, end)
     if end > now - step.age_s or any(event.seq > folded for event in events):
         return False
-    made, gone = downsampled(events, step.step_s)
+    before_s, after_s = SPARED_S
+    turned = journal.turned(begin - after_s, end + before_s)
+    coarse = [one for one in events if not any(at - before_s <= one.at <= at + after_s for at in turned)]
+    made, gone = downsampled(coarse, step.step_s)
     rows = [(event.seq, event.at, event.who, dumps(event.body)) for event in made]
 
     def change(db: sqlite3.Connection) -> None:

@@ -16,6 +16,9 @@ from core.state.fold import fold
 from core.state.release import ReleaseState, Status
 from core.state.snapshot import Snapshot
 
+COARSE_S = 1.5
+"""The longest sample, in seconds, that gates which look each second are tried on."""
+LATE_S = 60.0
 MOST_FACTS = 8
 """So many facts may follow from one look; a second's look makes one or two."""
 
@@ -25,7 +28,7 @@ class BackTest:
     """What became of one recording. Moments in seconds since the epoch.
 
     `bad`: it had traffic and was not done in the end. `stop_at` None: these gates stop nothing. `coarse_s` is how many
-    seconds of traffic the longest sample in a hold adds up; a moment is as exact as that.
+    seconds of traffic the longest sample in the last minute of holds adds up; a moment is as exact as that.
     """
 
     release: str
@@ -39,6 +42,11 @@ class BackTest:
     into_hold_s: float = 0.0
     why: str = ""
     coarse_s: float = 0.0
+
+    @property
+    def blurred(self) -> bool:
+        """Whether its samples say too little of when: what is not stopped then was not missed."""
+        return self.coarse_s > COARSE_S
 
     @property
     def catch_s(self) -> float | None:
@@ -66,7 +74,8 @@ class _Judge:
     def __init__(self, release: str, gates: Sequence[Gate] | None) -> None:
         self.release, self.gates = release, gates
         self.snapshot = Snapshot()
-        self.looks, self.coarse_s = 0, 0.0
+        self.looks = 0
+        self.samples: list[tuple[float, float]] = []
         self.look_at: float | None = None
         self.served_at: float | None = None
         self.back_at: float | None = None
@@ -89,10 +98,15 @@ class _Judge:
             self.look_at = event.at + LOOK_S
         if mine and isinstance(body, ev.Routed) and body.weights.get(release.slot or "") and self.served_at is None:
             self.served_at = event.at
-        if mine and isinstance(body, ev.TurnedBack) and self.back_at is None:
+        if mine and isinstance(body, ev.TurnedBack) and not body.drill and self.back_at is None:
             self.back_at = event.at
         if isinstance(body, ev.Sampled) and self._holds():
-            self.coarse_s = max(self.coarse_s, body.sample.seconds)
+            self.samples.append((event.at, body.sample.seconds))
+
+    def coarse_s(self) -> float:
+        """How long the longest sample in a hold is, of the last ones before it went back or ended."""
+        last = self.samples[-1][0] if self.samples else 0.0
+        return max((seconds for at, seconds in self.samples if at >= last - LATE_S), default=0.0)
 
     def _holds(self) -> bool:
         release = self.snapshot.releases.get(self.release)
@@ -130,7 +144,7 @@ def backtest(events: Iterable[ev.Event], release: str, gates: Sequence[Gate] | N
     known = judge.snapshot.releases.get(release)
     outcome = known.outcome.value if known is not None and known.outcome is not None else "under way"
     bad = judge.served_at is not None and known is not None and known.outcome not in (None, ev.Outcome.DONE)
-    told = BackTest(release, outcome, bad, judge.looks, judge.served_at, judge.back_at, coarse_s=judge.coarse_s)
+    told = BackTest(release, outcome, bad, judge.looks, judge.served_at, judge.back_at, coarse_s=judge.coarse_s())
     if judge.stop is None:
         return told
     stop_at, share, into_hold_s, why = judge.stop

@@ -246,6 +246,20 @@ def test_old_telemetry_becomes_coarser_and_adds_up_to_the_same(journal: Journal,
     assert journal.read(0, 100_000) == events
 
 
+def test_what_was_measured_around_a_way_back_stays_as_fine_as_it_was(journal: Journal, unsynced: None) -> None:
+    turned_at = NOW - 2 * DAY_S - 1000
+    hours(journal, 0.5, NOW - 2 * DAY_S)
+    journal.append([ev.TurnedBack("r", ev.Outcome.FAILED, "errors")], "watch", turned_at)
+    while not maintain(journal, NOW, 14):
+        pass
+    samples = [event.body.sample for event in journal.read(0, 100_000) if isinstance(event.body, ev.Sampled)]
+    near = [sample.seconds for sample in samples if turned_at - 110 <= sample.at <= turned_at + 25]
+    assert len(near) > 130
+    assert set(near) == {1.0}
+    far = [sample.seconds for sample in samples if sample.at < turned_at - 300 or sample.at > turned_at + 150]
+    assert (min(far) >= 10, max(far)) == (True, 60.0)
+
+
 def test_after_a_day_a_minute_is_one_word_and_after_its_time_there_is_none(journal: Journal, unsynced: None) -> None:
     hours(journal, 0.5, NOW - 2 * DAY_S)
     hours(journal, 0.5)

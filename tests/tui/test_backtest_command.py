@@ -53,16 +53,19 @@ def test_as_json_with_the_figures_of_all(tmp_path: Path, file: str) -> None:
 def test_the_summary_counts_false_stops_and_misses() -> None:
     bad = BackTest("a", "rolled back", True, 9, served_at=10.0, back_at=90.0, stop_at=25.0)
     missed = replace(bad, release="b", stop_at=None)
+    coarse = replace(missed, release="c", coarse_s=10.0)
     healthy = BackTest("c", "done", False, 9, served_at=10.0)
     false = replace(healthy, release="d", stop_at=30.0)
     going = replace(false, release="e", outcome="under way")
     empty = replace(healthy, release="f", looks=0)
-    told = [bad, missed, healthy, false, going, empty]
+    told = [bad, missed, healthy, false, going, empty, coarse]
     assert backtest_command.summary(told) == (
-        "6 recordings: 1 of 2 healthy ones stopped falsely, 1 of 2 bad ones missed; "
+        "7 recordings: 1 of 2 healthy ones stopped falsely, 1 of 3 bad ones missed, 1 kept too coarsely to tell; "
         "caught 15 s after first traffic, at worst 15 s"
     )
-    assert backtest_command.figures(told)["false_stops"] == ["d"]
+    counted = backtest_command.figures(told)
+    assert (counted["false_stops"], counted["misses"], counted["too_coarse"]) == (["d"], ["b"], ["c"])
+    assert backtest_command.said(coarse) == "c  rolled back: can't be told, its samples are 10 s long"
     assert "nothing to judge" in backtest_command.said(empty)
 
 
