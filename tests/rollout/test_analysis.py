@@ -118,7 +118,7 @@ def test_the_end_of_a_hold_is_judged_by_all_that_was_measured() -> None:
     asked = world.run(lambda release: release.steps[2].question is not None).steps[2].question
     assert asked is not None
     assert asked.question.startswith(
-        "too little to be sure of errors (35.71 is not < 5 over 1400 requests: not sure yet)"
+        "too little to be sure of errors (35.71 % is not < 5 % over 1400 requests: not sure yet)"
     )
 
 
