@@ -36,7 +36,7 @@ def wishes_for(project: Project, number: str | None, wishes: Wishes, snapshot: S
     version = (
         _from_anywhere(snapshot, list(names.values()), number)
         if came is None
-        else promotable(snapshot, names[came], number, came)
+        else promotable(snapshot, names.get(came, mine if came == "prod" else f"{mine}-{came}"), number, came)
     )
     live = snapshot.endpoint(endpoint_name(settings)).served
     if live == version:

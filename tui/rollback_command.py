@@ -15,7 +15,7 @@ from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.confirmation import confirmation
-from core.state.release import ReleaseState
+from core.state.release import Release, ReleaseState
 from core.state.reversal import earlier, refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
@@ -193,12 +193,19 @@ async def tell(project: Project, make: Callable[[str], c.Command], write: Callab
             return Refused.exit_code
         await engine.do(command)
         live = engine.snapshot.live_release(name)
-        if live is not None and live.paused:
-            ways = f"{project.typed('pause')} or {project.typed('next')}"
-            write(f"{name}: {live.id} stays at {at_step(live)}; go on with {ways}")
-        elif live is not None:
-            write(f"{name}: {live.id} goes on at {at_step(live)}")
+        if live is not None:
+            write(f"{name}: {live.id} {came_of(command, live, project)}")
     return 0
+
+
+def came_of(command: c.Command, live: Release, project: Project) -> str:
+    """What a release does once it was told something, in words."""
+    if isinstance(command, c.Answer) and not command.yes:
+        return f"is given up; {'traffic returns' if live.touched else 'no traffic had moved'}"
+    if live.paused:
+        ways = f"{project.typed('pause')} or {project.typed('next')}"
+        return f"stays at {at_step(live)}; go on with {ways}"
+    return f"goes on at {at_step(live)}"
 
 
 async def note(project: Project, make: Callable[[str], c.Reason], write: Callable[[str], None]) -> int:

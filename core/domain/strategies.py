@@ -111,7 +111,7 @@ def _check(steps: Sequence[Step]) -> None:
     """Raise BadInput where the steps, in this order, make no release."""
     shares = [step.percent for step in steps if isinstance(step, Shift)]
     if not shares or shares[-1] != FULL:
-        raise BadInput("release.plan: never reaches all traffic; its last shift is 'shift 100'")
+        raise BadInput("release.plan: does not come to all traffic; write 'shift 100' as its last shift")
     if any(after <= before for before, after in pairwise(shares)):
         raise BadInput(f"release.plan: shares rise; {' → '.join(f'{share:g}' for share in shares)} does not")
     moved = copied = False

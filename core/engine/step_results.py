@@ -33,6 +33,12 @@ def moved_before(release: Release, result: Mapping[str, object]) -> str:
     serves = release.old_version.number if release.old_version is not None else None
     if "alias_was" not in result or serves is None or str(found) in (serves, result.get("number")):
         return ""
+    if (
+        release.version is not None
+        and release.old_version is not None
+        and release.version.model != release.old_version.model
+    ):
+        return ""  # Aliases are each registered model's own: this one's stood wherever it stood.
     where = f"at v{found}" if found is not None else "gone"
     return f"@{alias} was {where}, though v{serves} served: somebody else had moved it"
 

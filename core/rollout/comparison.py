@@ -77,7 +77,10 @@ def compare(gate: Gate, hold: Hold, plan: Plan, beside: Beside) -> Verdict:
     if edge is None and dead(counts, terms) >= terms.dead_bar:
         return Verdict(gate, GateResult.FAIL, value, f"{said}: an outage of the new slot alone")
     if not beside.over:
-        return Verdict(gate, GateResult.PASS, value, f"{said}; nothing worse is shown")
+        shown = (
+            "nothing worse is shown" if any(new or live for new, _, live, _ in counts) else "nothing is compared yet"
+        )
+        return Verdict(gate, GateResult.PASS, value, f"{said}; {shown}")
     margin = MARGIN_FAILED if edge is None else MARGIN_SLOW
     if fine(counts, terms, terms.allowed + margin) >= FINE_BAR:
         shown = f"shown fine, to {100 * (terms.allowed + margin):g} points"

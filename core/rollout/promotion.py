@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.domain.errors import Refused
+from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
 from core.domain.plan import title
 from core.state import events as ev
@@ -13,7 +13,7 @@ from core.state.snapshot import Snapshot
 def promotable(snapshot: Snapshot, came: str, number: str | None, environment: str) -> Version:
     """The version to promote out of the endpoint `came`: what serves there, or the one of that number that did.
 
-    Raises Refused where it never served there. `environment` is what that endpoint's is called.
+    Raises Refused where it never served there, or was taken back since. `environment` is that endpoint's.
     """
     if number is None:
         version = snapshot.endpoint(came).served
@@ -21,14 +21,17 @@ def promotable(snapshot: Snapshot, came: str, number: str | None, environment: s
             raise Refused(f"{came} serves nothing that could be promoted; release to {environment} first")
         return version
     number = number.removeprefix("v")
-    for release in _done(snapshot, [came]):
-        if release.version is not None and release.version.number == number:
-            return release.version
+    if not number.isdecimal():
+        raise BadInput(f"{number}: name a version by its number, such as 3 or v3")
     live = snapshot.endpoint(came).served
     if live is not None and live.number == number:
         return live
-    why = f"v{number} has not served in {environment}, so it can't go on from there"
-    raise Refused(f"{why}; release it there first, or set promote.after: anywhere")
+    last = _last(snapshot, came, number)
+    if last is not None and last.outcome is ev.Outcome.DONE and last.version is not None:
+        return last.version
+    how = last.outcome.value if last is not None and last.outcome is not None else "is under way"
+    why = f"has not served in {environment}" if last is None else f"can't go on from {environment}: {last.id} {how}"
+    raise Refused(f"v{number} {why}; release it there first, or set promote.after: anywhere")
 
 
 def known_anywhere(snapshot: Snapshot, endpoints: Sequence[str], number: str) -> Version | None:
@@ -61,7 +64,7 @@ def measured(snapshot: Snapshot, version: Version, live: Version | None) -> ev.R
     return None
 
 
-def _done(snapshot: Snapshot, endpoints: Sequence[str]) -> list[Release]:
-    """Releases that came to full traffic and were not taken back, the newest first."""
-    mine = [r for r in snapshot.releases.values() if r.endpoint in endpoints and r.outcome is ev.Outcome.DONE]
-    return sorted(mine, key=lambda r: r.ended_seq, reverse=True)
+def _last(snapshot: Snapshot, endpoint: str, number: str) -> Release | None:
+    """The newest release of a version at an endpoint: how it ended is what is known of the version there."""
+    of_version = (r for r in snapshot.releases.values() if r.version is not None and r.version.number == number)
+    return max((r for r in of_version if r.endpoint == endpoint), key=lambda r: r.began_seq, default=None)

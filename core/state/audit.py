@@ -14,6 +14,10 @@ QUIET = (
 """What a release does between two decisions; told only where all is asked for."""
 
 
+_OUTCOMES = frozenset(outcome.value for outcome in ev.Outcome)
+"""What came of it is no reason why it was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
     """One line of the audit. `why` is the reason that was given, else what led to it."""
@@ -51,6 +55,7 @@ def deeds(decisions: Iterable[ev.Event], whole: bool = False) -> Iterator[Deed]:
         kind = type(body).__name__
         what = f"{said.source}: {said.text}" if said is not None else kind
         why = getattr(body, "reason", "") or getattr(body, "why", "")
+        why = "" if why in _OUTCOMES else why
         environment = environments.get(endpoint, "")
         yield Deed(
             event.seq, event.at, event.who, endpoint, environment, release, versions.get(release, ""), kind, what, why

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from core.alerts.rules import Rule
+from core.config.config import STATE
 from core.domain.errors import Failed
 from core.state.alert import Alert
 from core.state.messages import share
@@ -14,14 +15,14 @@ LINES = 60
 
 
 def write_incident(folder: Path, snapshot: Snapshot, endpoint: str, rule: Rule, alert: Alert, now: float) -> Path:
-    """The path of the new file, from the project's state folder on; raises Failed where it can't be written."""
+    """The path of the new file, from the project's folder on; raises Failed where it can't be written."""
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{endpoint}-{rule.name}.md"
     try:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         (folder / FOLDER / name).write_text("\n".join(_lines(snapshot, endpoint, rule, alert, now)), encoding="utf-8")
     except OSError as error:
         raise Failed(f"{folder / FOLDER / name}: can't be written: {error.strerror or error}") from error
-    return Path(FOLDER) / name
+    return Path(STATE) / FOLDER / name
 
 
 def _lines(snapshot: Snapshot, endpoint: str, rule: Rule, alert: Alert, now: float) -> list[str]:

@@ -33,7 +33,7 @@ def refusal(about: Model) -> str:
     found = about.flavors.get("xgboost")
     if found is None:
         named = ", ".join(flavours) or str(about.flavors.get("python_function", {}).get("loader_module", "unknown"))
-        return f"its flavour is {named}; models of Quarterdeck's own and xgboost classifiers are served"
+        return f"its flavour is {named}; the fast path takes models of Quarterdeck's own and xgboost classifiers"
     if found.get("model_class") not in CLASSIFIERS:
         return f"it is a {found.get('model_class')}, which answers scores; log an XGBClassifier, which answers labels"
     if found.get("model_format") not in ("ubj", "json"):
@@ -73,7 +73,7 @@ def convert(where: Path, into: Path) -> str:
     objective = json.loads(booster.save_config())["learner"]["learner_train_param"]["objective"]
     classes = int(json.loads(booster.save_config())["learner"]["learner_model_param"]["num_class"]) or 2
     if objective not in ("binary:logistic", "multi:softprob", "multi:softmax"):
-        raise Failed(f"its objective is {objective}; binary:logistic and multi:softprob are served")
+        raise Failed(f"its objective is {objective}; the fast path takes binary:logistic and multi:softprob")
     into.mkdir(parents=True, exist_ok=True)
     booster.save_model(into / "model.ubj")
     treelite.frontend.load_xgboost_model(into / "model.ubj").serialize(into / "model.tl")

@@ -92,7 +92,7 @@ def test_flags_and_settings_decide_the_stages(given: dict[str, object], walked: 
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        (["shift 10", "hold 1m"], "never reaches all traffic"),
+        (["shift 10", "hold 1m"], "does not come to all traffic"),
         (["shift 50", "shift 10", "shift 100"], "shares rise; 50 → 10 → 100 does not"),
         (["shift 10", "mirror 20", "shift 100"], "'mirror 20' stands after a shift"),
         (["shift 10", "smoke", "shift 100"], "'smoke' tries the slot before it gets any request"),

@@ -329,6 +329,14 @@ async def test_a_clock_that_is_set_changes_nothing_about_how_long_it_took(
 # Aliases and what serves
 
 
+async def test_an_alias_of_another_registered_model_was_moved_by_nobody(store: Bridge, engine: Engine) -> None:
+    await serve(engine)
+    store.sites[-1].results["alias"] = Done({"alias": "dev", "alias_was": None, "number": "2"}, "v2")
+    await engine.do(begin(replace(V2, model="theirs"), canary_plan()))
+    await ended(engine, "r2")
+    assert not [line.text for line in engine.snapshot.log if line.source == "registry"]
+
+
 async def test_an_alias_that_somebody_else_moved_is_said(store: Bridge, engine: Engine) -> None:
     def write(site: FakeEnvironment) -> None:
         site.results["alias"] = Done({"alias": "dev", "alias_was": "7", "number": "2"}, "v2")

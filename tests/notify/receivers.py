@@ -28,10 +28,14 @@ class Request:
 
 @dataclass
 class HttpReceiver:
-    """`statuses` are answered in turn, then 202; `silent` answers nothing at all."""
+    """`statuses` are answered in turn, then 202; `silent` answers nothing at all.
+
+    One that `drips` gives this, then a byte now and then, and never comes to an end.
+    """
 
     statuses: list[int] = field(default_factory=list)
     silent: bool = False
+    drips: bytes = b""
     got: list[Request] = field(default_factory=list)
     refused: list[Request] = field(default_factory=list)
     port: int = 0
@@ -49,6 +53,13 @@ class HttpReceiver:
             body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))))
             if self.silent:
                 await reader.read()
+                return
+            if self.drips:
+                writer.write(self.drips)
+                while not reader.at_eof():
+                    writer.write(b"x")
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
                 return
             status = self.statuses.pop(0) if self.statuses else 202
             request = Request(head[0].split()[1], headers, body)

@@ -123,6 +123,17 @@ async def test_who_is_not_there_or_says_nothing_is_asked_again_and_no_secret_is_
         assert caught.value.__cause__ is None
 
 
+async def test_of_an_answer_without_an_end_its_head_is_enough_and_that_has_one_deadline() -> None:
+    """Each byte comes in time; all of them never do."""
+    async with http_receiver(drips=b"HTTP/1.1 202 X\r\ncontent-length: 1000000\r\n\r\n") as server:
+        settings, environ = made("webhook", server.url)
+        await send(settings, NOTICE, environ)
+    async with http_receiver(drips=b"HTTP/1.1 202 X\r\nx-more: ") as server:
+        settings, environ = made("webhook", server.url)
+        with pytest.raises(Unreachable, match=r"webhook gave no answer within 0\.3 s"):
+            await send(settings.model_copy(update={"timeout_s": 0.3}), NOTICE, environ)
+
+
 async def test_a_resolved_alert_closes_its_page() -> None:
     from dataclasses import replace
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.errors import Refused
+from core.domain.errors import BadInput, Refused
 from core.domain.model import Observation, Version
 from core.domain.plan import Plan, Shift, Work
 from core.rollout.promotion import known_anywhere, measured, promotable
@@ -52,11 +52,21 @@ def test_a_version_may_skip_no_environment() -> None:
     assert promotable(served, "late-dev", "1", "dev") == V1
     assert promotable(served, "late-dev", "v2", "dev") == V2
     taken_back = snapshot(release(V1, outcome=ev.Outcome.ROLLED_BACK), release(V2, "late-staging", seq=2))
-    for number in ("v1", "2", "77"):
-        with pytest.raises(
-            Refused, match=f"v{number.removeprefix('v')} has not served in dev.*promote.after: anywhere"
-        ):
+    for number, why in (
+        ("v1", "v1 can't go on from dev: r1 rolled back"),
+        ("2", "v2 has not served in dev"),
+        ("77", "v77 has not served in dev"),
+    ):
+        with pytest.raises(Refused, match=f"{why}; .*promote.after: anywhere"):
             promotable(taken_back, "late-dev", number, "dev")
+    with pytest.raises(BadInput, match="abc: name a version by its number, such as 3 or v3"):
+        promotable(taken_back, "late-dev", "abc", "dev")
+
+
+def test_how_a_version_ended_last_counts_as_it_does_for_a_way_back() -> None:
+    again = snapshot(release(V1), release(V1, outcome=ev.Outcome.FAILED, seq=9), serves=V2)
+    with pytest.raises(Refused, match="v1 can't go on from dev: r9 failed"):
+        promotable(again, "late-dev", "1", "dev")
 
 
 def test_from_anywhere_any_version_that_a_release_was_of() -> None:

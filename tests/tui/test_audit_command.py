@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import BadInput, Failed, Refused
+from core.domain.plan import Plan, Shift
 from core.engine.project import Project
 from core.state import events as ev
+from core.state.audit import deeds
 from tests.tui import past
 from tui import audit_command
 from tui.moments import dated, moment
@@ -133,9 +135,21 @@ def test_before_the_first_and_in_the_future_there_is_a_line(project: Project, tm
         ("09:30:15", 1_795_167_015),
         ("2h", 1_795_176_000),
         ("3d", 1_794_924_000),
+        ("2h ago", 1_795_176_000),
         ("today", 1_795_132_800),
         ("yesterday", 1_795_046_400),
     ],
 )
 def test_moments_as_people_write_them(text: str, at: float) -> None:
     assert moment(text, 1_795_183_200.0) == at
+
+
+def test_what_came_of_a_deed_is_no_reason_for_it() -> None:
+    began = ev.Began("r1", "late", "dev", Plan("canary", (Shift(100),)))
+    whys = {"": "", "late answers": "late answers"}
+    for reason, why in whys.items():
+        back = ev.TurnedBack("r1", ev.Outcome.ROLLED_BACK, "rolled back", reason=reason)
+        told = list(deeds([ev.Event(1, 1.0, "ada", began), ev.Event(2, 2.0, "ada", back)]))
+        assert told[-1].why == why
+    failed = ev.TurnedBack("r1", ev.Outcome.FAILED, "hold: errors 9 %")
+    assert list(deeds([ev.Event(1, 1.0, "ada", failed)]))[-1].why == "hold: errors 9 %"

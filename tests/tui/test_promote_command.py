@@ -46,6 +46,11 @@ def test_a_version_goes_from_one_environment_to_the_next(tmp_path: Path) -> None
         wishes_for(project(tmp_path, "dev"), None, Wishes(), serves(dev=V2))
 
 
+def test_an_endpoint_that_was_named_for_once_has_nothing_to_promote(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="other-dev serves nothing that could be promoted; release to dev first"):
+        wishes_for(project(tmp_path, "staging", "endpoint.name=other"), None, Wishes(), serves(dev=V2))
+
+
 def test_the_config_may_say_where_versions_come_from(tmp_path: Path) -> None:
     past_staging = project(tmp_path, "prod", "promote.after=dev")
     assert wishes_for(past_staging, None, Wishes(), serves(dev=V2)).model_uri == V2.uri

@@ -14,7 +14,7 @@ from core.state.events import Event
 from core.state.fold import fold_all
 from tests.recordings.make import ENDPOINT, RELEASE
 from tests.tui import scenes
-from tui.rollback_command import agreed, ask
+from tui.rollback_command import agreed, ask, came_of
 
 BACK = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
 
@@ -88,3 +88,20 @@ def test_nobody_is_asked_for_a_yes_to_what_can_not_be_done(named: str | None) ->
     assert agreed(project, standing(events), c.Undo(ENDPOINT), print) is (named == "prod")
     with pytest.raises(Refused, match="green is gone; begin a release instead"):
         agreed(project, standing(scenes.then(events, gone, at=events[-1].at)), c.Undo(ENDPOINT), print)
+
+
+@pytest.mark.parametrize(
+    ("command", "fact", "said"),
+    [
+        (c.Answer(ENDPOINT, False), None, "is given up; traffic returns"),
+        (c.Answer(ENDPOINT, True), None, "goes on at hold"),
+        (c.Pause(ENDPOINT), ev.Paused(RELEASE), "stays at hold; go on with pause or next"),
+    ],
+)
+def test_what_came_of_it_is_said_as_it_is(command: c.Command, fact: ev.Body | None, said: str) -> None:
+    """Who says no is not told that it goes on."""
+    events = scenes.then(scenes.at_ten(), *([fact] if fact is not None else []))
+    live = fold_all(events).live_release(ENDPOINT)
+    assert live is not None
+    project = cast("Project", SimpleNamespace(typed=lambda words: words))
+    assert came_of(command, live, project) == said
