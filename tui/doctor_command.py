@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 
 from core.doctor.project import doctor as examined
 from core.domain.diagnosis import Condition, Diagnosis
@@ -11,6 +10,8 @@ from core.engine.project import Project
 
 NAME, OF = 9, 12
 """The least cells of a line's name and of the endpoint that it is about."""
+
+FIELDS = ("name", "of", "condition", "text", "do")
 
 
 async def doctor(project: Project, write: Callable[[str], None], as_json: bool = False) -> int:
@@ -39,6 +40,6 @@ def document(found: Sequence[Diagnosis]) -> list[str]:
     whole = {
         "ok": not counts[Condition.FAIL],
         "counts": {condition.value: counts[condition] for condition in Condition},
-        "lines": [asdict(one) for one in found],
+        "lines": [{field: getattr(one, field) for field in FIELDS} for one in found],
     }
     return json.dumps(whole, ensure_ascii=False, indent=1).splitlines()

@@ -115,6 +115,8 @@ class _Writer:
 
     def take(self, chunk: bytes) -> None:
         """Something to write, after what came before it."""
+        if self._thread is None and sys.is_finalizing():
+            return  # No thread begins any more: who started one would wait for it for ever.
         with self._changed:
             if len(self._waiting) >= MOST_CHUNKS:
                 self._lost += self._waiting.popleft().count(b"\n")

@@ -33,7 +33,7 @@ def owners(config: Path, state: Path, me: int) -> Diagnoses:
         told = f"{len(open_to_all)} of {looked} files can be written by everybody, such as {open_to_all[0]}"
         yield warn(told, f"chmod -R o-w {shlex.quote(str(config.parent))}")
     if not others and not open_to_all:
-        yield ok(f"{looked} files, all of this user's own")
+        yield ok(f"{looked} looked at, all of this user's own")
 
 
 def _files(config: Path, state: Path) -> Iterator[tuple[Path, os.stat_result]]:

@@ -1,10 +1,8 @@
 """The registry of models: is its file whole, how large is it, and does MLflow open it. Nothing is made or changed."""
 
-import asyncio
 import contextlib
 import json
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
@@ -16,8 +14,8 @@ from core.config.config import mlflow_ui_line, tracking_uri
 from core.config.settings import Settings
 from core.doctor.machine import size
 from core.domain.diagnosis import Condition, Diagnoses, Examination, fail, looking, ok, warn
-from core.system.aside import aside
 from core.system.processes import child_environment, python
+from core.system.short_calls import called
 from core.system.text import clean_line
 from core.work.child import QUIET
 
@@ -38,7 +36,7 @@ def examinations(several: Iterable[Settings], served: bool) -> list[Examination]
         file = Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
         if file is not None:
             made.append(looking("registry", partial(whole, file, served), within_s=CHECK_S))
-        made.append(Examination("mlflow", partial(opens, settings, file), within_s=OPENS_S))
+        made.append(looking("mlflow", partial(opens, settings, file), within_s=OPENS_S))
         if urlsplit(uri).scheme in {"http", "https"}:
             made.append(Examination("clock", partial(clock_of, uri, mlflow_ui_line(settings))))
     return made
@@ -71,27 +69,19 @@ def whole(file: Path, served: bool) -> Diagnoses:
     return [ok(f"{file} is whole, {size(large)}")]
 
 
-async def opens(settings: Settings, file: Path | None) -> Diagnoses:
+def opens(settings: Settings, file: Path | None) -> Diagnoses:
     """Whether MLflow opens it, asked in a child: the SDK is loaded there alone. Of a file only where it is whole: in
     any other MLflow would make its tables."""
-    if file is not None and not await aside(lambda: _whole(file)):
+    if file is not None and not _whole(file):
         return []
-    process = await asyncio.create_subprocess_exec(
-        *python("core.work.opens"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**QUIET, **child_environment()},
-    )
+    env = {**QUIET, **child_environment()}
+    code, out = called(python("core.work.opens"), OPENS_S - 1, settings.dump(), env)
+    lines = [line for line in out.splitlines() if line.startswith("{")]
     try:
-        out, _ = await process.communicate(settings.dump().encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-    try:
-        said: Mapping[str, object] = json.loads(out.splitlines()[-1])
+        said: Mapping[str, object] = json.loads(lines[-1])
     except (ValueError, IndexError):
-        return [fail(f"MLflow does not start here (exit code {process.returncode})", "see 'packages' above")]
+        last = clean_line(out.splitlines()[-1], 160) if out.strip() else "it said nothing"
+        return [fail(f"MLflow does not start here (exit code {code}): {last}", "see 'packages' above")]
     if "error" in said:
         return [fail(str(said["error"]))]
     return [ok(f"opens {said['shown']}, versions of {settings.model}: {said['versions']}")]

@@ -10,7 +10,7 @@ import treelite
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
-from core.system.digests import digests
+from core.system.digests import OURS, changed, digests
 from core.work.linear import LinearClassifier
 
 
@@ -57,14 +57,18 @@ def copy(source: Path, folder: Path, version: Mapping[str, Any], registry: str) 
     with _fresh(folder) as beside:
         shutil.copytree(source, beside, dirs_exist_ok=True)
         about = {**version, "registry": registry, "files": digests(beside)}
-        (beside / "version.json").write_text(json.dumps(about))
+        (beside / OURS).write_text(json.dumps(about))
     return folder
 
 
 def _holds(folder: Path, version: Mapping[str, Any]) -> bool:
-    path = folder / "version.json"
-    # The folder may serve: another address of the same registry is no reason to write it anew.
-    return path.is_file() and bool(version.items() <= json.loads(path.read_text()).items())
+    """Whether it is this version's, with every file as it came. It may serve: another address of the same registry is
+    no reason to write it anew."""
+    path = folder / OURS
+    if not path.is_file():
+        return False
+    about = json.loads(path.read_text())
+    return bool(version.items() <= about.items()) and not changed(folder, about.get("files", {}))
 
 
 def _manifest(

@@ -130,7 +130,7 @@ async def healthy(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Pati
         patient.host.close()
 
 
-async def _opens(*_: object) -> Diagnoses:
+def _opens(*_: object) -> Diagnoses:
     return [ok("opens")]
 
 

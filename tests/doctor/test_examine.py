@@ -115,15 +115,15 @@ async def test_a_fake_place_says_that_it_answers_nobody(tmp_path: Path) -> None:
     assert (line.condition, line.of) == (Condition.WARN, "iris")
 
 
-async def test_a_registry_is_opened_by_mlflow_itself_and_left_as_it_is(
+def test_a_registry_is_opened_by_mlflow_itself_and_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings = Project(init(tmp_path / "late", sample="iris")).settings
-    assert await registry.opens(settings, tmp_path / "none.db") == []
+    assert registry.opens(settings, tmp_path / "none.db") == []
     # Of a server only an answer tells; nobody listens on this port.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ada:hidden@127.0.0.1:9")
-    (line,) = await registry.opens(settings, None)
+    (line,) = registry.opens(settings, None)
     assert line.condition is Condition.FAIL
     assert "MLflow at http://127.0.0.1:9 does not answer" in line.text
     assert "hidden" not in line.text

@@ -199,3 +199,23 @@ def test_many_threads_may_print(pipe: tuple[io.BufferedReader, output._Stream]) 
     assert sorted(next(reading) for _ in threads) == sorted(f"line {number}\n".encode() for number in range(20))
     for thread in threads:
         thread.join()
+
+
+LATE = """
+import sys
+from tui import output
+output.install()
+class Late:
+    def __del__(self, say=output.say, system=sys):
+        say("too late", system.stderr)
+kept = Late()
+kept.itself = kept
+del kept  # It goes with the last collection, when no thread begins any more.
+"""
+
+
+def test_what_is_said_while_the_interpreter_ends_holds_nobody_up() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], env=child_environment(), capture_output=True, timeout=DEADLINE_S, check=False
+    )
+    assert done.returncode == 0, done.stderr

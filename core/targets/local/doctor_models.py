@@ -22,7 +22,7 @@ def models(folder: Path) -> Diagnoses:
 
 def files(version: Version, folder: Path) -> list[Diagnosis]:
     """Whether a model folder is whole, and still what came from the registry."""
-    again = f"move {folder} away: it is fetched from the registry when it is next needed"
+    again = f"quarterdeck release --model-uri {version.uri}: its files come from the registry anew"
     what = f"{version.model} {version.label}"
     try:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
