@@ -11,6 +11,7 @@ from core.domain.plan import Hold, Plan, Retire, Shift
 from core.domain.strategies import all_at_once, blue_green, canary, gradual_blue_green
 from core.rollout import actions as d
 from core.state import commands as c, events as ev
+from core.state.alert import OpenQuestion
 from core.state.confirmation import confirmation
 from core.state.release import Release, ReleaseState, Status
 from core.state.together import waiting
@@ -283,6 +284,21 @@ def test_what_is_asked_of_one_is_asked_of_all_that_stand_at_the_same() -> None:
     assert not any(world.release.paused for world in group.worlds.values())
     with pytest.raises(Refused, match="no question is open"):
         group.lead.do(c.Answer("flowers", yes=True))
+
+
+def test_a_link_to_one_question_answers_that_one_alone() -> None:
+    group = Group(CANARY, CANARY)
+    for name, world in group.worlds.items():
+        world.say(
+            ev.StepStarted(f"{name}-2", 0), ev.Asked(f"{name}-2", 0, "all?", 9_999.0 if name == "petals" else 8_888.0)
+        )
+    with pytest.raises(Refused, match="another question is open now"):
+        group.lead.do(c.Answer("flowers", yes=True, question=OpenQuestion("flowers-2", 0, 9_999.0)))
+    group.lead.do(c.Answer("flowers", yes=True, question=OpenQuestion("flowers-2", 0, 8_888.0)))
+    answers = {name: world.release.steps[0].answer for name, world in group.worlds.items()}
+    assert answers == {"flowers": True, "petals": None}
+    group.lead.do(c.Answer("petals", yes=True))
+    assert group.worlds["petals"].release.steps[0].answer is True
 
 
 def test_a_group_begins_whole_or_not_at_all() -> None:

@@ -25,6 +25,7 @@ from core.watch import alerting, answering, pages
 from core.watch.alerting import Alerting
 from core.watch.answer_links import KEY, AnswerLink, AnswerSigner
 from core.watch.answering import Answering
+from core.watch.client import WatchClient
 from core.watch.scopes import AlertScope
 from core.watch.telling import Telling
 from tests.environments import V2, Bridge, begin, ended, rollout, serve, until
@@ -320,6 +321,29 @@ async def test_an_address_that_is_taken_is_said_and_had_once_it_is_free(
                     assert (await scene.ask("GET", yes)).status_code == 200
                     break
                 await asyncio.sleep(0.02)
+
+
+async def test_the_real_watch_listens_while_its_file_says_so(client: WatchClient) -> None:
+    config, port = client.place.config, free_port()
+    plain = config.read_text()
+    config.write_text(f"{plain}\nalerts: {{answers: {{url: http://localhost:{port}, port: {port}}}}}\n")
+    await client.ensure()
+    assert await comes_to(f"http://127.0.0.1:{port}/answer/x.y", 404)
+    config.write_text(plain)
+    assert await comes_to(f"http://127.0.0.1:{port}/answer/x.y", None)
+
+
+async def comes_to(url: str, status: int | None) -> bool:
+    """Whether an address comes to answer so; None: not at all."""
+    async with asyncio.timeout(30), httpx.AsyncClient() as http:
+        found: int | None = 0
+        while found != status:
+            await asyncio.sleep(0.05)
+            try:
+                found = (await http.get(url)).status_code
+            except httpx.ConnectError:
+                found = None
+    return True
 
 
 def test_a_key_that_others_could_read_is_replaced(tmp_path: Path) -> None:
