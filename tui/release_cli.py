@@ -39,8 +39,7 @@ def wishes_of(
         err(f"error: --confirm {confirm}: this release is to {named}")
         end(BadInput.exit_code)
     try:
-        # With a terminal another terminal's deck can answer a question, too; without one, a chat may.
-        ask_s = 600.0 if release_command.can_answer(project.settings, attached) else 0.0
+        ask_s = release_command.waits_s(project.settings, attached)
         said = Wishes(checked(skip or ()), model_uri, auto_approve, step_by_step, ask_s)
         return replace(said, confirmed=confirm is not None)
     except BadInput as error:

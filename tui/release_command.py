@@ -20,6 +20,7 @@ from tui.headless import BACK_S, INTERRUPTED, at_step, driven, have_watch, inter
 from tui.plain_lines import lines_of
 
 REPORT_S = 60.0
+ASKED_S = 600.0
 
 
 Choose: TypeAlias = Callable[[Project, Snapshot], Wishes]
@@ -29,6 +30,14 @@ Choose: TypeAlias = Callable[[Project, Snapshot], Wishes]
 def can_answer(settings: Settings, attached: bool) -> bool:
     """Whether a person can be asked: at this terminal, or by a message whose links the watch hears."""
     return sys.stdin.isatty() or (settings.alerts.answerable and not attached)
+
+
+def waits_s(settings: Settings, attached: bool) -> float:
+    """How long a question waits: with a terminal another terminal's deck can answer it too, without one a chat may."""
+    if sys.stdin.isatty():
+        return ASKED_S
+    answers = settings.alerts.answers
+    return answers.wait_s if answers is not None and can_answer(settings, attached) else 0.0
 
 
 async def release(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from core.alerts.rules import RULES, Does, Measure, Rule
-from core.config.quantities import Seconds, SettingsPart, listed
+from core.config.quantities import Seconds, SettingsPart, listed, timed
 
 RuleName: TypeAlias = Literal[
     "smoke",
@@ -129,11 +129,15 @@ class ReceiverSettings(SettingsPart):
 
 
 class AnswerSettings(SettingsPart):
-    """Where links in messages answer a question: `url` is what people open, at `host` and `port` the watch listens."""
+    """Where links in messages answer a question: `url` is what people open, at `host` and `port` the watch listens.
+
+    A question of a release without a terminal waits for `wait_s`.
+    """
 
     url: str
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8470
+    wait_s: Annotated[float, BeforeValidator(timed), Field(ge=60, le=7 * 86400)] = 3600.0
 
     @field_validator("url")
     @classmethod

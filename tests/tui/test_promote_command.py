@@ -17,7 +17,7 @@ from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
 from tui.plan_command import lines_of
 from tui.promote_command import wishes_for
-from tui.release_command import can_answer
+from tui.release_command import can_answer, waits_s
 
 
 def project(folder: Path, env: str, *sets: str) -> Project:
@@ -96,6 +96,7 @@ def test_without_a_terminal_a_chat_is_asked_where_it_may_answer(
     told = f"receivers: {{ops: {{kind: slack, url_env: HOOK, {answers}}}}}"
     path.write_text(f"{path.read_text()}\nalerts: {{answers: {{url: https://deck.example.org}}, {told}}}\n")
     assert can_answer(load(path, "prod", (), environ={}), attached) is asked
+    assert waits_s(load(path, "prod", (), environ={}), attached) == (3600.0 if asked else 0.0)
 
 
 def test_whoever_owns_the_file_may_let_ci_do_it(tmp_path: Path) -> None:
