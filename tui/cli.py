@@ -27,7 +27,21 @@ from tui import (
     scaling_cli,
     upkeep_command,
 )
-from tui.cli_common import VERB, Config, Env, InputData, NoEnv, Sets, Why, end, err, out, project_of, whole_project
+from tui.cli_common import (
+    VERB,
+    Config,
+    Env,
+    InputData,
+    NoEnv,
+    Sets,
+    Why,
+    end,
+    err,
+    on_a_terminal,
+    out,
+    project_of,
+    whole_project,
+)
 
 app = typer.Typer(
     name="quarterdeck",
@@ -60,6 +74,7 @@ def deck(
             end(2)
         return
     project = project_of(config, env, sets)
+    on_a_terminal("the deck")
     from tui.live import show  # noqa: PLC0415
 
     end(headless.run(show(project, read_only), err))

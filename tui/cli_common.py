@@ -53,6 +53,13 @@ def err(line: str) -> None:
     output.say(line, sys.stderr)
 
 
+def on_a_terminal(what: str) -> None:
+    """A screen needs a terminal at both ends; without one the command ends with a line."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        err(f"error: {what} needs a terminal; 'quarterdeck status' says in lines what runs")
+        raise typer.Exit(BadInput.exit_code)
+
+
 def end(code: int) -> None:
     """Leave with an exit code."""
     raise typer.Exit(code)

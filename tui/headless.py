@@ -13,7 +13,7 @@ from core.domain.plan import title
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c
-from core.state.release import Release
+from core.state.release import Release, ReleaseState
 from core.system.tasks import TaskGuard
 from core.watch.client import ANSWER_S, WatchClient
 from core.watch.place import WatchPlace
@@ -109,12 +109,13 @@ async def _see_it_driven(engine: Engine, name: str) -> None:
 
 def after_us(engine: Engine, name: str) -> str:
     """What is to be said of a live release when this process leaves it: where no watch can be had, it drove itself."""
-    environment = engine.snapshot.endpoint(name).environment
-    deck, ends = typed("", environment), f"{typed('abort', environment)} ends it"
+    environment, live = engine.snapshot.endpoint(name).environment, engine.snapshot.live_release(name)
+    running = live is None or live.state is ReleaseState.RUNNING
+    deck, ends = typed("", environment), f", {typed('abort', environment)} ends it" if running else ""
     with contextlib.suppress(JournalError):
         if engine.drives(name) or not engine.driven(name):
-            return f"nobody drives it once this ends, traffic flows on; {deck} goes on with it, {ends}"
-    return f"still going; {deck} follows it, {ends}"
+            return f"nobody drives it once this ends, traffic flows on; {deck} goes on with it{ends}"
+    return f"still going{'' if running else ' back'}; {deck} follows it{ends}"
 
 
 def at_step(release: Release) -> str:

@@ -17,7 +17,7 @@ from tui import (
     replay_command,
     rollback_command,
 )
-from tui.cli_common import Config, Env, Sets, end, err, out, project_of
+from tui.cli_common import Config, Env, Sets, end, err, on_a_terminal, out, project_of
 
 app = typer.Typer()
 
@@ -141,6 +141,7 @@ def replay(
     speed: Annotated[float, typer.Option(help="So many times as fast, from 1 to 60.")] = 1.0,
 ) -> None:
     """The deck on a release that is over: space plays, arrows skip, [ ] go from event to event, : to a moment."""
+    on_a_terminal("replay")
 
     async def work() -> int:
         found = replay_command.recorded(recording, lambda: project_of(config, env, sets))

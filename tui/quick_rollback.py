@@ -38,14 +38,15 @@ TAKEN_UP: TakenUp | None = None
 
 def ask(arguments: "Sequence[str]") -> TakenUp | None:
     """Ask for it; None where the watch can't be asked this way, or did not take it up."""
-    flags = _flags(arguments)
+    sets: list[str] = []
+    flags = _flags(arguments, sets)
     if flags is None or any(name.startswith("QUARTERDECK_") for name in os.environ):
         return None
     given = flags.get("--config", FILE)
     folder, name = (given, FILE) if os.path.isdir(given) else os.path.split(given)
     path = os.path.realpath(os.path.join(folder, name))
     about = (flags.get("--env", ""), _user(), origin(), flags.get("--reason", ""))
-    asked = ("rollback", path, *about, f"{_running_s():.6f}")
+    asked = ("rollback", path, *about, f"{_running_s():.6f}", *sets)
     if any(character in field for field in asked for character in "\t\r\n"):
         return None
     try:
@@ -77,15 +78,22 @@ def _answer(where: str, asked: str) -> str:
         line.close()
 
 
-def _flags(arguments: "Sequence[str]") -> dict[str, str] | None:
-    """`--config`, `--env` and `--reason`; None for anything else, which the whole command understands."""
+def _flags(arguments: "Sequence[str]", sets: list[str]) -> dict[str, str] | None:
+    """`--config`, `--env` and `--reason`; None for anything else, which the whole command understands.
+
+    Each `--set` goes into `sets`.
+    """
     found: dict[str, str] = {}
     rest = list(arguments)
     while rest:
         name, equals, value = rest.pop(0).partition("=")
-        if name not in ("--config", "--env", "--reason") or (not equals and not rest):
+        if name not in ("--config", "--env", "--reason", "--set") or (not equals and not rest):
             return None
-        found[name] = value if equals else rest.pop(0)
+        value = value if equals else rest.pop(0)
+        if name == "--set":
+            sets.append(value)
+        else:
+            found[name] = value
     return found if all(found.values()) else None
 
 

@@ -11,7 +11,7 @@ from core.config.planner import SKIPS, Wishes, checked
 from core.domain.errors import BadInput
 from core.engine.project import Project
 from tui import headless, release_command
-from tui.cli_common import Config, Env, InputData, Sets, end, err, out, project_of
+from tui.cli_common import Config, Env, InputData, Sets, end, err, on_a_terminal, out, project_of
 
 app = typer.Typer()
 
@@ -68,6 +68,7 @@ def release(
     project = project_of(config, env, sets, input_data)
     wishes = wishes_of(project, skip, model_uri, auto_approve, step_by_step, confirm, attached)
     if deck:
+        on_a_terminal("--deck")
         from tui.live import show  # noqa: PLC0415
 
         end(headless.run(show(project, wishes=wishes), err))

@@ -16,7 +16,17 @@ from core.engine.retention import look_after
 from core.state import events as ev
 from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
-from tui.headless import BACK_S, INTERRUPTED, at_step, driven, have_watch, interruptible, opened, pending_of
+from tui.headless import (
+    BACK_S,
+    INTERRUPTED,
+    at_step,
+    driven,
+    have_watch,
+    interruptible,
+    opened,
+    pending_of,
+    watch_of,
+)
 from tui.plain_lines import lines_of
 
 REPORT_S = 60.0
@@ -63,6 +73,8 @@ async def release(
         before = [live for name in names if not engine.driven(name) and (live := engine.snapshot.live_release(name))]
         if not attached:
             await have_watch(project, write)
+        elif await watch_of(project).status() is None:
+            write("attached: no watch looks on, so that no alert rule is looked at and nobody is told; gates are asked")
         for name in names:
             back = engine.snapshot.live_release(name)
             if back is not None and back.state is not ReleaseState.RUNNING:

@@ -13,7 +13,18 @@ from pydantic import ValidationError
 
 from core.config import several
 from core.config.errors import complain
-from core.config.layers import PREFIX, Layer, Values, filled, from_sets, from_variables, merged, read_file
+from core.config.layers import (
+    FLAGS,
+    PREFIX,
+    VARIABLES,
+    Layer,
+    Values,
+    filled,
+    from_sets,
+    from_variables,
+    merged,
+    read_file,
+)
 from core.config.settings import SAMPLES, SQL, EnvironmentName, Settings
 from core.domain.errors import BadInput
 
@@ -193,6 +204,9 @@ def _refuse_misplaced(layer: Layer) -> None:
     for key in ("environment", "environments"):
         if layer.section and key in layer.values:
             raise BadInput(f"{layer.path([key])}: belongs to the top of the file")
+    if layer.source in (FLAGS, VARIABLES) and layer.values.get("read_only", True) is not True:
+        # What the file locks, nobody unlocks for one call.
+        raise BadInput(f"{layer.path(['read_only'])}: can only be set to true here; the file says when it is over")
     for key in ("environments", several.KEY, "folder", "floors_from"):
         if layer.source and key in layer.values:
             raise BadInput(f"{layer.path([key])}: can't be set here")

@@ -17,16 +17,20 @@ TAKEN_BACK = (ev.Outcome.ROLLED_BACK, ev.Outcome.ABORTED)
 def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
     """The release that a rollback would take back.
 
-    The one under way or the last one; after one that failed by itself, the one that serves since before it.
-    After a rollback there is no second step back: a key pressed twice must not go twice as far.
+    The one under way or the last one; after one that failed by itself or was aborted, the one that serves since before
+    it. After a rollback there is no second step back, whatever failed meanwhile: a key pressed twice must not go twice
+    as far.
     """
     release = snapshot.release_of(endpoint)
     ends_here = (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK, ev.Outcome.STUCK)
     if release is None or release.live or release.outcome in ends_here:
         return release
-    done = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.outcome is ev.Outcome.DONE]
+    mine = [r for r in snapshot.releases.values() if r.endpoint == endpoint]
+    back = max((r for r in mine if r.outcome is ev.Outcome.ROLLED_BACK), key=lambda r: r.ended_seq, default=None)
+    last = max((r for r in mine if r.outcome is ev.Outcome.DONE), key=lambda r: r.ended_seq, default=None)
+    if back is not None and (last is None or back.ended_seq > last.ended_seq):
+        return back
     serving = snapshot.endpoints[endpoint].serving if endpoint in snapshot.endpoints else None
-    last = max(done, key=lambda r: r.ended_seq, default=None)
     return last if last is not None and last.slot == serving else release
 
 
@@ -53,7 +57,8 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
         stops = typed("down", release.environment)
         return None if release.live else f"nothing served before {release.id}; there is no way back, {stops} stops it"
     if release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
-        return f"{release.id} was taken back already ({release.outcome.value})"
+        further = typed("rollback --to VERSION", release.environment)
+        return f"{release.id} was taken back already ({release.outcome.value}); to go further back, name it: {further}"
     return None
 
 

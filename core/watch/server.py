@@ -115,12 +115,12 @@ class WatchServer:
         """A rollback by a command that has loaded nothing yet, not even JSON, in fields with tabs between them.
 
         Asked: rollback, path of quarterdeck.yaml, environment or nothing, who, from where, why or nothing, for how
-        many seconds it has been asking.
+        many seconds it has been asking, then each setting that was given as a flag.
         Said: taken, endpoint, the release that goes back or nothing, the journal's last event before; or no, and why.
         """
         try:
-            _, config, environment, who, where, reason, ago_s = line.rstrip("\n").split("\t")
-            settings = Project(Path(config), environment or None).settings
+            _, config, environment, who, where, reason, ago_s, *sets = line.rstrip("\n").split("\t")
+            settings = Project(Path(config), environment or None, sets).settings
             if settings.read_only:
                 return f"no\t{settings.environment}: {READ_ONLY}"
             name, after = endpoint_name(settings), self._engine.snapshot.seq

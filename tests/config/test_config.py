@@ -20,6 +20,7 @@ from core.config.config import (
     state_folder,
     tracking_uri,
 )
+from core.config.scaffold import init
 from core.config.serving import Strategy
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed
@@ -449,3 +450,13 @@ def test_a_gate_in_percent_of_a_limit_needs_the_limit(tmp_path: Path) -> None:
     gates = "\nrelease:\n  gates: [{metric: memory_percent, limit: 80}]\n"
     said = line(tmp_path, SMALL.replace("{name: late}", "{name: late, memory: null}") + gates)
     assert said == "quarterdeck.yaml: release: gates: memory_percent is in percent of endpoint.memory, which is not set"
+
+
+def test_what_the_file_locks_no_flag_and_no_variable_unlocks(tmp_path: Path) -> None:
+    path = init(tmp_path / "late", "iris")
+    path.write_text(path.read_text().replace("environment: prod", "read_only: true\nenvironment: prod"))
+    with pytest.raises(BadInput, match="--set read_only: can only be set to true here"):
+        load(path, None, ["read_only=false"], environ={})
+    with pytest.raises(BadInput, match="QUARTERDECK_READ_ONLY: can only be set to true here"):
+        load(path, None, [], environ={"QUARTERDECK_READ_ONLY": "no"})
+    assert load(path, None, ["read_only=true"], environ={}).read_only

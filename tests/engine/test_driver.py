@@ -137,7 +137,13 @@ async def test_who_leaves_says_whether_somebody_drives_on(terminals: Terminals) 
     assert after_us(ada, "late").startswith(
         "nobody drives it once this ends, traffic flows on; 'quarterdeck --env dev'"
     )
-    assert after_us(bob, "late").startswith("still going; 'quarterdeck --env dev' follows it")
+    assert after_us(bob, "late") == (
+        "still going; 'quarterdeck --env dev' follows it, 'quarterdeck abort --env dev' ends it"
+    )
+    await ada.do(c.Rollback("late"))
+    bob.catch_up()
+    if bob.snapshot.live_release("late") is not None:
+        assert after_us(bob, "late") == "still going back; 'quarterdeck --env dev' follows it"
 
 
 async def test_who_only_watches_gives_way_to_a_release_and_follows_it(terminals: Terminals) -> None:

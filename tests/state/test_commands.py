@@ -15,7 +15,7 @@ from core.state.acceptance import accept
 from core.state.release import ReleaseState
 from core.state.reversal import rollback_of
 from core.state.snapshot import Snapshot
-from tests.environments import STEADY, V1, V2, begin, canary_plan, rollout
+from tests.environments import STEADY, V1, V2, V3, begin, canary_plan, rollout
 from tests.world import World, serving
 
 
@@ -173,6 +173,10 @@ UNDER_WAY = (
     "follow it with 'quarterdeck --env dev', or end it with 'quarterdeck abort --env dev'"
 )
 NO_WAY = "there is no way back, 'quarterdeck down --env dev' stops it"
+TAKEN_BACK = (
+    "r2 was taken back already (rolled back); to go further back, name it: "
+    "'quarterdeck rollback --to VERSION --env dev'"
+)
 NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
 
 
@@ -214,7 +218,7 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
         (turning, c.Abort("late"), "late: r2 is on its way back already"),
         (turning, c.Next("late"), "r2 is on its way back; wait for it"),
         (turning, c.Undo("late"), "the rollback is still under way; wait until it is verified"),
-        (taken_back, c.Rollback("late"), "r2 was taken back already (rolled back)"),
+        (taken_back, c.Rollback("late"), TAKEN_BACK),
         (taken_back, c.Pause("late"), "late: r2 has ended (rolled back)"),
         (taken_back, c.Answer("late", True), "r2: no question is open"),
         (taken_back, c.Next("late"), "r2 has ended; nothing comes next"),
@@ -346,6 +350,24 @@ def test_r_after_an_abort_takes_back_the_one_that_serves() -> None:
     taken = rollback_of(world.snapshot, "late")
     assert taken is not None
     assert (taken.id, taken.state) == ("r2", ReleaseState.ENDED)
+
+
+def test_r_goes_no_further_back_though_something_failed_since_the_rollback() -> None:
+    """Who wants to be sure must not bring up what served long ago: that has a name of its own."""
+    world = done()
+    world.do(c.Rollback("late"))
+    world.run()
+    world.do(begin(V3, Plan("x", (Deploy(2), Shift(10), Hold(600.0, ()))), release="r3"))
+    world.run(lambda r: r.index == 2 and r.current is not None and r.current.status == "running")
+    world.do(c.Abort("late"))
+    world.run()
+    taken = rollback_of(world.snapshot, "late")
+    assert taken is not None
+    assert taken.id == "r2"
+    with pytest.raises(
+        Refused, match=r"r2 was taken back already.*name it: 'quarterdeck rollback --to VERSION --env dev'"
+    ):
+        accept(c.Rollback("late"), world.snapshot, world.now)
 
 
 # Reasons

@@ -73,6 +73,13 @@ def test_it_asks_in_one_line_and_reads_the_answer_in_parts(folder: Path) -> None
     assert float(ago_s) >= 0
 
 
+def test_settings_go_with_it_as_they_were_given(folder: Path) -> None:
+    given = ["--set", "endpoint.name=stock", "--env=prod", "--set=load.users=5"]
+    taken, line = asked(folder, [b"taken\tstock\tr1\t42\n"], given)
+    assert taken is not None
+    assert line.decode().rstrip("\n").split("\t")[7:] == ["endpoint.name=stock", "load.users=5"]
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -97,7 +104,9 @@ def test_a_watch_that_says_nothing_leaves_it_to_the_whole_command(
     assert asked(folder, [], [])[0] is None
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--env"], ["--env="], ["--env", "a\tb"], ["late"], []])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--env"], ["--env="], ["--set"], ["--set", "a\tb"], ["--env", "a\tb"], ["late"], []]
+)
 def test_without_a_watch_and_with_other_words_it_leaves_it_to_the_whole_command(
     folder: Path, arguments: list[str]
 ) -> None:
@@ -129,7 +138,9 @@ async def test_the_real_watch_is_asked_wherever_the_project_lies(
 
     monkeypatch.setattr(quick_rollback, "_answer", answer)
     try:
-        assert quick_rollback.ask(["--config", str(client.place.config)]) is None
+        for more in ([], ["--set", "endpoint.name=other"], ["--set", "load.users=many"]):
+            assert quick_rollback.ask(["--config", str(client.place.config), *more]) is None
     finally:
         await client.stop()
-    assert [line.split("\t")[0] for line in said] == ["no"]
+    assert [line.split("\t")[0] for line in said] == ["no", "no", "no"]
+    assert "load.users" in said[2]
