@@ -36,8 +36,8 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
     if facts.ready < facts.wanted and not known & IN_THE_WAY:
         yield _late(facts)
     if facts.held_by:
-        why = f"{facts.slot} has no traffic yet, and {facts.held_by} keeps it at {replicas(facts.wanted)}"
-        yield ScalingReason(Cause.HELD, why, "it is scaled from its first share of the traffic on", calm=True)
+        why = f"{facts.slot} has no traffic, and {facts.held_by} keeps it at {replicas(facts.wanted)}"
+        yield ScalingReason(Cause.HELD, why, "it is scaled while it has a share of the traffic", calm=True)
     if look is None:
         if facts.weight > 0:
             yield _unscaled(facts)

@@ -122,7 +122,7 @@ STARTING, DEAD = (
         (
             facts(None, weight=0.0, held_by="late-7"),
             Cause.HELD,
-            "blue has no traffic yet, and late-7 keeps it at 2 replicas",
+            "blue has no traffic, and late-7 keeps it at 2 replicas",
             True,
         ),
     ],

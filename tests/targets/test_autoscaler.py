@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import Refused
-from core.domain.model import Scaled
+from core.domain.model import Reading, Scaled
+from core.domain.obstacles import Cause, Obstacle
+from core.targets.local import autoscaler
 from core.targets.local.autoscaler import Autoscaler
+from core.targets.local.hpa import Decision, Memory
 from core.targets.local.spec import Autoscaling
 from core.targets.local.steps import UP, Behavior, Direction, Policy
 from tests.targets.conftest import Endpoints
@@ -86,3 +89,29 @@ async def test_a_size_by_hand_goes_below_what_was_asked_for_first_and_stays_with
         with pytest.raises(Refused, match="blue: its autoscaler stays between 1 and 3 replicas, 4 are outside"):
             await target.scale("blue", 4)
         assert watcher.slots["blue"].wanted == 1
+
+
+@pytest.mark.parametrize(
+    ("percent", "wanted", "after", "proposed", "told"),
+    [
+        (95.0, 2, 3, 4, True),  # more are asked for than there are cores
+        (45.0, 3, 3, 3, True),  # they use most of the machine, and can't use more
+        (20.0, 3, 3, 3, False),
+        (95.0, 1, 2, 2, False),  # they fit
+        (None, 3, 3, None, False),
+    ],
+)
+def test_replicas_for_which_the_machine_has_no_cores_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+    endpoints: Endpoints,
+    percent: float | None,
+    wanted: int,
+    after: int,
+    proposed: int | None,
+    told: bool,
+) -> None:
+    monkeypatch.setattr(autoscaler, "usable", lambda: 2)
+    spec = endpoints.target(cpu_m=1000).spec
+    decision = Decision(after, "", (Reading("cpu", percent, 60.0),), Memory(), proposed)
+    found = (Obstacle(Cause.CORES, "1000m", float(after), 2),) if told else ()
+    assert autoscaler._crowded(spec, wanted, decision) == found

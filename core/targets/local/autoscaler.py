@@ -13,6 +13,8 @@ from core.targets.local.spec import EndpointSpec
 LOOK_S = 15.0
 FAST = 7.5
 """How many times as fast the clock runs for demonstrations: a look every 2 s, a window of 40 s on the way down."""
+MOST = 0.6
+"""So much of all cores in use by replicas is most of it: the router and whoever asks need some as well."""
 
 
 class Autoscaler:
@@ -73,11 +75,15 @@ class Autoscaler:
 
 
 def _crowded(spec: EndpointSpec, wanted: int, decision: Decision) -> tuple[Obstacle, ...]:
-    """Where more replicas are wanted than this machine has cores for, they get no more done."""
-    may_use = decision.after * (spec.cpu_m or 0) / 1000
-    if decision.proposed is None or decision.proposed <= wanted or may_use <= usable():
+    """Replicas that may use more cores than this machine has get no more done; told once they use most of it, or more
+    are asked for."""
+    request, cores = (spec.cpu_m or 0) / 1000, usable()
+    percent = next((one.value for one in decision.readings if one.name == "cpu" and one.value is not None), 0.0)
+    asks = decision.proposed is not None and decision.proposed > wanted
+    full = percent / 100 * request * wanted >= MOST * cores
+    if decision.after * request <= cores or not (asks or full):
         return ()
-    return (Obstacle(Cause.CORES, f"{spec.cpu_m}m", may_use, usable()),)
+    return (Obstacle(Cause.CORES, f"{spec.cpu_m}m", decision.after * request, cores),)
 
 
 def interval_s(spec: EndpointSpec) -> float:
