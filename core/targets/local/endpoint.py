@@ -20,7 +20,7 @@ from core.targets.local.repeats import Repeats
 from core.targets.local.routes import Table
 from core.targets.local.slots import Slots
 from core.targets.local.spec import EndpointSpec, exposed
-from core.targets.local.state import Held, HostState, StateWriter
+from core.targets.local.state import Held, HostState, StateWriter, state_path
 from core.targets.local.traffic import Traffic
 from core.targets.local.wire import RENEW_S
 
@@ -194,7 +194,11 @@ class LocalEndpoint:
         await self._tasks.close()
         self.state = replace(self.state, weights={}, mirror={}, sticky=None, slots={})
         if self.spec.folder.exists():
-            await self._writer.saved()
+            try:
+                await self._writer.saved()
+            except OSError:
+                # A full disk keeps nobody from ending it; without its state the next host brings nothing back.
+                state_path(self.spec.folder).unlink(missing_ok=True)
         await self.traffic.stop(self.spec.drain_s)
         self._slots.forget_all()
         await asyncio.gather(*(pool.stop() for of_slot in pools.values() for pool in of_slot))

@@ -187,7 +187,12 @@ class Server:
     async def _stop(self) -> None:
         if not self.stopped:
             self.stopped = True
-            await self.endpoint.stop()
+            try:
+                await self.endpoint.stop()
+            except BaseException:
+                # What still runs was not stopped, and may be asked to once more.
+                self.stopped = False
+                raise
             self.stopping.set()
 
     def _status(self) -> wire.HostStatus:

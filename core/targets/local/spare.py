@@ -9,7 +9,7 @@ from pathlib import Path
 
 SIZE = 512 << 10
 """A route writes the state and the router's three files anew: some 20 kB each."""
-ROOMY = 64 * SIZE
+ROOMY = 8 * SIZE
 NAME = "spare"
 
 
