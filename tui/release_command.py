@@ -160,6 +160,9 @@ class _Following:
                 self._ended.add(id_)
             case ev.Reported(release=id_):
                 self._told.add(id_)
+            case ev.Pended(kind=ev.PendingKind.REPORT, release=id_, why=why) if id_ is not None and why:
+                # It is tried again for as long as it takes; whoever waits is told why.
+                self._told.add(id_)
             case ev.Logged(source="summary", endpoint=name) if self._ids.get(name) in self._ended:
                 self._told.add(self._ids[name])
             case _:

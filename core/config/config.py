@@ -197,9 +197,7 @@ def _refuse_lifted(name: EnvironmentName, written: Sequence[Layer], given: Seque
             raise BadInput(f"{layer.path(['read_only'])}: quarterdeck.yaml says true, and only there it can be changed")
         approve = layer.values.get("approve", said.get("approve"))
         if said.get("production") is True and approve != said.get("approve") and approve != "person":
-            agreed = (
-                f"in {name} only quarterdeck.yaml says that nobody is asked; --confirm {name} agrees once"
-            )
+            agreed = f"in {name} only quarterdeck.yaml says that nobody is asked; --confirm {name} agrees once"
             raise BadInput(f"{layer.path(['approve'])}: {agreed}")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from core.config.planner import Wishes
 from core.config.scaffold import init
+from core.domain.errors import Failed
 from core.domain.strategies import all_at_once
 from core.engine import leadership
 from core.engine.project import Project
@@ -77,3 +78,21 @@ async def test_a_report_that_hangs_is_said_and_is_no_success(tmp_path: Path, mon
         "done: late v1 on late",
         "pending: its report is not written after 0.05 s; see 'quarterdeck status'",
     ]
+
+
+async def test_a_report_that_can_not_be_written_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leadership, "SETTLE_S", 0.05)
+    store, said = Bridge(tmp_path), list[str]()
+
+    async def full(*_: object) -> Path:
+        raise Failed("the report can't be written: No space left on device")
+
+    store.write_site = lambda site: setattr(site, "report", full)
+    with contextlib.closing(store.journal()) as journal:
+        async with store.engine(journal, "ada") as engine:
+            await engine.do(begin(V1, all_at_once((), rollout())))
+            assert await release_command._follow(engine, {"late": "r1"}, 0, said.append) == 1
+    assert "done: late v1 on late" in said
+    assert any("No space left on device" in line and "pending" in line for line in said), said
