@@ -1,0 +1,105 @@
+"""A model goes to a cluster and back by the real command: released, promoted, by canary under users, taken back, ended.
+
+The cluster is a stand-in whose pods are the real service.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import yaml
+
+from tests.kubernetes.cluster import Cluster, running
+from tests.kubernetes.images import PodImage
+from tests.kubernetes.kinds import Json, resource
+from tests.kubernetes.network import free_port
+from tests.story.shop import HOME, Shop, quarterdeck
+
+NAMESPACE = "flights"
+NO_LOAD = ("--set", "release.background.users=0")
+
+
+def _image(number: int) -> str:
+    return f"registry.example/iris@sha256:{number:064d}"
+
+
+def _with_image(number: int) -> tuple[str, str]:
+    return "--set", f"kubernetes.image={_image(number)}"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """One whose load balancers give addresses; probes and ends are quick."""
+    with running() as one:
+        one.kubelet.speed = 10.0
+        one.plane.balancers = True
+        yield one
+        assert one.troubles == []
+
+
+@pytest.fixture(scope="module")
+def shop(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A project that serves in the cluster; each version's image holds what was registered."""
+    home = tmp_path_factory.mktemp("cluster")
+    cluster.kubeconfig(home)
+    shop = Shop(home / "iris", "iris", "species", ("--set", "train.n_iter=2", "--set", "train.cv_folds=3"))
+    told = quarterdeck("init", str(shop.folder), "--sample", "iris", cwd=home)
+    assert told.code == 0, told.err
+    path = shop.folder / "quarterdeck.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["target"] = "kubernetes"
+    place = {"context": "stand-in", "namespace": NAMESPACE, "create_namespace": True, "service": {"type": "ClusterIP"}}
+    settings["kubernetes"] = place
+    balancer = {"service": {"type": "LoadBalancer", "port": free_port()}}
+    settings["environments"]["prod"]["kubernetes"] = balancer
+    settings["release"] |= {"steps": [25, 100], "hold_s": 4}
+    path.write_text(yaml.safe_dump(settings))
+    for number in (1, 2):
+        model = shop.folder / ".quarterdeck" / "models" / f"iris-{number}"
+        words = {"python": sys.executable, "/model": str(model)}
+        cluster.kubelet.images[_image(number)] = PodImage(("python",), words, {"PYTHONPATH": str(HOME)})
+    yield shop
+    _run(shop, "down")
+
+
+def _run(shop: Shop, *arguments: str) -> list[str]:
+    """What a command said, which went well."""
+    told = shop.run(*arguments, env={"KUBECONFIG": str(shop.folder.parent / "kubeconfig")})
+    assert told.code == 0, told.out + told.err
+    return told.lines
+
+
+def _listed(cluster: Cluster, plural: str) -> list[Json]:
+    return cluster.do(lambda: list(cluster.store.items(resource(plural).store, NAMESPACE)))
+
+
+@pytest.mark.slow
+def test_a_model_goes_to_a_cluster_and_back(shop: Shop, cluster: Cluster) -> None:
+    first = (*shop.flags, *_with_image(1), *NO_LOAD)
+    assert "done: iris v1 on iris-staging" in _run(shop, "release", "--env", "staging", "--skip", "load", *first)
+    promoted = _run(shop, "promote", "--to", "prod", "--confirm", "prod", "--skip", "load", *_with_image(1), *NO_LOAD)
+    assert any("v1 on iris" in line for line in promoted)
+    url = shop.snapshot().endpoints["iris"].url
+    row = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+
+    def answers(count: int = 20) -> set[str]:
+        with httpx.Client(base_url=url, trust_env=False, timeout=10, headers={"connection": "close"}) as client:
+            return {client.post("/predict", json=row).headers["x-model-version"] for _ in range(count)}
+
+    assert answers() == {"1"}
+    canary = _run(shop, "release", "--env", "prod", "--skip", "load", *shop.flags, *_with_image(2))
+    assert any("blue 75 %, green 25 %, verified" in line for line in canary)
+    assert any("errors 0 % is < 5 %" in line for line in canary)
+    assert "done: iris v2 on iris" in canary
+    assert answers() == {"2"}
+    back = _run(shop, "rollback", "--env", "prod", "--reason", "late answers")
+    assert any("blue 100 %, verified" in line and "after the key" in line for line in back)
+    assert answers() == {"1"}
+    status = _run(shop, "status")
+    assert any(line.split()[:5] == ["blue", "iris", "v1", "100.0", "%"] for line in status)
+    assert any("costs" in line and "a load balancer" in line for line in status)
+    _run(shop, "down")
+    for plural in ("deployments.apps", "services", "leases.coordination.k8s.io", "pods"):
+        assert _listed(cluster, plural) == []
+    assert any("nothing" in line for line in _run(shop, "status"))
