@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tui import headless
-from tui.cli_common import Config, Env, Sets, Why, end, err, out, project_of
+from tui.cli_common import Config, Env, OneEndpoint, Sets, Why, end, err, out, project_of
 
 app = typer.Typer()
 
@@ -15,6 +15,7 @@ def alerts(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Send a test message to each receiver.")] = False,
 ) -> None:
@@ -24,7 +25,7 @@ def alerts(
     """
     from tui import alerts_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(alerts_command.test(project, out) if test else alerts_command.alerts(project, out, json), err))
 
 
@@ -35,12 +36,13 @@ def silence(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     reason: Why = "",
 ) -> None:
     """An alert rule does and tells nothing for a while; a reason is asked for."""
     from tui import alerts_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(alerts_command.silence(project, rule, lasts, reason, out), err))
 
 
@@ -50,10 +52,11 @@ def unsilence(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     reason: Why = "",
 ) -> None:
     """A silenced alert rule speaks again."""
     from tui import alerts_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(alerts_command.silence(project, rule, "", reason, out), err))

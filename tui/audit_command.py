@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from core.config.config import endpoint_name
 from core.domain.errors import BadInput, Failed, Refused
 from core.engine.project import Project
 from core.journal.chain import Written
@@ -43,10 +42,12 @@ def audit(project: Project, write: Write, since: str = "", form: str = "text", w
     with past(project) as journal:
         start = moment(since, journal.clock.now()) if since else 0.0
         written = journal.written()
-    name = endpoint_name(project.settings) if project.env else ""
+    meant = project.meant
     by_place = {one.seq: one for one in written}
     # From the beginning: what a release is of was said before.
-    found = [deed for deed in deeds(events_of(written), whole) if deed.at >= start and name in ("", deed.endpoint)]
+    found = [
+        deed for deed in deeds(events_of(written), whole) if deed.at >= start and (not meant or deed.endpoint in meant)
+    ]
     rows = [_row(deed, by_place[deed.seq]) for deed in found]
     if form == "csv":
         text = io.StringIO()
@@ -106,12 +107,12 @@ def live(project: Project, write: Write, at: str, as_json: bool = False) -> int:
         if asked > now + 1:
             raise BadInput(f"--at {at}: {dated(asked)} is still to come; it is {dated(now)} now")
         log = served_at(events_of(journal.written()), asked)
-    name = endpoint_name(project.settings) if project.env else ""
+    meant = project.meant
     if log.first_at is None:
         raise Refused("nothing was served here yet; begin with 'quarterdeck release'")
     if log.first_at > asked:
         raise Refused(f"{dated(asked)}: nothing was served here yet; the first traffic came {dated(log.first_at)}")
-    found = [one for one in log.now() if name in ("", one.endpoint)]
+    found = [one for one in log.now() if not meant or one.endpoint in meant]
     if as_json:
         write(json.dumps({"at": iso(asked), "endpoints": [_traffic(one) for one in found]}, ensure_ascii=False))
         return 0
@@ -119,7 +120,7 @@ def live(project: Project, write: Write, at: str, as_json: bool = False) -> int:
     for one in found:
         write(_served(one))
     if not found:
-        write(f"{name}: nothing was served then")
+        write(f"{', '.join(sorted(meant))}: nothing was served then")
     return 0
 
 

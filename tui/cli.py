@@ -33,6 +33,7 @@ from tui.cli_common import (
     Env,
     InputData,
     NoEnv,
+    OneEndpoint,
     Sets,
     Why,
     end,
@@ -58,6 +59,7 @@ def deck(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch; ask for nothing.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
@@ -73,7 +75,7 @@ def deck(
             err(f"error: options of '{context.invoked_subcommand}' stand after its name")
             end(2)
         return
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     on_a_terminal("the deck")
     from tui.live import show  # noqa: PLC0415
 
@@ -103,17 +105,25 @@ def init(
 
 
 @app.command()
-def data(config: Config = None, env: Env = None, sets: Sets = None, input_data: InputData = None) -> None:
+def data(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    endpoint: OneEndpoint = None,
+    input_data: InputData = None,
+) -> None:
     """How the table is read, column by column, before any release."""
     from tui import data_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets, input_data)
+    project = project_of(config, env, sets, endpoint, input_data)
     end(headless.run(data_command.data(project.settings, out), err))
 
 
 def _moving(make: Callable[[str, float, str], c.Command]) -> Callable[..., None]:
-    def command(config: Config = None, env: Env = None, sets: Sets = None, reason: Why = "") -> None:
-        project = project_of(config, env, sets)
+    def command(
+        config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None, reason: Why = ""
+    ) -> None:
+        project = project_of(config, env, sets, endpoint)
 
         def asked(name: str, at: float) -> c.Command:
             return make(name, at, reason)
@@ -124,8 +134,10 @@ def _moving(make: Callable[[str, float, str], c.Command]) -> Callable[..., None]
 
 
 def _telling(make: Callable[..., c.Command]) -> Callable[..., None]:
-    def command(config: Config = None, env: Env = None, sets: Sets = None, reason: Why = "") -> None:
-        project = project_of(config, env, sets)
+    def command(
+        config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None, reason: Why = ""
+    ) -> None:
+        project = project_of(config, env, sets, endpoint)
         end(headless.run(rollback_command.tell(project, lambda name: make(name, reason=reason), out), err))
 
     return command
@@ -136,12 +148,13 @@ def rollback(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     reason: Why = "",
     to: Annotated[str, typer.Option("--to", metavar="VERSION", help="A version that served here before.")] = "",
     delete_failed: Annotated[bool, typer.Option("--delete-failed", help="Remove the slot gone back from.")] = False,
 ) -> None:
     """All traffic back to the version before, now."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     command = c.Rollback("", reason=reason, delete=delete_failed)
     if to:
         end(headless.run(rollback_command.back_to(project, to, command, out), err))
@@ -158,10 +171,11 @@ def retire(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     reason: Why = "",
 ) -> None:
     """Remove a slot that has no traffic, such as one that is kept for ever."""
-    end(headless.run(rollback_command.retire(project_of(config, env, sets), slot, reason, out), err))
+    end(headless.run(rollback_command.retire(project_of(config, env, sets, endpoint), slot, reason, out), err))
 
 
 app.command("undo", help="Take the last rollback back, within a minute.")(_moving(c.Undo))
@@ -177,6 +191,7 @@ def load(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     profile: Annotated[str, typer.Option(help="steady, busy, peak, high, steps or custom.")] = "",
     users: Annotated[Optional[int], typer.Option(help="Users, over the profile's.")] = None,  # noqa: UP045
     spawn_rate: Annotated[Optional[float], typer.Option(help="Users a second.")] = None,  # noqa: UP045
@@ -191,7 +206,7 @@ def load(
 
     Exit code 0: within the project's limits; 1: not, or it did not run its time; 2: it can't be run like this.
     """
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     if stop:
         end(headless.run(load_command.stop(project, out), err))
     overrides: dict[str, float | None] = {"users": users, "spawn_rate": spawn_rate, "duration_s": seconds}
@@ -208,11 +223,11 @@ def load(
 
 
 @app.command()
-def status(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+def status(config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None) -> None:
     """What runs where, in one screen."""
     from tui.status import lines_of  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
 
     async def work() -> int:
         for line in await lines_of(project):
@@ -241,16 +256,16 @@ def watch(
 
 
 @app.command()
-def down(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+def down(config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None) -> None:
     """Drain and stop every endpoint of the project; with --env that environment's alone."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(upkeep_command.down(project, out), err))
 
 
 @app.command()
-def restart(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+def restart(config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None) -> None:
     """After an upgrade: change host, router, replicas and watch while requests are answered."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(upkeep_command.restart(project, out), err))
 
 
@@ -291,9 +306,9 @@ def restore(
 
 
 @app.command()
-def report(config: Config = None, env: Env = None, sets: Sets = None) -> None:
+def report(config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None) -> None:
     """Write the run folder of the newest release, now."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(upkeep_command.report(project, out), err))
 
 

@@ -38,6 +38,7 @@ OF_ALL = frozenset({"down", "restart", "watch"})
 Config = Annotated[Optional[Path], typer.Option("--config", help="quarterdeck.yaml, or the folder that holds it.")]  # noqa: UP045
 Env = Annotated[Optional[str], typer.Option("--env", help="dev, staging or prod.")]  # noqa: UP045
 Sets = Annotated[Optional[list[str]], typer.Option("--set", help="A setting, as key.path=value. Can be repeated.")]  # noqa: UP045
+OneEndpoint = Annotated[Optional[str], typer.Option("--endpoint", help="Which one, where the file has several.")]  # noqa: UP045
 NoEnv = Annotated[Optional[str], typer.Option("--env", hidden=True)]  # noqa: UP045
 Why = Annotated[str, typer.Option("--reason", help="Why, in your words; kept with it.")]
 InputData = Annotated[Path | None, typer.Option("--input-data", help="A CSV or Parquet file instead of data.source.")]
@@ -65,10 +66,18 @@ def end(code: int) -> None:
     raise typer.Exit(code)
 
 
-def project_of(config: Path | None, env: str | None, sets: list[str] | None, data: Path | None = None) -> Project:
+def project_of(
+    config: Path | None,
+    env: str | None,
+    sets: list[str] | None,
+    endpoint: str | None = None,
+    data: Path | None = None,
+) -> Project:
     """The project, its settings read; a mistake in them ends the command with one line."""
     project = Project(config, env, tuple(sets or ()), data)
     try:
+        if endpoint is not None:
+            project = project.of_endpoint(endpoint)
         _ = project.settings
         _refuse_change(project, env)
         if data is not None and not data.is_file():

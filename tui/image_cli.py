@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tui import headless
-from tui.cli_common import VERB, Config, Env, Sets, end, err, out, project_of
+from tui.cli_common import VERB, Config, Env, OneEndpoint, Sets, end, err, out, project_of
 
 app = typer.Typer()
 image = typer.Typer(help="The container image of a version: the service and the model, for a cluster.")
@@ -27,6 +27,7 @@ def build(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     builder: Builder = "",
     archive: Annotated[Path | None, typer.Option(help="Write it into one file, too, to load elsewhere.")] = None,
 ) -> None:
@@ -34,7 +35,7 @@ def build(
     from tui import image_command  # noqa: PLC0415
 
     sets = [*(sets or ()), *([f"image.builder={builder}"] if builder else ())]
-    end(headless.run(image_command.build(project_of(config, env, sets), version, archive, out), err))
+    end(headless.run(image_command.build(project_of(config, env, sets, endpoint), version, archive, out), err))
 
 
 @image.command()
@@ -44,11 +45,12 @@ def dockerfile(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
 ) -> None:
     """Write a Dockerfile and what it needs into a folder, to build elsewhere."""
     from tui import image_command  # noqa: PLC0415
 
-    end(headless.run(image_command.dockerfile(project_of(config, env, sets), version, folder, out), err))
+    end(headless.run(image_command.dockerfile(project_of(config, env, sets, endpoint), version, folder, out), err))
 
 
 @image.command()
@@ -57,12 +59,13 @@ def push(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     to: Annotated[str, typer.Option(metavar="REGISTRY/NAME", help="Over image.repository.")] = "",
 ) -> None:
     """Bring the image of a version to a registry, built first where it is not, and prove that it is there."""
     from tui import image_command  # noqa: PLC0415
 
-    end(headless.run(image_command.push(project_of(config, env, sets), version, to, out), err))
+    end(headless.run(image_command.push(project_of(config, env, sets, endpoint), version, to, out), err))
 
 
 app.add_typer(image, name="image")

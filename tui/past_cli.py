@@ -17,7 +17,7 @@ from tui import (
     replay_command,
     rollback_command,
 )
-from tui.cli_common import Config, Env, Sets, end, err, on_a_terminal, out, project_of
+from tui.cli_common import Config, Env, OneEndpoint, Sets, end, err, on_a_terminal, out, project_of
 
 app = typer.Typer()
 
@@ -28,9 +28,10 @@ def reason(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
 ) -> None:
     """Say afterwards why the last rollback or abort was asked for."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(rollback_command.note(project, lambda name: c.Reason(name, text), out), err))
 
 
@@ -40,11 +41,12 @@ def truth(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
 ) -> None:
     """Tell what answers should have been, once that is known, and hear which of two versions was right more often."""
     from tui import truth_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(truth_command.truth(project, file, out), err))
 
 
@@ -66,6 +68,7 @@ def audit(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     since: Since = "",
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
@@ -76,7 +79,7 @@ def audit(
 
     Exit code 1: --verify found that something was changed or cut out, and says at which place.
     """
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     if verify:
         _now(lambda: audit_command.verify(project, out))
     form = "csv" if csv else "json" if json else "text"
@@ -88,18 +91,26 @@ def live(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     at: Annotated[str, typer.Option("--at", help="2026-11-20 14:00, 14:00, or 2h ago; now without it.")] = "",
     json: Json = False,
 ) -> None:
     """Which version had which share of the traffic at a moment."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     _now(lambda: audit_command.live(project, out, at, json))
 
 
 @app.command()
-def releases(config: Config = None, env: Env = None, sets: Sets = None, since: Since = "", json: Json = False) -> None:
+def releases(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    endpoint: OneEndpoint = None,
+    since: Since = "",
+    json: Json = False,
+) -> None:
     """All releases, and how releasing goes: how many, how long, how many failed, how fast it was put right."""
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     _now(lambda: releases_command.listed(project, out, since, json))
 
 
@@ -117,12 +128,13 @@ def export(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
 ) -> None:
     """A release in one file, with what was measured, to look at elsewhere; or what a cluster would get, as YAML.
 
     Neither holds a key. A release holds no settings either.
     """
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     if what == "kubernetes":
         _now(lambda: export_command.kubernetes(project, version, path, out))
     if path is None or version:
@@ -138,13 +150,14 @@ def replay(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     speed: Annotated[float, typer.Option(help="So many times as fast, from 1 to 60.")] = 1.0,
 ) -> None:
     """The deck on a release that is over: space plays, arrows skip, [ ] go from event to event, : to a moment."""
     on_a_terminal("replay")
 
     async def work() -> int:
-        found = replay_command.recorded(recording, lambda: project_of(config, env, sets))
+        found = replay_command.recorded(recording, lambda: project_of(config, env, sets, endpoint))
         return await replay_command.replay(found, speed)
 
     end(headless.run(work(), err))
@@ -156,6 +169,7 @@ def backtest(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     gates: Annotated[Path | None, typer.Option("--gates", help="A YAML file with release.gates in it.")] = None,
     whole: Annotated[bool, typer.Option("--all", help="Every release of this project.")] = False,
     json: Json = False,
@@ -164,6 +178,8 @@ def backtest(
 
     async def work() -> int:
         names = list(recordings or [])
-        return backtest_command.run(lambda: project_of(config, env, sets), names, gates, env, whole, json, out)
+        return backtest_command.run(
+            lambda: project_of(config, env, sets, endpoint), names, gates, env, whole, json, out
+        )
 
     end(headless.run(work(), err))

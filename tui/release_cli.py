@@ -11,7 +11,7 @@ from core.config.planner import SKIPS, Wishes, checked
 from core.domain.errors import BadInput
 from core.engine.project import Project
 from tui import headless, release_command
-from tui.cli_common import Config, Env, InputData, Sets, end, err, on_a_terminal, out, project_of
+from tui.cli_common import Config, Env, InputData, OneEndpoint, Sets, end, err, on_a_terminal, out, project_of
 
 app = typer.Typer()
 
@@ -52,6 +52,7 @@ def release(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     input_data: InputData = None,
     skip: Skip = None,
     model_uri: ModelUri = "",
@@ -65,7 +66,7 @@ def release(
 
     Exit code 0: done; 1: a gate or the rollout failed; 2: usage; 3: refused.
     """
-    project = project_of(config, env, sets, input_data)
+    project = project_of(config, env, sets, endpoint, input_data)
     wishes = wishes_of(project, skip, model_uri, auto_approve, step_by_step, confirm, attached)
     if deck:
         on_a_terminal("--deck")
@@ -81,6 +82,7 @@ def promote(
     to: Annotated[str, typer.Option("--to", help="staging or prod.")] = "",
     config: Config = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     skip: Skip = None,
     auto_approve: AutoApprove = False,
     confirm: Confirm = None,
@@ -90,7 +92,7 @@ def promote(
     """A version that serves in one environment, not trained again, on to the next, by that one's own gates."""
     from tui import promote_command  # noqa: PLC0415
 
-    project = project_of(config, to or None, sets)
+    project = project_of(config, to or None, sets, endpoint)
     if not to:
         err("error: --to: say where to, staging or prod")
         end(BadInput.exit_code)
@@ -103,6 +105,7 @@ def drill(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     confirm: Confirm = None,
     on: Annotated[
         str, typer.Option("--on", help="dev or staging: on a copy there, which goes again; no user sees it.")
@@ -114,9 +117,9 @@ def drill(
     """
     from tui import drill_command, drill_copy  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     if on:
-        end(headless.run(drill_copy.drill(project, project_of(config, on, sets), out), err))
+        end(headless.run(drill_copy.drill(project, project_of(config, on, sets, endpoint), out), err))
     wishes = wishes_of(project, None, confirm=confirm)
     end(headless.run(drill_command.drill(project, wishes.confirmed, out), err))
 
@@ -127,6 +130,7 @@ def smoke(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     requests: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 50,
     folder: Annotated[Path, typer.Option("--out", help="Where smoke_test_results.json goes.")] = Path(),
 ) -> None:
@@ -136,17 +140,22 @@ def smoke(
     """
     from tui import smoke_command  # noqa: PLC0415
 
-    end(headless.run(smoke_command.smoke(project_of(config, env, sets), url, requests, folder, out), err))
+    end(headless.run(smoke_command.smoke(project_of(config, env, sets, endpoint), url, requests, folder, out), err))
 
 
 @app.command()
 def plan(
-    config: Config = None, env: Env = None, sets: Sets = None, skip: Skip = None, model_uri: ModelUri = ""
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    endpoint: OneEndpoint = None,
+    skip: Skip = None,
+    model_uri: ModelUri = "",
 ) -> None:
     """What a release would do, with times, gates and what it would go back to. Changes nothing."""
     from tui import plan_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     wishes = wishes_of(project, skip, model_uri)
 
     async def work() -> int:

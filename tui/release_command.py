@@ -63,7 +63,7 @@ async def release(
     """
     members = project.together
     if len(members) > 1 and wishes.model_uri:
-        why = "is one model, and there are several endpoints; say which with --set endpoint.name=NAME"
+        why = "is one model, and there are several endpoints; say which with --endpoint NAME"
         raise BadInput(f"--model-uri {wishes.model_uri}: {why}")
     for one in members:
         consent(one.settings, wishes, can_answer(one.settings, attached))

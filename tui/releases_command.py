@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-from core.config.config import endpoint_name
 from core.config.settings import ObjectivesSettings
 from core.engine.project import Project
 from core.state.delivery import DeliveryFigures, ReleaseRow, figures, releases
@@ -31,11 +30,12 @@ def listed(project: Project, write: Write, since: str = "", as_json: bool = Fals
     with past(project) as journal:
         now = journal.clock.now()
         start = moment(since, now) if since else 0.0
-        rows = releases(events_of(journal.written()))
-    name = endpoint_name(project.settings) if project.env else ""
-    mine = [row for row in rows if row.began_at >= start and name in ("", row.endpoint)]
+        known = releases(events_of(journal.written()))
+    meant = project.meant
+    rows = [row for row in known if not meant or row.endpoint in meant]
+    mine = [row for row in rows if row.began_at >= start]
     begin = start or (mine[0].began_at if mine else now)
-    told = figures([row for row in rows if name in ("", row.endpoint)], begin, now)
+    told = figures(rows, begin, now)
     if as_json:
         made = {"releases": [_plain(row) for row in mine], "figures": asdict(told)}
         write(json.dumps({**made, "objectives": project.settings.objectives.model_dump()}, ensure_ascii=False))

@@ -73,6 +73,8 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             for one in _group(engine.snapshot, asked):
                 engine.insist(one)
         group = _group(engine.snapshot, asked)
+        if len(group) > 1:
+            write(f"together: {', '.join(group)}")
         _say_who_stays(engine.snapshot, asked, write)
         async with driven(project, engine, list(group), in_s=MOVED_S):
             work = _arrive(engine, group, asked, write)
@@ -193,6 +195,8 @@ async def tell(project: Project, make: Callable[[str], c.Command], write: Callab
             return Refused.exit_code
         await engine.do(command)
         live = engine.snapshot.live_release(name)
+        if live is not None and live.together:
+            write(f"together: {', '.join(live.together)}")
         if live is not None:
             write(f"{name}: {live.id} {came_of(command, live, project)}")
     return 0

@@ -6,7 +6,7 @@ import typer
 
 from core.state import commands as c
 from tui import headless
-from tui.cli_common import Config, Env, Sets, Why, end, err, out, project_of
+from tui.cli_common import Config, Env, OneEndpoint, Sets, Why, end, err, out, project_of
 
 app = typer.Typer()
 
@@ -18,6 +18,7 @@ def scale(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     reason: Why = "",
 ) -> None:
     """So many replicas, now; where an autoscaler looks after them, it goes on from there.
@@ -26,7 +27,7 @@ def scale(
     """
     from tui import scale_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
     end(headless.run(scale_command.scale(project, c.ScaleSlot("", replicas, slot, reason), out), err))
 
 
@@ -35,12 +36,13 @@ def explain(
     config: Config = None,
     env: Env = None,
     sets: Sets = None,
+    endpoint: OneEndpoint = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """How many replicas there are, what the metrics ask for, and why there are not more or fewer."""
     from tui import explain_command  # noqa: PLC0415
 
-    project = project_of(config, env, sets)
+    project = project_of(config, env, sets, endpoint)
 
     async def work() -> int:
         return explain_command.explained(project, out, json)

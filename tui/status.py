@@ -31,7 +31,8 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 async def lines_of(project: Project) -> list[str]:
     """What runs, as lines. Starts nothing but a watch that ended without being asked to."""
     settings = project.settings
-    names = project.by_endpoint()
+    meant = project.meant
+    names = {name: own for name, own in project.by_endpoint().items() if not meant or name in meant}
     # First the journal: a project that was moved or copied is told apart there.
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))

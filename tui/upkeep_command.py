@@ -65,11 +65,11 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
 
 
 async def _meant(project: Project) -> tuple[Sequence[Standing], Sequence[Standing]]:
-    """The endpoints that a verb means, and the others: all of the project, or the named environment's alone."""
+    """The endpoints that a verb means, and the others: all of the project, or what `--env` and `--endpoint` leave."""
     places = await standing(project.settings.folder, list(project.by_endpoint().values()))
-    if project.env is None:
+    meant = project.meant
+    if not meant:
         return places, []
-    meant = {endpoint_name(one.settings) for one in project.together}
     return [one for one in places if one.endpoint in meant], [one for one in places if one.endpoint not in meant]
 
 

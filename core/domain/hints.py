@@ -18,6 +18,6 @@ def typed(words: str, environment: str = "", production: bool = False, endpoint:
     flags = f" --config {shlex.quote(config)}" if config else ""
     if environment and verb not in OF_PROJECT:
         flags += f" --env {environment}"
-        flags += f" --set endpoint.name={shlex.quote(endpoint)}" if endpoint else ""
+        flags += f" --endpoint {shlex.quote(endpoint)}" if endpoint else ""
         flags += f" --confirm {environment}" if production and verb in CONFIRMED else ""
     return f"'quarterdeck{f' {words}' if words else ''}{flags}'"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from core.journal.database import WAIT_S
 from core.journal.journal import Journal, me
 from core.state.events import Result
 from core.system.log_files import make_room
+from core.system.suggest import did_you_mean
 from core.work.child import WorkChild
 from core.work.job import Job
 
@@ -101,13 +103,30 @@ class Project:
         given = "" if self.config is None else str(self.config)
         return typed(words, known.environment, known.production, endpoint, given)
 
+    def of_endpoint(self, name: str) -> "Project":
+        """The same for the endpoint that is named; raises BadInput where there is none of that name."""
+        names = endpoints(self.config)
+        if name not in (names or (self.settings.endpoint.name,)):
+            there = f"is none of {', '.join(names)}" if names else f"there is one, {self.settings.endpoint.name}"
+            raise BadInput(f"--endpoint {name}: {there}{did_you_mean(name, names)}")
+        return replace(self, sets=(*self.sets, f"endpoint.name={json.dumps(name)}"), _known={}) if names else self
+
+    @property
+    def meant(self) -> frozenset[str]:
+        """What `--env` and `--endpoint` leave, by the names there; empty where neither was given, and all is meant."""
+        chosen = endpoints_meant(self.config, self.sets)
+        if not self.env and len(chosen) == len(endpoints(self.config)):
+            return frozenset()
+        own = {name: one for name, one in self.by_endpoint().items() if self.env in (None, one.environment)}
+        return frozenset(name for name, one in own.items() if not chosen or one.endpoint.name in chosen)
+
     @property
     def together(self) -> tuple["Project", ...]:
         """Itself for each endpoint that is meant where several are, to be released as one; raises BadInput."""
         names = endpoints_meant(self.config, self.sets)
         if len(names) < 2:
             return (self,)
-        made = tuple(replace(self, sets=(*self.sets, f"endpoint.name={name}"), _known={}) for name in names)
+        made = tuple(replace(self, sets=(*self.sets, f"endpoint.name={json.dumps(name)}"), _known={}) for name in names)
         _apart([project.settings for project in made])
         return made
 

@@ -104,3 +104,28 @@ def test_what_would_get_into_each_others_way_is_refused(more: str, complaint: st
     text = TWO if more else TWO.replace("endpoint: {replicas: 2}", "endpoint: {port: 8080}")
     with pytest.raises(BadInput, match=complaint):
         _ = Project(written(tmp_path, text + more), "dev").together
+
+
+def test_one_is_named_by_an_option_and_a_wrong_name_is_said(tmp_path: Path) -> None:
+    project = Project(written(tmp_path), "dev")
+    petals = project.of_endpoint("petals")
+    assert (petals.settings.endpoint.name, len(petals.together), petals.env) == ("petals", 1, "dev")
+    assert petals.typed("drill") == f"'quarterdeck drill --config {project.path} --env dev --endpoint petals'"
+    with pytest.raises(BadInput, match=r"--endpoint petal: is none of flowers, petals; did you mean petals\?"):
+        project.of_endpoint("petal")
+    (tmp_path / "one").mkdir()
+    single = Project(
+        written(tmp_path / "one", "data: {source: iris, target: species}\nendpoint: {name: late}\n"), "dev"
+    )
+    assert single.of_endpoint("late") is single
+    assert "--endpoint" not in single.typed("drill")
+    with pytest.raises(BadInput, match="--endpoint stock: there is one, late"):
+        single.of_endpoint("stock")
+
+
+def test_what_is_looked_at_is_what_environment_and_endpoint_leave(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert Project(path).meant == frozenset()
+    assert Project(path, "dev").meant == {"flowers-dev", "petals-dev"}
+    assert Project(path).of_endpoint("petals").meant == {"petals", "petals-dev", "petals-staging"}
+    assert Project(path, "dev").of_endpoint("petals").meant == {"petals-dev"}

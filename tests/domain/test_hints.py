@@ -22,7 +22,7 @@ OF_ONE = "drill|rollback|undo|abort|pause|next|approve|reject|retire|down|load|r
         (("rollback --to VERSION", "prod", True), "'quarterdeck rollback --to VERSION --env prod'"),
         (("promote --to prod", "staging"), "'quarterdeck promote --to prod'"),
         (("status", "prod", True, "stock"), "'quarterdeck status'"),
-        (("down", "dev", False, "stock"), "'quarterdeck down --env dev --set endpoint.name=stock'"),
+        (("down", "dev", False, "stock"), "'quarterdeck down --env dev --endpoint stock'"),
         (("next", "dev", False, "", "my shop/q.yaml"), "'quarterdeck next --config 'my shop/q.yaml' --env dev'"),
     ],
 )

@@ -63,7 +63,7 @@ def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
     if service is not None and at.place.service.type == "LoadBalancer":
         costs.append("a load balancer")
     if costs:
-        yield f"costs    {', '.join(costs)}; 'quarterdeck down' ends that"
+        yield f"costs    {', '.join(costs)}; 'quarterdeck down --env ENVIRONMENT' ends that"
 
 
 def taken_down(at: ClusterEndpoint, calls: ApiCalls) -> bool:
