@@ -94,7 +94,7 @@ def load(
     for name in ENVIRONMENTS:
         layers = [Layer(_floors(name, sections)), project, sections[name], *own]
         if name == chosen:
-            _refuse_lifted(name, layers, (variables, flags))
+            _refuse_unasked(name, layers, (variables, flags))
             layers += [variables, flags, Layer(data)]
         # The environments not chosen are checked too: a slip in prod shows while working on dev.
         settings[name] = _build(path, name, layers)
@@ -187,14 +187,12 @@ def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer]) -> Settin
         raise BadInput(complain(error, layers)) from None
 
 
-def _refuse_lifted(name: EnvironmentName, written: Sequence[Layer], given: Sequence[Layer]) -> None:
-    """What the file's owner keeps others from, no flag or variable allows: asking anything, or going on unasked."""
+def _refuse_unasked(name: EnvironmentName, written: Sequence[Layer], given: Sequence[Layer]) -> None:
+    """That a person is asked in production, no flag or variable takes away."""
     said: dict[str, Any] = {}
     for layer in written:
         said = merged(said, layer.values)
     for layer in given:
-        if said.get("read_only") is True and layer.values.get("read_only", True) is not True:
-            raise BadInput(f"{layer.path(['read_only'])}: quarterdeck.yaml says true, and only there it can be changed")
         approve = layer.values.get("approve", said.get("approve"))
         if said.get("production") is True and approve != said.get("approve") and approve != "person":
             agreed = f"in {name} only quarterdeck.yaml says that nobody is asked; --confirm {name} agrees once"

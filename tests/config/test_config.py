@@ -186,17 +186,12 @@ def test_values_are_typed_as_people_type_them(setting: str, value: object, tmp_p
     assert found == value
 
 
-def test_what_the_owner_of_the_file_keeps_others_from_no_flag_or_variable_allows(tmp_path: Path) -> None:
-    text = SMALL.replace("environment: prod", "environment: dev\nread_only: true").replace(
-        "prod: {", "prod: {approve: person, read_only: false, "
-    )
-    assert line(tmp_path, text, "read_only=false") == (
-        "--set read_only: quarterdeck.yaml says true, and only there it can be changed"
-    )
+def test_that_a_person_is_asked_in_production_no_flag_or_variable_takes_away(tmp_path: Path) -> None:
+    text = SMALL.replace("prod: {", "prod: {approve: person, ")
     agreed = "in prod only quarterdeck.yaml says that nobody is asked; --confirm prod agrees once"
     assert line(tmp_path, text, "approve=ci", env="prod") == f"--set approve: {agreed}"
     assert line(tmp_path, text, env="prod", QUARTERDECK_APPROVE="nobody") == f"QUARTERDECK_APPROVE: {agreed}"
-    assert settings(tmp_path, text, "approve=person", "read_only=true", env="prod").read_only
+    assert settings(tmp_path, text, "approve=person", env="prod").approve == "person"
     assert settings(tmp_path, text, "approve=nobody", env="staging").approve == "nobody"
 
 
