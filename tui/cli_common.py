@@ -25,6 +25,7 @@ LOOKING = frozenset(
         "releases",
         "plan",
         "export",
+        "image dockerfile",
         "replay",
         "backtest",
     }

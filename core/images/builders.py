@@ -83,11 +83,19 @@ async def working() -> Builder | None:
     """The first that answers here."""
     for one in BUILDERS.values():
         try:
-            await commands.run(one.works, LOOK_S)
+            await answers(one)
         except Failed:
             continue
         return one
     return None
+
+
+async def answers(builder: Builder) -> None:
+    """Raises Failed where it is not there, or does not work here."""
+    try:
+        await commands.run(builder.works, LOOK_S)
+    except Failed as error:
+        raise Failed(f"{error}; see that {builder.name} works here, or set image.builder to another") from None
 
 
 async def have(builder: Builder, base: str, say: Callable[[str], None]) -> None:

@@ -26,7 +26,7 @@ async def run(
     """Its last lines. Raises Failed, with them, where it fails, is missing or takes longer."""
     name = command[0]
     if shutil.which(name) is None:
-        raise Failed(f"{name} is not on the PATH; install it, or set image.builder")
+        raise Failed(f"{name} is not on the PATH")
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

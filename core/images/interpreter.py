@@ -1,5 +1,6 @@
 """The root file system below the packages: the interpreter that runs here, its standard library, its C libraries."""
 
+import os
 import re
 import sys
 import sysconfig
@@ -40,7 +41,9 @@ def interpreter() -> dict[str, Entry]:
         raise Failed(f"{program}: is a script, not the interpreter; use docker, podman or buildah")
     own: dict[str, Entry] = {f"usr/local/bin/{name}": file(program, program=True)}
     home = f"usr/local/{sys.platlibdir}/{name}"
-    for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}:
+    # Not those of a virtual environment, which has no library of its own.
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    for folder in {sysconfig.get_path(kind, vars=base) for kind in ("stdlib", "platstdlib")}:
         own |= _standard_library(Path(folder), home)
     return {
         **with_bytecode(own, str(sys.implementation.cache_tag)),
@@ -53,12 +56,13 @@ def interpreter() -> dict[str, Entry]:
 
 def _standard_library(folder: Path, home: str) -> Tree:
     found: dict[str, Entry] = {}
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if LEFT_OUT & set(parts) or parts[0].startswith("config-") or _MODULES_LEFT_OUT.match(parts[-1]):
-            continue
-        if path.is_file() and path.suffix in (".py", ".so"):
-            found[f"{home}/{'/'.join(parts)}"] = file(path)
+    for where, folders, names in os.walk(folder):
+        # Packages may lie below, a hundred times as many files.
+        folders[:] = [name for name in folders if name not in LEFT_OUT and not name.startswith("config-")]
+        for name in names:
+            path = Path(where, name)
+            if path.suffix in (".py", ".so") and name not in LEFT_OUT and not _MODULES_LEFT_OUT.match(name):
+                found[f"{home}/{path.relative_to(folder).as_posix()}"] = file(path)
     return found
 
 

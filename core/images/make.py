@@ -42,6 +42,7 @@ async def _chosen(settings: Settings, base: str, say: Callable[[str], None]) -> 
         return None
     if named != "auto":
         builder = builders.BUILDERS[named]
+        await builders.answers(builder)
         try:
             await builders.have(builder, base, say)
         except Failed as error:

@@ -51,12 +51,3 @@ def ordered(tree: Tree) -> Iterator[tuple[str, Entry]]:
     whole.update(tree)
     for path in sorted(whole, key=lambda path: path.split("/")):
         yield path, whole[path]
-
-
-def size_of(tree: Tree) -> int:
-    """Bytes of all its files, unpacked."""
-    sizes = (
-        entry.content.stat().st_size if isinstance(entry.content, Path) else len(entry.content or b"")
-        for entry in tree.values()
-    )
-    return sum(sizes)

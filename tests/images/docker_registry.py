@@ -25,7 +25,9 @@ def running(folder: Path) -> Iterator[str]:
         f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
         f"storage: {{filesystem: {{rootdirectory: '{folder / 'kept'}'}}}}\n"
     )
-    process = subprocess.Popen([PROGRAM, "serve", str(folder / "config.yml")], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [PROGRAM, "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         until = time.monotonic() + START_S
         while True:

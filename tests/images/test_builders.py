@@ -42,7 +42,7 @@ def test_a_builder_follows_the_dockerfile_and_its_image_is_ours_then(
     assert (done.builder, done.digest) == (name, builders.digest)
     assert done.unpacked == sum(len(entry.read()) for entry in small.TREE.values())
     assert said == [f"{name} pulls {BASE}", "STEP 1", "last words"]
-    _, pull, build, _, remove = builders.calls
+    _, _, pull, build, _, remove = builders.calls
     assert pull == f"{name} pull {BASE}"
     assert build.startswith(f"{name} build ")
     assert f"--build-arg BASE={BASE} --build-arg PIP_INDEX_URL -t localhost/quarterdeck/late-v3:build" in build
@@ -108,9 +108,16 @@ def test_a_build_that_fails_ends_with_its_last_words_and_leaves_what_was(tmp_pat
     assert record.known(settings, "late", "3") is None
 
 
+def test_a_builder_that_does_not_work_here_is_named(tmp_path: Path, builders: Builders) -> None:
+    with pytest.raises(
+        Failed, match=r"^docker version: exit code 1; see that docker works here, or set image.builder to"
+    ):
+        made(tmp_path, builder="docker", base=BASE)
+
+
 def test_a_builder_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Failed, match="podman is not on the PATH; install it"):
+    with pytest.raises(Failed, match="podman is not on the PATH; see that podman works here"):
         made(tmp_path, builder="podman", base=BASE)
 
 

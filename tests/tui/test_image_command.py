@@ -5,6 +5,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.domain.model import Observation
@@ -17,6 +18,7 @@ from tests.images.conftest import quick
 from tests.images.registry import Registry, running
 from tests.tui import past
 from tui import image_command
+from tui.cli import app
 
 __all__ = ["quick"]
 
@@ -94,3 +96,16 @@ def test_an_archive_and_a_dockerfile_are_written_where_nothing_is_lost(
     with pytest.raises(Refused, match=r"late.tar: is a file; name a folder"):
         asyncio.run(image_command.dockerfile(project, "1", archive, said.append))
     assert (tmp_path / "mine" / "Dockerfile").read_text() == "FROM mine\n"
+
+
+def test_where_nothing_may_be_changed_a_dockerfile_can_be_had_and_no_image(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.path.write_text(project.path.read_text() + "read_only: true\n")
+    monkeypatch.chdir(project.path.parent)
+    said = CliRunner().invoke(app, ["image", "dockerfile", "1", "-o", str(tmp_path / "out")])
+    assert (said.exit_code, (tmp_path / "out" / "Dockerfile").is_file()) == (0, True), said.output
+    for verb in ("build", "push"):
+        said = CliRunner().invoke(app, ["image", verb, "1"])
+        assert said.exit_code == Refused.exit_code
+        assert said.output.startswith(f"refused: image {verb}: dev: read-only by its settings")
