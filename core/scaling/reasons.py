@@ -26,6 +26,9 @@ def explain(facts: ScalingFacts) -> list[ScalingReason]:
     if look is not None and look.after != facts.wanted:
         # Somebody asked for another size since: what stood in the way of the one before says nothing of this one.
         found = [reason for reason in found if reason.cause not in OF_SIZE]
+    if any(reason.cause is Cause.CORES for reason in found):
+        # A higher maximum is no help where this machine has no more to give.
+        found = [reason for reason in found if reason.cause is not Cause.MAXIMUM]
     found += _own(facts, {reason.cause for reason in found})
     return sorted(found, key=lambda reason: reason.calm)
 
@@ -68,9 +71,8 @@ def _enough(look: Scaled) -> ScalingReason | None:
         return None
     enough = "1 replica is enough" if look.after == 1 else f"{look.after} replicas are enough"
     why = f"{most.name} {most.value:.0f} % is below its target of {most.target:g} %: {enough}"
-    return ScalingReason(
-        Cause.BELOW_TARGET, why, f"where answers are slow, it is not for want of {most.name}", calm=True
-    )
+    todo = "if answers are slow all the same, look at what else runs there, and at who sends the load"
+    return ScalingReason(Cause.BELOW_TARGET, why, todo, calm=True)
 
 
 def _late(facts: ScalingFacts) -> ScalingReason:

@@ -145,6 +145,11 @@ def test_what_somebody_must_act_on_stands_first() -> None:
     assert [cause for cause, _, _ in said(found)] == [Cause.NOT_READY, Cause.WINDOW]
 
 
+def test_a_higher_maximum_is_no_advice_where_the_machine_has_no_more_to_give() -> None:
+    both = (Obstacle(Cause.MAXIMUM, "", 9, 4), Obstacle(Cause.CORES, "1000m", 4.0, 2))
+    assert [cause for cause, _, _ in said(facts(look(95.0, 4, *both, proposed=9)))] == [Cause.CORES]
+
+
 def test_pods_that_can_not_be_there_are_not_also_said_to_be_late() -> None:
     waits = Obstacle(Cause.UNSCHEDULABLE, "cpu is lacking on 3 of 3 nodes", 1)
     assert [cause for cause, _, _ in said(facts(look(95.0, 2, waits), ready=1))] == [Cause.UNSCHEDULABLE]

@@ -92,13 +92,14 @@ async def test_a_size_by_hand_goes_below_what_was_asked_for_first_and_stays_with
 
 
 @pytest.mark.parametrize(
-    ("percent", "wanted", "after", "proposed", "told"),
+    ("percent", "wanted", "after", "told"),
     [
-        (95.0, 2, 3, 4, True),  # more are asked for than there are cores
-        (45.0, 3, 3, 3, True),  # they use most of the machine, and can't use more
-        (20.0, 3, 3, 3, False),
-        (95.0, 1, 2, 2, False),  # they fit
-        (None, 3, 3, None, False),
+        (95.0, 2, 3, True),
+        (45.0, 3, 3, True),  # they use most of the machine, and can't use more
+        (20.0, 3, 3, False),
+        (95.0, 1, 3, False),
+        (95.0, 1, 2, False),  # they fit
+        (None, 3, 3, False),
     ],
 )
 def test_replicas_for_which_the_machine_has_no_cores_are_told(
@@ -107,11 +108,10 @@ def test_replicas_for_which_the_machine_has_no_cores_are_told(
     percent: float | None,
     wanted: int,
     after: int,
-    proposed: int | None,
     told: bool,
 ) -> None:
     monkeypatch.setattr(autoscaler, "usable", lambda: 2)
     spec = endpoints.target(cpu_m=1000).spec
-    decision = Decision(after, "", (Reading("cpu", percent, 60.0),), Memory(), proposed)
+    decision = Decision(after, "", (Reading("cpu", percent, 60.0),), Memory(), 9)
     found = (Obstacle(Cause.CORES, "1000m", float(after), 2),) if told else ()
     assert autoscaler._crowded(spec, wanted, decision) == found

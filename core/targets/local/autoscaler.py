@@ -75,13 +75,10 @@ class Autoscaler:
 
 
 def _crowded(spec: EndpointSpec, wanted: int, decision: Decision) -> tuple[Obstacle, ...]:
-    """Replicas that may use more cores than this machine has get no more done; told once they use most of it, or more
-    are asked for."""
+    """Replicas that may use more cores than this machine has get no more done, once they use most of it."""
     request, cores = (spec.cpu_m or 0) / 1000, usable()
     percent = next((one.value for one in decision.readings if one.name == "cpu" and one.value is not None), 0.0)
-    asks = decision.proposed is not None and decision.proposed > wanted
-    full = percent / 100 * request * wanted >= MOST * cores
-    if decision.after * request <= cores or not (asks or full):
+    if decision.after * request <= cores or percent / 100 * request * wanted < MOST * cores:
         return ()
     return (Obstacle(Cause.CORES, f"{spec.cpu_m}m", decision.after * request, cores),)
 
