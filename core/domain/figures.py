@@ -37,7 +37,7 @@ class RightAnswers:
     of: int
 
     def __str__(self) -> str:
-        return f"{100 * self.right / self.of:.1f} % of {self.of:,}"
+        return f"{100 * self.right / self.of:.1f} % of {self.of:,}" if self.of else "none of 0"
 
 
 def add_use(before: Use | None, after: Use | None) -> Use | None:

@@ -30,5 +30,6 @@ def asked_truth(command: TellTruth, release: Release) -> tuple[ev.Body, ...]:
 def sides_of(release: Release) -> tuple[RightAnswers, RightAnswers] | None:
     """How often its version was right, and the one before; None while that is not known."""
     numbers = [one.number for one in (release.version, release.old_version) if one is not None]
-    found = [release.truth[number] for number in numbers if number in release.truth]
+    # A fact is read whatever it says.
+    found = [told for number in numbers if (told := release.truth.get(number)) is not None and told.of > 0]
     return (found[0], found[1]) if len(found) == 2 else None
