@@ -149,9 +149,9 @@ class KubernetesTarget:
         """The watch, begun with the first who needs it."""
         with self._opening:
             if self._changes.watch is None:
-                kinds = [DEPLOYMENTS, PODS, SERVICES, AUTOSCALERS, LEASES]
-                if self.at.place.traffic == "gateway":
-                    kinds.append(holder(self.at))
+                kinds = [DEPLOYMENTS, PODS, SERVICES, LEASES]
+                kinds += [] if self.at.endpoint.autoscaling is None else [AUTOSCALERS]
+                kinds += [holder(self.at)] if self.at.place.traffic == "gateway" else []
                 chosen = ",".join(f"{label}={value}" for label, value in selector(self.at).items())
                 watch = ClusterWatch(self._calls, self.at.place.namespace, chosen, kinds, self._told)
                 self._changes.watch = watch

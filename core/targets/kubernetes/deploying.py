@@ -84,9 +84,11 @@ def free_autoscaler(changes: ObjectChanges, slot: Slot) -> None:
 def undeploy(changes: ObjectChanges, slot: Slot) -> bool:
     """Let all that a slot has go; its pods drain. False where there was nothing."""
     name = slot_name(changes.at.name, slot)
-    gone = [changes.delete(kind, name) for kind in (AUTOSCALERS, BUDGETS, DEPLOYMENTS)]
-    if changes.at.place.traffic == "gateway":
-        gone.append(changes.delete(SERVICES, name))
+    at = changes.at
+    kinds = [*([] if at.endpoint.autoscaling is None else [AUTOSCALERS]), DEPLOYMENTS]
+    kinds += [BUDGETS] if at.place.disruption_budget else []
+    kinds += [SERVICES] if at.place.traffic == "gateway" else []
+    gone = [changes.delete(kind, name) for kind in kinds]
     return any(gone)
 
 

@@ -50,7 +50,8 @@ def needs(at: ClusterEndpoint) -> Iterator[AccessNeed]:
     """All that releasing to this endpoint, looking at it and taking it down asks for."""
     yield AccessNeed(DEPLOYMENTS, KEEPS)
     yield AccessNeed(SERVICES, KEEPS)
-    yield AccessNeed(LEASES, ("get", "create", "patch", "delete"))
+    yield AccessNeed(DEPLOYMENTS, ("patch",), "scale")
+    yield AccessNeed(LEASES, KEEPS)
     yield AccessNeed(PODS, SEES)
     yield AccessNeed(PODS, ("get",), "log")
     yield AccessNeed(PODS, ("get", "create"), "proxy")

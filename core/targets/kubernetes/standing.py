@@ -10,6 +10,7 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
 from core.targets.kubernetes.manifests_pod import grace_s
+from core.targets.kubernetes.names import key_name
 from core.targets.kubernetes.observed import observed
 from core.targets.kubernetes.paths import (
     AUTOSCALERS,
@@ -34,7 +35,7 @@ SPARE_S = 30.0
 
 def looked_at(at: ClusterEndpoint, calls: ApiCalls) -> ClusterView:
     """Every object of an endpoint that says what serves, as the API server has them now."""
-    kinds = [DEPLOYMENTS, PODS, SERVICES, AUTOSCALERS, LEASES, *([ROUTES] if holder(at) is ROUTES else [])]
+    kinds = [DEPLOYMENTS, PODS, SERVICES, LEASES, *([ROUTES] if holder(at) is ROUTES else [])]
     found: dict[tuple[str, str], Json] = {}
     for kind in kinds:
         found |= {(kind.plural, body["metadata"]["name"]): body for body in _listed(at, calls, kind)}
@@ -74,7 +75,8 @@ def taken_down(at: ClusterEndpoint, calls: ApiCalls) -> bool:
     changes = ObjectChanges(at, calls)
     gone = False
     # Who reaches the pods goes last of these, so that what they have begun is answered.
-    for kind in (AUTOSCALERS, BUDGETS, DEPLOYMENTS):
+    kinds = [*([] if at.endpoint.autoscaling is None else [AUTOSCALERS]), DEPLOYMENTS]
+    for kind in [*kinds, *([BUDGETS] if at.place.disruption_budget else [])]:
         gone |= _deleted(changes, kind)
     within_s = grace_s(at.endpoint) + SPARE_S
     until_s = time.monotonic() + within_s
@@ -82,8 +84,10 @@ def taken_down(at: ClusterEndpoint, calls: ApiCalls) -> bool:
         if time.monotonic() > until_s:
             raise Failed(f"{at.called}: {len(left)} pods are left after {within_s:g} s, {left[0]} among them")
         time.sleep(LOOK_S)
-    for kind in (ROUTES, SERVICES, SECRETS, LEASES):
+    for kind in [*([ROUTES] if holder(at) is ROUTES else []), SERVICES, LEASES]:
         gone |= _deleted(changes, kind)
+    if at.endpoint.key_env is not None:
+        gone |= changes.delete(SECRETS, key_name(at.name))
     return gone
 
 
