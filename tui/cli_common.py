@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused
 from core.engine.project import READ_ONLY, Project
 from tui import output
 
@@ -31,6 +31,8 @@ LOOKING = frozenset(
     }
 )
 """What changes nothing. Every other command is refused where `read_only` is set: a new one must be named here."""
+RECORDS = frozenset({"audit", "live", "releases"})
+"""What they say is kept by whoever calls them: a disk that does not take all of it is an error."""
 VERB: ContextVar[str] = ContextVar("VERB", default="")
 """Which command was called; `tui.cli` says it before the command runs."""
 OF_ALL = frozenset({"down", "restart", "watch"})
@@ -63,7 +65,10 @@ def on_a_terminal(what: str) -> None:
 
 
 def end(code: int) -> None:
-    """Leave with an exit code."""
+    """Leave with an exit code; where a record is what was asked for, half of it is none."""
+    if code == 0 and VERB.get() in RECORDS and (why := output.refused()):
+        err(f"error: not all of it could be written: {why}")
+        code = Failed.exit_code
     raise typer.Exit(code)
 
 

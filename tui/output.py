@@ -46,6 +46,7 @@ def install() -> None:
     errors = outward if os.path.sameopenfile(1, 2) else _Writer(2)
     sys.stdout = _Stream(outward, 1, sys.__stdout__)
     sys.stderr = _Stream(errors, 2, sys.__stderr__)
+    _WRITERS.update({1: outward, 2: errors})
     atexit.register(_last_words, {outward, errors})
 
 
@@ -64,6 +65,15 @@ def _last_words(writers: "set[_Writer]") -> None:
     with contextlib.suppress(KeyboardInterrupt):
         for writer in writers:
             writer.settle(until - time.monotonic())
+
+
+def refused() -> str:
+    """Why stdout did not take all that was said, once that is known; empty where it did, and where a reader left."""
+    writer = _WRITERS.get(1)
+    if writer is None:
+        return ""
+    writer.settle(LAST_WORDS_S)
+    return writer.refused
 
 
 class _Stream(io.TextIOBase):
@@ -110,6 +120,7 @@ class _Writer:
         self._waiting: deque[bytes] = deque()
         self._lost = 0
         self._busy = False
+        self.refused = ""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -165,6 +176,12 @@ class _Writer:
             except BlockingIOError:
                 # Somebody who shares the terminal has made it so that a full one refuses instead of waiting.
                 select.select([], [self._number], [], STALLED_MS / 1000)
-            except OSError:
+            except OSError as error:
+                # Who leaves, as `head` does, has read what they wanted.
+                self.refused = "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
                 return bytes(left).count(b"\n")
         return 0
+
+
+_WRITERS: dict[int, _Writer] = {}
+"""Those that `install` put in the place of stdout and stderr."""

@@ -54,6 +54,8 @@ def in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         ("{ Q --help; echo $? >&2; } | head -1 >/dev/null", 0),
         ("Q status >&-; echo $? >&2", 0),
         ("Q status >/dev/full; echo $? >&2", 0),
+        ("Q audit --csv >/dev/full; echo $? >&2", 1),
+        ("{ Q audit; echo $? >&2; } | true", 0),
         ("Q --help >/dev/full 2>&3; echo $? >&2", 0),
         ("Q status <&- >&- ; echo $? >&2", 0),
         ("Q rollback 2>&- ; echo $? >&2", 3),
