@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.domain.diagnosis import Diagnoses, fail, ok, warn
+from core.engine.shell_variables import FOLDER as VARIABLES
 
 MOST = 20_000
 """So many files are looked at; a project of years may have more."""
@@ -15,13 +16,15 @@ MOST = 20_000
 
 def owners(config: Path, state: Path, me: int) -> Diagnoses:
     """Files of others: what was once called as root can't be written by its owner any more."""
-    looked, others, open_to_all = 0, [], []
+    looked, others, open_to_all, secret = 0, [], [], []
     for path, seen in islice(_files(config, state), MOST):
         looked += 1
         if seen.st_uid != me:
             others.append((path, seen.st_uid))
         elif seen.st_mode & stat.S_IWOTH and not stat.S_ISSOCK(seen.st_mode) and not stat.S_ISLNK(seen.st_mode):
             open_to_all.append(path)
+        if path.parent.name == VARIABLES and seen.st_mode & 0o077:
+            secret.append(path)
     if others:
         path, owner = others[0]
         told = f"{len(others)} of {looked} files belong to another user, such as {path} (uid {owner})"
@@ -32,7 +35,10 @@ def owners(config: Path, state: Path, me: int) -> Diagnoses:
     if open_to_all:
         told = f"{len(open_to_all)} of {looked} files can be written by everybody, such as {open_to_all[0]}"
         yield warn(told, f"chmod -R o-w {shlex.quote(str(config.parent))}")
-    if not others and not open_to_all:
+    if secret:
+        told = f"others may read {secret[0]}, which holds what a release's shell knew"
+        yield fail(told, f"chmod -R go= {shlex.quote(str(state / VARIABLES))}")
+    if not others and not open_to_all and not secret:
         yield ok(f"{looked} looked at, all of this user's own")
 
 
@@ -48,11 +54,3 @@ def _files(config: Path, state: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield path, path.lstat()
             except FileNotFoundError:
                 continue  # Whoever runs here writes and removes meanwhile.
-
-
-def readable_by_others(path: Path) -> bool:
-    """Whether anybody but its owner may read or write a file; one that is not there may nobody."""
-    try:
-        return bool(path.stat().st_mode & 0o077)
-    except FileNotFoundError:
-        return False

@@ -106,6 +106,13 @@ def changed_past(patient: Patient) -> None:
     patient.sql("journal.db", "update events set who = 'bob' where seq = 1")
 
 
+def readable_variables(patient: Patient) -> None:
+    folder = patient.state / "variables"
+    folder.mkdir()
+    (folder / "r2.json").write_text("{}")
+    (folder / "r2.json").chmod(0o640)
+
+
 def readable_key(patient: Patient) -> None:
     keep_key(patient.folder, KEY)
     key_path(patient.folder).chmod(0o644)
@@ -122,6 +129,7 @@ BROKEN: dict[str, tuple[Broken, dict[str, Condition]]] = {
     "the disk is full": (lambda _, patch: little_room(patch, 1000), {"disk": FAIL}),
     "the disk is nearly full": (lambda _, patch: little_room(patch, 500_000_000), {"disk": WARN}),
     "everybody may write": (lambda one, _: one.model.chmod(0o777), {"files": WARN}),
+    "others may read a shell's variables": (lambda one, _: readable_variables(one), {"files": FAIL}),
     "time went back": (lambda one, _: one.write(ev.Drilled(NAME, V1, 1, 1, 9, 0), after_s=7200), {"clock": FAIL}),
     "the clock was set": (
         lambda one, _: one.sql("journal.db", "update clock set offset_s = offset_s - 90"),

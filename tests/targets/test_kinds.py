@@ -9,6 +9,7 @@ from core.config.config import load
 from core.config.planner import Wishes, release_of
 from core.config.settings import Settings
 from core.config.targets import target_names, target_parts
+from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput
 from core.domain.model import Version
 from core.domain.plan import Deploy, Mirror, Shift
@@ -32,6 +33,8 @@ def test_every_folder_with_settings_is_a_target() -> None:
     assert set(target_names()) == folders == set(target_parts())
     for name in target_names():
         assert callable(kind_of(name).opened)
+        # What a machine must have for it, without any endpoint.
+        assert all(isinstance(one, Examination) for one in kind_of(name).doctor(()))
 
 
 @pytest.mark.parametrize(
