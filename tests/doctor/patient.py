@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-from core.doctor import machine, registry
+from core.doctor import examine, machine, registry, served, steering
 from core.doctor.project import doctor
 from core.domain.diagnosis import Condition, Diagnoses, Diagnosis, ok
 from core.domain.model import Observation
@@ -31,6 +31,7 @@ from core.watch.place import WatchPlace, package_version
 from tests.environments import V1, V2
 
 NAME = "late-dev"
+PATIENT_S = 120.0
 KEY = "no-secret-but-a-key"
 VARIABLE = "PATIENT_KEY"
 SETTINGS = f"""
@@ -111,6 +112,7 @@ async def healthy(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Pati
     # How much room there is, and which terminal, is this machine's own affair.
     patch.setattr(machine, "shutil", SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1 << 40)))
     patch.setattr(machine, "_size", lambda: None)
+    _without_haste(patch)
     path = folder / "late" / "quarterdeck.yaml"
     path.parent.mkdir()
     path.write_text(SETTINGS)
@@ -128,6 +130,17 @@ async def healthy(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Pati
         await patient.gone()
         watch.close()
         patient.host.close()
+
+
+def _without_haste(patch: pytest.MonkeyPatch) -> None:
+    """Bounds are tested elsewhere: here a machine that has much else to do breaks nothing."""
+    ask = wire.ask
+    patch.setattr(
+        examine, "asyncio", SimpleNamespace(gather=asyncio.gather, timeout=lambda _: asyncio.timeout(PATIENT_S))
+    )
+    patch.setattr(served, "ASK_S", PATIENT_S)
+    patch.setattr(steering, "ANSWER_S", PATIENT_S)
+    patch.setattr(wire, "ask", lambda folder, message, timeout_s=0.0: ask(folder, message, PATIENT_S))
 
 
 def _opens(*_: object) -> Diagnoses:
