@@ -13,11 +13,13 @@ class ImageSettings(SettingsPart):
     """The image of a version. `repository` is where it is pushed, `registry.example.com/team/late`.
 
     `builder`: docker, podman or buildah follow the Dockerfile, from `base`; `quarterdeck` needs none of them and packs
-    this machine's interpreter. `auto` is the first of these that works here.
+    this machine's interpreter. `auto` is the first of these that works here. `platform` is the machine's that the image
+    is for, where it is another one than this; a builder may have to emulate it.
     """
 
     repository: str | None = None
     base: str | None = None
+    platform: Literal["linux/amd64", "linux/arm64"] | None = None
     builder: Literal["auto", "docker", "podman", "buildah", "quarterdeck"] = "auto"
 
     @field_validator("repository")

@@ -19,6 +19,19 @@ SAVE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
+class BaseImage:
+    """What an image begins from; without a `platform` that of this machine."""
+
+    name: str
+    platform: str = ""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """As every builder takes them."""
+        return ("--platform", self.platform) if self.platform else ()
+
+
+@dataclass(frozen=True, slots=True)
 class Builder:
     """One of them. `save` writes an image into a place as the OCI lays it out: a tar or a folder."""
 
@@ -98,22 +111,30 @@ async def answers(builder: Builder) -> None:
         raise Failed(f"{error}; see that {builder.name} works here, or set image.builder to another") from None
 
 
-async def have(builder: Builder, base: str, say: Callable[[str], None]) -> None:
+async def have(builder: Builder, base: BaseImage, say: Callable[[str], None]) -> None:
     """Have what the image begins from; raises Failed where it can't be pulled."""
+    # Of which platform the one is that is there already, each of them would say otherwise.
+    if not base.platform and await _has(builder, base):
+        return
+    say(f"{builder.name} pulls {base.name}{f' for {base.platform}' if base.platform else ''}")
+    await commands.run((*builder.pull, *base.flags, base.name), PULL_S)
+
+
+async def _has(builder: Builder, base: BaseImage) -> bool:
     try:
-        await commands.run((*builder.has, base), LOOK_S)
+        await commands.run((*builder.has, base.name), LOOK_S)
     except Failed:
-        say(f"{builder.name} pulls {base}")
-        await commands.run((*builder.pull, base), PULL_S)
+        return False
+    return True
 
 
 async def build(
-    builder: Builder, context: Path, base: str, tag: str, layout: Layout, say: Callable[[str], None]
+    builder: Builder, context: Path, base: BaseImage, tag: str, layout: Layout, say: Callable[[str], None]
 ) -> tuple[Blob, int]:
     """Follow the Dockerfile of a folder; the image's manifest in our layout, and its size unpacked. Raises Failed."""
     image = f"localhost/quarterdeck/{tag.lower()}:build"
-    files = ("--build-arg", f"BASE={base}", "--build-arg", "PIP_INDEX_URL", "-t", image, str(context))
-    await commands.run((*builder.build, *files), BUILD_S, say)
+    given = ("--build-arg", f"BASE={base.name}", "--build-arg", "PIP_INDEX_URL")
+    await commands.run((*builder.build, *base.flags, *given, "-t", image, str(context)), BUILD_S, say)
     try:
         with tempfile.TemporaryDirectory(prefix="quarterdeck-", dir=layout.folder.parent) as scratch:
             archive = Path(scratch) / "image.tar"

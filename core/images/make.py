@@ -11,7 +11,7 @@ from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed, Refused
 from core.domain.image_reference import parse, tag_of
 from core.domain.model import Version
-from core.images import build, builders, dockerfile, record, sbom
+from core.images import build, builders, container, dockerfile, record, sbom
 from core.images.layout import Layout
 from core.images.model_files import model_files
 
@@ -21,7 +21,7 @@ async def make(settings: Settings, version: Version, folder: Path, say: Callable
     # Before anything is asked of a builder.
     model_files(folder)
     layout = layout_of(settings)
-    base = settings.image.base or dockerfile.usual_base()
+    base = builders.BaseImage(settings.image.base or dockerfile.usual_base(), settings.image.platform or "")
     builder = await _chosen(settings, base, say)
     if builder is None:
         made = await asyncio.to_thread(build.packed, layout, version, folder, say)
@@ -35,10 +35,12 @@ def layout_of(settings: Settings) -> Layout:
     return Layout(record.folder_of(settings) / "layout")
 
 
-async def _chosen(settings: Settings, base: str, say: Callable[[str], None]) -> builders.Builder | None:
+async def _chosen(settings: Settings, base: builders.BaseImage, say: Callable[[str], None]) -> builders.Builder | None:
     """Who builds; None where nobody is needed. What was named must work, `auto` goes on to the next."""
-    named = settings.image.builder
+    named, without = settings.image.builder, _needs_one(base)
     if named == build.ITSELF:
+        if without:
+            raise BadInput(f"image.builder: {without}: name docker, podman or buildah")
         return None
     if named != "auto":
         builder = builders.BUILDERS[named]
@@ -50,32 +52,45 @@ async def _chosen(settings: Settings, base: str, say: Callable[[str], None]) -> 
         return builder
     found = await builders.working()
     if found is None:
-        if sys.platform != "linux":
-            raise BadInput("none of docker, podman and buildah works here, and one is needed where this is not Linux")
+        if without:
+            raise BadInput(f"none of docker, podman and buildah works here, and {without}")
         return None
     try:
         await builders.have(found, base, say)
     except Failed as error:
-        if settings.image.base is not None or sys.platform != "linux":
+        if settings.image.base is not None or without:
             raise
         say(f"{error}; packed without it, from this machine's interpreter")
         return None
     return found
 
 
+def _needs_one(base: builders.BaseImage) -> str:
+    """Why an image can't be made of this machine's interpreter; empty where it can."""
+    if sys.platform != "linux":
+        return "this machine is no Linux, whose interpreter an image could have"
+    here = f"linux/{container.architecture()}"
+    return f"an image for {base.platform} can't be packed on {here}" if base.platform not in ("", here) else ""
+
+
 async def _followed(
-    builder: builders.Builder, layout: Layout, version: Version, folder: Path, base: str, say: Callable[[str], None]
+    builder: builders.Builder,
+    layout: Layout,
+    version: Version,
+    folder: Path,
+    base: builders.BaseImage,
+    say: Callable[[str], None],
 ) -> build.Made:
     """By a builder, from the Dockerfile."""
     tag = tag_of(version.model, version.number)
-    if not parse(base).digest:
-        say(f"{base} is a tag, which may mean another image tomorrow; image.base: NAME@sha256:… pins it")
+    if not parse(base.name).digest:
+        say(f"{base.name} is a tag, which may mean another image tomorrow; image.base: NAME@sha256:… pins it")
     layout.folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="quarterdeck-", dir=layout.folder.parent) as scratch:
         context = Path(scratch) / "context"
-        packages = await asyncio.to_thread(dockerfile.write, version, context, folder, base, tag)
+        packages = await asyncio.to_thread(dockerfile.write, version, context, folder, base.name, tag)
         manifest, unpacked = await builders.build(builder, context, base, tag, layout, say)
-    return build.Made(builder.name, manifest, unpacked, (sbom.base(base), *sbom.packages(packages)))
+    return build.Made(builder.name, manifest, unpacked, (sbom.base(base.name), *sbom.packages(packages)))
 
 
 def _kept(settings: Settings, layout: Layout, version: Version, made: build.Made) -> record.ImageRecord:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.domain.errors import Failed, Refused
+from core.domain.errors import BadInput, Failed, Refused
 from core.domain.model import Version
 from core.images import adopt, archive, commands, dockerfile, record
 from core.images.layout import Layout
@@ -88,6 +88,24 @@ def test_without_its_usual_base_it_is_packed_here_and_with_one_that_was_named_it
         made(tmp_path, builder="auto", base=BASE)
     with pytest.raises(Failed, match=f"{why}; set image.base to an image that can be had here, or image.builder"):
         made(tmp_path, builder="buildah")
+
+
+def test_an_image_for_another_machine_is_asked_of_a_builder_and_of_nobody_else(
+    tmp_path: Path, builders: Builders, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    other: dict[str, Any] = {"platform": "linux/arm64", "base": BASE}
+    with pytest.raises(BadInput, match="none of docker, podman and buildah works here, and "):
+        made(tmp_path, builder="auto", **other)
+    with pytest.raises(BadInput, match=r"image.builder: .*: name docker, podman or buildah"):
+        made(tmp_path, builder="quarterdeck", **other)
+    builders.put("docker")
+    said: list[str] = []
+    assert made(tmp_path, said, builder="auto", **other).builder == "docker"
+    assert said[0] == f"docker pulls {BASE} for linux/arm64"
+    pull, build = [call for call in builders.calls if call.startswith(("docker pull", "docker build"))]
+    assert pull == f"docker pull --platform linux/arm64 {BASE}"
+    assert "--platform linux/arm64" in build
 
 
 def test_a_base_that_may_mean_another_tomorrow_is_said(tmp_path: Path, builders: Builders) -> None:
