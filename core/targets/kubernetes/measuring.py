@@ -3,6 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Sample, Slot
@@ -11,6 +12,7 @@ from core.targets.kubernetes.labels import ClusterEndpoint, version_of
 from core.targets.kubernetes.manifests_pod import PORT
 from core.targets.kubernetes.observed import pods_of, slots_of
 from core.targets.kubernetes.paths import PODS
+from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.scraping import PodMeter
 from core.targets.kubernetes.watching import ClusterView
 from core.targets.local.counters import Exposition, parse
@@ -31,12 +33,14 @@ class PodMeasurer:
         self._calls = calls
         self._headers = {"x-api-key": key} if key else {}
         self._meter = PodMeter(time.time())
+        self.usages = PodUsages(at, calls)
         self._lately: deque[Counter[Slot]] = deque(maxlen=LATELY)
         self._rests_until_s = 0.0
         self.forbidden = ""
 
-    def measure(self, view: ClusterView) -> list[Sample]:
-        """One sample of each slot that has answered lately."""
+    def measure(self, view: ClusterView, copied: Collection[Slot] = ()) -> list[Sample]:
+        """One sample of each slot that has answered lately; those of `copied` slots are answers that nobody got."""
+        new = self.usages.asked()
         if time.monotonic() < self._rests_until_s:
             return []
         pods = {slot: [one for one in found if _runs(one)] for slot, found in pods_of(self._at, view).items()}
@@ -48,8 +52,13 @@ class PodMeasurer:
             slot: version_of(body["metadata"].get("annotations")) for slot, body in slots_of(self._at, view).items()
         }
         labels = {slot: f"version:{version.number}" for slot, version in versions.items() if version is not None}
-        samples = self._meter.samples(labels, time.time())
-        self._lately.append(Counter({one.slot: one.asked for one in samples if one.slot is not None}))
+        names = {slot: [one["metadata"]["name"] for one in found] for slot, found in pods.items()}
+        uses = self.usages.of_slots(names) if new else {}
+        samples = [
+            replace(one, use=uses.get(one.slot or ""), mirrored=_answers(one) if one.slot in copied else 0)
+            for one in self._meter.samples(labels, time.time())
+        ]
+        self._lately.append(Counter({one.slot: one.asked - one.mirrored for one in samples if one.slot is not None}))
         return samples
 
     def lately(self) -> Mapping[Slot, int]:
@@ -86,6 +95,10 @@ class PodMeasurer:
         if page is not None:
             self.forbidden = ""
             self._meter.take(Scraped(uid, 0, slot=slot), page)
+
+
+def _answers(sample: Sample) -> int:
+    return sample.requests + sum(sample.refused.values())
 
 
 def _runs(pod: Mapping[str, object]) -> bool:

@@ -4,6 +4,7 @@ Threads watch, ask and measure; they hand over what is new to whoever reads on a
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Collection
@@ -27,6 +28,7 @@ from core.targets.kubernetes.watching import STALE_S, ClusterView, ClusterWatch
 from core.targets.protocol import Report
 
 LOGS_S = 1.0
+log = logging.getLogger("quarterdeck")
 
 
 class ClusterReader:
@@ -148,7 +150,8 @@ class ClusterObserver:
         """Each slot, with the weights that are known to be in force."""
         traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
         slots = observed(self._at, view, traffic)
-        return self._weights.applied(slots, traffic, self._measurer.lately(), self._ask, self._strays)
+        known = self._weights.applied(slots, traffic, self._measurer.lately(), self._ask, self._strays)
+        return {slot: self._measurer.usages.shown(seen) for slot, seen in known.items()}
 
     def _strays(self, slots: Collection[Slot]) -> int:
         """How many answers these slots have given so far."""
@@ -160,7 +163,14 @@ class ClusterObserver:
         while not self._closed.wait(EVERY_S):
             if self._watch is None or not self._watch.synced:
                 continue
-            samples = self._measurer.measure(self._watch.view())
+            view = self._watch.view()
+            traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
+            try:
+                samples = self._measurer.measure(view, traffic.mirror)
+            except Exception:
+                # What pods say may be anything; a look that broke is followed by the next.
+                log.exception("figures of the pods of %s", self._at.called)
+                continue
             if self._measurer.forbidden != forbidden:
                 forbidden = self._measurer.forbidden
                 if forbidden:

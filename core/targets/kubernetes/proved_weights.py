@@ -1,5 +1,6 @@
 """Which weights answers have shown to be in force. A thread asks whenever the cluster says others."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Mapping
@@ -12,6 +13,7 @@ from core.targets.kubernetes.proving import ENOUGH, Answerer, prove
 from core.targets.kubernetes.traffic import RoutedTraffic
 
 AGAIN_S = 0.5
+log = logging.getLogger("quarterdeck")
 SETTLED_S = 2.0
 """Answers to what was asked before traffic moved have come by then."""
 
@@ -107,7 +109,9 @@ class ProvedWeights:
             key, weights, still = wanted.key, wanted.weights, partial(self._still, wanted.key)
             try:
                 count = prove(wanted.ask, weights, wanted.versions, still, wanted.strays) if weights else 0
-            except QuarterdeckError as error:
+            except Exception as error:
+                if not isinstance(error, QuarterdeckError):
+                    log.exception("the proof of a share")
                 with self._news:
                     said, self._why = self._why, str(error)
                     self._news.wait(AGAIN_S)

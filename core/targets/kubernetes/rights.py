@@ -13,6 +13,7 @@ from core.targets.kubernetes.paths import (
     DEPLOYMENTS,
     EVENTS,
     LEASES,
+    POD_METRICS,
     PODS,
     ROUTES,
     SECRETS,
@@ -57,6 +58,7 @@ def needs(at: ClusterEndpoint) -> Iterator[AccessNeed]:
     yield AccessNeed(PODS, ("get", "create"), "proxy")
     yield AccessNeed(SERVICES, ("get", "create"), "proxy")
     yield AccessNeed(EVENTS, SEES)
+    yield AccessNeed(POD_METRICS, ("list",))
     if at.endpoint.autoscaling is not None:
         yield AccessNeed(AUTOSCALERS, KEEPS)
     if at.place.disruption_budget:

@@ -5,6 +5,7 @@ again where the server has forgotten that. A watch that lives does not prove tha
 asks for a sign of life as well.
 """
 
+import logging
 import random
 import threading
 import time
@@ -28,6 +29,7 @@ BEAT_S, STALE_S = 4.0, 12.0
 MISSING_S = 60.0
 """An API that a cluster does not have is looked for so often."""
 PAGE = 500
+log = logging.getLogger("quarterdeck")
 
 Key: TypeAlias = tuple[str, str]
 
@@ -197,6 +199,15 @@ class _Follower:
                 failures += 1
                 self._owner.troubled(error)
                 self._owner.ended.wait(rest_s(failures, error))
+            except Exception as error:
+                # What a server says may be anything; nothing of it is trusted then, and all is listed anew.
+                log.exception("the watch of %s", self.kind.plural)
+                failures, self._version = failures + 1, ""
+                broken = Unreachable(
+                    f"{self.kind.plural}: what the API server says can't be read ({type(error).__name__})"
+                )
+                self._owner.troubled(broken)
+                self._owner.ended.wait(rest_s(failures, broken))
 
     def wake(self) -> None:
         """End the connection, so that the thread looks up."""

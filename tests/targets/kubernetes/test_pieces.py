@@ -1,4 +1,4 @@
-"""The pure parts: shares as pods, traffic as objects say it, samples, autoscalers' looks, words of refusals."""
+"""The pure parts: shares as pods, traffic as objects say it, samples, use, words of refusals."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from core.domain.errors import BadInput, Unreachable
-from core.domain.model import ReplicaState
+from core.domain.figures import Use
+from core.domain.model import Observation, Replica, ReplicaState
 from core.targets.kubernetes.api_errors import ApiRequest, Json, clipped, refusal, retry_after
+from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, metadata
-from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.observed import observed
-from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, PODS
+from core.targets.kubernetes.paths import DEPLOYMENTS, PODS
+from core.targets.kubernetes.pod_use import PodUsages, usages
 from core.targets.kubernetes.proving import prove
 from core.targets.kubernetes.scraping import PodMeter
 from core.targets.kubernetes.shares import counts_for, shares_of
@@ -67,6 +69,23 @@ def test_every_share_has_a_pod_and_none_is_further_off_than_it_may(share: float,
     assert min(counts.values()) >= 1
     assert least <= sum(counts.values()) <= max(least, most)
     assert abs(shares_of(counts)["green"] - share) <= 5.1
+
+
+def test_what_pods_use_and_which_share_of_their_request_that_is(at: ClusterEndpoint) -> None:
+    def pod(name: str, cpu: str, memory: str) -> Json:
+        return {"metadata": {"name": name}, "containers": [{"usage": {"cpu": cpu, "memory": memory}}]}
+
+    found = usages([pod("a", "250000000n", "64Mi"), pod("b", "1", "200M"), pod("c", "much", "1Gi"), {"metadata": {}}])
+    assert {name: (one.cpu_m, one.memory_mb) for name, one in found.items()} == {
+        "a": (250.0, 67.1),
+        "b": (1000.0, 200.0),
+    }
+    known = PodUsages(at, ApiCalls("nowhere"))
+    known.known = found
+    # 500m and 256Mi are asked for.
+    assert known.of_slots({"blue": ["a", "b", "gone"], "green": ["gone"]}) == {"blue": Use(2, 250.0, 74.5)}
+    seen = Observation("blue", ONE, 1, 1, 0.0, (Replica("a", ReplicaState.READY), Replica("x", ReplicaState.READY)))
+    assert [one.cpu_m for one in known.shown(seen).replicas] == [250.0, None]
 
 
 WEIGHTS = st.sampled_from(
@@ -138,29 +157,6 @@ def test_pages_of_pods_become_samples_of_their_slots() -> None:
     meter.living({"uid-1"})
     (sample,) = meter.samples({}, 3.0)
     assert sample.ok == 7
-
-
-def _autoscaler(at: ClusterEndpoint, status: Json) -> ClusterView:
-    body = {"metadata": metadata(at, "late-blue", "blue"), "status": status}
-    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 60}}}
-    body["spec"] = {"minReplicas": 2, "maxReplicas": 15, "metrics": [cpu]}
-    return ClusterView({(AUTOSCALERS.plural, "late-blue"): body})
-
-
-def test_what_an_autoscaler_looked_at(at: ClusterEndpoint) -> None:
-    measured = {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 91}}}
-    limited = {"type": "ScalingLimited", "status": "True", "message": "the desired count is more than the maximum"}
-    status = {"currentReplicas": 8, "desiredReplicas": 15, "currentMetrics": [measured], "conditions": [limited]}
-    look = looks(at, _autoscaler(at, status), 5.0)["blue"]
-    assert (look.before, look.after, look.min, look.max, look.reason) == (8, 15, 2, 15, limited["message"])
-    assert [(one.name, one.value, one.target) for one in look.readings] == [("cpu", 91.0, 60.0)]
-
-
-def test_an_autoscaler_without_metrics_wants_nothing(at: ClusterEndpoint) -> None:
-    inactive = {"type": "ScalingActive", "status": "False", "message": "unable to get metrics"}
-    status = {"currentReplicas": 3, "desiredReplicas": 0, "currentMetrics": [{"type": ""}], "conditions": [inactive]}
-    look = looks(at, _autoscaler(at, status), 5.0)["blue"]
-    assert (look.before, look.after, look.reason, look.readings[0].value) == (3, 3, "unable to get metrics", None)
 
 
 def _pod(at: ClusterEndpoint, name: str, status: Json, **head: str) -> Json:

@@ -180,7 +180,7 @@ async def test_the_end_takes_what_is_ours_and_no_more(place_of: MakePlace) -> No
         await two_slots(target, watcher, 1)
     calls = ApiCalls("stand-in", place.kubeconfig)
     told = "\n".join(lines_of(place.at, looked_at(place.at, calls)))
-    assert "costs    2 pods of 500m CPU and 256Mi each; 'quarterdeck down' ends that" in told
+    assert "costs    2 pods of 500m CPU and 256Mi each; 'quarterdeck down" in told
     assert taken_down(place.at, calls)
     for kind in (DEPLOYMENTS, AUTOSCALERS, BUDGETS, LEASES, SECRETS):
         group = kind.root.split("/")[1] if kind.root.startswith("apis/") else ""
