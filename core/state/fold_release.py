@@ -40,20 +40,40 @@ def _held_longer(release: Release, at: float) -> Release:
     return _step(release, release.index, started_at=step.started_at + max(0.0, at - release.paused_at))
 
 
-def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
+def of_release(release: Release, event: ev.Event) -> Release:
     """The release after one more fact about it."""
     at, body = event.at, event.body
     index = getattr(body, "index", None)
     if index is not None and not 0 <= index < len(release.steps):
         return release
     match body:
+        case ev.Chose(version=version):
+            return replace(release, version=version)
+        case ev.Placed(slot=slot, old=old, old_version=old_version, old_replicas=replicas):
+            placed = replace(release, slot=slot, old=old, old_version=old_version)
+            return replace(placed, old_replicas=replicas, placed_replicas=replicas)
+        case ev.Grew(replicas=replicas):
+            return replace(release, old_replicas=max(release.old_replicas, replicas))
+        case ev.Paused():
+            return replace(release, paused=True, paused_at=at if release.paused_at is None else release.paused_at)
+        case ev.Resumed(step_by_step=step_by_step):
+            state = ReleaseState.RUNNING if release.state is ReleaseState.FORWARD else release.state
+            on = replace(_held_longer(release, at), state=state, step_by_step=step_by_step)
+            return replace(on, paused=False, paused_at=None)
+        case ev.Reasoned(reason=reason):
+            return replace(release, reason=reason)
+        case ev.TruthTold(sides=sides):
+            return replace(release, truth=sides)
+        case _:
+            return _of_step(release, event)
+
+
+def _of_step(release: Release, event: ev.Event) -> Release:
+    """The same, of what a fact says of one step."""
+    at, body = event.at, event.body
+    match body:
         case ev.StepStarted(index=i):
-            fresh = StepState(release.steps[i].step, Status.RUNNING, at)
-            kept = release.steps[i]
-            if kept.status is Status.INTERRUPTED and kept.started_at is not None:
-                # What a group agreed on stands, whoever drives.
-                fresh = replace(fresh, question=kept.question, answer=kept.answer, reached_at=kept.reached_at)
-            return replace(release, steps=(*release.steps[:i], fresh, *release.steps[i + 1 :]))
+            return _started(release, i, at)
         case ev.StepAsked(index=i):
             return _step(release, i, asked=True)
         case ev.AskFailed(index=int() as i, why=why):
@@ -66,13 +86,6 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return replace(done, aliases_moved=True) if moves_aliases(release.steps[i].step) else done
         case ev.StepFailed(index=i, why=why, result=result):
             return _step(release, i, status=Status.FAILED, ended_at=at, why=why, result=result)
-        case ev.Chose(version=version):
-            return replace(release, version=version)
-        case ev.Placed(slot=slot, old=old, old_version=old_version, old_replicas=replicas):
-            placed = replace(release, slot=slot, old=old, old_version=old_version)
-            return replace(placed, old_replicas=replicas, placed_replicas=replicas)
-        case ev.Grew(replicas=replicas):
-            return replace(release, old_replicas=max(release.old_replicas, replicas))
         case ev.Judged(index=i, verdicts=verdicts):
             return _step(release, i, verdicts=verdicts, looked_at=at, fails=_fails(release.steps[i], body))
         case ev.Reached(index=i):
@@ -81,20 +94,19 @@ def of_release(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR
             return _step(release, i, question=body, answer=None)
         case ev.Answered(index=i, yes=yes):
             return _step(release, i, answer=yes)
-        case ev.Paused():
-            return replace(release, paused=True, paused_at=at if release.paused_at is None else release.paused_at)
-        case ev.Resumed(step_by_step=step_by_step):
-            state = ReleaseState.RUNNING if release.state is ReleaseState.FORWARD else release.state
-            on = replace(_held_longer(release, at), state=state, step_by_step=step_by_step)
-            return replace(on, paused=False, paused_at=None)
         case ev.Waved(index=i):
             return _step(release, i, waved=True)
-        case ev.Reasoned(reason=reason):
-            return replace(release, reason=reason)
-        case ev.TruthTold(sides=sides):
-            return replace(release, truth=sides)
         case _:
             return _of_way(release, event)
+
+
+def _started(release: Release, index: int, at: float) -> Release:
+    kept = release.steps[index]
+    fresh = StepState(kept.step, Status.RUNNING, at)
+    if kept.status is Status.INTERRUPTED and kept.started_at is not None:
+        # What a group agreed on stands, whoever drives.
+        fresh = replace(fresh, question=kept.question, answer=kept.answer, reached_at=kept.reached_at)
+    return replace(release, steps=(*release.steps[:index], fresh, *release.steps[index + 1 :]))
 
 
 def follows_back(release: Release) -> bool:
@@ -112,40 +124,20 @@ def ending(release: Release) -> Ending | None:
 
 
 def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR0912
+    """The same, of the way back or forward and of the end."""
     at, body = event.at, event.body
     match body:
         case ev.TurnedBack(follows=follows) if follows and not follows_back(release):
             return release
-        case ev.TurnedBack(outcome=outcome, why=why, asked_at=asked_at):
-            ended = release.state is ReleaseState.ENDED
-            # What a way that was stuck took away a second one takes away too.
-            reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
-            overtaken = release.way is not None and release.state is ReleaseState.BACK and release.way.after_end
-            way = Way(outcome, why, at, at, asked_at, after_end=ended or overtaken, reached=reached)
-            drills = ending(release) if body.drill else None
-            way = replace(way, shares=body.shares, pause_s=body.pause_s, delete=body.delete, drills=drills)
-            steps = stopped(release.steps)
-            return replace(
-                release,
-                state=ReleaseState.BACK,
-                way=way,
-                steps=steps,
-                paused=False,
-                paused_at=None,
-                outcome=None,
-                ended_at=None,
-                reason=body.reason,
-            )
+        case ev.TurnedBack():
+            return _turned_back(release, body, at)
         case ev.SteppedBack(left=left, why=why) if release.way is not None:
             # Its deadlines count from where the next step begins.
             begins = at if why else at + release.way.pause_s
             on = replace(release.way, shares=left, rests_until=begins, driven_at=begins, routed=False)
             return replace(release, way=on)
         case ev.TurnedForward(asked_at=asked_at) if release.way is not None:
-            asked = replace(release.way, began_at=at, driven_at=at, asked_at=asked_at, refusal="")
-            way = replace(asked, applied_at=None, routed=False, resized=False, aliased=False, dropped=False)
-            steps = tuple(replace(s, question=None, answer=None) if s.answer is False else s for s in release.steps)
-            return replace(release, state=ReleaseState.FORWARD, way=way, steps=steps, outcome=None, ended_at=None)
+            return _turned_forward(release, release.way, asked_at, at)
         case ev.AskFailed(why=why) if release.way is not None:
             return replace(release, way=replace(release.way, refusal=why))
         case ev.Pended() if release.way is not None and release.live:
@@ -162,32 +154,41 @@ def _of_way(release: Release, event: ev.Event) -> Release:  # noqa: C901, PLR091
             return replace(release, way=moved, aliases_moved=not back)
         case ev.Retried():
             return replace(_again(release), again_at=at)
-        case ev.Ended(folder=folder) if release.state is ReleaseState.FORWARD and release.way and release.way.drills:
-            as_before = release.way.drills
-            return replace(
-                release,
-                state=ReleaseState.ENDED,
-                outcome=as_before.outcome,
-                why=as_before.why,
-                reason=as_before.reason,
-                ended_at=as_before.at,
-                ended_seq=event.seq,
-                folder=folder or release.folder,
-            )
-        case ev.Ended(outcome=outcome, why=why, folder=folder):
-            return replace(
-                release,
-                state=ReleaseState.ENDED,
-                outcome=outcome,
-                why=why,
-                ended_at=at,
-                ended_seq=event.seq,
-                folder=folder or release.folder,
-            )
+        case ev.Ended():
+            return _over(release, body, event)
         case ev.Reported(folder=folder):
             return replace(release, folder=folder)
         case _:
             return release
+
+
+def _turned_back(release: Release, body: ev.TurnedBack, at: float) -> Release:
+    ended = release.state is ReleaseState.ENDED
+    # What a way that was stuck took away a second one takes away too.
+    reached = max(release.reached, release.way.reached if release.way is not None else 0.0)
+    overtaken = release.way is not None and release.state is ReleaseState.BACK and release.way.after_end
+    way = Way(body.outcome, body.why, at, at, body.asked_at, after_end=ended or overtaken, reached=reached)
+    drills = ending(release) if body.drill else None
+    way = replace(way, shares=body.shares, pause_s=body.pause_s, delete=body.delete, drills=drills)
+    back = replace(release, state=ReleaseState.BACK, way=way, steps=stopped(release.steps), reason=body.reason)
+    return replace(back, paused=False, paused_at=None, outcome=None, ended_at=None)
+
+
+def _turned_forward(release: Release, before: Way, asked_at: float | None, at: float) -> Release:
+    asked = replace(before, began_at=at, driven_at=at, asked_at=asked_at, refusal="")
+    way = replace(asked, applied_at=None, routed=False, resized=False, aliased=False, dropped=False)
+    steps = tuple(replace(s, question=None, answer=None) if s.answer is False else s for s in release.steps)
+    return replace(release, state=ReleaseState.FORWARD, way=way, steps=steps, outcome=None, ended_at=None)
+
+
+def _over(release: Release, body: ev.Ended, event: ev.Event) -> Release:
+    """It has ended; one that came forward again from a drill as it had ended before that."""
+    folder = body.folder or release.folder
+    over = replace(release, state=ReleaseState.ENDED, ended_seq=event.seq, folder=folder)
+    if release.state is ReleaseState.FORWARD and release.way is not None and (before := release.way.drills):
+        as_it_was = replace(over, outcome=before.outcome, why=before.why, reason=before.reason)
+        return replace(as_it_was, ended_at=before.at)
+    return replace(over, outcome=body.outcome, why=body.why, ended_at=event.at)
 
 
 def _applied(release: Release, slot: Slot, at: float) -> Release:
