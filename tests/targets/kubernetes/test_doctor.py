@@ -19,7 +19,7 @@ from core.config.settings import Settings
 from core.doctor.examine import examine
 from core.domain.diagnosis import Condition, Diagnosis
 from core.targets.kinds import kind_of
-from core.targets.kubernetes import doctor_cluster, manifests, rights, room
+from core.targets.kubernetes import doctor, doctor_cluster, doctor_endpoint, manifests, rights, room
 from core.targets.kubernetes.labels import cluster_endpoint
 from core.targets.kubernetes.manifests_pod import deployment
 from tests.kubernetes.access import ALL, AccessRule
@@ -135,6 +135,10 @@ def scene(
     cluster, caller, place = furnished
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig(tmp_path)))
     monkeypatch.setenv(VARIABLE, KEY)
+    # A machine that has much else to do breaks nothing here.
+    for module, name in ((doctor, "CONNECT_S"), (doctor_cluster, "REVIEW_S"), (doctor_endpoint, "PROBE_S")):
+        monkeypatch.setattr(module, name, 60.0)
+    monkeypatch.setattr(doctor, "WITHIN_S", 120.0)
     made = Scene(cluster, caller, tmp_path, monkeypatch, place)
     with made.undo:
         yield made
