@@ -39,11 +39,27 @@ def complain(error: ValidationError, layers: Sequence[Layer]) -> str:
     # What is not known comes first: a missing key is often the same key, mistyped.
     details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
     first = details[0]
-    keys: Keys = first["loc"]
+    keys = _written(first["loc"], layers)
     layer = next((layer for layer in reversed(layers) if layer.source and layer.holds(keys)), None)
     layer = layer or next(layer for layer in layers if layer.source)
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return f"{layer.path(keys)}: {_matter(first, layer)}{more}"
+    # Of a value that may be of several kinds each kind complains.
+    others = len({tuple(_written(detail["loc"], layers)) for detail in details}) - 1
+    return f"{layer.path(keys)}: {_matter(first, layer)}{f' (and {others} more)' if others else ''}"
+
+
+def _written(keys: Keys, layers: Sequence[Layer]) -> Keys:
+    """As far as people write keys: what stands behind a plain value is only how it was tried to be read."""
+    keys = keys[:-1] if keys and keys[-1] == "[key]" else keys
+    for layer in reversed(layers):
+        value: object = layer.values
+        for at, key in enumerate(keys):
+            if not isinstance(value, Mapping):
+                # A list's parts have numbers that the file does not write; it is gone into no further.
+                return keys if isinstance(value, list | tuple) else keys[:at]
+            if key not in value:
+                break
+            value = value[key]
+    return keys
 
 
 def _matter(detail: ErrorDetails, layer: Layer) -> str:

@@ -469,3 +469,23 @@ def test_what_the_file_locks_no_flag_and_no_variable_unlocks(tmp_path: Path) -> 
     with pytest.raises(BadInput, match="QUARTERDECK_READ_ONLY: can only be set to true here"):
         load(path, None, [], environ={"QUARTERDECK_READ_ONLY": "no"})
     assert load(path, None, ["read_only=true"], environ={}).read_only
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("release.retire_after_s=nver", "--set release.retire_after_s: 'nver' is not a time; write 90s, 10m or 1.5h"),
+        ("release.retire_after_s=-5", "--set release.retire_after_s: -5 should be at least 0"),
+        ("release.steps=ten", "--set release.steps: 'ten' should be a whole number"),
+        ("release.steps=[10, ten]", "--set release.steps[1]: 'ten' should be a whole number"),
+        ("alerts.rules.nosuch=false", "--set alerts.rules.nosuch: 'nosuch' is none of smoke, errors"),
+        ("alerts.rules.nosuch={limit: 2}", "--set alerts.rules.nosuch: 'nosuch' is none of smoke, errors"),
+    ],
+)
+def test_a_value_is_blamed_on_whoever_wrote_it_by_the_key_that_they_wrote(
+    tmp_path: Path, given: str, said: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(init(tmp_path / "late", "iris"), None, [given], environ={})
+    assert str(caught.value).startswith(said)
+    assert "more)" not in str(caught.value)
