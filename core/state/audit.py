@@ -1,11 +1,12 @@
 """Decisions in words: who did what to which endpoint, and why. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.domain.plan import title
 from core.state import events as ev
-from core.state.messages import message_of
+from core.state.messages import message_of, share
 
 QUIET = (
     *(ev.StepStarted, ev.StepAsked, ev.AskFailed, ev.StepDone, ev.Grew, ev.Applied, ev.RetireDue),
@@ -34,6 +35,22 @@ class Deed:
     why: str
 
 
+def _silently(body: ev.Body) -> str:
+    """What no screen says, for whoever asks for all of it."""
+    match body:
+        case ev.Routed(weights=weights):
+            return f"traffic: {share(weights)} asked for"
+        case ev.Drove(driver=driver):
+            return f"driver: {driver} drives"
+        case ev.StepAsked(index=index):
+            return f"step {index + 1}: asked of the target"
+        case ev.Pended(kind=kind, why=why):
+            return f"pending: {kind.value}{f': {why}' if why else ''}"
+        case _:
+            # Of a kind that came later: its name in words is better than none.
+            return re.sub(r"(?<!^)(?=[A-Z])", " ", type(body).__name__).lower()
+
+
 def deeds(decisions: Iterable[ev.Event], whole: bool = False) -> Iterator[Deed]:
     """The decisions that people ask about, in order; `whole`: every one."""
     began: dict[str, ev.Began] = {}
@@ -53,7 +70,7 @@ def deeds(decisions: Iterable[ev.Event], whole: bool = False) -> Iterator[Deed]:
             continue
         endpoint = getattr(body, "endpoint", "") or (of.endpoint if of is not None else "")
         kind = type(body).__name__
-        what = f"{said.source}: {said.text}" if said is not None else kind
+        what = f"{said.source}: {said.text}" if said is not None else _silently(body)
         why = getattr(body, "reason", "") or getattr(body, "why", "")
         why = "" if why in _OUTCOMES else why
         environment = environments.get(endpoint, "")

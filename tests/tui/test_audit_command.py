@@ -153,3 +153,18 @@ def test_what_came_of_a_deed_is_no_reason_for_it() -> None:
         assert told[-1].why == why
     failed = ev.TurnedBack("r1", ev.Outcome.FAILED, "hold: errors 9 %")
     assert list(deeds([ev.Event(1, 1.0, "ada", failed)]))[-1].why == "hold: errors 9 %"
+
+
+def test_where_all_is_asked_for_every_line_is_in_words() -> None:
+    facts: list[ev.Body] = [
+        ev.Routed("late", {"blue": 90.0, "green": 10.0}, "r1"),
+        ev.StepAsked("r1", 0),
+        ev.Drove("late", "watch"),
+        ev.Pended("late", ev.PendingKind.ALIASES, "the registry is away", 9.0),
+    ]
+    said = [deed.what for deed in deeds([ev.Event(n, 1.0, "ada", fact) for n, fact in enumerate(facts)], whole=True)]
+    assert said[0].startswith("traffic: ")
+    assert "10 %" in said[0]
+    assert said[1:3] == ["step 1: asked of the target", "driver: watch drives"]
+    assert "the registry is away" in said[3]
+    assert not [line for line in said for fact in facts if type(fact).__name__ in line]
