@@ -53,7 +53,8 @@ def packed(layout: Layout, version: Version, folder: Path, say: Callable[[str], 
         manifest = manifest_of(layout, version, layers)
         layout.name(tag_of(version.model, version.number), manifest)
     shared = {path: entry for tree in trees.values() for path, entry in tree.items() if not path.startswith(OURS)}
-    parts = (sbom.interpreter(platform.python_version()), *sbom.packages(packages), *sbom.libraries(shared))
+    ours = (sbom.interpreter(platform.python_version()), *sbom.packages(packages))
+    parts = (*ours, *sbom.system_packages(shared), *sbom.libraries(shared))
     return Made(ITSELF, manifest, sum(layer.unpacked for layer in layers.values()), parts)
 
 

@@ -1,13 +1,14 @@
-"""What is in an image, as CycloneDX: the interpreter, each package with its version, each library by its hash. Pure."""
+"""What is in an image, as CycloneDX: the interpreter, each package with its version, each library by its hash."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 from core.domain.model import Version
+from core.images.debian import packages_of
 from core.images.tree import Tree
 from core.images.wheels import Wheel
 
@@ -55,8 +56,14 @@ def packages(wheels: Iterable[Wheel]) -> Iterable[Part]:
         yield _component("library", name, one.version, f"pkg:pypi/{quote(name)}@{quote(one.version)}", one.licence)
 
 
+def system_packages(tree: Tree) -> Iterable[Part]:
+    """Packages of Debian that libraries of the machine are of; on another system nothing."""
+    for one in packages_of(entry.content for entry in tree.values() if isinstance(entry.content, Path)):
+        yield _component("library", one.name, one.version, one.purl, "")
+
+
 def libraries(tree: Tree) -> Iterable[Part]:
-    """Libraries of the machine that the image was made on: of which package each was, only their hashes can say."""
+    """Libraries of the machine that the image was made on, by their hashes."""
     for path, entry in sorted(tree.items()):
         digest = hashlib.sha256(entry.read()).hexdigest()
         name = PurePosixPath(path).name
