@@ -31,8 +31,9 @@ async def send(
     try:
         # Of an answer only its head counts, and all of it has one deadline: some give a byte a second.
         async with (
-            asyncio.timeout(receiver.timeout_s),
+            # It reads the machine's certificates first, which is none of the receiver's time.
             httpx.AsyncClient(timeout=receiver.timeout_s, verify=receiver.ca or True) as client,
+            asyncio.timeout(receiver.timeout_s),
             client.stream("POST", url, json=content, headers=headers) as answer,
         ):
             pass

@@ -88,13 +88,13 @@ async def _listening(serve: Serve, over: ssl.SSLContext | None = None) -> AsyncI
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task, writer in talks.items():
-            task.cancel()
-            writer.transport.abort()
-        await asyncio.gather(*talks, return_exceptions=True)
-        # A transport says that it is closed a turn or two later.
-        for _ in range(5):
+        # One that had just come in talks a turn or two later, and a transport says later still that it is closed.
+        for _ in range(10):
+            for task, writer in list(talks.items()):
+                task.cancel()
+                writer.transport.abort()
             await asyncio.sleep(0)
+        await asyncio.gather(*talks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
