@@ -39,7 +39,7 @@ async def _token(client: httpx.AsyncClient, place: Reference, challenge: Challen
             answer = await client.post(realm, data={**asked, **form})
         else:
             headers = {"authorization": known.basic} if known else {}
-            answer = await client.get(realm, params=asked, headers=headers)
+            answer = await client.get(httpx.URL(realm).copy_merge_params(asked), headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise away(where, error) from None
     if not answer.is_success:

@@ -80,8 +80,10 @@ async def test_all_of_an_image_comes_there_and_only_what_is_new_the_next_time(tm
 @pytest.mark.parametrize("who", [ADA, Credentials(TOKEN_USER, IDENTITY, identity=True)])
 async def test_a_token_is_had_for_this_repository_alone_and_once(tmp_path: Path, who: Credentials) -> None:
     async with running(Registry("bearer")) as registry:
+        registry.realm = f"http://{registry.host}/token?kind=its own"
         await pushed(registry, tmp_path, lambda: who)
     (login,) = registry.logins
+    assert login["kind"] == "its own"
     assert (login["service"], login["scope"]) == ("here", "repository:team/late:pull,push")
     assert registry.manifests
 
