@@ -16,6 +16,7 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.client import KubernetesTarget
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
 from core.targets.kubernetes.manifests_pod import resources
+from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
 from core.targets.kubernetes.threads import in_thread
 from core.targets.protocol import Target
@@ -74,11 +75,16 @@ def _key(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _standing(at: ClusterEndpoint) -> Standing | None:
+    calls = _calls(at)
+    usages = PodUsages(at, calls)
     try:
-        view = looked_at(at, _calls(at))
+        view = looked_at(at, calls)
     except QuarterdeckError as error:
         return Standing(at.called, NAME, (), (f"cluster  {at.place.where}: {error}",))
-    return Standing(at.called, NAME, slots_in(at, view), tuple(lines_of(at, view))) if view.objects else None
+    if not view.objects:
+        return None
+    usages.asked()
+    return Standing(at.called, NAME, tuple(map(usages.shown, slots_in(at, view))), tuple(lines_of(at, view)))
 
 
 KIND = KubernetesKind()
