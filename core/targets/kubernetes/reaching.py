@@ -26,7 +26,12 @@ def answerer(at: ClusterEndpoint, calls: ApiCalls) -> Answerer:
     def ask() -> str:
         if not known:
             known.append(gateway_url(at, calls))
-        return through(known[0], gateway.host)()
+        try:
+            return through(known[0], gateway.host)()
+        except Unreachable:
+            # It may have moved.
+            known.clear()
+            raise
 
     return ask
 

@@ -108,7 +108,12 @@ class ClusterWatch:
             return ClusterView(dict(self._objects), silent_s if stale else 0.0, why)
 
     def put(self, kind: ApiKind, body: Json) -> None:
-        """What a call of ours was answered, so that nobody waits for the watch to say it; never an older one."""
+        """What a call of ours was answered, so that nobody waits for the watch to say it; never an older one.
+
+        What is not watched is not kept: nobody would say that it is gone, and a Secret has no business here.
+        """
+        if all(one.kind != kind for one in self._followers):
+            return
         with self._lock:
             held = self._objects.get(key := (kind.plural, body["metadata"]["name"]))
             if held is None or version(body) >= version(held):
