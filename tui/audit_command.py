@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from core.domain.errors import BadInput, Failed, Refused
+from core.domain.hints import typed
 from core.engine.project import Project
 from core.journal.chain import Written
 from core.journal.journal import Journal
 from core.state import events as ev
 from core.state.audit import Deed, deeds
-from core.state.codec import loads
+from core.state.codec import body
 from core.state.served import ServedTraffic, served_at
 from tui.moments import dated, iso, moment
 from tui.output import say
@@ -25,7 +26,7 @@ Write = Callable[[str], None]
 
 def events_of(written: Sequence[Written]) -> list[ev.Event]:
     """Decisions as they are written as events."""
-    return [ev.Event(one.seq, one.at, one.who, loads(one.body)) for one in written]
+    return [ev.Event(one.seq, one.at, one.who, body(one.body)) for one in written]
 
 
 @contextlib.contextmanager
@@ -78,7 +79,8 @@ def _plain_cell(value: object) -> object:
 def _line(deed: Deed, one: Written) -> str:
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(deed.at))
     why = f"  why: {deed.why}" if deed.why and deed.why not in deed.what else ""
-    where = f"  from {one.origin}" if one.origin else ""
+    # What the watch does by itself comes from nobody's terminal.
+    where = f"  from {one.origin}" if one.origin and deed.who != "watch" and not deed.who.startswith("alert ") else ""
     about = " ".join(part for part in (deed.endpoint, deed.release) if part)
     return f"{at}  {deed.who:<10} {about}  {deed.what}{why}{where}"
 
@@ -89,7 +91,8 @@ def verify(project: Project, write: Write) -> int:
         said = journal.chained()
         before = sum(not one.link for one in journal.written())
     if said.broken_at is not None:
-        raise Failed(f"the audit is broken at event {said.broken_at}: {said.why}; restore the journal from a backup")
+        restore = typed("restore BACKUP")
+        raise Failed(f"the audit is broken at event {said.broken_at}: {said.why}; {restore} brings a backup back")
     if not said.count:
         write(f"no decision has a link yet: {before} were written before there was a chain")
         return 0

@@ -82,6 +82,8 @@ def _notes(one: Serves, after: Serves | None) -> tuple[str, ...]:
     if after is None or one.version == after.version:
         return (one.under_way,)
     there = after.version.label if after.version is not None else "nothing"
+    if one.version is not None and after.version is not None and one.version.older_than(after.version):
+        return (one.under_way, f"{after.environment} has {there}, a newer one")
     return (one.under_way, f"{after.environment} has {there}: {typed(f'promote --to {after.environment}')}")
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from core.alerts.rules import Measure, Rule
-from core.alerts.tally import AnswerTally, Counts
+from core.alerts.tally import RECENT_S, AnswerTally, Counts
+from core.domain.model import Slot
 from core.domain.plan import Smoke
 from core.state.alert import Alert
 from core.state.endpoint import Endpoint
@@ -37,6 +38,14 @@ class Scene:
     objective: float = 99.9
     began_at: float = 0.0
 
+    @property
+    def takers(self) -> tuple[Slot, ...]:
+        """The slots that callers get: what another one answered before traffic left it is over."""
+        slots, weights = self.endpoint.slots, self.endpoint.weights
+        return tuple(
+            sorted({*(s for s, w in weights.items() if w > 0), *(s for s, seen in slots.items() if seen.weight > 0)})
+        )
+
 
 def find(rule: Rule, scene: Scene) -> Finding:
     """What a rule finds."""
@@ -57,7 +66,7 @@ def find(rule: Rule, scene: Scene) -> Finding:
             counts = _enough(rule, scene)
             if counts is None:
                 return Finding(None, f"fewer than {rule.at_least} requests to judge by")
-            p95 = scene.tally.latency(max(rule.window_s, 1.0), scene.now).percentile_ms(95)
+            p95 = scene.tally.latency(max(rule.window_s, 1.0), scene.now, *scene.takers).percentile_ms(95)
             if p95 is None:
                 return Finding(None, "no latency was measured")
             return Finding(p95 > rule.limit, f"p95 {p95:,.0f} ms, limit {rule.limit:,.0f} ms")
@@ -86,9 +95,10 @@ def _smoke(scene: Scene) -> Finding:
 
 def _enough(rule: Rule, scene: Scene) -> Counts | None:
     """What was answered in the window or, where that is too little, in all the time that the rule waits."""
-    counts = scene.tally.over(rule.window_s, scene.now)
+    counts = scene.tally.over(rule.window_s, scene.now, *scene.takers)
     if counts.requests < rule.at_least:
-        counts = scene.tally.over(max(rule.window_s, rule.for_s), scene.now)
+        longer_s = max(rule.window_s, rule.for_s)
+        counts = scene.tally.over(longer_s, scene.now, *(scene.takers if longer_s <= RECENT_S else ()))
     return counts if counts.requests >= max(1, rule.at_least) else None
 
 

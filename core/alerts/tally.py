@@ -2,6 +2,7 @@
 
 from bisect import bisect_right, insort
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -80,11 +81,11 @@ class AnswerTally:
         while self.minutes[0][0] < begin - KEEP_S:
             self.minutes.popleft()
 
-    def over(self, window_s: float, now: float, slot: Slot | None = None) -> Counts:
-        """What was answered in the last `window_s`, by one slot or by all."""
+    def over(self, window_s: float, now: float, *slots: Slot) -> Counts:
+        """What was answered in the last `window_s`, by all or by these slots, of which only minutes are known."""
         good = failed = 0
-        if window_s <= RECENT_S or slot is not None:
-            for one in self._since(now - window_s, slot):
+        if window_s <= RECENT_S or slots:
+            for one in self._since(now - window_s, slots):
                 good, failed = good + one.counts.good, failed + one.counts.failed
             return Counts(good, failed)
         since = now - window_s - BUCKET_S
@@ -95,15 +96,15 @@ class AnswerTally:
             good, failed = good + counts.good, failed + counts.failed
         return Counts(good, failed)
 
-    def latency(self, window_s: float, now: float) -> Histogram:
-        """How long the answers of the last `window_s` took."""
-        return reduce(add, (one.latency for one in self._since(now - window_s, None)), Histogram())
+    def latency(self, window_s: float, now: float, *slots: Slot) -> Histogram:
+        """How long the answers of the last `window_s` took, of these slots or of all."""
+        return reduce(add, (one.latency for one in self._since(now - window_s, slots)), Histogram())
 
-    def _since(self, at: float, slot: Slot | None) -> list[_Seen]:
+    def _since(self, at: float, slots: Collection[Slot]) -> list[_Seen]:
         found = []
         for one in reversed(self.recent):
             if one.at <= at:
                 break
-            if slot is None or one.slot == slot:
+            if not slots or one.slot in slots:
                 found.append(one)
         return found

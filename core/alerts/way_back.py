@@ -37,7 +37,7 @@ def why_not(rule: Rule, snapshot: Snapshot, endpoint: str, tally: AnswerTally, n
     if rule.measure in (Measure.ERRORS, Measure.AVAILABILITY):
         counts = tally.over(max(rule.window_s, rule.for_s), now, old)
         limit = rule.limit if rule.measure is Measure.ERRORS else 100 - rule.limit
-        new = tally.over(max(rule.window_s, rule.for_s), now, release.slot)
+        new = tally.over(max(rule.window_s, rule.for_s), now, *([release.slot] if release.slot else []))
         worse = not new.requests or (counts.requests and counts.failed_percent >= new.failed_percent)
         if counts.requests >= max(1, rule.at_least) and counts.failed_percent > limit and worse:
             return f"{label} fails as well: {counts.failed_percent:.1f} % of {counts.requests:,} requests"

@@ -36,15 +36,21 @@ _LIMIT_KEYS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "l
 def complain(error: ValidationError, layers: Sequence[Layer]) -> str:
     """The first thing that is wrong, written as the layer writes that set it, and how many more there are."""
     details = error.errors(include_url=False)
-    # What is not known comes first: a missing key is often the same key, mistyped.
-    details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+    # What is not known comes first: a missing key is often the same key, mistyped. What nobody wrote comes last: it
+    # follows from what somebody did.
+    details.sort(key=lambda detail: (detail["type"] != "extra_forbidden", _setter(detail["loc"], layers) is None))
     first = details[0]
     keys = _written(first["loc"], layers)
-    layer = next((layer for layer in reversed(layers) if layer.source and layer.holds(keys)), None)
-    layer = layer or next(layer for layer in layers if layer.source)
+    layer = _setter(keys, layers) or next(layer for layer in layers if layer.source)
     # Of a value that may be of several kinds each kind complains.
     others = len({tuple(_written(detail["loc"], layers)) for detail in details}) - 1
     return f"{layer.path(keys)}: {_matter(first, layer)}{f' (and {others} more)' if others else ''}"
+
+
+def _setter(keys: Keys, layers: Sequence[Layer]) -> Layer | None:
+    """The uppermost place that sets a key."""
+    written = _written(keys, layers)
+    return next((layer for layer in reversed(layers) if layer.source and layer.holds(written)), None)
 
 
 def _written(keys: Keys, layers: Sequence[Layer]) -> Keys:

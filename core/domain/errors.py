@@ -15,7 +15,8 @@ class QuarterdeckError(Exception):
     │   └── Killed     the system ended the process that did it; it may be begun again
     ├── Unreachable    nobody answered; it may still have happened; try again
     └── JournalError   the journal can't be written or read; nothing was changed
-        └── Busy       another process writes at this moment; try again at once
+        ├── Busy       another process writes at this moment; try again at once
+        └── Newer      a newer version wrote what this one does not know
     """
 
     exit_code = 1
@@ -63,3 +64,7 @@ class JournalError(QuarterdeckError):
 
 class Busy(JournalError):
     """Another process writes to the journal at this moment."""
+
+
+class Newer(JournalError):
+    """What stands there is no damage: a newer version wrote it, and this one does not know it."""

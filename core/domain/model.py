@@ -39,6 +39,11 @@ class Version:
         """As people say it: `v7`."""
         return f"v{self.number}"
 
+    def older_than(self, other: "Version") -> bool:
+        """Whether it was registered before another of the same model, as far as their numbers say."""
+        numbers = (self.number, other.number)
+        return self.model == other.model and all(n.isdecimal() for n in numbers) and int(numbers[0]) < int(numbers[1])
+
 
 class ReplicaState(StrEnum):
     """What one replica is doing."""

@@ -9,14 +9,15 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from core.domain.errors import JournalError, Lost
+from core.domain.errors import JournalError, Lost, Newer
 from core.journal import chain, checkpoint, latest
 from core.journal.database import WAIT_S, Database
 from core.journal.leases import Holder, Lease, Leases
-from core.state import events as ev
+from core.state import codec, events as ev
 from core.state.codec import dumps, loads
 from core.state.fold import fold
 from core.state.release import Release
@@ -232,9 +233,13 @@ class Journal(Database):
 
     def _event(self, seq: int, at: float, who: str, body: str) -> ev.Event:
         try:
-            return ev.Event(seq, at, who, loads(body))
-        except JournalError as error:
-            raise JournalError(f"journal {self.path}, event {seq}: {error}") from error
+            fact = codec.body(body)
+        except Newer as error:
+            raise Newer(f"journal {self.path}, event {seq}: {error}") from error
+        if isinstance(fact, ev.Unreadable):
+            query = "select telemetry from events where seq = ?"
+            fact = replace(fact, lasting=not self._db.execute(query, (seq,)).fetchone()[0])
+        return ev.Event(seq, at, who, fact)
 
     def last(self) -> int:
         """The newest event's place, also when that was telemetry and is gone; 0 for an empty journal."""

@@ -26,7 +26,7 @@ def generic(notice: Notice, links: AnswerLinks | None = None) -> Mapping[str, An
         "key": notice.key,
         "at": notice.at,
         "topic": notice.topic.value,
-        "severity": SEVERITY[notice.topic],
+        "severity": severity(notice),
         "resolved": notice.resolved,
         "endpoint": notice.endpoint,
         "environment": notice.environment,
@@ -45,7 +45,7 @@ def slack(notice: Notice, links: AnswerLinks | None = None) -> Mapping[str, Any]
 
 def teams(notice: Notice, links: AnswerLinks | None = None) -> Mapping[str, Any]:
     """A workflow webhook of Teams: a message with an adaptive card."""
-    colour = "Good" if notice.resolved else {"critical": "Attention", "error": "Attention"}.get(_severity(notice))
+    colour = "Good" if notice.resolved else {"critical": "Attention", "error": "Attention"}.get(severity(notice))
     title = {"type": "TextBlock", "weight": "Bolder", "wrap": True, "text": f"{_sign(notice)} {notice.title}"}
     card: dict[str, Any] = {
         "type": "AdaptiveCard",
@@ -76,7 +76,7 @@ def pagerduty(notice: Notice, routing_key: str, links: AnswerLinks | None = None
     payload = {
         "summary": f"{notice.title}: {notice.text}"[:1024],
         "source": notice.endpoint,
-        "severity": _severity(notice),
+        "severity": severity(notice),
         "component": notice.endpoint,
         "custom_details": details,
     }
@@ -104,9 +104,14 @@ def body(notice: Notice, links: AnswerLinks | None = None) -> str:
     return f"{notice.text}\n\n{answers}{where}\nid {notice.id}\n"
 
 
-def _severity(notice: Notice) -> str:
-    return "info" if notice.resolved else SEVERITY[notice.topic]
+def severity(notice: Notice) -> str:
+    """How bad it is, as PagerDuty calls that."""
+    if notice.resolved:
+        return "info"
+    return "warning" if notice.failed and notice.topic is Topic.RELEASE else SEVERITY[notice.topic]
 
 
 def _sign(notice: Notice) -> str:
-    return "✔" if notice.resolved else {Topic.RELEASE: "▶", Topic.TICKET: "▲"}.get(notice.topic, "✖")
+    if notice.resolved:
+        return "✔"
+    return {"info": "▶", "warning": "▲"}.get(severity(notice), "✖")

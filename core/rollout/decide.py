@@ -5,6 +5,7 @@ Every wait says what it waits for and until when (seconds since the epoch; None:
 
 from dataclasses import replace
 
+from core.domain.hints import typed
 from core.domain.model import Observation, Series, Slot
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Retire, Shift, Smoke, Summarise, Work, title
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
@@ -49,6 +50,10 @@ def _decided(release: Release, snapshot: Snapshot, now: float) -> Action:
 
 
 def _on(release: Release, endpoint: Endpoint, snapshot: Snapshot, now: float) -> Action:  # noqa: C901, PLR0912
+    if release.unread:
+        # What it has done is not known for sure, so nothing may follow from it.
+        why = f"event {release.unread} of the journal can't be read; {typed('audit --verify')} says more"
+        return Record((ev.TurnedBack(release.id, ev.Outcome.FAILED, why),))
     step = release.current
     if step is None:
         return Finish(ev.Outcome.DONE, "")

@@ -131,6 +131,11 @@ def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = 
     `answers_well`: the new version serves its share without harm, so that there is time to bring the other to size.
     """
     way = release.way
+    if release.slot is None and release.unread and release.touched:
+        unknown = f"event {release.unread} of the journal can't be read: which slot it went to is not known"
+        return Finish(
+            ev.Outcome.STUCK, f"{unknown}; {typed('rollback --to VERSION', release.environment)} names a version"
+        )
     if way is None or release.slot is None:
         return Finish(way.outcome if way else ev.Outcome.FAILED, way.why if way else "")
     if release.old is None or release.old_version is None:

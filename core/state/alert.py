@@ -84,6 +84,8 @@ class Notice:
     key: str = ""
     resolved: bool = False
     question: OpenQuestion | None = None
+    failed: bool = False
+    """It tells of a release that did not end well."""
 
 
 @dataclass(frozen=True, slots=True)

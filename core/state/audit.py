@@ -10,7 +10,7 @@ from core.state.messages import message_of, share
 
 QUIET = (
     *(ev.StepStarted, ev.StepAsked, ev.AskFailed, ev.StepDone, ev.Grew, ev.Applied, ev.RetireDue),
-    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported, ev.Told, ev.Reached),
+    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported, ev.Told, ev.Promised, ev.Reached),
 )
 """What a release does between two decisions; told only where all is asked for."""
 
@@ -46,6 +46,8 @@ def _silently(body: ev.Body) -> str:
             return f"step {index + 1}: asked of the target"
         case ev.Pended(kind=kind, why=why):
             return f"pending: {kind.value}{f': {why}' if why else ''}"
+        case ev.Promised(notice=notice, receivers=receivers):
+            return f"told: {notice.title}, to {', '.join(receivers)}"
         case _:
             # Of a kind that came later: its name in words is better than none.
             return re.sub(r"(?<!^)(?=[A-Z])", " ", type(body).__name__).lower()
@@ -66,11 +68,14 @@ def deeds(decisions: Iterable[ev.Event], whole: bool = False) -> Iterator[Deed]:
             versions[release] = f"{body.version.model} {body.version.label}"
         of = began.get(release)
         said = message_of(event, tuple(title(step) for step in of.plan.steps) if of is not None else ())
-        if not whole and (said is None or isinstance(body, QUIET)):
+        # That somebody is told again is no decision; that they could not be told at all is news.
+        again = isinstance(body, ev.TellingFailed) and not body.dead
+        if not whole and (said is None or again or isinstance(body, QUIET)):
             continue
         endpoint = getattr(body, "endpoint", "") or (of.endpoint if of is not None else "")
         kind = type(body).__name__
-        what = f"{said.source}: {said.text}" if said is not None else _silently(body)
+        # Who did it stands in a column of its own.
+        what = f"{said.source}: {said.text.removeprefix(f'{event.who}: ')}" if said is not None else _silently(body)
         why = getattr(body, "reason", "") or getattr(body, "why", "")
         why = "" if why in _OUTCOMES else why
         environment = environments.get(endpoint, "")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from core.domain import figures, gates, histogram, model, obstacles, plan, sources
-from core.domain.errors import JournalError
+from core.domain.errors import JournalError, Newer
 from core.state import (
     alert,
     alert_events,
@@ -125,7 +125,7 @@ def noun(value: object) -> Any:
 def _known(name: str) -> type:
     cls = _classes().get(name)
     if cls is None:
-        raise JournalError(f"{name}: unknown to this version of Quarterdeck; install the one that wrote it")
+        raise Newer(f"{name}: unknown to this version of Quarterdeck; install the one that wrote it")
     return cls
 
 
@@ -182,3 +182,17 @@ def loads(text: str | bytes) -> Any:
         return noun(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise JournalError(f"not a noun: {error}") from error
+
+
+def body(text: str | bytes, lasting: bool = True) -> events.Body:
+    """The fact of a line of the journal; a line that was damaged is one too. Raises Newer."""
+    try:
+        found = loads(text)
+    except Newer:
+        raise
+    except (JournalError, RecursionError) as error:
+        return events.Unreadable(str(error), lasting)
+    if isinstance(found, typing.get_args(events.Body)):
+        fact: events.Body = found
+        return fact
+    return events.Unreadable("it is no fact", lasting)

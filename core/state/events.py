@@ -79,6 +79,17 @@ class Carried:
     snapshot: object
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A place of the journal that holds no fact any more, and why; never written down.
+
+    `lasting`: what stood there was no telemetry, so that something is not known that a decision may need.
+    """
+
+    why: str
+    lasting: bool = True
+
+
 Body: TypeAlias = (
     Began
     | Drilled
@@ -135,6 +146,7 @@ Body: TypeAlias = (
     | Told
     | TellingFailed
     | Carried
+    | Unreadable
 )
 
 TELEMETRY = ("Observed", "ReplicasSeen", "UsageSeen", "Sampled", "Gauged", "Looked", "Logged", "StepMoved", "Judged")

@@ -30,6 +30,11 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
     elif (release := releases.get(getattr(body, "release", None) or "")) is not None:
         changed = of_release(release, event)
         releases = releases if changed is release else with_(releases, release.id, changed)
+    elif isinstance(body, ev.Unreadable):
+        # Whose it was nobody knows.
+        releases = (
+            {name: replace(one, unread=event.seq) for name, one in releases.items()} if body.lasting else releases
+        )
     elif isinstance(body, ev.Drove):
         releases = _interrupted(releases, body.endpoint, event.at)
     of = releases.get(getattr(body, "release", None) or "")

@@ -61,6 +61,9 @@ def _top(counts: Mapping[str, int]) -> str:
 def message_of(event: ev.Event, titles: tuple[str, ...] = ()) -> Message | None:
     """What an event says; None for what a chart or a pane shows better. `titles` names the release's steps."""
     body = event.body
+    if isinstance(body, ev.Unreadable):
+        how = "a figure is missing" if not body.lasting else "'quarterdeck audit --verify' goes through all of it"
+        return Message("journal", f"event {event.seq} can't be read: {body.why}; {how}", "error")
     return _of_release(event, titles) if hasattr(body, "release") else _of_endpoint(body, event.who)
 
 

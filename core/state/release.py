@@ -143,6 +143,8 @@ class Release:
     """Why its last way back was taken, in the words of whoever asked for it."""
     truth: Mapping[str, RightAnswers] = field(default_factory=dict)
     """How many answers of its version and of the one before were right, by their numbers, as far as that is known."""
+    unread: int = 0
+    """The place of what came since it began and can't be read; 0 where all can."""
     together: Mapping[str, str] = field(default_factory=dict)
     """The releases that go on and back as one with it, itself too, by their endpoints."""
 

@@ -59,7 +59,20 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
     if release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
         further = typed("rollback --to VERSION", release.environment)
         return f"{release.id} was taken back already ({release.outcome.value}); to go further back, name it: {further}"
-    return None
+    return _unsure(endpoint, release)
+
+
+def _unsure(endpoint: Endpoint, release: Release) -> str | None:
+    """Why nobody knows where it goes back to: a part of the journal can't be read, and what stands does not show it."""
+    new, old = endpoint.slots.get(release.slot or ""), endpoint.slots.get(release.old or "")
+    stands = new is not None and new.version == release.version and (old is None or old.version == release.old_version)
+    if not release.unread or (stands and (release.live or endpoint.serving == release.slot)):
+        return None
+    named = typed("rollback --to VERSION", release.environment)
+    return (
+        f"event {release.unread} of the journal can't be read, and what stands there is not what {release.id} left: "
+        f"name what to go back to with {named}, or restore a backup with 'quarterdeck restore BACKUP'"
+    )
 
 
 def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float) -> str | None:

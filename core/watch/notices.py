@@ -40,7 +40,7 @@ def of_event(event: ev.Event, snapshot: Snapshot) -> Notice | None:
         return None
     topic, endpoint = Topic.RELEASE, release.endpoint
     label = release.version.label if release.version is not None else "a version"
-    asks = None
+    asks, failed = None, False
     match body:
         case ev.Began(plan=plan):
             what, text = "begins", f"{event.who} began {release.id}, {plan.strategy}"
@@ -52,9 +52,11 @@ def of_event(event: ev.Event, snapshot: Snapshot) -> Notice | None:
             what, text = "is done", f"{label} serves"
         case ev.Ended(outcome=outcome, why=why):
             what, text = f"ended: {outcome.value}", f"{label}: {why or outcome.value}"
-            topic = Topic.PAGE if outcome is ev.Outcome.STUCK else topic
+            failed, topic = True, Topic.PAGE if outcome is ev.Outcome.STUCK else topic
         case _:
             return None
     id_ = f"{release.id}/{event.seq}"
     title = f"{endpoint}: release {what}"
-    return Notice(id_, event.at, topic, endpoint, release.environment, title, text, release.id, question=asks)
+    return Notice(
+        id_, event.at, topic, endpoint, release.environment, title, text, release.id, question=asks, failed=failed
+    )

@@ -111,6 +111,19 @@ def test_what_is_over_is_not_told_as_if_it_went_on() -> None:
     assert find(BY_NAME["no-requests"], scene) == Finding(False, "requests come, the last one 10 s ago", START + 3590)
 
 
+@pytest.mark.parametrize("name", ["errors", "availability", "latency"])
+def test_what_a_slot_answered_before_traffic_left_it_raises_no_alert(name: str) -> None:
+    """A release that was stopped is over: its failures are told by it, and not again a minute later."""
+    tally, found = AnswerTally(), []
+    for slot, failed, ms in (("green", 100, 9000.0), ("blue", 0, 20.0)):
+        latency = Histogram.of_counts({ms: 100})
+        tally.add(Sample(slot, START, 100 - failed, {"500": failed} if failed else {}, latency=latency))
+    for green in (10.0, 0.0):
+        scene = Scene(replace(BLUE, weights={"blue": 100.0 - green, "green": green}), None, tally, START + 10)
+        found.append(find(BY_NAME[name], scene).bad)
+    assert found == [True, False]
+
+
 def test_hours_cost_no_more_than_their_minutes() -> None:
     tally = AnswerTally()
     for second in range(0, 4 * 86400, 10):

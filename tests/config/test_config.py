@@ -489,3 +489,9 @@ def test_a_value_is_blamed_on_whoever_wrote_it_by_the_key_that_they_wrote(
         load(init(tmp_path / "late", "iris"), None, [given], environ={})
     assert str(caught.value).startswith(said)
     assert "more)" not in str(caught.value)
+
+
+def test_what_follows_from_a_value_is_not_told_before_it(tmp_path: Path) -> None:
+    """The model is called as the endpoint where nothing else is said, and complains of a name that nobody gave it."""
+    with pytest.raises(BadInput, match=r"^--set endpoint.name: '\.\./x' should be small letters"):
+        load(init(tmp_path / "late", "iris"), None, ["endpoint.name=../x"], environ={})

@@ -141,6 +141,24 @@ def test_an_event_that_nobody_knows_is_named_by_its_place(journal: Journal, path
         journal.read()
 
 
+@pytest.mark.parametrize(
+    ("telemetry", "body"),
+    [(0, "{not json"), (0, '{"is":"StepFailed","release":"a"}'), (0, "7"), (0, "[" * 100_000), (1, "{not json")],
+)
+def test_a_damaged_event_keeps_its_place_and_the_others_are_read(
+    journal: Journal, path: Path, telemetry: int, body: str
+) -> None:
+    journal.append([paused("a")], "ada", 1.0)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("insert into events (at, who, telemetry, body) values (2.0, 'eve', ?, ?)", (telemetry, body))
+    journal.append([paused("b")], "ada", 3.0)
+    first, damaged, last = journal.read()
+    assert [first.body, last.body] == [paused("a"), paused("b")]
+    assert isinstance(damaged.body, ev.Unreadable)
+    assert (damaged.seq, damaged.body.lasting) == (2, not telemetry)
+    assert damaged in journal.recent(3.0)
+
+
 def test_a_journal_cut_off_in_the_middle_is_said_in_a_line(path: Path) -> None:
     journal = Journal(path)
     for number in range(200):

@@ -13,8 +13,9 @@ from core.domain.strategies import canary
 from core.rollout import actions as d
 from core.rollout.rollback import AGAIN_S, proved
 from core.state import commands as c, events as ev
+from core.state.fold import fold_all
 from core.state.release import ReleaseState, Status
-from core.state.reversal import refused_undo
+from core.state.reversal import refused_rollback, refused_undo
 from tests.environments import V1, V2, V3, begin, rollout
 from tests.rollout.test_decide import GATE, holding, of
 from tests.world import Held, World, serving
@@ -471,3 +472,50 @@ def test_a_slot_that_will_not_go_keeps_no_failed_release_from_its_end(before: bo
     left = ev.Pended("late", ev.PendingKind.REMOVAL, "busy", 1e12, world.release.slot, release="r2")
     world.say(left)
     assert world.next() == d.Finish(ev.Outcome.FAILED, "later: no")
+
+
+# A journal that was damaged
+
+
+def test_a_release_of_which_a_part_can_t_be_read_goes_back_and_can_be_asked_to() -> None:
+    for asked in (False, True):
+        world = holding(50)
+        world.say(ev.Unreadable("not a noun"))
+        if asked:
+            world.do(c.Rollback("late"))
+        release = world.run()
+        assert release.outcome is (ev.Outcome.ROLLED_BACK if asked else ev.Outcome.FAILED)
+        assert asked or release.why.startswith(f"event {release.unread} of the journal can't be read")
+        assert world.weights == {"blue": 100.0}
+
+
+def test_a_figure_that_can_t_be_read_stops_nothing() -> None:
+    world = holding(50)
+    world.say(ev.Unreadable("not a noun", lasting=False))
+    assert isinstance(world.next(), d.Wait | d.Record)
+    assert world.release.unread == 0
+    assert world.release.state is ReleaseState.RUNNING
+
+
+def test_a_way_back_whose_past_can_t_be_read_is_taken_only_where_what_stands_shows_it() -> None:
+    world = of(ONE_SHIFT)
+    world.run()
+    world.hold("green", weight=100.0)
+    world.hold("blue", weight=0.0)
+    world.see()
+    world.say(ev.Unreadable("not a noun"))
+    assert refused_rollback(world.endpoint, world.release) is None
+    world.place["blue"] = Held(V3, 2, 2, 0.0)
+    world.see()
+    with pytest.raises(Refused, match=r"event \d+ of the journal can't be read.*'quarterdeck rollback --to VERSION"):
+        world.do(c.Rollback("late"))
+
+
+def test_where_a_release_went_can_t_be_read_so_a_person_is_called() -> None:
+    world = holding(50)
+    lost = next(event for event in world.events if event.body == ev.Placed("r2", "green", "blue", V1, 2))
+    events = [replace(e, body=ev.Unreadable("not a noun")) if e is lost else e for e in world.events]
+    world.snapshot, world.events = fold_all(events), events
+    release = world.run()
+    assert release.outcome is ev.Outcome.STUCK
+    assert "which slot it went to is not known; 'quarterdeck rollback --to VERSION" in release.why

@@ -5,6 +5,7 @@ import csv
 import json
 import sqlite3
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.domain.errors import BadInput, Failed, Refused
 from core.domain.plan import Plan, Shift
 from core.engine.project import Project
 from core.state import events as ev
+from core.state.alert import Notice, Topic
 from core.state.audit import deeds
 from tests.tui import past
 from tui import audit_command
@@ -86,6 +88,15 @@ def test_verify_names_the_place_where_something_was_changed(project: Project) ->
         db.executescript("drop trigger no_update; update events set who = 'eve' where seq = 19")
     with pytest.raises(Failed, match="the audit is broken at event 19: it was changed"):
         audit_command.verify(project, said.append)
+
+
+def test_what_can_t_be_read_is_a_line_of_the_audit_and_the_place_where_it_is_broken(project: Project) -> None:
+    with contextlib.closing(sqlite3.connect(project.path.parent / ".quarterdeck" / "journal.db")) as db:
+        db.executescript("drop trigger no_update; update events set body = '{not json' where seq = 19")
+    with pytest.raises(Failed, match=r"the audit is broken at event 19: it was changed.*'quarterdeck restore BACKUP'"):
+        audit_command.verify(project, print)
+    assert any("journal: event 19 can't be read: not a noun" in line for line in audited(project))
+    assert lived(project, 100)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +179,17 @@ def test_where_all_is_asked_for_every_line_is_in_words() -> None:
     assert said[1:3] == ["step 1: asked of the target", "driver: watch drives"]
     assert "the registry is away" in said[3]
     assert not [line for line in said for fact in facts if type(fact).__name__ in line]
+
+
+def test_that_somebody_is_told_again_is_no_decision_and_who_did_it_is_said_once() -> None:
+    def told(body: ev.Body, whole: bool = False) -> list[str]:
+        return [one.what for one in deeds([ev.Event(1, 1.0, "ada", body)], whole)]
+
+    notice = Notice("n1", 1.0, Topic.PAGE, "late", "dev", "late: errors fired", "9 %")
+    promised = ev.Promised("late", notice, ("ops", "boss"))
+    failed = ev.TellingFailed("late", "n1", "ops", "timed out", 9.0)
+    assert (told(promised), told(failed)) == ([], [])
+    assert told(promised, whole=True) == ["told: late: errors fired, to ops, boss"]
+    assert told(failed, whole=True) == ["told: ops did not get n1: timed out; tried again"]
+    assert told(replace(failed, dead=True))
+    assert told(ev.Reasoned("r1", "late answers")) == ["reason: late answers"]

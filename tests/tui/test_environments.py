@@ -43,6 +43,14 @@ def test_what_is_different_is_said_with_what_to_type() -> None:
     assert side_by_side(snapshot(dev=V2, prod=V1), NAMES, 0.0)[1] == "staging  nothing"
 
 
+def test_nobody_is_told_to_put_an_older_version_over_a_newer_one() -> None:
+    (older, _) = side_by_side(snapshot(dev=V1, staging=V2), NAMES, 0.0)[:2]
+    assert " ".join(older.split()) == "dev v1 staging has v2, a newer one"
+    other = replace(V2, model="theirs")
+    (another, _) = side_by_side(snapshot(dev=V1, staging=other), NAMES, 0.0)[:2]
+    assert another.endswith("'quarterdeck promote --to staging'"), "numbers of two models say nothing about each other"
+
+
 def test_where_only_one_serves_there_is_nothing_to_compare() -> None:
     assert side_by_side(snapshot(prod=V1), NAMES, 0.0) == []
 
