@@ -13,7 +13,7 @@ from core.config.written_plan import step_of
 from core.domain.errors import BadInput, Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
-from core.domain.plan import MODEL_WORK, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
+from core.domain.plan import MODEL_WORK, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
 from core.domain.strategies import (
     Rollout,
     ab,
@@ -101,6 +101,9 @@ def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> P
     release = settings.release
     plan = warmed(_plan_of(settings, first, wishes, fetched), release.warm_up_s)
     place = settings.place
+    trained = Work("register") in plan.steps and any(isinstance(step, Deploy) for step in plan.steps)
+    if trained and place.beforehand:
+        raise BadInput(f"{settings.environment}: {place.beforehand}")
     return replace(
         plan,
         steps=tuple(_placed(step, settings) for step in plan.steps),

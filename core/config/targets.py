@@ -41,6 +41,11 @@ class TargetSettings(SettingsPart):
         """Why this place can't do a step, with what to write instead; empty where it can."""
         return ""
 
+    @property
+    def beforehand(self) -> str:
+        """Why a version can't be trained and deployed here in one release, with what to do; empty where it can."""
+        return ""
+
     def apart(self, names: Sequence[str]) -> str:  # noqa: ARG002 - for targets that have fewer names than people
         """Which endpoints of these names would get into each other's way here, in a line; empty where none would."""
         return ""

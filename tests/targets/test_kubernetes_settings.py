@@ -104,6 +104,15 @@ def test_names_that_become_one_are_refused_in_one_line(tmp_path: Path) -> None:
     assert load(path, endpoint="late_model").endpoint.name == "late_model"
 
 
+def test_a_version_that_is_trained_now_has_no_image_and_that_is_said_before(tmp_path: Path) -> None:
+    bare = settings_of(tmp_path, {"image": None})
+    with pytest.raises(BadInput, match=r"prod: on Kubernetes a version needs an image.*--skip deploy.*--model-uri"):
+        release_of(bare, first=True, wishes=Wishes())
+    release_of(bare, first=True, wishes=Wishes(skip=("deploy",)))
+    release_of(bare, first=True, wishes=Wishes(model_uri="models:/late/7"))
+    release_of(settings_of(tmp_path), first=True, wishes=Wishes())
+
+
 def test_a_target_is_opened_without_a_call_and_only_where_it_could_work(tmp_path: Path) -> None:
     kind = kind_of("kubernetes")
     opened = kind.opened(settings_of(tmp_path), None, {})  # type: ignore[arg-type]

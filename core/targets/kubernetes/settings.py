@@ -123,6 +123,16 @@ class KubernetesSettings(TargetSettings):
         """Context and namespace."""
         return f"{self.context}/{self.namespace}"
 
+    @property
+    def beforehand(self) -> str:
+        """A version must be in an image before it is deployed, and nobody has put there what is not trained yet."""
+        if self.image is not None:
+            return ""
+        return (
+            "on Kubernetes a version needs an image, which one that is trained now has not; call 'quarterdeck release "
+            "--skip deploy', then 'image build' and 'image push', then 'release --model-uri models:/NAME/NUMBER'"
+        )
+
     def cannot(self, step: Step) -> str:
         """Copies need a gateway, shares anything but a selector; none of them knows callers apart."""
         if isinstance(step, Mirror) and self.traffic != "gateway":
