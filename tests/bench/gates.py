@@ -52,7 +52,7 @@ FAULTS = (
     Fault("100 % fail", points=0.99, goals=((10.0, 20), (100.0, 12), (1000.0, 12))),
     Fault("+5 points fail", points=0.05, goals=((100.0, 130), (1000.0, 60))),
     Fault("100 % fail, alone", points=0.99, alone=True, goals=((10.0, 20), (100.0, 12), (1000.0, 12))),
-    Fault("+7 points, alone", points=0.07, alone=True, goals=((100.0, 600), (1000.0, 600))),
+    Fault("+10 points, alone", points=0.1, alone=True, goals=((100.0, 130), (1000.0, 60))),
     Fault("p95 doubled", slower=2.0, goals=((100.0, 60), (1000.0, 25))),
 )
 
