@@ -6,8 +6,10 @@ from core.alerts.rules import Measure, Rule
 from core.alerts.tally import RECENT_S, AnswerTally, Counts
 from core.domain.model import Slot
 from core.domain.plan import Smoke
-from core.state.alert import Alert
+from core.domain.strategies import ROLLBACK
+from core.state.alert import Alert, AlertState
 from core.state.endpoint import Endpoint
+from core.state.events import Outcome
 from core.state.release import Release, Status
 from core.state.reversal import TAKEN_BACK
 
@@ -75,12 +77,14 @@ def find(rule: Rule, scene: Scene) -> Finding:
 
 
 def gone(alert: Alert | None, finding: Finding, scene: Scene) -> Finding:
-    """What a rule found; where nobody asks since traffic went back, what it fired for serves no more: it is over."""
-    release = scene.release
-    if finding.bad is not None or alert is None or not alert.burns or release is None or release.ended_at is None:
+    """What a rule found; where nobody asks since traffic went back, what it was about serves no more: it is over."""
+    release, goes_on = scene.release, alert is not None and (alert.burns or alert.state is AlertState.PENDING)
+    if finding.bad is not None or alert is None or not goes_on or release is None or release.ended_at is None:
         return finding
-    back = release.outcome in TAKEN_BACK and release.ended_at > alert.since
-    return Finding(False, f"{release.id} was taken back; {finding.text}") if back else finding
+    way_back = release.plan.strategy == ROLLBACK and release.outcome is Outcome.DONE
+    back = (way_back or release.outcome in TAKEN_BACK) and release.ended_at > alert.since
+    what = "another version serves" if way_back else f"{release.id} was taken back"
+    return Finding(False, f"{what}; {finding.text}") if back else finding
 
 
 def _smoke(scene: Scene) -> Finding:

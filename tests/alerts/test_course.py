@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 
 from core.alerts.course import acted, next_alert
-from core.alerts.finding import Finding, Scene, find
+from core.alerts.finding import Finding, Scene, find, gone
 from core.alerts.rules import RULES, Does, Measure, Rule
 from core.alerts.tally import AnswerTally
 from core.domain.histogram import Histogram
 from core.domain.model import Observation, Sample
+from core.state import commands as c
 from core.state.alert import Alert, AlertState, Hush, Topic
 from core.state.endpoint import Endpoint
 from tests.environments import V1
+from tests.rollout.test_decide import holding
 
 START = 1_000_000.0
 BLUE = Endpoint("late", slots={"blue": Observation("blue", V1, 2, 2, 100.0)}, weights={"blue": 100.0})
@@ -202,3 +204,20 @@ def test_nothing_ready_is_no_availability_without_a_single_request() -> None:
     finding = find(BY_NAME["availability"], Scene(dead, None, AnswerTally(), START))
     assert finding == Finding(True, "no replica is ready")
     assert find(BY_NAME["availability"], Scene(BLUE, None, AnswerTally(), START)).bad is None
+
+
+def test_what_was_pending_when_traffic_went_back_by_hand_is_over_though_nobody_asks() -> None:
+    world = holding()
+    since = world.now
+    world.do(c.Rollback("late"))
+    world.run()
+    now, rule = world.now + 30, BY_NAME["availability"]
+    scene = Scene(BLUE, world.release, AnswerTally(), now, began_at=since)
+    pending = Alert(rule.name, AlertState.PENDING, since, since, since + rule.for_s, "no replica is ready")
+    found = gone(pending, find(rule, scene), scene)
+    assert (found.bad, found.text.split(";")[0]) == (False, f"{world.release.id} was taken back")
+    after = next_alert(rule, pending, found, now, None)
+    assert after is None or after.state is AlertState.RESOLVED
+    # What became true since then goes on.
+    later = replace(pending, since=now - 1)
+    assert gone(later, find(rule, scene), scene).bad is None
