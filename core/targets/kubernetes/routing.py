@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from secrets import token_hex
 
-from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.errors import BadInput, QuarterdeckError, Refused, Unreachable
 from core.domain.model import Level, Noted, Slot
 from core.targets.checks import check_weights
-from core.targets.kubernetes.api_errors import Json
+from core.targets.kubernetes.api_errors import ApiConflict, Json
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, scale
 from core.targets.kubernetes.labels import SLOT
@@ -24,7 +24,7 @@ from core.targets.kubernetes.watching import ClusterView
 
 LONGEST_S = 900.0
 """Pods for a share are waited for so long, and then left as they are."""
-LOOK_S = 0.5
+LOOK_S, AGAIN_S = 0.5, 1.0
 
 
 class TrafficRouter:
@@ -106,14 +106,24 @@ class TrafficRouter:
             raise Refused(f"{self._at.called}: its traffic was asked to go elsewhere meanwhile")
 
     def _beside(self, number: int, work: Callable[[], None]) -> None:
-        """What takes as long as pods take, in a thread that ends with the next move."""
+        """What takes as long as pods take, in a thread that ends with the next move; again where nobody answers."""
 
         def run() -> None:
-            try:
-                work()
-            except QuarterdeckError as error:
-                if number == self._newest and not self._closed():
-                    self._note(Noted(str(error), Level.WARNING, source="kubernetes"))
+            said = ""
+            while number == self._newest and not self._closed():
+                try:
+                    work()
+                    return
+                except QuarterdeckError as error:
+                    if number != self._newest or self._closed():
+                        return
+                    if str(error) != said:
+                        said = str(error)
+                        self._note(Noted(said, Level.WARNING, source="kubernetes"))
+                    if not isinstance(error, Unreachable | ApiConflict):
+                        return
+                with self._news:
+                    self._news.wait(AGAIN_S)
 
         threading.Thread(target=run, name="kubernetes shares", daemon=True).start()
 

@@ -179,6 +179,18 @@ async def test_pods_are_shares_only_for_as_long_as_there_are_two_and_autoscalers
         assert _object(place, DEPLOYMENTS, f"late-{slot}")["spec"]["replicas"] == 1
 
 
+async def test_pods_for_a_share_are_asked_for_again_where_nobody_answered(place_of: MakePlace) -> None:
+    place = place_of("replicas")
+    target = place.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, 1)
+        fault = place.cluster.fault(FaultKind.STATUS, "PATCH", "deployments/.*/scale", status=503, times=2)
+        await target.route({"blue": 75, "green": 25})
+        await watcher.noted("answers 503")
+        await watcher.weight("green", 25)
+        assert fault.met == 2
+
+
 async def test_a_share_that_pods_can_not_come_near_is_refused_before_anything_changes(place_of: MakePlace) -> None:
     scaling = {"min": 1, "max": 3, "cpu": 60}
     place = place_of("replicas", endpoint={"replicas": 1, "autoscaling": scaling})

@@ -12,8 +12,9 @@ from core.domain.errors import Refused, Unreachable
 from core.targets.kubernetes import watching
 from core.targets.kubernetes.api_errors import ApiBusy
 from core.targets.kubernetes.calls import MERGE, ApiCalls
+from core.targets.kubernetes.following import rest_s
 from core.targets.kubernetes.paths import DEPLOYMENTS, PODS, ROUTES, SERVICES, namespace_path
-from core.targets.kubernetes.watching import ClusterView, ClusterWatch, rest_s
+from core.targets.kubernetes.watching import ClusterView, ClusterWatch
 from tests.kubernetes import bodies
 from tests.kubernetes.access import AccessRule
 from tests.kubernetes.cluster import Cluster, running
