@@ -42,7 +42,7 @@ class Batch:
         return sum(self.counts)
 
 
-def nothing() -> None:
+def nothing(_why: str = "") -> None:
     """Nobody waits to be told."""
 
 
@@ -67,10 +67,10 @@ class Model(Protocol):
         beside the loop, and goes on with what came of it."""
         ...
 
-    def warm_up(self, lost: Callable[[], None] = nothing) -> None:
+    def warm_up(self, lost: Callable[[str], None] = nothing) -> None:
         """Get ready, so that the first request is as quick as the next. Never before a fork.
 
-        `lost` is called where it turns out that the model can answer nothing any more.
+        `lost` is called where it turns out that the model can answer nothing any more, with why.
         """
         ...
 

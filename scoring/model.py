@@ -145,7 +145,7 @@ class Matrix:
             at = end
         return kept
 
-    def warm_up(self, lost: Callable[[], None] = nothing) -> None:  # noqa: ARG002 - it is in this process
+    def warm_up(self, lost: Callable[[str], None] = nothing) -> None:  # noqa: ARG002 - it is in this process
         """Predict one row of missing values on each way, so that the first request is as quick as the next."""
         for rows in (1, FEW_ROWS + 1):
             self._scores(array("f", [NAN] * (self._columns * rows)), rows)

@@ -130,7 +130,7 @@ class Pyfunc:
     _reader: Reader
     waits: bool = True
     _worker: Worker | None = None
-    _lost: Callable[[], None] = nothing
+    _lost: Callable[[str], None] = nothing
 
     @classmethod
     def of(cls, about: Manifest) -> "Pyfunc":
@@ -148,7 +148,7 @@ class Pyfunc:
         """The model's process: what it uses is this service's."""
         return None if self._worker is None else self._worker.pid
 
-    def warm_up(self, lost: Callable[[], None] = nothing) -> None:
+    def warm_up(self, lost: Callable[[str], None] = nothing) -> None:
         """Start the model's process, and have it answer the example."""
         self._lost = lost
         worker = self._started()
@@ -227,7 +227,7 @@ class Pyfunc:
             said = self._started().ask(rows)
         except ModelError as error:
             say(str(error))
-            self._lost()
+            self._lost(str(error))
             raise
         if why := said.get("refused"):
             raise PayloadError(422, f"the model does not take this: {why}")

@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from errno import EADDRINUSE
-from functools import partial
 
 from granian.constants import HTTPModes
 from granian.server.embed import Server
@@ -18,7 +17,7 @@ from granian.server.embed import Server
 from scoring import fast_path
 from scoring.app import App
 from scoring.log import note, refusals, say
-from scoring.model import Model
+from scoring.model import Model, ModelError
 from scoring.settings import Identity, ServingSettings
 
 __all__ = ["Identity", "ServeError", "ServingSettings", "free_port", "serve", "warm"]
@@ -43,7 +42,7 @@ def serve(model: Model, identity: Identity, settings: ServingSettings, ready: Ca
     """Serve until SIGTERM or SIGINT; then answer what is in flight and return.
 
     `ready` is called once predictions are taken. Raises `ServeError` when the port is taken, `ModelError`
-    when the model can't predict its first row.
+    when the model can't predict its first row, or is lost meanwhile.
     """
     settings = replace(settings, host=_address(settings.host), port=free_port(settings.host, settings.port))
     asyncio.run(_serve(model, identity, settings, ready))
@@ -65,10 +64,16 @@ async def _serve(model: Model, identity: Identity, settings: ServingSettings, re
         log_enabled=False,
     )
     running = loop.create_task(server.serve(fast_path.worker))
+    whys: list[str] = []
+
+    def lost(why: str) -> None:
+        whys.append(why)
+        loop.call_soon_threadsafe(stopping.set)
+
     try:
         await _either(app.listening, running, START_S)
         # A replica whose model is gone drains and ends: whoever looks after it starts another.
-        model.warm_up(partial(_in_the_loop, loop, stopping.set))
+        model.warm_up(lost)
         app.open()
         note(f"ready: {identity.model} v{identity.version} on {settings.host}:{settings.port}")
         if ready is not None:
@@ -78,15 +83,13 @@ async def _serve(model: Model, identity: Identity, settings: ServingSettings, re
         await _drain(app, settings.drain_s)
         refusals.tell()
         note("stopped")
+        if whys:
+            # Nobody asked for this end: it is told as what it is, with the last word in the log.
+            raise ModelError(whys[0])
     finally:
         app.drain()
         await _stop(server, running)
         model.close()
-
-
-def _in_the_loop(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
-    """Have it done by the loop's own thread."""
-    loop.call_soon_threadsafe(what)
 
 
 async def _either(event: asyncio.Event, running: "asyncio.Task[None]", within_s: float | None = None) -> None:

@@ -82,7 +82,7 @@ def gone(alert: Alert | None, finding: Finding, scene: Scene) -> Finding:
     if finding.bad is not None or alert is None or not goes_on or release is None or release.ended_at is None:
         return finding
     way_back = release.plan.strategy == ROLLBACK and release.outcome is Outcome.DONE
-    back = (way_back or release.outcome in TAKEN_BACK) and release.ended_at > alert.since
+    back = (way_back or release.outcome in (*TAKEN_BACK, Outcome.FAILED)) and release.ended_at > alert.since
     what = "another version serves" if way_back else f"{release.id} was taken back"
     return Finding(False, f"{what}; {finding.text}") if back else finding
 

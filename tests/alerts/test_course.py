@@ -10,9 +10,12 @@ from core.alerts.rules import RULES, Does, Measure, Rule
 from core.alerts.tally import AnswerTally
 from core.domain.histogram import Histogram
 from core.domain.model import Observation, Sample
+from core.domain.plan import Plan
 from core.state import commands as c
 from core.state.alert import Alert, AlertState, Hush, Topic
 from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState
+from core.state.release_events import Outcome
 from tests.environments import V1
 from tests.rollout.test_decide import holding
 
@@ -124,6 +127,19 @@ def test_what_a_slot_answered_before_traffic_left_it_raises_no_alert(name: str) 
         scene = Scene(replace(BLUE, weights={"blue": 100.0 - green, "green": green}), None, tally, START + 10)
         found.append(find(BY_NAME[name], scene).bad)
     assert found == [True, False]
+
+
+@pytest.mark.parametrize("state", [AlertState.PENDING, AlertState.FIRED])
+@pytest.mark.parametrize("outcome", [Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED, Outcome.DONE])
+def test_what_an_alert_is_about_is_over_once_traffic_left_it_though_nobody_asks_any_more(
+    state: AlertState, outcome: Outcome
+) -> None:
+    release = Release("r2", "late", "dev", "local", Plan("canary", ()), (), "ada", START, version=V1)
+    ended = replace(release, state=ReleaseState.ENDED, outcome=outcome, ended_at=START + 20)
+    alert = Alert("errors", state, START + 10, START + 10, START + 300, "9 %")
+    scene = Scene(BLUE, ended, AnswerTally(), START + 30)
+    for since, bad in ((START + 10, None if outcome is Outcome.DONE else False), (START + 25, None)):
+        assert gone(replace(alert, since=since), find(BY_NAME["errors"], scene), scene).bad is bad
 
 
 def test_hours_cost_no_more_than_their_minutes() -> None:

@@ -376,3 +376,14 @@ def test_requests_that_arrive_together_are_scored_together(model: Model) -> None
     good, calls, rows = served(model, visit)
     assert good == rows == 300
     assert calls < 300
+
+
+def test_a_model_that_is_lost_meanwhile_ends_the_service_with_why(
+    model: Model, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An end that nobody asked for is no good one: whoever looks after it says why it starts another."""
+    why = "the model's process ended (code 3); its log says why"
+    monkeypatch.setattr(type(model), "warm_up", lambda _, lost: lost(why))
+    with pytest.raises(ModelError, match=r"^the model's process ended \(code 3\)"):
+        serve(model, IDENTITY, ServingSettings("127.0.0.1", free_port("127.0.0.1", 0), drain_s=0.1))
+    assert "draining" in capfd.readouterr().err

@@ -38,7 +38,7 @@ def test_it_is_kept_until_the_target_took_it_and_the_audit_says_who_asked() -> N
     assert (left.kind, left.slot, left.replicas, left.why) == (PendingKind.SIZE, "blue", 4, "")
     (deed,) = deeds(world.events[-2:])
     assert (deed.who, deed.why) == ("ada", "the sale begins")
-    assert deed.what == "endpoint: ada: scales blue from 2 to 4 replicas: the sale begins"
+    assert deed.what == "endpoint: scales blue from 2 to 4 replicas: the sale begins"
     # Asked for already: nothing more.
     assert accept(c.ScaleSlot("late", 4), world.snapshot, world.now) == ()
     assert len(accept(c.ScaleSlot("late", 2), world.snapshot, world.now)) == 2
