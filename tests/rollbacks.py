@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.config.planner import Wishes, release_of
@@ -128,8 +128,8 @@ class Operator:
         lines = [line.format(hold=f"{hold:g}") for line in (*STRATEGIES[strategy], HOLD)]
         kept = f"release.retire_after_s={0 if moment == RETIRED else 3600}"
         settings = Project(self.scene.folder, "prod", (*QUICK, *lines, kept)).settings
-        begin = release_of(settings, False, Wishes(skip=("load",), version=self.version))
-        begin = replace(begin, auto_approve=moment != QUESTION)
+        wishes = Wishes(skip=("load",), version=self.version, auto_approve=moment != QUESTION)
+        begin = release_of(settings, False, wishes)
         await self.engine.do(begin)
         if moment == QUESTION:
             # The one before any traffic is answered; the one that stands comes once some has moved.

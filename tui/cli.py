@@ -13,6 +13,7 @@ import typer
 from core.config.planner import load_profile
 from core.domain.errors import BadInput, QuarterdeckError
 from core.state import commands as c
+from core.system.text import size
 from tui import (
     alerts_cli,
     doctor_cli,
@@ -282,7 +283,7 @@ def backup(
 
     async def work() -> int:
         made = write(project.settings, file)
-        out(f"wrote {made.path}: {made.files} files, {made.size / 1e6:.1f} MB; 'quarterdeck restore' unpacks it")
+        out(f"wrote {made.path}: {made.files} files, {size(made.size)}; 'quarterdeck restore' unpacks it")
         return 0
 
     end(headless.run(work(), err))

@@ -18,6 +18,7 @@ from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.release import Release
 from core.state.snapshot import Snapshot
+from core.system.text import counted
 from tui import headless, upkeep_command
 from tui.demo_narrator import DemoFigures, Narrator
 from tui.plain_lines import Lines
@@ -167,7 +168,8 @@ async def _until(engine: Engine, for_: str, true: Callable[[Snapshot], bool]) ->
 
 def _say(told: DemoFigures, write: Callable[[str], None]) -> None:
     back = "never" if told.back_ms is None else f"{told.back_ms:.0f} ms after the key"
-    write(f"\n{told.requests:,} requests, {told.failed} failed; up to {told.most_replicas} replicas; back {back}")
+    most = counted(told.most_replicas, "replica")
+    write(f"\n{told.requests:,} requests, {told.failed} failed; up to {most}; back {back}")
 
 
 async def _leave(folder: Path, keep: bool, write: Callable[[str], None]) -> None:

@@ -12,6 +12,7 @@ from core.scaling.sentences import measure
 from core.state.endpoint import Endpoint
 from core.state.fold import fold_all
 from core.state.snapshot import LogLine, Snapshot
+from core.system.text import counted
 from tui import format as as_text
 from tui.audit_command import past
 from tui.moments import iso
@@ -68,7 +69,7 @@ def _size(one: ScalingFacts) -> str:
     """`2 of 1–4 replicas, 2 ready · cpu 41 % of 60 % · 2 stay, 3 s ago`."""
     look = one.look
     if look is None:
-        return f"{one.ready} of {one.wanted} replicas ready"
+        return f"{one.ready} of {counted(one.wanted, 'replica')} ready"
     measured = "".join(f" · {measure(reading)}" for reading in look.readings)
     return f"{one.wanted} of {look.min}–{look.max} replicas, {one.ready} ready{measured} · {_last(look, one.looked_s)}"
 

@@ -15,7 +15,7 @@ from core.state.commands import Begin
 from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
-from core.system.text import rough, span
+from core.system.text import counted, rough, span
 
 WIDTH = 10
 
@@ -81,13 +81,14 @@ class _Line:
 def _line(step: Step) -> _Line | None:
     match step:
         case Deploy(replicas=replicas, deadline_s=deadline_s):
-            return _Line("deploy", f"{replicas} replicas beside what serves, ready within {deadline_s:g} s")
+            return _Line("deploy", f"{counted(replicas, 'replica')} beside what serves, ready within {deadline_s:g} s")
         case Smoke(checks=checks):
             return _Line("smoke", f"{checks} requests to the new slot at 0 %, within release.smoke_limits")
         case Mirror(percent=percent):
             return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody")
-        case Ask(question=question):
-            return _Line("ask", f"a person: {question}")
+        case Ask(question=question, beforehand=beforehand):
+            by = "" if beforehand else " by both sides' figures; --confirm alone is no yes to this"
+            return _Line("ask", f"a person: {question}{by}")
         case Shift(percent=percent, sticky=sticky):
             by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
             return _Line("traffic", f"{percent:g} %, proved by answers{by}")
@@ -125,4 +126,4 @@ def _home(snapshot: Snapshot, name: str, environment: str) -> str:
     seen = endpoint.slots.get(endpoint.serving or "")
     if seen is None or seen.version is None:
         return f"nothing; a first version that fails leaves no traffic, and {typed('down', environment)} stops it"
-    return f"{seen.version.label} in {seen.slot}, {seen.ready} of {seen.wanted} replicas ready"
+    return f"{seen.version.label} in {seen.slot}, {seen.ready} of {counted(seen.wanted, 'replica')} ready"

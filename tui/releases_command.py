@@ -9,7 +9,7 @@ from core.config.settings import ObjectivesSettings
 from core.engine.project import Project
 from core.state.delivery import DeliveryFigures, ReleaseRow, figures, releases
 from tui.audit_command import events_of, past
-from tui.format import about, ms, percent, span
+from tui.format import about, percent, proved, span
 from tui.moments import iso, moment
 
 Write = Callable[[str], None]
@@ -81,7 +81,7 @@ def against(told: DeliveryFigures, wanted: ObjectivesSettings) -> Iterator[Figur
             wanted.restore_s,
             lambda s: f"{s:.1f} s" if s < 60 else about(s),
         ),
-        ("rollbacks, key to verified", told.rollback_ms, wanted.rollback_ms, lambda value: f"{ms(value)} ms"),
+        ("rollbacks, key to verified", told.rollback_ms, wanted.rollback_ms, proved),
     )
     for name, value, limit, words in rows:
         met = None if value is None or limit is None else value <= limit

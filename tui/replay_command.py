@@ -9,6 +9,7 @@ from core.domain.errors import BadInput
 from core.engine import recording, shell_variables
 from core.engine.player import Player
 from core.engine.project import Project
+from core.system.text import size
 from tui.audit_command import past
 
 Write = Callable[[str], None]
@@ -33,7 +34,7 @@ def export(project: Project, release: str, path: Path, write: Write) -> int:
         found = recording.taken(journal, release)
     version = importlib.metadata.version("quarterdeck")
     count = recording.export(found, path, version, secrets_of(project, release))
-    write(f"wrote {path}: {count} events, {path.stat().st_size / 1e6:.1f} MB; 'quarterdeck replay {path}' plays it")
+    write(f"wrote {path}: {count} events, {size(path.stat().st_size)}; 'quarterdeck replay {path}' plays it")
     return 0
 
 

@@ -12,6 +12,7 @@ from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.scaling_asked import scaled_slot
+from core.system.text import counted
 from tui.headless import driven, have_watch, opened
 from tui.rollback_command import agreed
 
@@ -25,7 +26,7 @@ async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], Non
         command, after = replace(asked, endpoint=name, slot=slot), engine.snapshot.seq
         # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
         if not accept(command, engine.snapshot, engine.now()):
-            write(f"{name}: {slot} has, or was asked for, {asked.replicas} replicas already")
+            write(f"{name}: {slot} has, or was asked for, {counted(asked.replicas, 'replica')} already")
             return 0
         if not agreed(project, engine, command, write):
             return Refused.exit_code
@@ -66,11 +67,11 @@ async def _ready(
     while True:
         seen = engine.snapshot.endpoint(name).slots.get(slot)
         if seen is not None and (seen.wanted, seen.ready) == (command.replicas, command.replicas):
-            write(f"{name}: {slot} has {seen.ready} replicas ready after {engine.now() - asked_at:.1f} s")
+            write(f"{name}: {slot} has {counted(seen.ready, 'replica')} ready after {engine.now() - asked_at:.1f} s")
             return 0
         if engine.now() - asked_at > within_s:
             break
         await engine.change(1.0)
     ready, wanted, why = (seen.ready, seen.wanted, seen.why) if seen is not None else (0, 0, "")
     because = f": {why}" if why else ""
-    raise Failed(f"{name}: {slot} has {ready} of {wanted} replicas ready after {within_s:g} s{because}")
+    raise Failed(f"{name}: {slot} has {ready} of {counted(wanted, 'replica')} ready after {within_s:g} s{because}")

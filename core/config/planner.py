@@ -153,7 +153,9 @@ def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> 
             differing = Gate("differing_percent", "<=", release.max_differing)
             return shadow(work, rollout, release.mirror, differing, release.steps)
         case "ab":
-            return ab(work, rollout, release.ab.split, release.ab.hold_s, release.ab.sticky)
+            # The environment's name is a yes to traffic; which side is better is another question.
+            beforehand = wishes.auto_approve or settings.approve == "ci"
+            return ab(work, rollout, release.ab.split, release.ab.hold_s, release.ab.sticky, beforehand)
         case "canary":
             return canary(work, rollout, release.steps)
 

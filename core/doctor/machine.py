@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok, warn
 from core.journal.reserve import ROOMY
+from core.system.text import size
 
 LITTLE = 1 << 30
 """Less than this and a few releases more fill the disk."""
@@ -39,11 +40,6 @@ def disk(folder: Path) -> Diagnoses:
             yield warn(said, "free some space: retention.runs and retention.telemetry_days keep less")
         else:
             yield ok(said)
-
-
-def size(count: float) -> str:
-    """Bytes as people say them."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _size() -> os.terminal_size | None:

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.doctor.machine import size
 from core.domain.diagnosis import Diagnoses, fail, ok, warn
 from core.domain.errors import JournalError
 from core.journal.clock import DRIFT_S
 from core.journal.journal import Holder, Journal
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
-from core.system.text import rough
+from core.system.text import rough, size
 
 FUTURE_S = 60.0
 

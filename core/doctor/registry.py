@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 from core.config.config import mlflow_ui_line, tracking_uri
 from core.config.settings import Settings
-from core.doctor.machine import size
 from core.domain.diagnosis import Condition, Diagnoses, Examination, fail, looking, ok, warn
 from core.system.processes import child_environment, python
 from core.system.short_calls import called
-from core.system.text import clean_line
+from core.system.text import clean_line, size
 from core.work.child import QUIET
 
 SQLITE = "sqlite:///"

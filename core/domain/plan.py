@@ -65,10 +65,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Go on when a person says so. Where traffic has moved already, gates go on watching it meanwhile."""
+    """Go on when a person says so. Where traffic has moved already, gates go on watching it meanwhile.
+
+    `beforehand`: a yes to the release that was given before it began answers this too.
+    """
 
     question: str
     gates: tuple[Gate, ...] = ()
+    beforehand: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,19 @@ def shadow(work: Sequence[str], rollout: Rollout, mirror: float, differing: Gate
     return _plan("shadow", work, rollout, [*copied, *_asked(rollout), *_steps(rollout, percents)])
 
 
-def ab(work: Sequence[str], rollout: Rollout, split: float, hold_s: float, sticky: Sticky | None) -> Plan:
-    """A fixed split for a time, by who calls where `sticky` says so; then a person chooses by what was measured."""
-    asked = Ask("the new version for all?", armed(rollout.gates))
+def ab(
+    work: Sequence[str],
+    rollout: Rollout,
+    split: float,
+    hold_s: float,
+    sticky: Sticky | None,
+    beforehand: bool = False,
+) -> Plan:
+    """A fixed split for a time, by who calls where `sticky` says so; then a person chooses by what was measured.
+
+    `beforehand`: a yes that was given before anything was measured is enough.
+    """
+    asked = Ask("the new version for all?", armed(rollout.gates), beforehand)
     sides = [*_asked(rollout), Shift(split, sticky=sticky), Hold(hold_s, rollout.gates), asked]
     return _plan(AB, work, rollout, [*sides, *_full(rollout)])
 

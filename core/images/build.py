@@ -19,6 +19,7 @@ from core.images.layout import CONFIG, MANIFEST, Blob, ImageLayer, Layout
 from core.images.libraries import elves, libraries
 from core.images.model_files import model_files
 from core.images.tree import Entry, Tree, file, under
+from core.system.text import size
 
 OURS = ("usr/local/", f"{container.CODE}/", f"{container.MODEL}/", "etc/", "tmp")
 """What else is in an image is this machine's."""
@@ -73,7 +74,7 @@ def manifest_of(layout: Layout, version: Version, layers: Mapping[str, ImageLaye
 
 def _packed(layout: Layout, what: str, tree: Tree, say: Callable[[str], None]) -> ImageLayer:
     layer = layout.pack(tree)
-    say(f"{what}: {layer.unpacked / 1e6:.1f} MB, packed {layer.blob.size / 1e6:.1f} MB")
+    say(f"{what}: {size(layer.unpacked)}, packed {size(layer.blob.size)}")
     return layer
 
 

@@ -9,6 +9,7 @@ from core.images.credentials import Credentials
 from core.images.image_registry import ImageRegistry
 from core.images.layout import MANIFEST, Blob, Layout
 from core.images.record import ImageRecord
+from core.system.text import size
 
 
 async def push(
@@ -48,7 +49,7 @@ def _blobs(content: bytes) -> list[Blob]:
 
 async def _send(layout: Layout, registry: ImageRegistry, blobs: list[Blob], say: Callable[[str], None]) -> None:
     for number, blob in enumerate(blobs, 1):
-        what = f"blob {number} of {len(blobs)}, {blob.size / 1e6:.1f} MB"
+        what = f"blob {number} of {len(blobs)}, {size(blob.size)}"
         path = layout.path(blob.digest)
         if not path.is_file():
             raise Failed(f"{path}: is gone; build the image again")

@@ -111,7 +111,8 @@ def asked(release: Release, step: StepState, wanted: Ask, snapshot: Snapshot, no
         look = _look(release, step, Hold(release.ask_s, wanted.gates), snapshot, now, inf)
         if look.action is not None:
             return look.action
-    action = ask(release, step, _with_figures(release, wanted.question), now)
+    asked_now = release if wanted.beforehand else replace(release, auto_approve=False)
+    action = ask(asked_now, step, _with_figures(release, wanted.question), now)
     if isinstance(action, Wait) and look.unseen:
         return Wait(action.for_, min(look.again_s, action.until if action.until is not None else inf))
     return action

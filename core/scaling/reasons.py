@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from core.domain.model import Replica, ReplicaState, Scaled
 from core.domain.obstacles import Cause
 from core.scaling.facts import ScalingFacts
-from core.scaling.sentences import ScalingReason, measure, replicas, sentence
+from core.scaling.sentences import ScalingReason, measure, sentence
+from core.system.text import counted
 
 TOLERANCE = 0.1
 """A metric within so much of its target changes nothing; Kubernetes' own default."""
@@ -39,7 +40,7 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
     if facts.ready < facts.wanted and not known & IN_THE_WAY:
         yield _late(facts)
     if facts.held_by:
-        why = f"{facts.slot} has no traffic, and {facts.held_by} keeps it at {replicas(facts.wanted)}"
+        why = f"{facts.slot} has no traffic, and {facts.held_by} keeps it at {counted(facts.wanted, 'replica')}"
         yield ScalingReason(Cause.HELD, why, "it is scaled while it has a share of the traffic", calm=True)
     if look is None:
         if facts.weight > 0:
@@ -53,7 +54,7 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
 
 
 def _unscaled(facts: ScalingFacts) -> ScalingReason:
-    why = f"no autoscaler has looked at {facts.slot} so far: it keeps {replicas(facts.wanted)}"
+    why = f"no autoscaler has looked at {facts.slot} so far: it keeps {counted(facts.wanted, 'replica')}"
     todo = "where endpoint.autoscaling is set it looks within 15 s; else set it and release, or 'quarterdeck scale N'"
     return ScalingReason(Cause.UNSCALED, why, todo, calm=True)
 
@@ -65,7 +66,7 @@ def _enough(look: Scaled) -> ScalingReason | None:
         return None
     ratio, most = max(measured, key=lambda pair: pair[0])
     if 1 < ratio <= 1 + TOLERANCE:
-        why = f"{measure(most)} is within a tenth of its target: {replicas(look.after)} stay"
+        why = f"{measure(most)} is within a tenth of its target: {counted(look.after, 'replica')} stay"
         return ScalingReason(Cause.TOLERANCE, why, f"more come above {most.target * (1 + TOLERANCE):g} %", calm=True)
     if ratio >= 1 - TOLERANCE:
         return None
@@ -79,7 +80,7 @@ def _late(facts: ScalingFacts) -> ScalingReason:
     """Replicas that do not serve; that they only start is as it should be."""
     worst = max(facts.late, key=_trouble, default=None)
     said = f": {worst.name} {worst.state.value}{', ' + worst.why if worst.why else ''}" if worst else ""
-    why = f"{facts.ready} of {replicas(facts.wanted)} of {facts.slot} ready{said}"
+    why = f"{facts.ready} of {counted(facts.wanted, 'replica')} of {facts.slot} ready{said}"
     calm = worst is not None and _trouble(worst) == (False, 0)
     todo = "wait for it" if calm else "see its log: 4 on the deck, its line, l"
     return ScalingReason(Cause.NOT_READY, why, todo, calm)

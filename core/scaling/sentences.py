@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.domain.model import Reading, Scaled
 from core.domain.obstacles import Cause, Obstacle
-from core.system.text import rough
+from core.system.text import counted, rough
 
 CALM = frozenset({Cause.WINDOW, Cause.POLICY, Cause.HELD, Cause.UNSCALED})
 """Obstacles that are as they should be: they say why a size stays, and ask nobody to act."""
@@ -101,11 +101,6 @@ def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0) -> Scaling
     return ScalingReason(obstacle.cause, text.format(**figures), todo.format(**figures), calm)
 
 
-def replicas(count: int) -> str:
-    """So many of them."""
-    return "1 replica" if count == 1 else f"{count} replicas"
-
-
 def measure(reading: Reading) -> str:
     """A metric beside its target."""
     value = "not measured" if reading.value is None else f"{reading.value:.0f} %"
@@ -116,7 +111,7 @@ def _asks(look: Scaled) -> str:
     """What the largest reading asks for."""
     measured = [(one.value / one.target, one) for one in look.readings if one.value is not None]
     said = measure(max(measured, key=lambda pair: pair[0])[1]) if measured else "its metric"
-    return said if look.proposed is None else f"{said} asks for {replicas(look.proposed)}"
+    return said if look.proposed is None else f"{said} asks for {counted(look.proposed, 'replica')}"
 
 
 def _window(obstacle: Obstacle, look: Scaled, looked_s: float) -> tuple[str, str]:

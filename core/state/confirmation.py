@@ -13,6 +13,7 @@ from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Roll
 from core.state.release import Release, ReleaseState, Status
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too
+from core.system.text import counted
 
 ERRORS_S = 10.0
 """The errors of now are those of so many seconds."""
@@ -55,7 +56,8 @@ def _scales(command: ScaleSlot, snapshot: Snapshot) -> Confirmation | None:
     if seen is None:
         return None
     carries = f"{seen.slot} has {seen.weight:g} % of the traffic"
-    return Confirmation(endpoint.environment, f"scales {seen.wanted} → {command.replicas} replicas; {carries}", True)
+    goes = f"scales {seen.wanted} → {counted(command.replicas, 'replica')}"
+    return Confirmation(endpoint.environment, f"{goes}; {carries}", True)
 
 
 def _effect(command: Command, release: Release, share: float, snapshot: Snapshot, now: float) -> str:

@@ -8,6 +8,7 @@ from core.domain.gates import Gate, Verdict
 from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Slot, Version
 from core.state import events as ev
 from core.state.alert import Alert, Hush, Untold
+from core.system.text import counted
 
 KEEP_MARKS = 100
 
@@ -86,9 +87,9 @@ class Pending:
             case ev.PendingKind.REMOVAL:
                 return f"removal of {self.slot}"
             case ev.PendingKind.REPLICAS:
-                return f"{self.replicas} replicas of {self.slot}"
+                return f"{counted(self.replicas, 'replica')} of {self.slot}"
             case ev.PendingKind.SIZE:
-                return f"{self.slot} at {self.replicas} replicas"
+                return f"{self.slot} at {counted(self.replicas, 'replica')}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

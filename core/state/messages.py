@@ -9,6 +9,7 @@ from core.domain.model import Level, LoadOutcome, Sample
 from core.domain.plan import title
 from core.state import events as ev
 from core.state.alert_messages import of_alert
+from core.system.text import counted
 
 ENDS_WELL = {LoadOutcome.FINISHED, LoadOutcome.SHAPE_ENDED, LoadOutcome.STOPPED, LoadOutcome.LET_GO}
 MOST_KINDS = 5
@@ -90,7 +91,7 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
         case ev.AskFailed(why=why, times=times):
             return Message(step, f"{why}; asked again{_tries(times)}", "warning")
         case ev.Grew(replicas=replicas):
-            return Message("endpoint", f"a way back brings {replicas} replicas, as many as serve now")
+            return Message("endpoint", f"a way back brings {counted(replicas, 'replica')}, as many as serve now")
         case ev.Chose(version=version):
             return Message("release", f"of {version.model} {version.label}")
         case ev.Placed(slot=slot, old=old, old_version=old_version):

@@ -8,6 +8,7 @@ from core.state.commands import ScaleSlot
 from core.state.endpoint import Endpoint
 from core.state.events import PendingKind
 from core.state.release import Release, ReleaseState
+from core.system.text import counted
 
 
 def scaled_slot(endpoint: Endpoint, slot: Slot) -> Slot:
@@ -39,5 +40,5 @@ def asked_scale(
     asked = next((p.replicas for p in endpoint.pending if (p.kind, p.slot) == (PendingKind.SIZE, slot)), seen.wanted)
     if replicas == asked:
         return ()
-    acted = ev.Acted(command.endpoint, f"scales {slot} from {seen.wanted} to {replicas} replicas")
+    acted = ev.Acted(command.endpoint, f"scales {slot} from {seen.wanted} to {counted(replicas, 'replica')}")
     return acted, ev.Pended(command.endpoint, PendingKind.SIZE, "", now, slot, replicas)

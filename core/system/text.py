@@ -47,6 +47,19 @@ def rough(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
+def size(count: float) -> str:
+    """Bytes as people say them: `412 B`, `38 kB`, `1.2 MB`."""
+    for least, unit, digits in ((1e9, "GB", 1), (1e6, "MB", 1), (1e3, "kB", 0)):
+        if count >= least:
+            return f"{count / least:.{digits}f} {unit}"
+    return f"{count:.0f} B"
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something: `1 replica`, `3 replicas`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def span(seconds: float) -> str:
     """Seconds as `m:ss` or `h:mm:ss`."""
     minutes, rest = divmod(int(seconds), 60)

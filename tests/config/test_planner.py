@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from core.config.planner import Wishes, background_profile, checked, limits_of, load_profile, plan_of, release_of
 from core.config.settings import Settings
 from core.domain.errors import BadInput
-from core.domain.plan import Deploy, Hold, Load, Shift, Work, title
+from core.domain.plan import Ask, Deploy, Hold, Load, Shift, Work, title
 from tests.environments import V2
 
 NOW = datetime(2026, 11, 21, 10, 30, 5, tzinfo=UTC)
@@ -200,3 +200,19 @@ def test_only_what_can_be_skipped_is() -> None:
         checked(["trian"])
     with pytest.raises(BadInput, match=r"can be skipped$"):
         checked(["xyzzy"])
+
+
+@pytest.mark.parametrize(
+    ("wishes", "approve", "beforehand"),
+    [
+        (Wishes(confirmed=True), None, False),
+        (Wishes(auto_approve=True), None, True),
+        (Wishes(confirmed=True), "ci", True),
+    ],
+)
+def test_which_side_of_an_experiment_is_better_no_name_of_an_environment_says(
+    wishes: Wishes, approve: str | None, beforehand: bool
+) -> None:
+    plan = release_of(settings(release={"strategy": "ab"}, approve=approve), False, wishes, NOW).plan
+    *_, last = (step for step in plan.steps if isinstance(step, Ask))
+    assert last.beforehand is beforehand

@@ -677,3 +677,14 @@ def test_whatever_happens_a_release_ends_with_all_traffic_on_one_version_and_nev
     assert release.aliases_moved is forward
     version = world.place["green" if forward else "blue"].version
     assert version == (V2 if forward else V1)
+
+
+@pytest.mark.parametrize("beforehand", [True, False])
+def test_what_can_only_be_answered_by_figures_no_yes_beforehand_answers(beforehand: bool) -> None:
+    steps = (Deploy(2), Shift(50), Ask("all?", (), beforehand), Shift(100), Summarise())
+    world = of(Plan("ab", steps), auto_approve=True)
+    world.run(lambda r: not r.live or (r.current is not None and r.current.question is not None))
+    assert (world.release.outcome is ev.Outcome.DONE) is beforehand
+    if not beforehand:
+        world.do(c.Answer("late", yes=True))
+        assert world.run().outcome is ev.Outcome.DONE

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from core.system.text import clean, clean_line
+from core.system.text import clean, clean_line, counted, size
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,15 @@ def test_what_is_clean_stays_as_it_is_and_can_be_written(text: str) -> None:
 def test_it_is_cut_where_it_is_long() -> None:
     assert clean("x" * 5000, 100) == "x" * 99 + "…"
     assert clean_line(" a \n\t b ") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (999, "999 B"), (38_400, "38 kB"), (1_234_000, "1.2 MB"), (2.5e9, "2.5 GB")],
+)
+def test_bytes_in_a_unit_that_shows_them(count: float, said: str) -> None:
+    assert size(count) == said
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "replica") for n in (0, 1, 2)] == ["0 replicas", "1 replica", "2 replicas"]
