@@ -90,5 +90,7 @@ def _label(seen: Observation) -> str:
 
 
 def _ill(seen: Observation) -> bool:
-    bad = (ReplicaState.DEAD, ReplicaState.BACKOFF)
-    return seen.ready < seen.wanted and (not seen.replicas or any(r.state in bad for r in seen.replicas))
+    bad = (ReplicaState.DEAD, ReplicaState.BACKOFF, ReplicaState.PENDING)
+    # Replicas that only start are as it should be; one that may not even be made is missing.
+    missing = len(seen.replicas) < seen.wanted and seen.why
+    return seen.ready < seen.wanted and bool(not seen.replicas or missing or any(r.state in bad for r in seen.replicas))

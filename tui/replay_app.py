@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.domain.errors import BadInput
@@ -18,6 +17,7 @@ from core.state.link import Link
 from tui import format as as_text, theme
 from tui.app import DeckApp
 from tui.moments import moment
+from tui.screens.overlay import Overlay
 
 SKIP_S = 10.0
 WATCHES = "this is a recording; it can only be watched"
@@ -82,7 +82,7 @@ def wanted(text: str, player: Playback) -> float:
     return moment(text, player.now())
 
 
-class Seek(ModalScreen[str | None]):
+class Seek(Overlay[str | None]):
     """A line to type a moment in."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]

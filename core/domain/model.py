@@ -46,8 +46,9 @@ class Version:
 
 
 class ReplicaState(StrEnum):
-    """What one replica is doing."""
+    """What one replica is doing. A `pending` one waits for a machine that takes it."""
 
+    PENDING = "pending"
     STARTING = "starting"
     READY = "ready"
     DRAINING = "draining"
@@ -57,7 +58,11 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One process (or pod) of a slot. `cpu_m` is in thousandths of a core; `why` says what is wrong, if anything."""
+    """One process (or pod) of a slot. `cpu_m` is in thousandths of a core; `why` says what is wrong, if anything.
+
+    `node` is the machine that it is on and `since` when it was made, in seconds since the epoch; both only where the
+    place has more than one machine.
+    """
 
     name: str
     state: ReplicaState
@@ -65,6 +70,8 @@ class Replica:
     memory_mb: float | None = None
     restarts: int = 0
     why: str = ""
+    node: str = ""
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

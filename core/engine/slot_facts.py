@@ -25,7 +25,7 @@ class SlotFacts:
         if known is None or known.version != seen.version:
             return (self._whole(seen, now_s),)
         before = {replica.name: replica for replica in known.replicas}
-        changed = tuple(r for r in seen.replicas if r.name not in before or _state(r) != _state(before[r.name]))
+        changed = tuple(r for r in seen.replicas if not _same_state(before.get(r.name), r))
         gone = tuple(sorted(before.keys() - {replica.name for replica in seen.replicas}))
         if changed or gone or replace(known, replicas=()) != replace(seen, replicas=()):
             old = now_s - self._whole_at.get(seen.slot, -WHOLE_S) >= WHOLE_S
@@ -51,8 +51,15 @@ class SlotFacts:
         return (ev.UsageSeen(self._endpoint, seen.slot, {r.name: _figures(r) for r in seen.replicas}),)
 
 
-def _state(replica: Replica) -> Replica:
-    return replace(replica, cpu_m=None, memory_mb=None)
+def _same_state(one: Replica | None, two: Replica) -> bool:
+    """Whether two are alike but for what they use. Of a thousand most are the very same object."""
+    if one is two:
+        return True
+    return one is not None and _state(one) == _state(two)
+
+
+def _state(replica: Replica) -> tuple[object, ...]:
+    return (replica.state, replica.restarts, replica.why, replica.node, replica.since)
 
 
 def _figures(replica: Replica) -> tuple[float | None, float | None]:

@@ -80,7 +80,11 @@ def _late(facts: ScalingFacts) -> ScalingReason:
     """Replicas that do not serve; that they only start is as it should be."""
     worst = max(facts.late, key=_trouble, default=None)
     said = f": {worst.name} {worst.state.value}{', ' + worst.why if worst.why else ''}" if worst else ""
-    why = f"{facts.ready} of {counted(facts.wanted, 'replica')} of {facts.slot} ready{said}"
+    ready = f"{facts.ready} of {counted(facts.wanted, 'replica')} of {facts.slot} ready"
+    if facts.why and (worst is None or not worst.why):
+        why = f"{ready}: {facts.why}"
+        return ScalingReason(Cause.NOT_READY, why, "make room for it there; it is tried again by itself")
+    why = f"{ready}{said}"
     calm = worst is not None and _trouble(worst) == (False, 0)
     todo = "wait for it" if calm else "see its log: 4 on the deck, its line, l"
     return ScalingReason(Cause.NOT_READY, why, todo, calm)

@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core.state.release import Release
 from tui.format import span
+from tui.screens.overlay import Overlay
 
 
-class ReleaseList(ModalScreen[str | None]):
+class ReleaseList(Overlay[str | None]):
     """The newest first; says the id of the one that was chosen."""
 
     # The way back works from here too: nobody should have to close a list first.

@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions import ACTIONS, GROUPS
+from tui.screens.overlay import Overlay
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(Overlay[None]):
     """Lines of text with a title."""
 
     # The way back works from here too: nobody should have to close a page of help first.

@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.state.confirmation import Confirmation
+from tui.screens.overlay import Overlay
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Overlay[bool]):
     """True when it was confirmed; False when escape was pressed, or anything but a yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "not now")]

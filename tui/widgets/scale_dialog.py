@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.domain.errors import Refused
@@ -17,12 +16,13 @@ from core.domain.model import Slot
 from core.state.acceptance import accept
 from core.state.commands import ScaleSlot
 from core.state.endpoint import Endpoint
+from tui.screens.overlay import Overlay
 from tui.view import View
 
 _TYPED = re.compile(r"(?:([a-z][a-z0-9-]{0,31})\s+)?(\d{1,4})")
 
 
-class ScaleDialog(ModalScreen[ScaleSlot | None]):
+class ScaleDialog(Overlay[ScaleSlot | None]):
     """What to ask for; None when escape was pressed. `view` is what there is to see now."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "not now")]

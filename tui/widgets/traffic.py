@@ -5,29 +5,23 @@ from itertools import zip_longest
 
 from rich.cells import cell_len
 
-from core.domain.model import Observation, Replica, ReplicaState, Slot
+from core.domain.model import Observation, Replica, Slot
 from tui import format as as_text
 from tui.actions import begins
 from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.health import FAILING_PERCENT
 from tui.kept import kept
 from tui.pending import pending
-from tui.styled import Line, Part, aligned, bar, cut, fitting, left, right, width as width_of
+from tui.styled import Line, Part, aligned, bar, columns, cut, left, right, width as width_of
 from tui.summary import Reality, proof, reality
 from tui.theme import slot_role
 from tui.view import View
 from tui.why import service
 from tui.widgets.pane import Pane
+from tui.widgets.replicas import Placed, lines_of_counts, table, trouble, worst_first
 
 SLOTS = 2
 """So many slot lines are always there, so that nothing moves when the second slot comes."""
-STATES = {
-    ReplicaState.READY: ("●", "good"),
-    ReplicaState.STARTING: ("◌", "moves"),
-    ReplicaState.DRAINING: ("◍", "waits"),
-    ReplicaState.BACKOFF: ("‖", "fails"),
-    ReplicaState.DEAD: ("✖", "fails"),
-}
 COLUMN = 74
 """Where there is room, the replicas of two slots stand side by side."""
 LEAST_BAR, SLOT = 4, 6
@@ -39,6 +33,11 @@ class TrafficPane(Pane):
 
     NUMBER = "4"
     TICKS = True
+
+    def __init__(self, **rest: str) -> None:
+        super().__init__(**rest)
+        self._beside = False
+        self._under = ""
 
     def parts(self, view: View) -> tuple[object, ...]:
         """The slots, what they were asked for, and what they answered."""
@@ -78,12 +77,11 @@ class TrafficPane(Pane):
         rows = self._slots(shown, view, width)
         while len(rows) < SLOTS:
             rows.append(())
-        below = self._below(view, width)
-        rows += [below, *self._more(view, width)] if height > len(rows) + 1 else [below]
+        ill = _ill(view)
+        below = self._below(view, width, ill)
+        rows += [below, *self._more(view, width, ill)] if height > len(rows) + 1 else [below]
         if height > len(rows) + 1:
-            head = len(rows) + 2
-            rows += [(), *self._replicas(shown, width, silent_s(view) is None)]
-            rows = self._around(rows, height, head)
+            rows += [(), *self._replicas(shown, view, (width, height - len(rows) - 1))]
         return rows
 
     def _slots(self, shown: list[Observation], view: View, width: int) -> list[Line]:
@@ -109,72 +107,60 @@ class TrafficPane(Pane):
             rows.append(_standing(said, line, room, name) or (*name, *full, *line))
         return rows
 
-    def _below(self, view: View, width: int) -> Line:
-        """What matters most beside the slots: what is still to be done, else where traffic was proved to go."""
+    def _below(self, view: View, width: int, ill: str) -> Line:
+        """What matters most beside the slots: who is missing, what is to be done, or where traffic goes for sure."""
         waiting = pending(view)
         if nobody_drives(view):
             return (("‖ ", "moves"), ("nobody drives this release: 'quarterdeck watch' starts who does", "moves"))
+        if ill:
+            return (("! ", "moves"), (cut(ill, width - 2), "moves"))
         if waiting:
             more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
             return (("… ", "moves"), (f"{waiting[0]}{more}", "moves"))
         return proof(view, width)
 
-    def _more(self, view: View, width: int) -> list[Line]:
+    def _more(self, view: View, width: int, ill: str) -> list[Line]:
         """With room, the rest of what is still to be done, and the proof that it took the place of."""
-        waiting = pending(view)
-        if not waiting and not nobody_drives(view):
+        waiting, instead = pending(view), nobody_drives(view) or bool(ill)
+        if not waiting and not instead:
             return []
-        begun = 0 if nobody_drives(view) else 1
+        begun = 0 if instead else 1
         return [proof(view, width), *((("… ", "moves"), (said, "moves")) for said in waiting[begun:])]
 
-    def _replicas(self, shown: list[Observation], width: int, heard: bool) -> list[Line]:
-        head: Line = (("  replica      state         cpu     memory  restarts", "dim"),)
-        columns: list[list[Line]] = []
-        at = 0
-        beside = width >= COLUMN * len(shown)
-        for seen in shown:
-            rows: list[Line] = []
-            for replica in seen.replicas:
-                here = self.cursor == at and self.has_focus
-                rows.append(_replica(replica, seen, COLUMN if beside else width, here, heard))
-                at += 1
-            columns.append(rows)
-        if not beside:
-            return [head, *(row for rows in columns for row in rows)]
-        whole = [[head, *rows] for rows in columns]
-        return [
-            tuple(piece for row in side for piece in (*row, (" " * (COLUMN - width_of(row)), "text")))
-            for side in zip_longest(*whole, fillvalue=())
-        ]
+    def _replicas(self, shown: list[Observation], view: View, size: tuple[int, int]) -> list[Line]:
+        """The replicas of all slots, or of each slot beside the other where there is room for that."""
+        width, height = size
+        self._beside = len(shown) > 1 and width >= COLUMN * len(shown)
+        sides = self._sides(shown)
+        counted = max(lines_of_counts(side, height) for side in sides)
+        under, heard = self._under if self.has_focus else "", silent_s(view) is None
+        room = (COLUMN - 1 if self._beside else width, height)
+        tables = [table(side, room, under, view.now, heard=heard, counted=counted) for side in sides]
+        return [columns(row, COLUMN) for row in zip_longest(*tables, fillvalue=())] if self._beside else tables[0]
 
-    def _around(self, rows: list[Line], height: int, head: int) -> list[Line]:
-        """The lines around the cursor where there are more than fit."""
-        if len(rows) <= height:
-            return rows
-        over = len(rows) - height
-        first = min(over, max(0, (self.cursor or 0) - (height - head) // 2))
-        return [*rows[:head], *rows[head + first :]]
+    def _sides(self, shown: list[Observation]) -> list[list[Placed]]:
+        return [worst_first([seen]) for seen in shown] if self._beside else [worst_first(shown)]
 
     def replicas(self) -> list[Replica]:
         """All replicas in the order shown."""
         endpoint = self.view.endpoint if self.view else None
         slots = sorted(endpoint.slots.values(), key=lambda seen: seen.slot) if endpoint else []
-        return [replica for seen in slots for replica in seen.replicas]
+        return [one.replica for side in self._sides(slots) for one in side]
 
     def chosen(self) -> Replica | None:
-        """The replica under the cursor, or else one that is ill, or else the first."""
+        """The replica under the cursor, or else the one that is worst off."""
         found = self.replicas()
-        if self.cursor is not None and found:
-            return found[min(self.cursor, len(found) - 1)]
-        ill = (replica for replica in found if replica.state is not ReplicaState.READY)
-        return next(ill, found[0] if found else None)
+        under = (one for one in found if one.name == self._under)
+        return next(under, found[0] if found else None)
 
     def move(self, by: int) -> None:
-        """The cursor up or down."""
-        found = self.replicas()
-        if found and self.view is not None:
-            self.cursor = min(max(0, (self.cursor if self.cursor is not None else -1) + by), len(found) - 1)
-            self.look(self.view)
+        """The cursor up or down. It stays with its replica, wherever that goes in the list."""
+        names = [one.name for one in self.replicas()]
+        if names and self.view is not None:
+            at = names.index(self._under) if self._under in names else -1
+            self.cursor = min(max(0, at + by), len(names) - 1)
+            self._under = names[self.cursor]
+            self.redraw()
 
     def why(self, view: View) -> list[str]:
         """What is known of the service now, and what happened to it."""
@@ -182,6 +168,14 @@ class TrafficPane(Pane):
         stays = {slot: next(iter(kept(view, seen)), "") for slot, seen in sorted(slots.items())}
         label = {slot: seen.version.label if seen.version else "" for slot, seen in slots.items()}
         return [*service(view), *(f"{slot} holds {label[slot]}: {text}" for slot, text in stays.items() if text)]
+
+
+def _ill(view: View) -> str:
+    """Why a slot has not the replicas that it should have; nothing where that was long heard of."""
+    if view.endpoint is None or silent_s(view) is not None:
+        return ""
+    slots = sorted(view.endpoint.slots.values(), key=lambda seen: (-seen.weight, seen.slot))
+    return next((said for seen in slots if (said := trouble(seen))), "")
 
 
 def _standing(said: Sequence[str], figures: Line, room: int, name: Line) -> Line:
@@ -219,19 +213,3 @@ def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], he
         (0, ((right(f" {seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
         (5, ((READY, "dim"),)),
     ]
-
-
-def _replica(replica: Replica, seen: Observation, width: int, here: bool, heard: bool) -> Line:
-    sign, role = STATES[replica.state]
-    role = role if heard else "dim"
-    cpu = as_text.NOTHING if replica.cpu_m is None else f"{replica.cpu_m:.0f}m"
-    memory = as_text.NOTHING if replica.memory_mb is None else f"{replica.memory_mb:.0f} MB"
-    parts: list[Part] = [
-        (0, (("▸ " if here else "  ", "key"), (left(replica.name, 13), slot_role(seen.slot)), (f"{sign} ", role))),
-        (0, ((left(replica.state.value, 9), "text" if heard else "dim"),)),
-        (2, ((right(cpu, 6), "text"),)),
-        (3, ((right(memory, 11), "text"),)),
-        (1, ((right(str(replica.restarts), 10), "waits" if replica.restarts else "dim"),)),
-    ]
-    line = fitting(parts, width)
-    return (*line, (f"  {cut(replica.why, max(0, width - width_of(line) - 2))}", "waits")) if replica.why else line

@@ -15,8 +15,8 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, selector
 from core.targets.kubernetes.manifests import SLOT_HEADER
 from core.targets.kubernetes.manifests_pod import PORT, PORT_NAME
-from core.targets.kubernetes.observed import is_ready
 from core.targets.kubernetes.paths import PODS, SERVICES
+from core.targets.kubernetes.pods import is_ready
 from core.targets.kubernetes.threads import in_thread
 
 LARGEST = 16 * 2**20

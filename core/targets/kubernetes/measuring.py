@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Sample, Slot
+from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, version_of
 from core.targets.kubernetes.manifests_pod import PORT
@@ -20,6 +21,8 @@ from core.targets.local.scraped import Scraped
 
 EVERY_S, ANSWER_S = 1.0, 1.0
 ANSWERS = "scoring_requests_total{"
+MOST = 50
+"""So many pods are asked a second: of more, each when its turn comes."""
 LATELY = 3
 """Of so many samples the answers are kept, to see who answers users now."""
 FORBIDDEN_S = 60.0
@@ -36,6 +39,8 @@ class PodMeasurer:
         self.usages = PodUsages(at, calls)
         self._lately: deque[Counter[Slot]] = deque(maxlen=LATELY)
         self._rests_until_s = 0.0
+        self._turn = 0
+        self._by_turns = False
         self.forbidden = ""
 
     def measure(self, view: ClusterView, copied: Collection[Slot] = ()) -> list[Sample]:
@@ -45,9 +50,8 @@ class PodMeasurer:
             return []
         pods = {slot: [one for one in found if _runs(one)] for slot, found in pods_of(self._at, view).items()}
         self._meter.living({one["metadata"]["uid"] for found in pods.values() for one in found})
-        for slot, found in pods.items():
-            for one in found:
-                self._ask(slot, one["metadata"]["name"], one["metadata"]["uid"])
+        for slot, one in self._in_turn([(slot, one) for slot, found in pods.items() for one in found]):
+            self._ask(slot, one["metadata"]["name"], one["metadata"]["uid"])
         versions = {
             slot: version_of(body["metadata"].get("annotations")) for slot, body in slots_of(self._at, view).items()
         }
@@ -62,8 +66,9 @@ class PodMeasurer:
         return samples
 
     def lately(self) -> Mapping[Slot, int]:
-        """How many answers users got of each slot within the last seconds."""
-        return sum(self._lately, Counter())
+        """How many answers users got of each slot within the last seconds; nothing where pods are asked by turns, for
+        some of those answers may be older than that."""
+        return {} if self._by_turns else sum(self._lately, Counter())
 
     def answered(self, view: ClusterView, slots: Collection[Slot]) -> int:
         """How many answers the pods of some slots have given so far; pods that do not say count as none."""
@@ -76,6 +81,15 @@ class PodMeasurer:
             for name, value in page.values.items()
             if name.startswith(ANSWERS)
         )
+
+    def _in_turn(self, pods: list[tuple[Slot, Json]]) -> list[tuple[Slot, Json]]:
+        """Those to ask now: each in its turn where there are many, and what it counted since is of all that time."""
+        self._by_turns = len(pods) > MOST
+        if not self._by_turns:
+            return pods
+        pods.sort(key=lambda one: str(one[1]["metadata"]["uid"]))
+        first, self._turn = self._turn % len(pods), (self._turn + MOST) % len(pods)
+        return [*pods[first:], *pods[:first]][:MOST]
 
     def _page(self, name: str) -> Exposition | None:
         """What a pod has counted until now; None where it does not say."""

@@ -1,18 +1,17 @@
 """What is true of each slot, read from a cluster's objects. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from core.domain.model import Observation, Replica, ReplicaState, Slot, Version
+from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.targets.kubernetes.api_errors import Json, clipped
 from core.targets.kubernetes.labels import SLOT, ClusterEndpoint, ours, version_of
 from core.targets.kubernetes.paths import DEPLOYMENTS, PODS
+from core.targets.kubernetes.pod_use import PodUsage
+from core.targets.kubernetes.pods import PodReplicas, ReadPod, is_ready
+from core.targets.kubernetes.scaling_messages import quota_trouble
 from core.targets.kubernetes.shares import shares_of
 from core.targets.kubernetes.traffic import RoutedTraffic
 from core.targets.kubernetes.watching import ClusterView
-
-_BACKOFF = frozenset({"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
-_QUIET = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 def slots_of(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, Json]:
@@ -34,21 +33,25 @@ def pods_of(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, list[Json]]:
     return found
 
 
-def is_ready(pod: Json) -> bool:
-    """Whether a pod gets requests: it is ready, and is not going."""
-    conditions = pod.get("status", {}).get("conditions") or ()
-    ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
-    return ready and "deletionTimestamp" not in pod["metadata"]
-
-
 def ready_counts(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, int]:
     """How many pods of each slot get requests, whatever their version."""
     return {slot: sum(map(is_ready, pods)) for slot, pods in pods_of(at, view).items()}
 
 
-def observed(at: ClusterEndpoint, view: ClusterView, traffic: RoutedTraffic) -> dict[Slot, Observation]:
-    """Every slot as the objects say it; no weight is proved by them."""
-    deployments, pods = slots_of(at, view), pods_of(at, view)
+def observed(
+    at: ClusterEndpoint,
+    view: ClusterView,
+    traffic: RoutedTraffic,
+    read: PodReplicas | None = None,
+    usage: Mapping[str, PodUsage] | None = None,
+) -> dict[Slot, Observation]:
+    """Every slot as the objects say it; no weight is proved by them.
+
+    `read` remembers what it made of pods that have not changed, `usage` is what pods use, by name.
+    """
+    deployments, read = slots_of(at, view), read or PodReplicas()
+    pods = {slot: read.of(found, usage or {}) for slot, found in pods_of(at, view).items()}
+    read.living(one.replica.name for found in pods.values() for one in found)
     weights = shares_of(ready_counts(at, view)) if traffic.split else traffic.weights
     return {
         slot: _slot(slot, deployments.get(slot), pods.get(slot, []), weights.get(slot, 0.0), traffic)
@@ -56,20 +59,22 @@ def observed(at: ClusterEndpoint, view: ClusterView, traffic: RoutedTraffic) -> 
     }
 
 
-def _slot(slot: Slot, deployment: Json | None, pods: list[Json], weight: float, traffic: RoutedTraffic) -> Observation:
+def _slot(
+    slot: Slot, deployment: Json | None, pods: list[ReadPod], weight: float, traffic: RoutedTraffic
+) -> Observation:
     version = version_of(_annotations(deployment)) if deployment is not None else None
-    leaving = next((found for pod in pods if (found := version_of(_annotations(pod)))), None)
+    leaving = next((pod.version for pod in pods if pod.version is not None), None)
     wanted = _wanted(deployment)
     asked = traffic.replicas.get(slot, wanted)
-    mine = [pod for pod in pods if version is None or version_of(_annotations(pod)) == version]
+    mine = [pod.replica for pod in pods if version is None or pod.version == version]
     return Observation(
         slot=slot,
         version=version or leaving,
         # What a share needs for a while is not what anybody asked for.
         wanted=min(wanted, asked) if traffic.split else asked,
-        ready=sum(map(is_ready, mine)) if deployment is not None else 0,
+        ready=sum(one.state is ReplicaState.READY for one in mine) if deployment is not None else 0,
         weight=weight,
-        replicas=tuple(_replica(pod) for pod in pods),
+        replicas=tuple(pod.replica for pod in pods),
         why=_why(deployment) if deployment is not None else "",
         mirror=traffic.mirror.get(slot, 0.0),
     )
@@ -88,44 +93,8 @@ def _why(deployment: Json) -> str:
     """What keeps the Deployment from making pods at all: a quota, a policy, a service account."""
     for one in deployment.get("status", {}).get("conditions") or ():
         if one.get("type") == "ReplicaFailure" and one.get("status") == "True":
-            return clipped(str(one.get("message") or one.get("reason") or ""))
-    return ""
-
-
-def _replica(pod: Json) -> Replica:
-    status = pod.get("status", {})
-    containers = status.get("containerStatuses") or ()
-    restarts = sum(int(one.get("restartCount", 0)) for one in containers)
-    waiting: Json = next((found for one in containers if (found := (one.get("state") or {}).get("waiting"))), {})
-    name = pod["metadata"]["name"]
-    if "deletionTimestamp" in pod["metadata"]:
-        return Replica(name, ReplicaState.DRAINING, restarts=restarts)
-    if is_ready(pod):
-        return Replica(name, ReplicaState.READY, restarts=restarts)
-    reason = str(waiting.get("reason") or "")
-    why = _unscheduled(status) or _said(reason, str(waiting.get("message") or "")) or _died(containers)
-    state = ReplicaState.BACKOFF if reason in _BACKOFF else ReplicaState.STARTING
-    return Replica(name, state, restarts=restarts, why=why)
-
-
-def _unscheduled(status: Json) -> str:
-    for one in status.get("conditions") or ():
-        if one.get("type") == "PodScheduled" and one.get("status") == "False":
-            return f"no node takes it: {clipped(str(one.get('message') or one.get('reason') or ''))}"
-    return ""
-
-
-def _said(reason: str, message: str) -> str:
-    if not reason or reason in _QUIET:
-        return ""
-    return f"{reason}: {clipped(message)}" if message else reason
-
-
-def _died(containers: object) -> str:
-    """How the container ended last, where it did."""
-    for one in containers if isinstance(containers, list) else ():
-        if ended := (one.get("lastState") or {}).get("terminated"):
-            return f"it ended with {ended.get('reason') or 'an error'}, exit code {ended.get('exitCode')}"
+            said = str(one.get("message") or one.get("reason") or "")
+            return quota_trouble(said, {}) or clipped(said)
     return ""
 
 
@@ -135,11 +104,3 @@ def image_for(at: ClusterEndpoint, view: ClusterView, version: Version) -> str:
         if version_of(_annotations(body)) == version:
             return str(body["spec"]["template"]["spec"]["containers"][0]["image"])
     return ""
-
-
-def created_s(body: Json) -> float:
-    """When an object was made, in seconds since the epoch; 0 where it does not say."""
-    try:
-        return datetime.fromisoformat(str(body["metadata"]["creationTimestamp"])).timestamp()
-    except (KeyError, ValueError):
-        return 0.0

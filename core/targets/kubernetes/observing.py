@@ -11,23 +11,27 @@ from collections.abc import AsyncIterator, Collection
 from functools import partial
 
 from core.domain.errors import QuarterdeckError, Refused
-from core.domain.model import Level, Noted, Observation, Sample, Scaled, Slot, Synced
+from core.domain.model import Level, Noted, Observation, Sample, Slot
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.lease import RENEW_S, ReleaseLease
-from core.targets.kubernetes.looks import alike, looks
+from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.measuring import EVERY_S, PodMeasurer
+from core.targets.kubernetes.news import ClusterNews
 from core.targets.kubernetes.observed import observed, pods_of
 from core.targets.kubernetes.pod_logs import PodLogs
+from core.targets.kubernetes.pods import PodReplicas
 from core.targets.kubernetes.proved_weights import ProvedWeights
 from core.targets.kubernetes.reaching import answerer
 from core.targets.kubernetes.threads import in_thread
 from core.targets.kubernetes.traffic import holder, traffic_of
-from core.targets.kubernetes.watching import STALE_S, ClusterView, ClusterWatch
+from core.targets.kubernetes.watching import ClusterView, ClusterWatch
 from core.targets.protocol import Report
 
 LOGS_S = 1.0
+REST, MOST_REST_S = 9.0, 0.5
+"""After each look at everything so many times as long is not looked, and never longer than this."""
 log = logging.getLogger("quarterdeck")
 
 
@@ -59,6 +63,7 @@ class ClusterObserver:
         self._readers: set[ClusterReader] = set()
         self._weights = ProvedWeights(self.told)
         self._measurer = PodMeasurer(at, calls, key)
+        self._read = PodReplicas()
         self._ask = answerer(at, calls)
         self._watch: ClusterWatch | None = None
         self._closed = threading.Event()
@@ -95,9 +100,7 @@ class ClusterObserver:
         """All that is true, then Synced, then each change, until closed."""
         reader = ClusterReader()
         self._readers.add(reader)
-        told: dict[Slot, Observation] = {}
-        looked: dict[Slot, Scaled] = {}
-        synced = stale = False
+        told = ClusterNews()
         try:
             reader.changed.set()
             while not self._closed.is_set():
@@ -107,28 +110,17 @@ class ClusterObserver:
                     if self._watch is not None and self._watch.error is not None:
                         raise self._watch.error
                     continue
+                begun_s = time.monotonic()
                 view = self._watch.view()
                 slots = self._slots(view)
-                for slot in [*(one for one in told if one not in slots)]:
-                    del told[slot]
-                    yield Observation(slot, None, 0, 0, 0.0)
-                for slot, seen in slots.items():
-                    if told.get(slot) != seen:
-                        told[slot] = seen
-                        yield seen
-                if not synced:
-                    synced = True
-                    yield Synced(tuple(slots))
-                if stale != bool(view.stale_s):
-                    stale = not stale
-                    yield _staleness(view)
-                for slot, look in looks(self._at, view, time.time(), looked).items():
-                    known, looked[slot] = looked.get(slot), look
-                    if not alike(known, look):
-                        yield look
+                seen = looks(self._at, view, time.time(), told.looks)
+                for news in told.of(view, slots, seen):
+                    yield news
                 reports, reader.queue = reader.queue, []
                 for report in reports:
                     yield report
+                # Of a thousand pods one changes at every moment: what that costs is a small part of the time.
+                await asyncio.sleep(min(MOST_REST_S, REST * (time.monotonic() - begun_s)))
         finally:
             self._readers.discard(reader)
 
@@ -149,9 +141,8 @@ class ClusterObserver:
     def _slots(self, view: ClusterView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force."""
         traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
-        slots = observed(self._at, view, traffic)
-        known = self._weights.applied(slots, traffic, self._measurer.lately(), self._ask, self._strays)
-        return {slot: self._measurer.usages.shown(seen) for slot, seen in known.items()}
+        slots = observed(self._at, view, traffic, self._read, self._measurer.usages.known)
+        return self._weights.applied(slots, traffic, self._measurer.lately(), self._ask, self._strays)
 
     def _strays(self, slots: Collection[Slot]) -> int:
         """How many answers these slots have given so far."""
@@ -188,14 +179,3 @@ class ClusterObserver:
                 return
             except QuarterdeckError:
                 continue
-
-
-def _staleness(view: ClusterView) -> Noted:
-    if not view.stale_s:
-        return Noted("the API server answers again", source="kubernetes")
-    because = f" ({view.trouble})" if view.trouble else ""
-    return Noted(
-        f"nothing was heard of the cluster for {STALE_S:g} s; what is shown is from before{because}",
-        Level.WARNING,
-        source="kubernetes",
-    )

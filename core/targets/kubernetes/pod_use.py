@@ -3,11 +3,11 @@
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.domain.errors import QuarterdeckError
 from core.domain.figures import Use
-from core.domain.model import Observation, Slot
+from core.domain.model import Slot
 from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, selector
@@ -84,17 +84,6 @@ class PodUsages:
         self._next_s = time.monotonic() + EVERY_S
         self.known = usages(page.get("items") or ())
         return True
-
-    def shown(self, seen: Observation) -> Observation:
-        """A slot with what its pods use."""
-        known = self.known
-        if not any(one.name in known for one in seen.replicas):
-            return seen
-        replicas = (
-            replace(one, cpu_m=known[one.name].cpu_m, memory_mb=known[one.name].memory_mb) if one.name in known else one
-            for one in seen.replicas
-        )
-        return replace(seen, replicas=tuple(replicas))
 
     def of_slots(self, pods: Mapping[Slot, Iterable[str]]) -> dict[Slot, Use]:
         """The share of its request that each slot's pods use, and how full the fullest is; the limit is the request."""

@@ -28,6 +28,7 @@ class ClusterView:
     objects: Mapping[Key, Json] = field(default_factory=dict)
     stale_s: float = 0.0
     trouble: str = ""
+    _sorted: dict[str, list[Json]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def get(self, kind: ApiKind, name: str) -> Json | None:
         """One object."""
@@ -35,8 +36,12 @@ class ClusterView:
 
     def all(self, kind: ApiKind) -> list[Json]:
         """All of a kind, the oldest first."""
-        found = [body for (plural, _), body in self.objects.items() if plural == kind.plural]
-        return sorted(found, key=lambda body: str(body["metadata"].get("creationTimestamp", "")))
+        if kind.plural not in self._sorted:
+            found = [body for (plural, _), body in self.objects.items() if plural == kind.plural]
+            self._sorted[kind.plural] = sorted(
+                found, key=lambda body: str(body["metadata"].get("creationTimestamp", ""))
+            )
+        return self._sorted[kind.plural]
 
 
 class ClusterWatch:
