@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 from core.state.codec import loads
 from core.state.events import Event
 from tests.recordings.make import KEY, MOMENT
-from tests.tui import scenes
+from tests.tui import cluster_scenes, scenes
+from tests.tui.cluster_scenes import BEGUN
 from tests.tui.conftest import shown, until
 from tests.tui.replay import FakeLink
 from tui.app import DeckApp
@@ -83,6 +84,22 @@ def test_what_is_wrong(
     snap_compare: Compare, scene: Callable[[], Sequence[Event]], after: float, size: tuple[int, int]
 ) -> None:
     assert taken(snap_compare, scene(), MOMENT + after, size)
+
+
+@pytest.mark.parametrize(
+    ("name", "second", "serves", "keys", "size"),
+    [
+        ("scaling", 100, "blue", "", (120, 36)),
+        ("scaling", 100, "blue", "4", (80, 24)),
+        ("quota", 24, "blue", "", (80, 24)),
+        ("image-pull", 40, "", "4m", (120, 36)),
+    ],
+    ids=["scaled up", "pods", "quota", "image"],
+)
+def test_a_cluster(
+    snap_compare: Compare, name: str, second: float, serves: str, keys: str, size: tuple[int, int]
+) -> None:
+    assert taken(snap_compare, cluster_scenes.at(name, second, serves), BEGUN + second + 1, size, keys)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])

@@ -40,7 +40,7 @@ class ReplicaGroup:
     count: int
 
 
-class Placed(NamedTuple):
+class SlotReplica(NamedTuple):
     """A replica with the slot that it is of."""
 
     replica: Replica
@@ -77,13 +77,13 @@ def _node(replica: Replica, _: float) -> str:
     return replica.node or as_text.NOTHING
 
 
-def worst_first(shown: Sequence[Observation]) -> list[Placed]:
+def worst_first(shown: Sequence[Observation]) -> list[SlotReplica]:
     """All replicas, those that are ill first and those with the same trouble beside each other."""
-    found = [Placed(replica, seen) for seen in shown for replica in seen.replicas]
+    found = [SlotReplica(replica, seen) for seen in shown for replica in seen.replicas]
     return sorted(found, key=lambda one: (RANK[one.replica.state], not one.replica.why, _kind(one.replica.why)))
 
 
-def groups(replicas: Sequence[Placed]) -> list[ReplicaGroup]:
+def groups(replicas: Sequence[SlotReplica]) -> list[ReplicaGroup]:
     """How many do what, in the order of the replicas."""
     counts: dict[tuple[ReplicaState, str], int] = {}
     said: dict[tuple[ReplicaState, str], str] = {}
@@ -111,7 +111,7 @@ def trouble(seen: Observation) -> str:
 
 
 def table(
-    replicas: Sequence[Placed], size: tuple[int, int], under: str, now: float, *, heard: bool, counted: int
+    replicas: Sequence[SlotReplica], size: tuple[int, int], under: str, now: float, *, heard: bool, counted: int
 ) -> list[Line]:
     """The replicas in so many cells and lines: their counts, a head, and those around the one with the cursor.
 
@@ -130,7 +130,7 @@ def table(
     return [*top, *rows]
 
 
-def lines_of_counts(replicas: Sequence[Placed], height: int) -> int:
+def lines_of_counts(replicas: Sequence[SlotReplica], height: int) -> int:
     """How many lines the counts take: none where there is but one kind, or all are well and seen."""
     kinds = groups(replicas)
     if len(kinds) < 2 or (len(replicas) < height and not any(one.why for one in kinds)):
@@ -138,7 +138,7 @@ def lines_of_counts(replicas: Sequence[Placed], height: int) -> int:
     return min(GROUPS, len(kinds))
 
 
-def _counts(replicas: Sequence[Placed], width: int, lines: int, *, heard: bool) -> list[Line]:
+def _counts(replicas: Sequence[SlotReplica], width: int, lines: int, *, heard: bool) -> list[Line]:
     kinds = groups(replicas)
     if len(kinds) > lines:
         kept, rest = kinds[: max(0, lines - 1)], kinds[max(0, lines - 1) :]
@@ -154,7 +154,7 @@ def _counts(replicas: Sequence[Placed], width: int, lines: int, *, heard: bool) 
     return [*found, *([()] * (lines - len(found)))]
 
 
-def _columns(replicas: Sequence[Placed], width: int) -> tuple[list[Column], int]:
+def _columns(replicas: Sequence[SlotReplica], width: int) -> tuple[list[Column], int]:
     """The columns for which there is room, and the cells of the name."""
     wide = max((cell_len(one.replica.node) for one in replicas), default=0)
     aged = any(one.replica.since is not None for one in replicas)
@@ -176,7 +176,9 @@ def _head(columns: Sequence[Column], name: int) -> Line:
     return ((f"  {left('replica', name)}{left('state', 11)}{titles}", "dim"),)
 
 
-def _row(one: Placed, columns: Sequence[Column], name: int, width: int, now: float, *, here: bool, heard: bool) -> Line:
+def _row(
+    one: SlotReplica, columns: Sequence[Column], name: int, width: int, now: float, *, here: bool, heard: bool
+) -> Line:
     replica = one.replica
     sign, role = STATES[replica.state]
     line: Line = (

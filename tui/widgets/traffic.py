@@ -18,7 +18,7 @@ from tui.theme import slot_role
 from tui.view import View
 from tui.why import service
 from tui.widgets.pane import Pane
-from tui.widgets.replicas import Placed, lines_of_counts, table, trouble, worst_first
+from tui.widgets.replicas import SlotReplica, lines_of_counts, table, trouble, worst_first
 
 SLOTS = 2
 """So many slot lines are always there, so that nothing moves when the second slot comes."""
@@ -138,7 +138,7 @@ class TrafficPane(Pane):
         tables = [table(side, room, under, view.now, heard=heard, counted=counted) for side in sides]
         return [columns(row, COLUMN) for row in zip_longest(*tables, fillvalue=())] if self._beside else tables[0]
 
-    def _sides(self, shown: list[Observation]) -> list[list[Placed]]:
+    def _sides(self, shown: list[Observation]) -> list[list[SlotReplica]]:
         return [worst_first([seen]) for seen in shown] if self._beside else [worst_first(shown)]
 
     def replicas(self) -> list[Replica]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.config.scaling import AutoscalingSettings
 from core.config.serving import EndpointSettings
 from core.domain.model import Version
 from core.targets.kubernetes import labels
@@ -20,7 +21,7 @@ VERSIONS = {"blue": Version("late", "6", "run6", "models:/late/6"), "green": Ver
 AT = ClusterEndpoint(
     name="late",
     called="late",
-    endpoint=EndpointSettings(name="late"),
+    endpoint=EndpointSettings(name="late", replicas=2, autoscaling=AutoscalingSettings(min=2, max=15, cpu=60)),
     place=KubernetesSettings(
         context="stand-in",
         namespace="flights",

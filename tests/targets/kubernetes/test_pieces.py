@@ -9,13 +9,14 @@ from hypothesis import given, strategies as st
 
 from core.domain.errors import BadInput, Unreachable
 from core.domain.figures import Use
-from core.domain.model import Observation, Replica, ReplicaState
+from core.domain.model import ReplicaState
 from core.targets.kubernetes.api_errors import ApiRequest, Json, clipped, refusal, retry_after
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, metadata
 from core.targets.kubernetes.observed import observed
 from core.targets.kubernetes.paths import DEPLOYMENTS, PODS
 from core.targets.kubernetes.pod_use import PodUsages, usages
+from core.targets.kubernetes.pods import PodReplicas
 from core.targets.kubernetes.proving import prove
 from core.targets.kubernetes.scraping import PodMeter
 from core.targets.kubernetes.shares import counts_for, shares_of
@@ -84,8 +85,8 @@ def test_what_pods_use_and_which_share_of_their_request_that_is(at: ClusterEndpo
     known.known = found
     # 500m and 256Mi are asked for.
     assert known.of_slots({"blue": ["a", "b", "gone"], "green": ["gone"]}) == {"blue": Use(2, 250.0, 74.5)}
-    seen = Observation("blue", ONE, 1, 1, 0.0, (Replica("a", ReplicaState.READY), Replica("x", ReplicaState.READY)))
-    assert [one.cpu_m for one in known.shown(seen).replicas] == [250.0, None]
+    pods = [{"metadata": {"name": name}} for name in ("a", "x")]
+    assert [one.replica.cpu_m for one in PodReplicas().of(pods, found)] == [250.0, None]
 
 
 WEIGHTS = st.sampled_from(
@@ -170,13 +171,17 @@ def _pod(at: ClusterEndpoint, name: str, status: Json, **head: str) -> Json:
         ({"conditions": [{"type": "Ready", "status": "True"}]}, ReplicaState.READY, ""),
         (
             {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes: Insufficient cpu."}]},
-            ReplicaState.STARTING,
+            ReplicaState.PENDING,
             "no node takes it: 0/3 nodes: Insufficient cpu.",
         ),
         (
-            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]},
+            {
+                "containerStatuses": [
+                    {"image": "x:1", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
+                ]
+            },
             ReplicaState.BACKOFF,
-            "ErrImagePull: not found",
+            "image can't be pulled: x:1: not found",
         ),
         (
             {
@@ -208,7 +213,7 @@ def test_a_quota_that_is_used_up_is_the_slots_why(at: ClusterEndpoint) -> None:
         "status": {"conditions": [failure]},
     }
     view = ClusterView({(DEPLOYMENTS.plural, "late-blue"): deployment})
-    assert observed(at, view, RoutedTraffic())["blue"].why == failure["message"]
+    assert observed(at, view, RoutedTraffic())["blue"].why == "quota: small, requested: pods=1"
 
 
 def test_what_is_of_others_is_no_slot(at: ClusterEndpoint) -> None:
