@@ -84,7 +84,7 @@ def _standing(at: ClusterEndpoint) -> Standing | None:
     if not view.objects:
         return None
     usages.asked()
-    return Standing(at.called, NAME, tuple(map(usages.shown, slots_in(at, view))), tuple(lines_of(at, view)))
+    return Standing(at.called, NAME, slots_in(at, view, usages.known), tuple(lines_of(at, view)))
 
 
 KIND = KubernetesKind()

@@ -1,7 +1,7 @@
 """What stands at an endpoint in a cluster, for people; and all of it taken away. Called in threads; watches nothing."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from core.domain.errors import Failed
 from core.domain.model import Observation
@@ -23,12 +23,14 @@ from core.targets.kubernetes.paths import (
     SERVICES,
     ApiKind,
 )
+from core.targets.kubernetes.pod_use import PodUsage
 from core.targets.kubernetes.reaching import external_url
 from core.targets.kubernetes.traffic import holder, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
 CALL_S = 5.0
 LOOK_S = 0.5
+NOTHING_USED: Mapping[str, PodUsage] = {}
 SPARE_S = 30.0
 """Beyond the time that a pod may take to end, until its node has said so."""
 
@@ -42,9 +44,11 @@ def looked_at(at: ClusterEndpoint, calls: ApiCalls) -> ClusterView:
     return ClusterView(found)
 
 
-def slots_in(at: ClusterEndpoint, view: ClusterView) -> tuple[Observation, ...]:
+def slots_in(
+    at: ClusterEndpoint, view: ClusterView, usage: Mapping[str, PodUsage] = NOTHING_USED
+) -> tuple[Observation, ...]:
     """The slots, with the weights that the objects say; no answer was asked for."""
-    return tuple(observed(at, view, traffic_of(at, view.get(holder(at), at.name))).values())
+    return tuple(observed(at, view, traffic_of(at, view.get(holder(at), at.name)), usage=usage).values())
 
 
 def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
