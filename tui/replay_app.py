@@ -17,7 +17,7 @@ from core.state.link import Link
 from tui import format as as_text, theme
 from tui.app import DeckApp
 from tui.moments import moment
-from tui.screens.overlay import Overlay
+from tui.widgets.overlay import Overlay
 
 SKIP_S = 10.0
 WATCHES = "this is a recording; it can only be watched"

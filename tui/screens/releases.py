@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from core.state.release import Release
 from tui.format import span
-from tui.screens.overlay import Overlay
+from tui.widgets.overlay import Overlay
 
 
 class ReleaseList(Overlay[str | None]):

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import ACTIONS, GROUPS
-from tui.screens.overlay import Overlay
+from tui.widgets.overlay import Overlay
 
 
 class Sheet(Overlay[None]):

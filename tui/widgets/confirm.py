@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from core.state.confirmation import Confirmation
-from tui.screens.overlay import Overlay
+from tui.widgets.overlay import Overlay
 
 
 class Confirm(Overlay[bool]):

@@ -16,8 +16,8 @@ from core.domain.model import Slot
 from core.state.acceptance import accept
 from core.state.commands import ScaleSlot
 from core.state.endpoint import Endpoint
-from tui.screens.overlay import Overlay
 from tui.view import View
+from tui.widgets.overlay import Overlay
 
 _TYPED = re.compile(r"(?:([a-z][a-z0-9-]{0,31})\s+)?(\d{1,4})")
 
