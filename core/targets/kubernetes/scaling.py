@@ -17,6 +17,15 @@ Json: TypeAlias = Mapping[str, Any]
 DOWN_WINDOW_S = 300.0
 """The stabilisation of the way down where nobody sets another; the autoscaler does not say how much of it is left."""
 TOLERANCE = 0.1
+SAID = {
+    "ReadyForNewScale": "the size is right",
+    "ScaleDownStabilized": "more was asked for a while ago",
+    "ScaleUpLimit": "no faster than its policy",
+    "ScaleDownLimit": "no faster than its policy",
+    "TooManyReplicas": "at the maximum",
+    "TooFewReplicas": "at the minimum",
+}
+"""What an autoscaler says at length, by its own short reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ def look_of(objects: SlotObjects, now: float, last: Scaled | None = None) -> Sca
         before=before,
         # Where its metrics fail, 0 desired replicas are not what is desired.
         after=int(status.get("desiredReplicas", wanted)) if active else wanted,
-        reason=_reason(objects.autoscaler),
+        reason=_reason(objects.autoscaler, readings),
         readings=readings,
         min=int(spec.get("minReplicas", 1)) if spec else wanted,
         max=int(spec.get("maxReplicas", wanted)),
@@ -98,14 +107,22 @@ def _proposed(readings: Sequence[Reading], count: int) -> int | None:
     return max(count if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * count) for ratio in ratios)
 
 
-def _reason(scaler: Json | None) -> str:
-    """What the autoscaler says of itself: what fails, else what it did and what limits it."""
+def _reason(scaler: Json | None, readings: Sequence[Reading]) -> str:
+    """What was measured, and what the autoscaler says of itself: what fails, else what kept or limits it."""
     if scaler is None:
         return "no autoscaler"
     able, active, limited = (_condition(scaler, kind) for kind in ("AbleToScale", "ScalingActive", "ScalingLimited"))
     failed = [one for one in (able, active) if one.get("status") == "False"]
-    told = failed or [able, *([limited] if limited.get("status") == "True" else [])]
-    return "; ".join(one["message"] for one in told if one.get("message")) or "it has not looked yet"
+    # That it scaled, and to how many, is said by the counts.
+    kept = [] if able.get("reason") == "SucceededRescale" else [able]
+    told = failed or [*kept, *([limited] if limited.get("status") == "True" else [])]
+    said = "; ".join(text for one in told if (text := SAID.get(one.get("reason", ""), one.get("message"))))
+    measured = ", ".join(
+        f"{one.name} {one.value:.0f} % of {one.target:g} %" for one in readings if one.value is not None
+    )
+    if failed or not measured:
+        return said or "it has not looked yet"
+    return f"{measured}: {said}" if said else measured
 
 
 def _of_autoscaler(objects: SlotObjects, look: Scaled, last: Scaled | None) -> Iterator[Obstacle]:

@@ -107,7 +107,7 @@ def test_a_look_has_the_figures_of_the_autoscaler() -> None:
     look = look_of(objects("faster than allowed"), 100.0)
     assert (look.slot, look.at, look.before, look.after, look.min, look.max) == ("blue", 100.0, 4, 8, 2, 15)
     assert (look.readings, look.proposed) == ((Reading("cpu", 327.0, 60.0),), 22)
-    assert "increasing faster than the maximum scale rate" in look.reason
+    assert look.reason == "cpu 327 % of 60 %: no faster than its policy"
 
 
 def test_where_metrics_fail_no_desired_replicas_are_not_a_wish_for_none() -> None:
