@@ -12,14 +12,16 @@ from core.alerts.rules import Rule
 from core.config.alerts import RULE_NAMES, rules
 from core.config.config import endpoint_name
 from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.hints import typed
 from core.engine.project import READ_ONLY, Project
+from core.notify.secrets import Unset
 from core.notify.send import send
 from core.state import commands as c
 from core.state.alert import Alert, AlertState, Hush, Notice, Topic
 from core.state.endpoint import Endpoint
 from core.system.suggest import did_you_mean
 from tui import format as as_text
-from tui.headless import opened, watch_of
+from tui.headless import opened, unheard, watch_of
 from tui.moments import iso
 
 Write = Callable[[str], None]
@@ -62,6 +64,8 @@ async def alerts(project: Project, write: Write, as_json: bool = False) -> int:
         write(f"links answer questions: {answers.url}, which the watch serves at {answers.host}:{answers.port}")
     for one in endpoint.untold:
         write(f"not told yet: {one.receiver}: {one.notice.title}: {one.why or 'being told'}, try {one.tries + 1}")
+    for line in await unheard(project):
+        write(line)
     if await watch_of(project).status() is None:
         write("no watch runs: nobody looks; 'quarterdeck watch' starts one")
     return 0
@@ -138,6 +142,8 @@ async def test(project: Project, write: Write) -> int:
     async def told(receiver: str) -> str:
         try:
             await send(receivers[receiver], notice, os.environ)
+        except Unset as error:
+            return f"{error} in this shell; whether the watch has it, {typed('alerts')} says"
         except QuarterdeckError as error:
             return str(error)
         return ""

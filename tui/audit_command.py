@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from core.domain.errors import BadInput, Failed, Refused
+from core.domain.errors import Failed, Refused
 from core.domain.hints import typed
 from core.engine.project import Project
 from core.journal.chain import Written
@@ -17,7 +17,7 @@ from core.state import events as ev
 from core.state.audit import Deed, deeds
 from core.state.codec import body
 from core.state.served import ServedTraffic, served_at
-from tui.moments import dated, iso, moment
+from tui.moments import dated, iso, passed
 from tui.output import say
 
 COLUMNS = ("seq", "at", "who", "where", "environment", "endpoint", "release", "version", "what", "why", "kind", "link")
@@ -41,7 +41,7 @@ def past(project: Project) -> Iterator[Journal]:
 def audit(project: Project, write: Write, since: str = "", form: str = "text", whole: bool = False) -> int:
     """Every decision since a moment, of the environment that was named or of all."""
     with past(project) as journal:
-        start = moment(since, journal.clock.now()) if since else 0.0
+        start = passed("--since", since, journal.clock.now()) if since else 0.0
         written = journal.written()
     meant = project.meant
     by_place = {one.seq: one for one in written}
@@ -106,9 +106,7 @@ def live(project: Project, write: Write, at: str, as_json: bool = False) -> int:
     """Which version had which share of the traffic at a moment; now where none is named."""
     with past(project) as journal:
         now = journal.clock.now()
-        asked = moment(at, now) if at else now
-        if asked > now + 1:
-            raise BadInput(f"--at {at}: {dated(asked)} is still to come; it is {dated(now)} now")
+        asked = passed("--at", at, now) if at else now
         log = served_at(events_of(journal.written()), asked)
     meant = project.meant
     if log.first_at is None:

@@ -59,6 +59,18 @@ async def have_watch(project: Project, write: Callable[[str], None]) -> None:
         write(f"{error}; what is begun here ends with this command")
 
 
+async def unheard(project: Project) -> list[str]:
+    """Who can't be told, because the watch that runs lacks a variable that they need, a line each."""
+    receivers = {name: one for own in project.by_endpoint().values() for name, one in own.alerts.receivers.items()}
+    lacks = set(await watch_of(project).unset(name for one in receivers.values() for name in one.variables))
+    return [
+        f"{name} will be told nothing: the watch has no {', '.join(gone)}; set it, then {typed('watch --stop')} "
+        f"and {typed('watch')}"
+        for name, one in receivers.items()
+        if (gone := [variable for variable in one.variables if variable in lacks])
+    ]
+
+
 def replaced(client: WatchClient) -> str:
     """What is to be said of a watch that hung and was ended; empty without one."""
     if client.hung is None:

@@ -31,6 +31,14 @@ def moment(text: str, now: float) -> float:
         raise BadInput(f"{text!r} is no moment that this machine's clock knows") from None
 
 
+def passed(flag: str, text: str, now: float) -> float:
+    """A moment of the past, that a flag names; raises BadInput."""
+    asked = moment(text, now)
+    if asked > now + 1:
+        raise BadInput(f"{flag} {text}: {dated(asked)} is still to come; it is {dated(now)} now")
+    return asked
+
+
 def dated(at: float) -> str:
     """A moment to the second with its zone: `2026-11-20 14:00:00 CET (+0100)`."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z (%z)", time.localtime(at))

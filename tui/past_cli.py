@@ -80,6 +80,9 @@ def audit(
     Exit code 1: --verify found that something was changed or cut out, and says at which place.
     """
     project = project_of(config, env, sets, endpoint)
+    if csv and json:
+        err("error: audit: --json or --csv, not both")
+        end(BadInput.exit_code)
     if verify:
         _now(lambda: audit_command.verify(project, out))
     form = "csv" if csv else "json" if json else "text"

@@ -25,6 +25,7 @@ from tui.headless import (
     interruptible,
     opened,
     pending_of,
+    unheard,
     watch_of,
 )
 from tui.plain_lines import lines_of
@@ -73,6 +74,8 @@ async def release(
         before = [live for name in names if not engine.driven(name) and (live := engine.snapshot.live_release(name))]
         if not attached:
             await have_watch(project, write)
+            for line in await unheard(project):
+                write(line)
         elif await watch_of(project).status() is None:
             write("attached: no watch looks on, so that no alert rule is looked at and nobody is told; gates are asked")
         for name in names:

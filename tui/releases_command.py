@@ -10,7 +10,7 @@ from core.engine.project import Project
 from core.state.delivery import DeliveryFigures, ReleaseRow, figures, releases
 from tui.audit_command import events_of, past
 from tui.format import about, percent, proved, span
-from tui.moments import iso, moment
+from tui.moments import iso, passed
 
 Write = Callable[[str], None]
 
@@ -29,7 +29,7 @@ def listed(project: Project, write: Write, since: str = "", as_json: bool = Fals
     """The releases since a moment, of the environment that was named or of all, and the figures of them."""
     with past(project) as journal:
         now = journal.clock.now()
-        start = moment(since, now) if since else 0.0
+        start = passed("--since", since, now) if since else 0.0
         known = releases(events_of(journal.written()))
     meant = project.meant
     rows = [row for row in known if not meant or row.endpoint in meant]

@@ -10,7 +10,7 @@ from core.engine.project import Project
 from core.system.processes import child_environment, python
 from core.system.text import span
 from core.watch.install import install, uninstall
-from tui.headless import watch_of
+from tui.headless import unheard, watch_of
 
 
 async def run(
@@ -44,6 +44,8 @@ async def run(
         return await _stay(project)
     status = await client.ensure()
     write(f"watch: process {status.pid}, up {span(time.time() - status.started_at)}, log {client.place.log}")
+    for line in await unheard(project):
+        write(line)
     return 0
 
 

@@ -123,6 +123,12 @@ class ReceiverSettings(SettingsPart):
         return self
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that it needs, by name."""
+        named = (self.url_env, self.token_env, self.user_env, self.password_env)
+        return tuple(name for name in named if name is not None)
+
+    @property
     def told_of(self) -> tuple[TopicName, ...]:
         """What it is told of."""
         return self.takes if self.takes is not None else TAKES.get(self.kind, get_args(TopicName))

@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,11 @@ class WatchClient:
         if answer is None or "error" in answer:
             return None
         return WatchStatus(int(answer["pid"]), str(answer["version"]), float(answer["started_at"]))
+
+    async def unset(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Which of these variables the watch that runs has not got; none where none runs, or it can't say."""
+        answer = await self._ask({"do": "ping", "names": sorted(set(names))}, TAKE_UP_S)
+        return tuple(str(name) for name in (answer or {}).get("unset", ()))
 
     @property
     def wanted(self) -> bool:

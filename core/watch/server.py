@@ -109,7 +109,9 @@ class WatchServer:
             log.exception("%s", message["do"])
             return {"error": f"{message['do']}: {type(error).__name__}; see quarterdeck.log"}
         who = {"pid": os.getpid(), "version": package_version(), "started_at": self._started_at}
-        return {**who, "folder": self._here, "lookers": self.lookers}
+        # What they hold is told to nobody.
+        unset = [name for name in map(str, message.get("names", ())) if not os.environ.get(name, "").strip()]
+        return {**who, "folder": self._here, "lookers": self.lookers, "unset": unset}
 
     async def _rollback(self, line: str) -> str:
         """A rollback by a command that has loaded nothing yet, not even JSON, in fields with tabs between them.

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.domain.errors import Failed, JournalError, QuarterdeckError
+from core.domain.hints import typed
 from core.engine.engine import Engine
 from core.engine.retries import AGAIN_S
 from core.notify.payloads import AnswerLinks
+from core.notify.secrets import Unset
 from core.notify.send import bury, send
 from core.state import events as ev
 from core.state.alert import Untold
@@ -101,6 +103,8 @@ class Telling:
     async def _failed(self, endpoint: str, one: Untold, error: Exception) -> ev.Body:
         # What is no error of ours may hold an address in its words.
         why = str(error) if isinstance(error, QuarterdeckError) else type(error).__name__
+        if isinstance(error, Unset):
+            why = f"{why} for the watch; set it, then {typed('watch --stop')} and {typed('watch')}"
         dead = isinstance(error, Failed) or one.tries + 1 >= TRIES
         if dead:
             try:

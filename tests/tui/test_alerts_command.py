@@ -98,7 +98,7 @@ async def test_a_test_message_goes_to_each_receiver(project: Project, monkeypatc
     assert "nothing is wrong" in server.got[0].body["text"]
     monkeypatch.delenv("OPS_HOOK")
     assert await alerts_command.test(project, said.append) == 1
-    assert "the variable OPS_HOOK is not set" in said[-1]
+    assert "the variable OPS_HOOK is not set in this shell" in said[-1]
 
 
 @pytest.mark.parametrize(

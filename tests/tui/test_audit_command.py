@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from core.domain.errors import BadInput, Failed, Refused
 from core.domain.plan import Plan, Shift
@@ -19,6 +20,7 @@ from core.state.alert import Notice, Topic
 from core.state.audit import deeds
 from tests.tui import past
 from tui import audit_command
+from tui.cli import app
 from tui.moments import dated, moment
 
 pytestmark = pytest.mark.usefixtures("utc")
@@ -129,6 +131,10 @@ def test_before_the_first_and_in_the_future_there_is_a_line(project: Project, tm
         audit_command.live(project, print, "2001-01-01")
     with pytest.raises(BadInput, match=r"--at 2999-01-01: 2999-01-01 00:00:00 UTC \(\+0000\) is still to come"):
         audit_command.live(project, print, "2999-01-01")
+    with pytest.raises(BadInput, match=r"--since 2999-01-01: 2999-01-01 .* is still to come"):
+        audited(project, "2999-01-01")
+    both = CliRunner().invoke(app, ["audit", "--json", "--csv", "--config", str(project.path)])
+    assert (both.exit_code, both.output) == (2, "error: audit: --json or --csv, not both\n")
     path = tmp_path / "new" / "quarterdeck.yaml"
     path.parent.mkdir()
     path.write_text(project.path.read_text())
