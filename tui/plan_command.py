@@ -54,7 +54,7 @@ def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Beg
         *told(begin.plan),
         "",
         *_consent(settings),
-        f"goes back to: {_home(snapshot, name, settings.environment)}",
+        f"goes back to: {_home(snapshot, name, settings)}",
         *later,
     ]
 
@@ -121,9 +121,12 @@ def _consent(settings: Settings) -> Iterator[str]:
         yield f"approved by: {by}"
 
 
-def _home(snapshot: Snapshot, name: str, environment: str) -> str:
+def _home(snapshot: Snapshot, name: str, settings: Settings) -> str:
     endpoint = snapshot.endpoint(name)
     seen = endpoint.slots.get(endpoint.serving or "")
     if seen is None or seen.version is None:
-        return f"nothing; a first version that fails leaves no traffic, and {typed('down', environment)} stops it"
-    return f"{seen.version.label} in {seen.slot}, {seen.ready} of {counted(seen.wanted, 'replica')} ready"
+        return (
+            f"nothing; a first version that fails leaves no traffic, and {typed('down', settings.environment)} stops it"
+        )
+    label = seen.version.label if seen.version.model == settings.model else seen.version.full
+    return f"{label} in {seen.slot}, {seen.ready} of {counted(seen.wanted, 'replica')} ready"

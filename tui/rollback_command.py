@@ -16,7 +16,7 @@ from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.confirmation import confirmation
 from core.state.release import Release, ReleaseState
-from core.state.reversal import earlier, refused_rollback, rollback_of
+from core.state.reversal import earlier, named_version, refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
 from core.system.processes import running_s
@@ -89,12 +89,12 @@ async def back_to(project: Project, number: str, rollback: c.Rollback, write: Ca
     async with opened(project) as engine:
         name, snapshot = endpoint_name(project.settings), engine.snapshot
         served, live, last = snapshot.endpoint(name).served, snapshot.live_release(name), rollback_of(snapshot, name)
-    wanted = number.removeprefix("v")
-    if live is None and served is not None and served.number == wanted:
+    wanted = named_version(snapshot, name, number)
+    if live is None and served is not None and wanted.means(served):
         write(f"{name} serves {served.label} already")
         return 0
     before = last.old_version if last is not None and refused_rollback(snapshot.endpoint(name), last) is None else None
-    if before is not None and before.number == wanted:
+    if before is not None and wanted.means(before):
         return await move(project, lambda endpoint, at: replace(rollback, endpoint=endpoint, asked_at=at), write)
     if live is not None:
         why = f"{live.id} is under way{f', and takes back to {before.label}' if before else ''}"
@@ -102,8 +102,8 @@ async def back_to(project: Project, number: str, rollback: c.Rollback, write: Ca
 
     def choose(one: Project, known: Snapshot) -> Wishes:
         its = endpoint_name(one.settings)
-        version = earlier(known, its, wanted)
-        write(f"{its}: back to {version.label}")
+        version = earlier(known, its, number)
+        write(f"{its}: back to {version.label if version.model == one.settings.model else version.full}")
         return replace(wishes, version=version)
 
     wishes = Wishes(confirmed=True, back_after_s=0.0 if rollback.delete else KEEP_S, reason=rollback.reason)

@@ -55,7 +55,7 @@ async def lines_of(project: Project) -> list[str]:
             f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
             *_stands(place, snapshot, name, now),
         ]
-        lines += [f"  release  {_release(release)}"] if release else []
+        lines += [f"  release  {_release(release, own.model)}"] if release else []
         lines += _together(release, snapshot, now) if release else []
         lines += _truth(release) if release else []
         pending = snapshot.endpoint(name).pending
@@ -136,8 +136,9 @@ def _slot(seen: Observation, kept: str) -> list[str]:
     return lines
 
 
-def _release(release: Release) -> str:
-    version = release.version.label if release.version else "no version yet"
+def _release(release: Release, model: str) -> str:
+    label = release.version.label if release.version and release.version.model == model else ""
+    version = label or (release.version.full if release.version else "no version yet")
     if release.live:
         step = title(release.current.step) if release.current else "its end"
         return f"{release.id}  {version}  {release.state.value}, at {step}"

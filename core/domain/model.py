@@ -39,6 +39,11 @@ class Version:
         """As people say it: `v7`."""
         return f"v{self.number}"
 
+    @property
+    def full(self) -> str:
+        """With its model: `late v7`."""
+        return f"{self.model} {self.label}"
+
     def older_than(self, other: "Version") -> bool:
         """Whether it was registered before another of the same model, as far as their numbers say."""
         numbers = (self.number, other.number)

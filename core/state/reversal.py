@@ -1,5 +1,7 @@
 """Which release a rollback or an undo would take back, and why there may be no way. Pure."""
 
+from dataclasses import dataclass
+
 from core.domain.errors import BadInput, Refused
 from core.domain.hints import typed
 from core.domain.model import Version
@@ -95,20 +97,52 @@ def refused_undo(endpoint: Endpoint | None, release: Release | None, now: float)
     return None
 
 
-def earlier(snapshot: Snapshot, endpoint: str, number: str) -> Version:
-    """The version of a number that came to all traffic here and was not taken back since; raises Refused."""
+@dataclass(frozen=True, slots=True)
+class VersionName:
+    """A version as people name it; without a `model` whichever it is of."""
+
+    number: str
+    model: str = ""
+
+    def means(self, version: Version) -> bool:
+        """Whether it is the name of this one."""
+        return version.number == self.number and self.model in ("", version.model)
+
+
+def named_version(snapshot: Snapshot, endpoint: str, text: str) -> VersionName:
+    """The version that somebody means: `3`, `v3`, `late/3` or `models:/late/3`.
+
+    Raises BadInput, also where a number alone is one of several models that served here.
+    """
+    model, _, number = text.removeprefix("models:/").rpartition("/")
     number = number.removeprefix("v")
     if not number.isdecimal():
-        raise BadInput(f"--to {number}: name a version by its number, such as 3 or v3")
+        raise BadInput(f"--to {text}: name a version by its number, such as 3 or v3, or MODEL/3")
+    known = (r.version for r in snapshot.releases.values() if r.endpoint == endpoint and r.version is not None)
+    models = sorted({version.model for version in known if version.number == number})
+    if not model and len(models) > 1:
+        ways = " or ".join(f"--to {one}/{number}" for one in models)
+        raise BadInput(f"--to {text}: there was v{number} of {' and of '.join(models)} here; write {ways}")
+    return VersionName(number, model)
+
+
+def earlier(snapshot: Snapshot, endpoint: str, text: str) -> Version:
+    """The version of a name that came to all traffic here and was not taken back since; raises Refused, BadInput."""
+    wanted = named_version(snapshot, endpoint, text)
     mine = [r for r in snapshot.releases.values() if r.endpoint == endpoint and r.plan.strategy != ROLLBACK]
     ended = sorted((r for r in mine if not r.live), key=lambda r: r.ended_seq)
-    newest = {r.version.number: r for r in ended if r.version is not None}
-    served = sorted((n for n, r in newest.items() if r.outcome is ev.Outcome.DONE), key=lambda n: (len(n), n))
-    there = f"; there is {', '.join(f'v{found}' for found in served)}" if served else ""
-    last = newest.get(number)
+    newest = {(r.version.model, r.version.number): r for r in ended if r.version is not None}
+    served = [r.version for r in newest.values() if r.version is not None and r.outcome is ev.Outcome.DONE]
+    served.sort(key=lambda version: (len(version.number), version.number))
+    several = len({version.model for version in served}) > 1
+    names = ", ".join(f"{one.model} {one.label}" if several else one.label for one in served)
+    there = f"; there is {names}" if names else ""
+    last = next((r for r in newest.values() if r.version is not None and wanted.means(r.version)), None)
     if last is None or last.version is None:
-        raise Refused(f"{endpoint}: v{number} never served here{there}")
-    if number not in served:
+        raise Refused(f"{endpoint}: v{wanted.number} never served here{there}")
+    if last.version not in served:
         how = last.outcome.value if last.outcome is not None else "over"
-        raise Refused(f"{endpoint}: v{number} can't be gone back to, for its last release, {last.id}, {how}{there}")
+        raise Refused(
+            f"{endpoint}: v{wanted.number} can't be gone back to, for its last release, {last.id}, {how}{there}"
+        )
     return last.version

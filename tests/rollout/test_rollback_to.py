@@ -63,6 +63,22 @@ def test_what_was_taken_back_or_never_served_cannot() -> None:
         earlier(world.snapshot, "other", "1")
 
 
+def test_of_two_models_with_the_same_number_the_one_is_named_that_is_meant() -> None:
+    theirs = Version("theirs", "1")
+    world = three()
+    world.do(begin(theirs, canary_plan(), "r9"))
+    world.run()
+    for name in ("1", "v1"):
+        with pytest.raises(
+            BadInput, match=rf"--to {name}: there was v1 of late and of theirs here; write --to late/1 or"
+        ):
+            earlier(world.snapshot, "late", name)
+    for name, found in (("late/1", V1), ("models:/theirs/1", theirs), ("theirs/v1", theirs), ("2", V2)):
+        assert earlier(world.snapshot, "late", name) == found
+    with pytest.raises(Refused, match=r"v2 never served here; there is late v1, theirs v1, late v2"):
+        earlier(world.snapshot, "late", "theirs/2")
+
+
 def test_a_key_after_it_does_not_bring_the_bad_version_back() -> None:
     world = back_to_one()
     why = refused_rollback(world.endpoint, world.release)
@@ -100,7 +116,7 @@ def test_a_slot_that_is_kept_goes_when_somebody_says_so() -> None:
     world.do(c.RetireSlot("late", spare, "room is needed"))
     assert world.endpoint.retire[spare] == world.now
     (deed,) = deeds(world.events[-2:])
-    said = f"endpoint: ada: has {spare} removed: room is needed"
+    said = f"endpoint: has {spare} removed: room is needed"
     assert (deed.who, deed.what, deed.why) == ("ada", said, "room is needed")
 
 
