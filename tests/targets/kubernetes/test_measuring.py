@@ -1,0 +1,63 @@
+"""Of many pods each is asked for its counts in its turn, and none of its answers is lost."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from core.targets.kubernetes import labels
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.measuring import MOST, PodMeasurer
+from core.targets.kubernetes.watching import ClusterView
+from tests.targets.kubernetes.played import AT, VERSIONS
+
+
+class Counting(ApiCalls):
+    """Pods that count ten answers more whenever they are asked, and how often that was."""
+
+    def __init__(self) -> None:
+        super().__init__("nowhere")
+        self.asked: Counter[str] = Counter()
+
+    def ask(self, *_: Any, **__: Any) -> Any:
+        """No metrics API."""
+        return {"items": []}
+
+    def text(self, path: str, **_: Any) -> tuple[str, Mapping[str, str]]:
+        """A page of counters."""
+        name = path.split("/pods/")[1].partition(":")[0]
+        self.asked[name] += 1
+        page = f'scoring_start_time_seconds 1\nscoring_requests_total{{status="200"}} {10 * self.asked[name]}\n'
+        return page, {}
+
+
+def view(count: int) -> ClusterView:
+    """So many pods that run."""
+    names = [f"late-blue-{number:04}" for number in range(count)]
+    heads = [{**labels.metadata(AT, name, "blue", VERSIONS["blue"]), "uid": name} for name in names]
+    return ClusterView({("pods", head["name"]): {"metadata": head, "status": {"phase": "Running"}} for head in heads})
+
+
+@pytest.mark.parametrize(("count", "rounds"), [(3, 1), (MOST, 1), (3 * MOST, 3), (2 * MOST + 7, 3)])
+def test_every_pod_is_asked_once_before_any_is_asked_again(count: int, rounds: int) -> None:
+    calls = Counting()
+    measurer = PodMeasurer(AT, calls, "")
+    for _ in range(rounds):
+        before = calls.asked.total()
+        measurer.measure(view(count))
+        assert calls.asked.total() - before <= MOST
+    assert set(calls.asked) == {f"late-blue-{number:04}" for number in range(count)}
+    assert max(calls.asked.values()) <= 2
+
+
+def test_all_that_was_answered_is_counted_and_nobody_says_it_was_just_now() -> None:
+    calls = Counting()
+    measurer = PodMeasurer(AT, calls, "")
+    counted = sum(sample.ok for _ in range(6) for sample in measurer.measure(view(3 * MOST)))
+    # The first page of a pod is where counting begins; each pod was asked twice.
+    assert counted == 10 * 3 * MOST
+    assert measurer.lately() == {}
+    for _ in range(2):
+        measurer.measure(view(3))
+    assert measurer.lately()["blue"] > 0
