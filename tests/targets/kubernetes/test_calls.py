@@ -68,12 +68,12 @@ def test_a_field_that_another_holds_is_named_with_its_holder_and_left_alone(call
 
 
 def test_a_change_from_an_old_version_is_a_conflict(calls: ApiCalls) -> None:
-    made = _apply(calls, bodies.deployment("stale", 1), "stale")
-    old = {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}}  # type: ignore[index]
-    change = {**old, "spec": {"paused": True}}
-    calls.ask("PATCH", DEPLOYMENTS.path(HOME, "stale"), change, kind=MERGE)
+    # No controller writes to a Service meanwhile, as one does to a Deployment.
+    made = calls.ask("POST", SERVICES.path(HOME), bodies.service("stale", "stale"))
+    path, old = SERVICES.path(HOME, "stale"), {"resourceVersion": made["metadata"]["resourceVersion"]}
+    calls.ask("PATCH", path, {"metadata": {**old, "labels": {"is": "new"}}}, kind=MERGE)
     with pytest.raises(ApiConflict, match="changed in the meantime"):
-        calls.ask("PATCH", DEPLOYMENTS.path(HOME, "stale"), {**old, "spec": {"paused": False}}, kind=MERGE)
+        calls.ask("PATCH", path, {"metadata": {**old, "labels": {"is": "late"}}}, kind=MERGE)
 
 
 def test_an_invalid_field_is_named_without_what_was_sent(calls: ApiCalls) -> None:
