@@ -1,6 +1,7 @@
 """`quarterdeck plan`: what a release would do, step by step, with times, gates and the way back. It changes nothing."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.system.text import counted, rough, span
+from tui.foreseen import foreseen
 
 WIDTH = 10
 
@@ -24,7 +26,10 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     """The plan of the next release in this environment, as lines."""
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
-    return planned_together(project, snapshot, wishes)[1]
+    lines = planned_together(project, snapshot, wishes)[1]
+    trains = not wishes.model_uri and wishes.version is None and "train" not in wishes.skip
+    whys = [why for one in project.together for why in foreseen(one.settings, os.environ, trains)]
+    return [*lines, *([""] if whys else []), *(f"would fail as it is now: {why}" for why in dict.fromkeys(whys))]
 
 
 def planned_together(project: Project, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:

@@ -25,6 +25,8 @@ from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of
 from tui.kept import stays
 
+UNREAD = "journal"
+"""What a line of the log is about that says of an event that it can't be read."""
 VARIABLE = "MLFLOW_TRACKING_URI"
 
 
@@ -44,7 +46,8 @@ async def lines_of(project: Project) -> list[str]:
         holders = {name: journal.holder(name) for name in names}
         _, jump = journal.clock.jump()
         now = journal.clock.now()
-    notices = [text for text in (project.notice, jump) if text]
+    unread = [line.text for line in snapshot.log if line.source == UNREAD]
+    notices = [text for text in (project.notice, jump, *unread[-1:]) if text]
     lines: list[str] = [*notices, ""] if notices else []
     for name, own in names.items():
         release = snapshot.release_of(name)

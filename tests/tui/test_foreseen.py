@@ -1,0 +1,36 @@
+"""What `quarterdeck plan` says beforehand would stop a release."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.config.config import load
+from core.config.scaffold import init
+from tui.foreseen import foreseen
+
+TABLE = "age,city,late\n1,Bern,yes\n"
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        ((), ""),
+        (("data.source=nothere.csv",), "data.source: .*nothere.csv: no such file"),
+        (("data.target=nothere",), "data.target: rows.csv has no column 'nothere'"),
+        (("data.drop=[late]",), "data.drop: late is what data.target is"),
+        (("endpoint.key_env=NOPE",), "endpoint.key_env: the variable NOPE is not set"),
+        (("read_only=true",), "read-only by its settings"),
+    ],
+)
+def test_what_would_stop_a_release_is_seen_before_it_is_begun(tmp_path: Path, sets: tuple[str, ...], said: str) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text(TABLE)
+    settings = load(init(tmp_path / "p", None, rows, "late"), "dev", sets, environ={})
+    found = "\n".join(foreseen(settings, {}, trains=True))
+    assert re.fullmatch(f"{said}.*" if said else "", found)
+
+
+def test_a_version_that_is_not_trained_needs_no_rows(tmp_path: Path) -> None:
+    settings = load(init(tmp_path / "p", "iris"), "dev", ("data.source=nothere.csv",), environ={"NOPE": "x"})
+    assert list(foreseen(settings, {}, trains=False)) == []

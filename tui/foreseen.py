@@ -1,0 +1,38 @@
+"""What would stop a release before it began, as far as that is seen without doing any of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from core.config.config import data_path
+from core.config.settings import Settings
+from core.engine.project import READ_ONLY
+
+HEAD_BYTES = 1 << 16
+
+
+def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> Iterator[str]:
+    """Why a release with these settings would fail now, a line each. `trains`: it reads the rows."""
+    if settings.read_only:
+        yield READ_ONLY
+    key = settings.endpoint.key_env
+    if key is not None and not environ.get(key):
+        yield f"endpoint.key_env: the variable {key} is not set in this shell"
+    if not trains or "train" in settings.skip:
+        return
+    data = settings.data
+    if data.target in data.drop:
+        yield f"data.drop: {data.target} is what data.target is to be predicted"
+    path = data_path(settings)
+    if path is not None and not path.exists():
+        yield f"data.source: {path}: no such file"
+    elif path is not None and path.suffix == ".csv" and not _named(path, data.target):
+        yield f"data.target: {path.name} has no column {data.target!r}"
+
+
+def _named(path: Path, column: str) -> bool:
+    """Whether a name stands anywhere in a table's beginning; what can't be read says nothing against it."""
+    try:
+        with path.open("rb") as file:
+            return column.encode() in file.read(HEAD_BYTES)
+    except OSError:
+        return True
