@@ -5,7 +5,10 @@ from pathlib import Path
 
 from core.config.config import data_path
 from core.config.settings import Settings
+from core.domain.errors import QuarterdeckError
+from core.domain.model import Version
 from core.engine.project import READ_ONLY
+from core.targets.kinds import kind_of
 
 HEAD_BYTES = 1 << 16
 
@@ -14,9 +17,11 @@ def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> It
     """Why a release with these settings would fail now, a line each. `trains`: it reads the rows."""
     if settings.read_only:
         yield READ_ONLY
-    key = settings.endpoint.key_env
-    if key is not None and not environ.get(key):
-        yield f"endpoint.key_env: the variable {key} is not set in this shell"
+    try:
+        # The place looks at its settings and at the key; what it gives is never asked for anything.
+        kind_of(settings.target).opened(settings, _no_model, environ)
+    except QuarterdeckError as error:
+        yield str(error)
     if not trains or "train" in settings.skip:
         return
     data = settings.data
@@ -27,6 +32,10 @@ def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> It
         yield f"data.source: {path}: no such file"
     elif path is not None and path.suffix == ".csv" and not _named(path, data.target):
         yield f"data.target: {path.name} has no column {data.target!r}"
+
+
+async def _no_model(version: Version) -> Path:
+    raise NotImplementedError(version)
 
 
 def _named(path: Path, column: str) -> bool:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from core.config.config import load
+from core.config.config import endpoint_name, load
 from core.config.scaffold import init
+from core.targets.local.keys import keep_key
+from core.targets.local.kind import folder_of
 from tui.foreseen import foreseen
 
 TABLE = "age,city,late\n1,Bern,yes\n"
@@ -27,8 +29,17 @@ def test_what_would_stop_a_release_is_seen_before_it_is_begun(tmp_path: Path, se
     rows = tmp_path / "rows.csv"
     rows.write_text(TABLE)
     settings = load(init(tmp_path / "p", None, rows, "late"), "dev", sets, environ={})
-    found = "\n".join(foreseen(settings, {}, trains=True))
+    found = "\n".join(foreseen(settings, {"HOME": "/"}, trains=True))
     assert re.fullmatch(f"{said}.*" if said else "", found)
+
+
+def test_a_key_that_the_endpoint_keeps_need_not_be_in_this_shell(tmp_path: Path) -> None:
+    settings = load(init(tmp_path / "p", "iris"), "dev", ("endpoint.key_env=NOPE",), environ={})
+    assert list(foreseen(settings, {"HOME": "/"}, trains=False)) != []
+    folder = folder_of(settings, endpoint_name(settings))
+    folder.mkdir(parents=True)
+    keep_key(folder, "a-key")
+    assert list(foreseen(settings, {"HOME": "/"}, trains=False)) == []
 
 
 def test_a_version_that_is_not_trained_needs_no_rows(tmp_path: Path) -> None:
