@@ -1,6 +1,7 @@
 """The packages that a service needs, as they are installed here: file by file what their wheels brought, or nothing."""
 
 import base64
+import csv
 import hashlib
 import sys
 from collections.abc import Iterable
@@ -49,9 +50,11 @@ def wheel(name: str) -> Wheel:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         raise Failed(f"{name} is not installed here, and the image needs it; install quarterdeck again") from None
+    # What `files` gives leaves out what is missing, and an image without it would be another package.
+    listed = csv.reader((found.read_text("RECORD") or "").splitlines())
     files = {
-        str(path): file(_checked(name, Path(str(found.locate_file(path))), path))
-        for path in found.files or ()
+        path: file(_checked(name, Path(str(found.locate_file(path))), hash_of))
+        for path, hash_of, *_ in (line for line in listed if len(line) > 1)
         if _wanted(name, PurePosixPath(path))
     }
     if not files:
@@ -69,16 +72,17 @@ def _wanted(name: str, path: PurePosixPath) -> bool:
     return name not in LIBRARIES_ONLY or "lib" in path.parts[1:-1] or path.parts[0].endswith(".libs")
 
 
-def _checked(name: str, where: Path, path: metadata.PackagePath) -> Path:
-    """The file, if it is as the wheel's record says."""
+def _checked(name: str, where: Path, hash_of: str) -> Path:
+    """The file, if it is as the wheel's record says: `sha256=` and its digest."""
     try:
         content = where.read_bytes()
     except OSError as error:
         raise Failed(f"{where}: {error.strerror}; {name} is not whole: install it again") from None
-    if path.hash is None:
+    mode, _, value = hash_of.partition("=")
+    if mode not in hashlib.algorithms_guaranteed or not value:
         raise Failed(f"{where}: {name}'s record has no hash of it; install it again")
-    digest = hashlib.new(path.hash.mode, content).digest()
-    if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != path.hash.value:
+    digest = hashlib.new(mode, content).digest()
+    if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != value:
         raise Failed(f"{where}: is not what {name}'s wheel brought; install it again")
     return where
 
