@@ -74,6 +74,7 @@ def test_a_change_from_an_old_version_is_a_conflict(calls: ApiCalls) -> None:
     calls.ask("PATCH", path, {"metadata": {**old, "labels": {"is": "new"}}}, kind=MERGE)
     with pytest.raises(ApiConflict, match="changed in the meantime"):
         calls.ask("PATCH", path, {"metadata": {**old, "labels": {"is": "late"}}}, kind=MERGE)
+    calls.ask("DELETE", path)
 
 
 def test_an_invalid_field_is_named_without_what_was_sent(calls: ApiCalls) -> None:
