@@ -341,7 +341,8 @@ async def comes_to(url: str, status: int | None) -> bool:
             await asyncio.sleep(0.05)
             try:
                 found = (await http.get(url)).status_code
-            except httpx.ConnectError:
+            except httpx.TransportError:
+                # It may go between the question and the answer.
                 found = None
     return True
 
