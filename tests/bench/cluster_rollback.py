@@ -16,7 +16,7 @@ from tests.kubernetes.faults import FaultKind
 from tests.targets.helpers import two_slots, watching
 from tests.targets.kubernetes.places import ClusterPlace, serving_cluster
 
-LATE_S = (0.0, 0.05)
+LATE_S = (0.0, 0.005, 0.05)
 WAYS: tuple[Traffic, ...] = ("selector", "gateway")
 
 

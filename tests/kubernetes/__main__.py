@@ -14,6 +14,8 @@ async def serve(options: argparse.Namespace) -> None:
     cluster = Cluster()
     cluster.port = options.port
     cluster.gateway = not options.no_gateway
+    cluster.kubelet.speed = options.speed
+    cluster.plane.balancers = options.balancers
     await cluster.start()
     path: Path = options.kubeconfig
     written = cluster.kubeconfig(path.parent)
@@ -34,6 +36,8 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path, default=Path("kubeconfig"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--no-gateway", action="store_true", help="without the Gateway API")
+    parser.add_argument("--balancers", action="store_true", help="load balancers have an address: 127.0.0.1")
+    parser.add_argument("--speed", type=float, default=1.0, help="divides the periods of probes and back-offs")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -1,12 +1,14 @@
 """The stand-in told what to do over HTTP, for runs by hand: `POST /stand-in/WORD` with a JSON object.
 
 curl -d '{"kind": "hang", "method": "PATCH", "path": "services", "seconds": 5, "times": 1}' ADDRESS/stand-in/fault
+curl 'ADDRESS/stand-in/calls?since=1790000000'    # what was asked of it lately
 curl -d '{"namespace": "flights", "deployment": "late-blue", "cores": 0.9}' ADDRESS/stand-in/cpu
 """
 
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -48,6 +50,10 @@ class Admin:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Do it, or say which words there are."""
         word = request.path.removeprefix(ROOT)
+        if word == "calls":
+            since = float(request.query.get("since", "0"))
+            calls = [asdict(one) for one in tuple(self.cluster.server.calls) if one.answered_at >= since]
+            return web.json_response({"calls": calls})
         if request.method == "GET":
             return web.json_response(self._state())
         if word not in self._words:

@@ -1,19 +1,30 @@
 """A plain HTTP caller of the stand-in, as tests use it."""
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
-from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.kinds import Json, resource
 from tests.kubernetes.registry import APPLY_PATCH, MERGE_PATCH
+
+
+class Reached(Protocol):
+    """An API server, and who calls it: a cluster of this process, or another's."""
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+
+    @property
+    def token(self) -> str:
+        """The administrator's."""
 
 
 class Caller:
     """Calls in one namespace, as the administrator or with another token."""
 
-    def __init__(self, cluster: Cluster, namespace: str = "flights", token: str = "") -> None:
+    def __init__(self, cluster: Reached, namespace: str = "flights", token: str = "") -> None:
         self.namespace = namespace
         headers = {"Authorization": f"Bearer {token or cluster.token}"}
         self.client = httpx.Client(base_url=cluster.address, headers=headers, timeout=30, trust_env=False)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +23,27 @@ from tests.kubernetes.watching import BOOKMARK_S, WatchQuery, events
 NOT_ALLOWED = ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
 _BODIES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 LONGEST_WATCH_S = 1800.0
+REMEMBERED = 20_000
 FUTURE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredCall:
+    """A call that was made, when it came and when it was answered, in seconds since the epoch."""
+
+    method: str
+    path: str
+    status: int
+    came_at: float
+    answered_at: float
 
 
 @dataclass(slots=True)
 class ApiServer:
-    """Answers requests. `extra` answers what is beyond the store: logs, proxies, metrics; None is a 404."""
+    """Answers requests. `extra` answers what is beyond the store: logs, proxies, metrics; None is a 404.
+
+    `calls` are the last ones that it answered.
+    """
 
     registry: Registry
     access: Access
@@ -35,6 +52,7 @@ class ApiServer:
     extra: "Extra"
     bookmark_s: float = BOOKMARK_S
     watches: set[asyncio.Event] = field(default_factory=set)
+    calls: deque[AnsweredCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def __post_init__(self) -> None:
         self.registry.store.listeners.append(lambda change: self.wake())
@@ -46,6 +64,12 @@ class ApiServer:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request, through the faults."""
+        came_at = time.time()
+        response = await self._through_faults(request)
+        self.calls.append(AnsweredCall(request.method, request.path, response.status, came_at, time.time()))
+        return response
+
+    async def _through_faults(self, request: web.BaseRequest) -> web.StreamResponse:
         met = self.faults.met_by(request.method, request.path_qs)
         by_kind = {one.kind: one for one in met}
         await request.read()  # whole, before anything waits: its caller may have left by then
