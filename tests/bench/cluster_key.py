@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.domain.plan import Hold, Shift
 from core.engine.engine import Engine
@@ -26,7 +26,6 @@ from tests.kubernetes.kinds import Json
 from tests.kubernetes.network import free_port
 from tests.story.cluster_faults import TRAFFIC
 from tests.story.cluster_scene import ClusterScene, TrafficWay, image
-from tests.story.kills_scene import wait_for
 from tests.story.stand_in import StandIn
 from tests.story.users import Users
 from tui import headless
@@ -38,7 +37,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "the Lease": {"method": "PATCH", "path": "leases/iris", "times": 1},
 }
 """What of ours hangs for 30 s meanwhile."""
-HANGS_S, WAIT_S = 30.0, 180.0
+HANGS_S, WAIT_S, LOOK_S = 30.0, 180.0, 0.05
 HEAD = "API server   hangs beside   rounds calls  patch p50 / max  proved p50 / max  (ms from the key)"
 NOT_COUNTED = ("/proxy/", "/version", "/metrics.k8s.io/", "/stand-in/")
 
@@ -52,7 +51,19 @@ class KeyRow:
     proved_ms: list[float] = field(default_factory=list)
 
 
-def patched(cluster: StandIn, way: TrafficWay, asked_at: float) -> tuple[int, float]:
+T = TypeVar("T")
+
+
+async def soon(true: Callable[[], T | None], what: str) -> T:
+    """Look again and again on the loop, which the journal's connection belongs to; what was found is given."""
+    until_s = time.monotonic() + WAIT_S
+    while not (found := true()):
+        assert time.monotonic() < until_s, f"did not come within {WAIT_S:g} s: {what}"
+        await asyncio.sleep(LOOK_S)
+    return found
+
+
+async def patched(cluster: StandIn, way: TrafficWay, asked_at: float) -> tuple[int, float]:
     """How many calls came until the traffic's patch, that one counted; ms from the key until it was accepted."""
     name = f"/{'httproutes' if way.traffic == 'gateway' else 'services'}/{way.endpoint}"
 
@@ -60,7 +71,7 @@ def patched(cluster: StandIn, way: TrafficWay, asked_at: float) -> tuple[int, fl
         calls = [one for one in cluster.calls(asked_at) if one["method"] == "PATCH" and one["path"].endswith(name)]
         return next((one for one in calls if one["status"] == 200 and one["came_at"] >= asked_at), None)
 
-    patch = wait_for(landed, "the patch", WAIT_S, 0.05)
+    patch = await soon(landed, "the patch")
     calls = [
         one
         for one in cluster.calls(asked_at)
@@ -77,7 +88,7 @@ class KeyBench:
         self.way = way
         self.engine = engine
 
-    def holding(self) -> Release:
+    async def holding(self) -> Release:
         """A release of version 2 that holds with half of the traffic."""
         seen = set(self.scene.snapshot.releases)
         asked = ("release", "--env", self.way.env, "--skip", "load", "--model-uri", "models:/iris/2")
@@ -89,26 +100,24 @@ class KeyBench:
             reached = bool(new) and new[0].current is not None and isinstance(new[0].current.step, Hold)
             return new[0] if reached else None
 
-        found = wait_for(holds, f"the hold\n{call.text}", WAIT_S)
-        assert isinstance(found, Release)
-        return found
+        return await soon(holds, f"the hold of {call.lines[:1]}")
 
     async def back(self, late_ms: int, beside: str, row: KeyRow) -> None:
         """One way back, and what it cost."""
-        cluster, release = self.scene.cluster, await asyncio.to_thread(self.holding)
+        cluster, release = self.scene.cluster, await self.holding()
         if late_ms:
             cluster.tell("fault", kind="latency", seconds=late_ms / 1000)
         if hang := BESIDE[beside]:
             cluster.tell("fault", kind="hang", seconds=HANGS_S, **hang)
             met = lambda: any(one["kind"] == "hang" and one["met"] for one in cluster.state()["faults"])  # noqa: E731
-            await asyncio.to_thread(wait_for, met, f"a call to hang: {beside}", WAIT_S, 0.2)
+            await soon(met, f"a call to hang: {beside}")
         asked_at = time.time()
         await self.engine.do(c.Rollback(self.way.endpoint, asked_at=asked_at))
-        calls, ms = await asyncio.to_thread(patched, cluster, self.way, asked_at)
+        calls, ms = await patched(cluster, self.way, asked_at)
         row.calls.append(calls)
         row.patch_ms.append(ms)
         ended: Callable[[], bool] = lambda: not self.scene.snapshot.releases[release.id].live  # noqa: E731
-        await asyncio.to_thread(wait_for, ended, "the end of the way back", WAIT_S)
+        await soon(ended, "the end of the way back")
         cluster.tell("clear")
         proof = self.scene.snapshot.endpoints[self.way.endpoint].verified
         row.proved_ms.append(proof.took_ms if proof is not None and proof.took_ms is not None else -1.0)
@@ -123,13 +132,13 @@ class KeyBench:
         asked = ("release", "--env", self.way.env, "--skip", "load", "--model-uri", "models:/iris/2")
         self.scene.call(*asked, sets=(*self.scene.sets, f"kubernetes.image={image('2')}"))
         met = lambda: bool(cluster.state()["faults"][0]["met"])  # noqa: E731
-        await asyncio.to_thread(wait_for, met, "the shift to hang", WAIT_S, 0.1)
+        await soon(met, "the shift to hang")
         at = time.time()
         release = next(one for name, one in self.scene.snapshot.releases.items() if name not in seen)
         assert release.current is not None
         assert isinstance(release.current.step, Shift)
         await self.engine.do(c.Rollback(self.way.endpoint, asked_at=at))
-        _, ms = await asyncio.to_thread(patched, cluster, self.way, at)
+        _, ms = await patched(cluster, self.way, at)
         await asyncio.sleep(HANGS_S + 2 - (time.time() - at))
         hung = [one for one in cluster.calls(began) if one["answered_at"] - one["came_at"] > HANGS_S - 1]
         answers = ", ".join(f"{one['method']} {one['status']}" for one in hung)
