@@ -1,7 +1,6 @@
 """Asks every pod, second by second, what it has counted: by way of the API server, which reaches them all."""
 
 import time
-from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from core.targets.kubernetes.observed import pods_of, slots_of
 from core.targets.kubernetes.paths import PODS
 from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.scraping import PodMeter
+from core.targets.kubernetes.traffic import RoutedTraffic
 from core.targets.kubernetes.watching import ClusterView
 from core.targets.local.counters import Exposition, parse
 from core.targets.local.scraped import Scraped
@@ -23,8 +23,6 @@ EVERY_S, ANSWER_S = 1.0, 1.0
 ANSWERS = "scoring_requests_total{"
 MOST = 50
 """So many pods are asked a second: of more, each when its turn comes."""
-LATELY = 3
-"""Of so many samples the answers are kept, to see who answers users now."""
 FORBIDDEN_S = 60.0
 
 
@@ -37,38 +35,34 @@ class PodMeasurer:
         self._headers = {"x-api-key": key} if key else {}
         self._meter = PodMeter(time.time())
         self.usages = PodUsages(at, calls)
-        self._lately: deque[Counter[Slot]] = deque(maxlen=LATELY)
         self._rests_until_s = 0.0
         self._turn = 0
-        self._by_turns = False
         self.forbidden = ""
 
-    def measure(self, view: ClusterView, copied: Collection[Slot] = ()) -> list[Sample]:
-        """One sample of each slot that has answered lately; those of `copied` slots are answers that nobody got."""
+    def measure(self, view: ClusterView, traffic: RoutedTraffic) -> list[Sample]:
+        """One sample of each slot that users come to, or copies of what they ask: nobody got those answers.
+
+        What a slot answers beside that was asked by those who try it out.
+        """
+        copied = traffic.mirror
+        serves = {slot for slot, weight in {**traffic.weights, **traffic.mirror}.items() if weight > 0}
         new = self.usages.asked()
         if time.monotonic() < self._rests_until_s:
             return []
         pods = {slot: [one for one in found if _runs(one)] for slot, found in pods_of(self._at, view).items()}
         self._meter.living({one["metadata"]["uid"] for found in pods.values() for one in found})
         for slot, one in self._in_turn([(slot, one) for slot, found in pods.items() for one in found]):
-            self._ask(slot, one["metadata"]["name"], one["metadata"]["uid"])
+            self._ask(slot if slot in serves else "", one["metadata"]["name"], one["metadata"]["uid"])
         versions = {
             slot: version_of(body["metadata"].get("annotations")) for slot, body in slots_of(self._at, view).items()
         }
         labels = {slot: f"version:{version.number}" for slot, version in versions.items() if version is not None}
         names = {slot: [one["metadata"]["name"] for one in found] for slot, found in pods.items()}
         uses = self.usages.of_slots(names) if new else {}
-        samples = [
+        return [
             replace(one, use=uses.get(one.slot or ""), mirrored=_answers(one) if one.slot in copied else 0)
             for one in self._meter.samples(labels, time.time())
         ]
-        self._lately.append(Counter({one.slot: one.asked - one.mirrored for one in samples if one.slot is not None}))
-        return samples
-
-    def lately(self) -> Mapping[Slot, int]:
-        """How many answers users got of each slot within the last seconds; nothing where pods are asked by turns, for
-        some of those answers may be older than that."""
-        return {} if self._by_turns else sum(self._lately, Counter())
 
     def answered(self, view: ClusterView, slots: Collection[Slot]) -> int:
         """How many answers the pods of some slots have given so far; pods that do not say count as none."""
@@ -84,8 +78,7 @@ class PodMeasurer:
 
     def _in_turn(self, pods: list[tuple[Slot, Json]]) -> list[tuple[Slot, Json]]:
         """Those to ask now: each in its turn where there are many, and what it counted since is of all that time."""
-        self._by_turns = len(pods) > MOST
-        if not self._by_turns:
+        if len(pods) <= MOST:
             return pods
         pods.sort(key=lambda one: str(one[1]["metadata"]["uid"]))
         first, self._turn = self._turn % len(pods), (self._turn + MOST) % len(pods)

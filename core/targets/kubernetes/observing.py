@@ -142,7 +142,7 @@ class ClusterObserver:
         """Each slot, with the weights that are known to be in force."""
         traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
         slots = observed(self._at, view, traffic, self._read, self._measurer.usages.known)
-        return self._weights.applied(slots, traffic, self._measurer.lately(), self._ask, self._strays)
+        return self._weights.applied(slots, traffic, self._ask, self._strays)
 
     def _strays(self, slots: Collection[Slot]) -> int:
         """How many answers these slots have given so far."""
@@ -157,7 +157,7 @@ class ClusterObserver:
             view = self._watch.view()
             traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
             try:
-                samples = self._measurer.measure(view, traffic.mirror)
+                samples = self._measurer.measure(view, traffic)
             except Exception:
                 # What pods say may be anything; a look that broke is followed by the next.
                 log.exception("figures of the pods of %s", self._at.called)

@@ -2,20 +2,17 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Observation, Slot
-from core.targets.kubernetes.proving import ENOUGH, Answerer, prove
+from core.targets.kubernetes.proving import Answerer, prove
 from core.targets.kubernetes.traffic import RoutedTraffic
 
 AGAIN_S = 0.5
 log = logging.getLogger("quarterdeck")
-SETTLED_S = 2.0
-"""Answers to what was asked before traffic moved have come by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,6 @@ class TrafficProof:
     weights: Mapping[Slot, float] = field(default_factory=dict)
     mirror: Mapping[Slot, float] = field(default_factory=dict)
     count: int = 0
-    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +62,12 @@ class ProvedWeights:
         self,
         slots: Mapping[Slot, Observation],
         traffic: RoutedTraffic,
-        lately: Mapping[Slot, int],
         ask: Answerer,
         strays: Callable[[Collection[Slot]], int],
     ) -> dict[Slot, Observation]:
         """The slots with the weights that are known to be in force; those that the cluster says are looked into.
 
-        Until they are proved the last proof stands. Answers that users still get from a slot without a share speak
-        against it: the weights are then what users see.
+        Until they are proved the last proof stands.
         """
         weights = {slot: seen.weight for slot, seen in slots.items() if seen.weight > 0}
         versions = {slot: seen.version.number for slot, seen in slots.items() if seen.version is not None}
@@ -92,10 +86,6 @@ class ProvedWeights:
         if proof.key != key:
             held = {slot: _with(seen, proof.weights, proof.mirror, 0) for slot, seen in slots.items()}
             return {slot: replace(one, why=one.why or why) if slot in weights else one for slot, one in held.items()}
-        if seen_by_users := _contradicted(proof, weights, lately):
-            return {
-                slot: _with(seen, seen_by_users, proof.mirror, sum(lately.values())) for slot, seen in slots.items()
-            }
         return {slot: _with(seen, weights, proof.mirror, proof.count) for slot, seen in slots.items()}
 
     def _run(self) -> None:
@@ -120,7 +110,7 @@ class ProvedWeights:
                 continue
             with self._news:
                 if self._wanted is not None and self._wanted.key == key:
-                    self._proof = TrafficProof(key, weights, wanted.mirror, count, time.monotonic())
+                    self._proof = TrafficProof(key, weights, wanted.mirror, count)
                     self._wanted, self._why = None, ""
             self._told()
 
@@ -134,15 +124,6 @@ def _key(traffic: RoutedTraffic, weights: Mapping[Slot, float], versions: Mappin
     shares = tuple(sorted(weights)) if traffic.split else tuple(sorted(weights.items()))
     of = tuple(sorted((slot, version) for slot, version in versions.items() if slot in weights))
     return (traffic.change, traffic.split, shares, tuple(sorted(traffic.mirror.items())), of)
-
-
-def _contradicted(proof: TrafficProof, weights: Mapping[Slot, float], lately: Mapping[Slot, int]) -> dict[Slot, float]:
-    """The shares that users see, in percent, where some of their answers still come from a slot without one."""
-    total = sum(lately.values())
-    stray = sum(count for slot, count in lately.items() if not weights.get(slot))
-    if not weights or total < ENOUGH or not stray or time.monotonic() - proof.at_s < SETTLED_S:
-        return {}
-    return {slot: round(100 * count / total, 1) for slot, count in lately.items() if count}
 
 
 def _with(seen: Observation, weights: Mapping[Slot, float], mirror: Mapping[Slot, float], count: int) -> Observation:

@@ -53,8 +53,8 @@ class PodMeter:
         self._rows.living(names)
 
     def samples(self, labels: Mapping[Slot, str], at: float) -> list[Sample]:
-        """One sample a slot; `labels` are what answered, by slot."""
-        totals = {slot: Totals(dict(sums.kinds), dict(sums.took)) for slot, sums in self._sums.items()}
+        """One sample a slot; `labels` are what answered, by slot. Pods of no slot count for none."""
+        totals = {slot: Totals(dict(sums.kinds), dict(sums.took)) for slot, sums in self._sums.items() if slot}
         rows = self._rows.taken()
         found = []
         for sample in self._traffic.samples(0, totals, labels, at):

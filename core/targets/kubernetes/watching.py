@@ -47,8 +47,8 @@ class ClusterView:
 class ClusterWatch:
     """Watches some kinds of objects under a label selector, from `start` until `close`.
 
-    `told` is called in threads of this watch after whatever changed; it must not wait. `vital` kinds must be there:
-    until they were listed `error` says why they were not.
+    `told` is called in threads of this watch after whatever changed; it must not wait. Until every
+    kind was listed `error` says why one was not.
     """
 
     def __init__(

@@ -160,6 +160,15 @@ def test_pages_of_pods_become_samples_of_their_slots() -> None:
     assert sample.ok == 7
 
 
+def test_what_a_slot_answers_before_users_come_to_it_is_in_no_sample() -> None:
+    meter = PodMeter(0.0)
+    meter.take(Scraped("uid-1", 0, slot=""), parse(_page()))
+    meter.take(Scraped("uid-1", 0, slot=""), parse(_page(good=50)))
+    assert meter.samples({}, 1.0) == []
+    meter.take(Scraped("uid-1", 0, slot="green"), parse(_page(good=57)))
+    assert [(one.slot, one.ok) for one in meter.samples({}, 2.0)] == [("green", 7)]
+
+
 def _pod(at: ClusterEndpoint, name: str, status: Json, **head: str) -> Json:
     return {"metadata": {**metadata(at, name, "blue", ONE), **head}, "status": {"phase": "Pending", **status}}
 
