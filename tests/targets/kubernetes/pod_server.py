@@ -25,6 +25,9 @@ class Server(ThreadingHTTPServer):
         self.answered = 0
         self.lock = threading.Lock()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who asked hung up: nothing that a log is to say."""
+
 
 class Handler(BaseHTTPRequestHandler):
     """One connection."""

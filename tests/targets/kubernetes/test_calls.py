@@ -192,7 +192,7 @@ def test_a_login_command_is_run_and_one_that_fails_is_named(cluster: Cluster, tm
 def test_a_stream_is_ended_from_another_thread(calls: ApiCalls) -> None:
     import threading
 
-    query = {"watch": "true", "timeoutSeconds": "60"}
+    query = {"watch": "true", "timeoutSeconds": "60", "labelSelector": "of=nobody"}
     stream = calls.stream(SERVICES.path(HOME), query, silent_s=60)
     timer = threading.Timer(0.2, stream.end)
     timer.start()

@@ -9,8 +9,11 @@ import pytest
 from core.targets.kubernetes import labels
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.measuring import MOST, PodMeasurer
+from core.targets.kubernetes.traffic import RoutedTraffic
 from core.targets.kubernetes.watching import ClusterView
 from tests.targets.kubernetes.played import AT, VERSIONS
+
+SERVED = RoutedTraffic({"blue": 100.0})
 
 
 class Counting(ApiCalls):
@@ -45,19 +48,21 @@ def test_every_pod_is_asked_once_before_any_is_asked_again(count: int, rounds: i
     measurer = PodMeasurer(AT, calls, "")
     for _ in range(rounds):
         before = calls.asked.total()
-        measurer.measure(view(count))
+        measurer.measure(view(count), SERVED)
         assert calls.asked.total() - before <= MOST
     assert set(calls.asked) == {f"late-blue-{number:04}" for number in range(count)}
     assert max(calls.asked.values()) <= 2
 
 
-def test_all_that_was_answered_is_counted_and_nobody_says_it_was_just_now() -> None:
-    calls = Counting()
-    measurer = PodMeasurer(AT, calls, "")
-    counted = sum(sample.ok for _ in range(6) for sample in measurer.measure(view(3 * MOST)))
+def test_all_that_was_answered_is_counted() -> None:
+    measurer = PodMeasurer(AT, Counting(), "")
+    counted = sum(sample.ok for _ in range(6) for sample in measurer.measure(view(3 * MOST), SERVED))
     # The first page of a pod is where counting begins; each pod was asked twice.
     assert counted == 10 * 3 * MOST
-    assert measurer.lately() == {}
-    for _ in range(2):
-        measurer.measure(view(3))
-    assert measurer.lately()["blue"] > 0
+
+
+def test_what_a_slot_without_users_answers_is_no_sample_and_what_it_answers_to_copies_is_said_to_be() -> None:
+    measurer = PodMeasurer(AT, Counting(), "")
+    assert [measurer.measure(view(3), RoutedTraffic({"green": 100.0})) for _ in range(3)] == [[], [], []]
+    (copied,) = measurer.measure(view(3), RoutedTraffic({"green": 100.0}, mirror={"blue": 20.0}))
+    assert (copied.slot, copied.ok, copied.mirrored) == ("blue", 30, 30)
