@@ -100,7 +100,10 @@ class ClusterScene(Scene):
         found: Json = {}
         for plural in THEIRS:
             body = self.caller.read(plural, "theirs")
-            head = {name: body["metadata"].get(name) for name in ("uid", "labels", "annotations", "ownerReferences")}
+            head = {name: body["metadata"].get(name) for name in ("uid", "labels", "ownerReferences")}
+            # Controllers count revisions there, in their own time.
+            noted = body["metadata"].get("annotations") or {}
+            head["annotations"] = {key: said for key, said in noted.items() if "deployment.kubernetes.io/" not in key}
             found[plural] = {**head, "spec": body.get("spec"), "data": body.get("data")}
         return found
 
