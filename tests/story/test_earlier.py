@@ -47,7 +47,7 @@ def test_any_version_that_served_takes_all_traffic_again_and_asking_twice_moves_
     code, said = _back(scene, "--to", "9")
     assert (code, said) == (3, "refused: iris: v9 never served here; there is v1, v2, v3")
     code, said = _back(scene, "--to", "first")
-    assert (code, said) == (2, "error: --to first: name a version by its number, such as 3 or v3")
+    assert (code, said) == (2, "error: --to first: name a version by its number, such as 3 or v3, or MODEL/3")
     assert scene.saw(ev.Began, 0) == 4, "what is refused begins nothing"
     assert served(scene.port) == {"1"}
 
