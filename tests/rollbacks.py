@@ -127,7 +127,8 @@ class Operator:
         hold = SHORT_S if moment in (AFTER, RETIRED, QUESTION) or strategy == "all-at-once" else LONG_S
         lines = [line.format(hold=f"{hold:g}") for line in (*STRATEGIES[strategy], HOLD)]
         kept = f"release.retire_after_s={0 if moment == RETIRED else 3600}"
-        settings = Project(self.scene.folder, "prod", (*QUICK, *lines, kept)).settings
+        asks = ("approve=person",) if moment == QUESTION else ()
+        settings = Project(self.scene.folder, "prod", (*QUICK, *lines, kept, *asks)).settings
         wishes = Wishes(skip=("load",), version=self.version, auto_approve=moment != QUESTION)
         begin = release_of(settings, False, wishes)
         await self.engine.do(begin)
