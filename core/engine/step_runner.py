@@ -69,7 +69,7 @@ class StepRunner:
 
     def step(self, release: Release, index: int) -> None:
         """Begin a step that computes."""
-        self._start(purpose(release), self._run(release.id, index))
+        self._start(purpose(release), lambda: self._run(release.id, index))
 
     @property
     def idle(self) -> bool:
@@ -79,23 +79,18 @@ class StepRunner:
     def realias(self, release: Release, back: bool) -> None:
         """Let the registry's aliases follow the traffic, unless they are just doing so."""
         if self._task is None or self._task.done() or self._purpose == LEFT:
-            self._start(purpose(release), self._aliases(release, back))
+            self._start(purpose(release), lambda: self._aliases(release, back))
 
     def realias_again(self, release: Release, back: bool) -> None:
         """Try once more what failed before, as long as no step needs the child."""
         if self.idle:
-            self._start(LEFT, self._aliases(release, back))
+            self._start(LEFT, lambda: self._aliases(release, back))
 
-    def _start(self, for_: tuple[object, ...], work: Coroutine[None, None, None]) -> None:
+    def _start(self, for_: tuple[object, ...], work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Begin something. It is made once it may begin: what is cancelled before that leaves nothing behind."""
         self._end_task()
         self._purpose = for_
-        self._task = self._guard.start(self._quietly(_after(self._ending, work)), f"work for {for_[0]}")
-
-    @staticmethod
-    async def _quietly(work: Coroutine[None, None, None]) -> None:
-        """Lost and JournalError end the driver by its own next word; here nothing follows from them."""
-        with contextlib.suppress(Lost, JournalError):
-            await work
+        self._task = self._guard.start(_after(self._ending, work), f"work for {for_[0]}")
 
     def keep(self, for_: tuple[object, ...]) -> None:
         """End what is under way for anything else, without waiting: traffic moves meanwhile."""
@@ -248,11 +243,12 @@ def purpose(release: Release) -> tuple[object, ...]:
     return ("aliases", release.id, release.state, way.began_at if way else None)
 
 
-async def _after(ending: asyncio.Task[None] | None, work: Coroutine[None, None, None]) -> None:
-    """One child does all work, so what it did before must have ended."""
-    try:
-        if ending is not None:
-            await asyncio.wait({ending})
-        await work
-    finally:
-        work.close()
+async def _after(ending: asyncio.Task[None] | None, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """One child does all work, so what it did before must have ended.
+
+    Lost and JournalError end the driver by its own next word; here nothing follows from them.
+    """
+    if ending is not None:
+        await asyncio.wait({ending})
+    with contextlib.suppress(Lost, JournalError):
+        await work()
