@@ -63,7 +63,9 @@ def test_a_replica_dies_under_load_and_no_request_fails(scene: Scene) -> None:
         load = scene.call("load", "--users", "20", "--seconds", "4")
         load.says("requests a second")
         before = {process.pid for process in scene.roles()["replica"]}
-        busy = next(p for p in scene.roles()["replica"] if p.cpu_percent(0.2) > 0)
+        busy = wait_for(
+            lambda: next((p for p in scene.roles()["replica"] if p.cpu_percent(0.2) > 0), None), "a busy replica"
+        )
         killed_at = time.time()
         kill(busy)
         wait_for(lambda: len({p.pid for p in scene.roles().get("replica", [])} - {busy.pid}) == len(before), "another")
