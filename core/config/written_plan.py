@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from core.config.quantities import to_seconds
-from core.domain.plan import Ask, Hold, Mirror, Shift, Smoke, Step
-from core.domain.strategies import FULL, MIRROR_MOST
+from core.domain.plan import FULL, Ask, Hold, Mirror, Shift, Smoke, Step
+from core.domain.strategies import MIRROR_MOST
 from core.system.suggest import did_you_mean
 
 QUESTION = "go on?"

@@ -121,6 +121,8 @@ class Patience:
 
 
 SLOTS: tuple[Slot, ...] = ("blue", "green")
+FULL = 100.0
+"""The percents of all traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,10 @@ class Plan:
     patience: Patience = Patience()
     slots: tuple[Slot, ...] = SLOTS
     sources: tuple[MetricSource, ...] = ()
+
+    def share(self, at: int) -> float:
+        """The percents of the traffic that the new slot has at a step."""
+        return next((step.percent for step in reversed(self.steps[:at]) if isinstance(step, Shift)), 0.0)
 
 
 def title(step: Step) -> str:

@@ -8,6 +8,7 @@ from core.domain.errors import BadInput
 from core.domain.gates import Gate, with_nothing_beside
 from core.domain.model import LoadProfile, Sticky
 from core.domain.plan import (
+    FULL,
     Ask,
     Deploy,
     Hold,
@@ -25,7 +26,6 @@ from core.domain.plan import (
 AB = "ab"
 ROLLBACK = "rollback"
 DRILL = "drill"
-FULL = 100.0
 ARMED_S = 60.0
 OUTAGE = Gate("failed_percent", "<", 50.0, at_least=20, failures=2)
 """What a slot that warms up is judged by: cold caches make it slow, they do not fail half of its answers."""

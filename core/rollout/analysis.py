@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import inf
 
-from core.domain.gates import Gate, GateResult, Verdict, judge, surely_beyond
+from core.domain.gates import LIVE, Gate, GateResult, Verdict, judge, surely_beyond
 from core.domain.model import Sample, Slot
 from core.domain.plan import Ask, Hold
 from core.domain.strategies import AB
@@ -37,14 +37,20 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tu
         if gate.compared or gate.alone
         else _elsewhere(gate, release, measured, now)
         if gate.source
-        else _sure(judge(gate, new[gate.window_s], live[gate.window_s]), new[gate.window_s])
+        else _plainly(gate, new[gate.window_s], live[gate.window_s], measured.before)
         for gate in hold.gates
     )
 
 
-def _sure(said: Verdict, new: Sample | None) -> Verdict:
-    """A limit on a share, over a window: a few requests that are beyond it by chance stop nothing."""
-    if said.outcome is not GateResult.FAIL or new is None or said.gate.allowed is None or surely_beyond(said.gate, new):
+def _plainly(gate: Gate, new: Sample | None, live: Sample | None, before: Sample | None) -> Verdict:
+    """Of the figures as they are; beside what live answered before, where it gets nothing any more.
+
+    A limit on a share, over a window: a few requests that are beyond it by chance stop nothing.
+    """
+    said = judge(gate, new, before or live)
+    if gate.against == LIVE and before is not None:
+        return replace(said, why=f"{said.why}; live's in its last minute")
+    if said.outcome is not GateResult.FAIL or new is None or gate.allowed is None or surely_beyond(gate, new):
         return said
     return replace(said, outcome=GateResult.INCONCLUSIVE, why=f"{said.why}: not sure yet")
 

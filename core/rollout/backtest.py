@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.domain.gates import Gate, with_nothing_beside
-from core.domain.plan import Hold, Plan, Shift, Step
+from core.domain.plan import FULL, Hold, Plan, Step
 from core.rollout.actions import Record
 from core.rollout.analysis import LOOK_S, held
 from core.state import events as ev
@@ -62,12 +62,7 @@ def with_gates(plan: Plan, gates: Sequence[Gate]) -> Plan:
 def _with(plan: Plan, at: int, step: Step, gates: tuple[Gate, ...]) -> Step:
     if not isinstance(step, Hold) or step.warm_up:
         return step
-    return replace(step, gates=with_nothing_beside(gates) if _share(plan, at) >= 100 else gates)
-
-
-def _share(plan: Plan, at: int) -> float:
-    """The share that the new slot has at a step."""
-    return next((step.percent for step in reversed(plan.steps[:at]) if isinstance(step, Shift)), 0.0)
+    return replace(step, gates=with_nothing_beside(gates) if plan.share(at) >= FULL else gates)
 
 
 class _Judge:
@@ -129,7 +124,7 @@ class _Judge:
             action = held(release, step, step.step, self.snapshot, now)
             fact = action.facts[0] if isinstance(action, Record) else None
             if isinstance(fact, ev.StepFailed):
-                share = _share(release.plan, release.index)
+                share = release.plan.share(release.index)
                 self.stop = (now, share, now - (step.started_at or now), fact.why)
             if not isinstance(fact, ev.Judged):
                 return

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.domain.gates import GateResult, Verdict
 from core.domain.model import Series
-from core.domain.plan import Ask, Hold, title
+from core.domain.plan import FULL, Ask, Hold, title
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.fold_endpoint import of_endpoint, with_, without
@@ -123,8 +123,16 @@ def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
             windows = tuple(sorted({gate.window_s for gate in step.gates if gate.window_s}))
             pairs = paired(step.gates, release.slot, release.old, event.at, seconds)
             begun = Measured(release.id, body.index, event.at, windows, paired=pairs)
+            if release.plan.share(body.index) >= FULL:
+                begun = begun.after(_of_live(snapshot, release))
             return with_(measured, release.endpoint, begun)
     return without(measured, release.endpoint) if release.endpoint in measured else measured
+
+
+def _of_live(snapshot: Snapshot, release: Release) -> Series:
+    """What the slot that was live answered since the release began; before that it may have held another version."""
+    series = snapshot.series.get((release.endpoint, release.old), Series())
+    return Series(tuple(one for one in series.samples if one.at - one.seconds >= release.began_at))
 
 
 def _log(snapshot: Snapshot, releases: Mapping[str, Release], event: ev.Event) -> tuple[LogLine, ...]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from core.domain.figures import add_inputs, less_use
 from core.domain.histogram import Histogram
-from core.domain.model import Sample, Slot
+from core.domain.model import Sample, Series, Slot
 from core.state.endpoint_events import Gauged
 from core.state.gauges import Gauge
 from core.state.paired import Paired
@@ -109,7 +109,8 @@ class SlotMeasured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What a hold has to judge by: the step `index` of a release, which began at `since`."""
+    """What a hold has to judge by: the step `index` of a release, which began at `since`. `before`: what the live slot
+    answered in its last minute, where it gets nothing any more."""
 
     release: str
     index: int
@@ -120,6 +121,7 @@ class Measured:
     paired: Paired | None = None
     past: Window = Window(PAST_S)
     gauges: Mapping[Slot, Mapping[str, Gauge]] = field(default_factory=dict)
+    before: Sample | None = None
 
     def plus(self, sample: Sample, at: float) -> "Measured":
         """With one sample more, heard of at `at`; what began before the hold did is none of its."""
@@ -135,6 +137,12 @@ class Measured:
         pairs = self.paired.plus(sample, past.latency if past is not None else Histogram())
         past_now = self.past.plus(sample) if sample.slot == self.paired.live else self.past
         return replace(with_it, paired=pairs, past=past_now)
+
+    def after(self, series: Series) -> "Measured":
+        """With the last minute in which the live slot answered since its release began, out of what is at hand."""
+        answered = [one for one in series.samples if one.requests]
+        last = Series(tuple(answered)).since(answered[-1].at - PAST_S) if answered else None
+        return replace(self, before=last)
 
     def gauged(self, said: Gauged) -> "Measured":
         """With what a source elsewhere said of a slot."""

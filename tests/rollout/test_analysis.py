@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.gates import Gate, GateResult
-from core.domain.plan import Hold
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.model import Sample
+from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise
 from core.rollout import actions as d
 from core.rollout.analysis import verdicts
 from core.state import commands as c, events as ev
 from core.state.fold import fold_all
 from core.state.release import Status
-from tests.rollout.test_decide import GATE, LONG, holding
-from tests.world import World
+from tests.environments import V2, begin
+from tests.rollout.test_decide import GATE, LONG, holding, of
+from tests.world import World, serving
 
 HOURS = 7200.0
 
@@ -177,3 +179,47 @@ def test_what_another_step_measured_counts_for_nothing() -> None:
         snapshot = replace(world.snapshot, measured={"late": measured})
         (verdict,) = verdicts(world.release, hold, snapshot, world.now)
         assert verdict.outcome is outcome
+
+
+MIX = Gate("mix_points", "<", 10.0, "live", at_least=50)
+
+
+def labelled(world: World, slot: str, **labels: int) -> None:
+    """One second of answers with these labels."""
+    world.now += 1
+    mix = {f"label:{name}": count for name, count in labels.items()}
+    world.say(ev.Sampled(world.name, Sample(slot, world.now, sum(labels.values()), mix=mix)))
+
+
+def full(world: World, **labels: int) -> tuple[Verdict, ...]:
+    """What gates say some seconds after the switch to all traffic."""
+    world.run(lambda release: len(release.steps) > 2 and release.steps[2].status is Status.RUNNING)
+    for _ in range(5):
+        labelled(world, "green", **labels)
+    hold = world.release.plan.steps[2]
+    assert isinstance(hold, Hold)
+    return verdicts(world.release, hold, world.snapshot, world.now)
+
+
+@pytest.mark.parametrize(
+    ("labels", "outcome"), [({"a": 50, "b": 50}, GateResult.PASS), ({"record": 100}, GateResult.FAIL)]
+)
+def test_at_full_traffic_labels_are_compared_with_what_live_gave_before(
+    labels: dict[str, int], outcome: GateResult
+) -> None:
+    world = of(Plan("blue-green", (Deploy(2), Shift(100), Hold(LONG, (replace(MIX, failures=9),)), Summarise())))
+    for _ in range(90):
+        labelled(world, "blue", a=50, b=50)
+    (verdict,) = full(world, **labels)
+    assert verdict.outcome is outcome
+    assert verdict.why.endswith("live's in its last minute")
+
+
+def test_what_live_gave_before_the_release_began_is_of_another_time() -> None:
+    world = serving()
+    for _ in range(5):
+        labelled(world, "blue", a=100)
+    world.now += 1
+    world.do(begin(V2, Plan("blue-green", (Deploy(2), Shift(100), Hold(LONG, (MIX,)), Summarise()))))
+    (verdict,) = full(world, a=100)
+    assert (verdict.outcome, verdict.why) == (GateResult.INCONCLUSIVE, "0 of 50 requests on live")
