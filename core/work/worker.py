@@ -55,7 +55,7 @@ def main() -> None:
     say = Report(speaker.tell)
     threading.Thread(target=speaker.go_on, args=(threading.Event(),), daemon=True).start()
     settings = Settings.from_dump(sys.argv[sys.argv.index("--warm") + 1]) if "--warm" in sys.argv else None
-    # Looking through what libraries make while they load, of which nothing is ever garbage, costs an eighth of the time.
+    # Looking through what libraries make while they load, none of it garbage, would cost an eighth of the time.
     gc.disable()
     # The first job may wait for this already.
     speaker.begin("loading the libraries")
