@@ -58,6 +58,7 @@ def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Beg
         "",
         *told(begin.plan),
         "",
+        *_unwatched(begin.plan),
         *_consent(settings),
         f"goes back to: {_home(snapshot, name, settings)}",
         *later,
@@ -118,6 +119,14 @@ def gate_line(gate: Gate) -> str:
     """A gate as people write it: `errors < 5 %`, `p95 : live < 25 % (dry run)`."""
     notes = "".join(f" ({note})" for note in (gate.source, "dry run" if gate.dry_run else "") if note)
     return f"{gate.name} {gate.op} {gate.limit:g}{gate.unit}{notes}"
+
+
+def _unwatched(plan: Plan) -> Iterator[str]:
+    """That gates of the file, which a person may count on, are asked nowhere in this plan."""
+    kinds = {type(step) for step in plan.steps}
+    if Shift in kinds and Hold not in kinds:
+        rest = "the load test and the alert rules look" if Load in kinds else "the alert rules alone look"
+        yield f"no gate is asked: {plan.strategy} holds nowhere; {rest}"
 
 
 def _consent(settings: Settings) -> Iterator[str]:

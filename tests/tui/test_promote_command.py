@@ -15,7 +15,7 @@ from core.engine.project import Project
 from core.state.endpoint import Endpoint
 from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
-from tui.plan_command import lines_of
+from tui.plan_command import lines_of, planned
 from tui.promote_command import wishes_for
 from tui.release_command import can_answer, waits_s
 
@@ -119,3 +119,13 @@ async def test_a_plan_says_what_would_be_done_and_changes_nothing(tmp_path: Path
     assert "approved by: a person, or --confirm by name" in said
     with pytest.raises(BadInput, match=r"release\.plan"):
         await lines_of(project(tmp_path, "prod", 'release.plan=["hold 1m", "shift 100"]'), Wishes())
+
+
+async def test_a_plan_that_holds_nowhere_says_that_no_gate_is_asked(tmp_path: Path) -> None:
+    unwatched = "no gate is asked: all-at-once holds nowhere; "
+    lines = await lines_of(project(tmp_path, "dev"), Wishes())
+    assert f"{unwatched}the load test and the alert rules look" in lines
+    lines = await lines_of(project(tmp_path, "dev"), Wishes(skip=("load",)))
+    assert f"{unwatched}the alert rules alone look" in lines
+    by_hand = project(tmp_path, "dev", 'release.plan=["shift 10", "hold 1m", "shift 100"]')
+    assert not any("no gate" in line for line in planned(by_hand.settings, serves(dev=V1), Wishes())[1])
