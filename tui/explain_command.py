@@ -16,6 +16,7 @@ from core.system.text import counted
 from tui import format as as_text
 from tui.audit_command import past
 from tui.moments import iso
+from tui.real_weights import real_weights, share
 
 DECISIONS = 5
 """So many of the last are told."""
@@ -32,14 +33,15 @@ def explained(project: Project, write: Write, as_json: bool = False) -> int:
     if as_json:
         endpoint = snapshot.endpoint(name)
         told = [{"at": iso(line.at), "text": line.text} for line in decisions(snapshot, name)]
-        slots = [_slot(endpoint, one) for one in found]
+        real = real_weights(snapshot, name, now)
+        slots = [_slot(endpoint, one, real.get(one.slot)) for one in found]
         about = {"endpoint": name, "environment": project.settings.environment}
         write(json.dumps({**about, "slots": slots, "decisions": told}, ensure_ascii=False))
         return 0
     if not found:
         write(f"{name}: nothing is served; begin with 'quarterdeck release'")
         return 0
-    for line in _lines(snapshot, name, found):
+    for line in _lines(snapshot, name, found, now):
         write(line)
     return 0
 
@@ -49,12 +51,13 @@ def decisions(snapshot: Snapshot, name: str) -> list[LogLine]:
     return [line for line in snapshot.log if line.endpoint == name and line.source == "scaling"][-DECISIONS:]
 
 
-def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...]) -> list[str]:
-    endpoint, lines = snapshot.endpoint(name), [name]
+def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: float) -> list[str]:
+    endpoint, lines, real = snapshot.endpoint(name), [name], real_weights(snapshot, name, now)
     for one in found:
         seen = endpoint.slots[one.slot]
         version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
-        lines.append(f"  {one.slot:<8} {version:<16} {one.weight:5.1f} %  {_size(one)}")
+        weights = f"{one.weight:5.1f} %  real {share(real.get(one.slot))}"
+        lines.append(f"  {one.slot:<8} {version:<16} {weights}  {_size(one)}")
         reasons = explain(one)
         for reason in reasons:
             lines += [f"    {'·' if reason.calm else '!'} {reason.text}", f"      → {reason.todo}"]
@@ -79,7 +82,7 @@ def _last(look: Scaled, looked_s: float) -> str:
     return f"{did}, {as_text.about(looked_s)} ago"
 
 
-def _slot(endpoint: Endpoint, one: ScalingFacts) -> dict[str, object]:
+def _slot(endpoint: Endpoint, one: ScalingFacts, real: float | None) -> dict[str, object]:
     seen, look = endpoint.slots[one.slot], one.look
     readings = look.readings if look is not None else ()
     reasons = [
@@ -90,6 +93,7 @@ def _slot(endpoint: Endpoint, one: ScalingFacts) -> dict[str, object]:
         "slot": one.slot,
         "version": seen.version.label if seen.version else None,
         "percent": one.weight,
+        "real_percent": real,
         "wanted": one.wanted,
         "ready": one.ready,
         "min": look.min if look is not None else None,

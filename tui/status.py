@@ -24,6 +24,7 @@ from core.targets.kinds import Standing, standing
 from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of
 from tui.kept import stays
+from tui.real_weights import real_weights, share
 
 UNREAD = "journal"
 """What a line of the log is about that says of an event that it can't be read."""
@@ -56,7 +57,7 @@ async def lines_of(project: Project) -> list[str]:
             continue
         lines += [
             f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
-            *_stands(place, snapshot, name, now),
+            *stands(place, snapshot, name, now),
         ]
         lines += [f"  release  {_release(release, own.model)}"] if release else []
         lines += _together(release, snapshot, now) if release else []
@@ -117,20 +118,24 @@ def _clock(at: float) -> str:
     return time.strftime("%d %b %H:%M:%S", time.localtime(at))
 
 
-def _stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> Iterable[str]:
+def stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> Iterable[str]:
     if place is None:
         return ["  serves   nothing stands there"]
     endpoint = snapshot.endpoint(name)
-    slots = (line for seen in place.slots for line in _slot(seen, stays(snapshot, endpoint, seen, now)))
+    real = real_weights(snapshot, name, now)
+    slots = (
+        line for seen in place.slots for line in _slot(seen, real.get(seen.slot), stays(snapshot, endpoint, seen, now))
+    )
     return [f"  {line}" for line in (*place.lines, *slots)]
 
 
-def _slot(seen: Observation, kept: str) -> list[str]:
+def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:
     version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
     copied = f"  mirror {seen.mirror:g} %" if seen.mirror else ""
     ready = f"{seen.ready}/{seen.wanted} ready"
     lasts = f"  {kept}" if kept else ""
-    lines = [f"{seen.slot:<8} {version:<16} {seen.weight:5.1f} %{copied}  {ready}{lasts}  {seen.why}".rstrip()]
+    weights = f"{seen.weight:5.1f} %  real {share(real):>7}{copied}"
+    lines = [f"{seen.slot:<8} {version:<16} {weights}  {ready}{lasts}  {seen.why}".rstrip()]
     for replica in seen.replicas:
         cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else "-"
         memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else "-"

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.domain.model import Sample, Series, Slot
+from core.domain.model import Sample, Slot
 from core.domain.plan import title
 from core.state.endpoint import Endpoint
 from core.state.events import Outcome
@@ -12,22 +12,10 @@ from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
 from tui.evidence import no_answer_s, nobody_drives, uncounted_s
 from tui.health import health
+from tui.real_weights import FRESH_S, recent, shares_since
 from tui.styled import Line, Part, fitting
 from tui.theme import slot_role
 from tui.view import View
-
-FRESH_S = 3.0
-"""Over so many seconds the real weight is counted."""
-
-
-def recent(series: Series, since: float, moved: float = 0.0) -> Sample | None:
-    """Samples after a moment added up, looked for from the newest on; none that had begun before traffic `moved`."""
-    total: Sample | None = None
-    for sample in reversed(series.samples):
-        if sample.at <= since or sample.at - sample.seconds < moved:
-            break
-        total = sample if total is None else sample + total
-    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +36,8 @@ def reality(view: View) -> Mapping[Slot, Reality]:
         # What came in the seconds before is no figure of now.
         return dict.fromkeys(endpoint.slots, Reality(None, None))
     since = view.end - FRESH_S
-    samples = {slot: recent(view.series(slot), since) for slot in endpoint.slots}
-    # What answered before traffic moved says nothing of where it goes now.
-    moved = endpoint.verified_at or 0.0
-    after = {slot: recent(view.series(slot), since, moved) for slot in endpoint.slots}
-    load = recent(view.series(None), since, moved)
-    counts = _by_version(endpoint, load) or {
-        slot: s.requests if s and not s.mirrored else 0 for slot, s in after.items()
-    }
-    total = sum(counts.values())
-    return {s: Reality(100 * counts.get(s, 0) / total if total else None, samples[s]) for s in samples}
-
-
-def _by_version(endpoint: Endpoint, load: Sample | None) -> dict[Slot, int] | None:
-    versions = {slot: seen.version.number for slot, seen in endpoint.slots.items() if seen.version}
-    # Two slots with one version can't be told apart by what answered; the router can.
-    if load is None or len(set(versions.values())) < len(versions):
-        return None
-    counts = {slot: load.mix.get(f"version:{number}", 0) for slot, number in versions.items()}
-    return counts if sum(counts.values()) else None
+    shares = shares_since(endpoint, view.series, since)
+    return {slot: Reality(shares[slot], recent(view.series(slot), since)) for slot in endpoint.slots}
 
 
 def label(release: Release) -> str:

@@ -179,7 +179,7 @@ def test_what_is_not_heard_of_shows_its_figures_without_colour() -> None:
 def test_while_nothing_answers_no_slot_has_figures_of_the_seconds_before() -> None:
     view = seen(scenes.stops_between(0.9, 2), MOMENT + 2.1)
     rows = TrafficPane().lines(view, 80, 3)[:2]
-    assert all(text(row).split()[-11:-3] == ["–", "of", share, "–", "rps", "p95", "–", "–"]
+    assert all(text(row).split()[-11:-3] == ["?", "of", share, "–", "rps", "p95", "–", "–"]
                for row, share in zip(rows, ("90", "10"), strict=True))  # fmt: skip
     assert "good" not in {role for row in rows for _, role in row}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.model import Observation, Reading, Replica, ReplicaState, Scaled
+from core.domain.model import Observation, Reading, Replica, ReplicaState, Sample, Scaled
 from core.domain.obstacles import Cause, Obstacle
 from core.engine.project import Project
 from core.state import events as ev
@@ -47,10 +47,10 @@ def test_each_slot_has_its_line_its_reasons_and_the_next_step(project: Project) 
     assert explained(project, said.append) == 0
     assert said[:7] == [
         "late-dev",
-        "  blue     late v1          100.0 %  4 of 1–4 replicas, 4 ready · cpu 142 % of 60 % · keeps 4, 3 s ago",
+        "  blue     late v1          100.0 %  real ?  4 of 1–4 replicas, 4 ready · cpu 142 % of 60 % · keeps 4, 3 s ago",  # noqa: E501
         "    ! cpu 142 % of 60 % asks for 10 replicas, the maximum is 4",
         "      → raise endpoint.autoscaling.max and release again, or make answers cheaper",
-        "  green    late v2            0.0 %  1 of 2 replicas ready",
+        "  green    late v2            0.0 %  real ?  1 of 2 replicas ready",
         "    ! 1 of 2 replicas of green ready: green-1 backoff, out of memory",
         "      → see its log: 4 on the deck, its line, l",
     ]
@@ -67,9 +67,20 @@ def test_as_json_it_says_the_same(project: Project) -> None:
     told = json.loads("".join(said))
     blue = told["slots"][0]
     assert (blue["slot"], blue["wanted"], blue["min"], blue["max"], blue["proposed"]) == ("blue", 4, 1, 4, 10)
+    assert (blue["percent"], blue["real_percent"]) == (100.0, None)
     assert blue["metrics"] == [{"name": "cpu", "percent": 142.0, "target": 60.0}]
     assert [(one["cause"], one["calm"]) for one in blue["reasons"]] == [("maximum", False)]
     assert [one["text"] for one in told["decisions"]] == ["blue 2 → 4: cpu 142 % of 60 %", "green to 2: asked by hand"]
+
+
+def test_the_weight_that_slots_really_have_is_counted_from_who_answered(project: Project) -> None:
+    with contextlib.closing(project.journal()) as journal:
+        for slot, requests in (("blue", 30), ("green", 10)):
+            journal.append([ev.Sampled(past.ENDPOINT, Sample(slot, past.T + 4001, requests))], "watch", past.T + 4001)
+    said: list[str] = []
+    explained(project, said.append)
+    assert said[1].startswith("  blue     late v1          100.0 %  real 75.0 %  4 of 1–4 replicas")
+    assert any(line.startswith("  green    late v2            0.0 %  real 25.0 %  1 of 2") for line in said)
 
 
 def test_where_nothing_is_served_it_says_how_to_begin(tmp_path: Path) -> None:

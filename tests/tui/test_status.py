@@ -6,12 +6,14 @@ import pytest
 
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
+from core.domain.model import Observation, Sample, Version
 from core.engine import shell_variables
 from core.engine.project import Project
 from core.state import events as ev
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
-from tui.status import registries
+from core.targets.kinds import Standing
+from tui.status import registries, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -66,3 +68,25 @@ def test_before_any_release_it_is_this_shells(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv(VARIABLE, "http://here.lan")
     path = init(tmp_path / "late", sample="iris")
     assert registries(Project(path), Snapshot()) == ["models: http://here.lan"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        ({}, ("real       ?", "real       ?")),
+        ({"blue": 60, "green": 20}, ("real  75.0 %", "real  25.0 %")),
+        ({"blue": 60}, ("real 100.0 %", "real   0.0 %")),
+    ],
+)
+def test_beside_the_weight_that_is_wanted_stands_the_one_that_answers_showed(
+    counted: dict[str, int], said: tuple[str, str]
+) -> None:
+    v1, v2 = Version("late", "1"), Version("late", "2")
+    seen = (Observation("blue", v1, 2, 2, 90.0), Observation("green", v2, 2, 2, 10.0))
+    bodies = [
+        *(ev.Observed("late", one) for one in seen),
+        *(ev.Sampled("late", Sample(s, 99.0, n)) for s, n in counted.items()),
+    ]
+    snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
+    lines = list(stands(Standing("late", "kubernetes", seen, ()), snapshot, "late", 100.0))
+    assert [said[0] in lines[0], said[1] in lines[1]] == [True, True], lines

@@ -12,6 +12,7 @@ from tui.evidence import no_answer_s, nobody_drives, silent_s
 from tui.health import FAILING_PERCENT
 from tui.kept import kept
 from tui.pending import pending
+from tui.real_weights import share as share_of
 from tui.styled import Line, Part, aligned, bar, columns, cut, left, right, width as width_of
 from tui.summary import Reality, proof, reality
 from tui.theme import slot_role
@@ -203,7 +204,7 @@ def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], he
     failed_role = "fails" if (failed or 0.0) > FAILING_PERCENT else "text"
     rps = sample.rps if sample else 0.0 if quiet else None
     copied = seen.mirror > 0
-    share = f" mirror {seen.mirror:.3g} %" if copied else right(as_text.percent(real.share), 8)
+    share = f" mirror {seen.mirror:.3g} %" if copied else right(share_of(real.share), 8)
     return [
         (0, ((share, "moves" if copied else "strong"),)),
         (3, ((right("" if copied else f" of {wanted:.3g}", 7), "dim"),)),
