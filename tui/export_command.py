@@ -1,7 +1,12 @@
-"""`quarterdeck export kubernetes`: what would be applied to a cluster, as files. Nothing is asked of any cluster."""
+"""`quarterdeck export kubernetes`: what would be applied to a cluster, as files; nothing is asked of any cluster.
 
+With `--dry-run=server` it writes nothing, and the cluster says what of that would differ from what runs.
+"""
+
+import os
 import shlex
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from core.config.config import endpoint_name
@@ -11,11 +16,15 @@ from core.engine.project import Project
 from core.rollout.promotion import known_anywhere
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
+from core.targets.kubernetes.api_errors import Json
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.dry_run import DryRun, compared
 from core.targets.kubernetes.export import files_of, write
 from core.targets.kubernetes.labels import MANAGER, ClusterEndpoint, cluster_endpoint
-from core.targets.kubernetes.manifests import all_of, image_of
+from core.targets.kubernetes.manifests import all_of, image_of, key_secret
 from core.targets.kubernetes.manifests_pod import KEY
 from core.targets.kubernetes.names import key_name
+from core.targets.kubernetes.threads import in_thread
 from tui.audit_command import past
 
 Write = Callable[[str], None]
@@ -40,10 +49,51 @@ def kubernetes(project: Project, number: str, folder: Path | None, say: Write) -
     return 0
 
 
+async def against_cluster(project: Project, number: str, say: Write) -> int:
+    """What an apply would change in the cluster of each endpoint that is meant; 1 where anything differs."""
+    with past(project) as journal:
+        snapshot = fold_all(journal.recent(journal.clock.now()))
+    differs = False
+    for one in project.together:
+        at, version = cluster_endpoint(one.settings), chosen_version(one, snapshot, number)
+        objects = objects_of(one, snapshot, version)
+        name = at.endpoint.key_env
+        key = os.environ.get(name, "").strip() if name is not None else ""
+        objects += [key_secret(at, key)] if key else []
+        calls = ApiCalls(at.place.context, os.environ.get("KUBECONFIG", ""))
+        found = await in_thread(partial(compared, at, calls, objects), "dry run")
+        say(f"{at.called} {version.label} beside what runs in {at.place.where}")
+        for tried in found:
+            for line in compared_lines(tried):
+                say(line)
+        if name is not None and not key:
+            say(f"  secrets/{key_name(at.name)}: not compared, for {name} is not set here")
+        differs |= not all(tried.same for tried in found)
+    return int(differs)
+
+
+def compared_lines(tried: DryRun) -> Iterator[str]:
+    """One object, in so many lines as it has differences."""
+    if tried.error:
+        yield f"! {tried.what}: {tried.error}"
+        return
+    said = "is new" if tried.new else "differs" if tried.changes or tried.conflict else "same"
+    yield f"{' ' if tried.same else '+' if tried.new else '~'} {tried.what}: {said}"
+    yield from (f"    {line}" for line in tried.changes)
+    if tried.conflict:
+        yield f"    ! {tried.conflict}: an apply stops at that, and changes nothing of this object"
+
+
 def written_out(project: Project, snapshot: Snapshot, number: str) -> tuple[Version, dict[str, str]]:
     """A version of one endpoint, and the files of its objects; raises QuarterdeckError."""
-    at, version = cluster_endpoint(project.settings), chosen_version(project, snapshot, number)
-    return version, files_of(all_of(at, slot_of(project, snapshot, version), version, image_of(at, version)))
+    version = chosen_version(project, snapshot, number)
+    return version, files_of(objects_of(project, snapshot, version))
+
+
+def objects_of(project: Project, snapshot: Snapshot, version: Version) -> list[Json]:
+    """The objects of an endpoint with a version of it, in the order of applying; raises QuarterdeckError."""
+    at = cluster_endpoint(project.settings)
+    return all_of(at, slot_of(project, snapshot, version), version, image_of(at, version))
 
 
 def chosen_version(project: Project, snapshot: Snapshot, number: str) -> Version:

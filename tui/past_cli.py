@@ -132,12 +132,26 @@ def export(
     env: Env = None,
     sets: Sets = None,
     endpoint: OneEndpoint = None,
+    dry_run: Annotated[
+        str,
+        typer.Option(
+            "--dry-run",
+            metavar="server",
+            help="With kubernetes: write nothing; the cluster says what an apply would change. "
+            "Ends with 0 where that is nothing, 1 where something differs or could not be asked.",
+        ),
+    ] = "",
 ) -> None:
     """A release in one file, with what was measured, to look at elsewhere; or what a cluster would get, as YAML.
 
     Neither holds a key. A release holds no settings either.
     """
     project = project_of(config, env, sets, endpoint)
+    if dry_run:
+        if wrong := _no_dry_run(what, dry_run, path):
+            err(f"error: {wrong}")
+            end(BadInput.exit_code)
+        end(headless.run(export_command.against_cluster(project, version, out), err))
     if what == "kubernetes":
         _now(lambda: export_command.kubernetes(project, version, path, out))
     if path is None or version:
@@ -145,6 +159,15 @@ def export(
         end(BadInput.exit_code)
     else:
         _now(lambda: replay_command.export(project, what, path, out))
+
+
+def _no_dry_run(what: str, how: str, path: Path | None) -> str:
+    """What is wrong with a dry run that was asked for; empty where nothing is."""
+    if how != "server":
+        return f"--dry-run {how}: only server is known; without it the files are written"
+    if what != "kubernetes":
+        return f"export {what} --dry-run: only 'export kubernetes' has one"
+    return "" if path is None else f"-o {path}: --dry-run writes nothing; leave one of them out"
 
 
 @app.command()

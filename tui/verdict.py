@@ -15,8 +15,9 @@ from tui.evidence import driver, nobody_drives
 from tui.failing import failing
 from tui.health import health
 from tui.judged import held_s, judges
+from tui.real_weights import recent
 from tui.styled import Line, Part, cut, fit, fitting, width as cells_of
-from tui.summary import back_to, label, recent, returned, waits_for_key
+from tui.summary import back_to, label, returned, waits_for_key
 from tui.verdicts import with_gates
 from tui.view import View
 

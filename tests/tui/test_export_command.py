@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from core.domain.model import Observation
 from core.engine.project import Project
 from core.state import events as ev
+from core.targets.kubernetes.dry_run import DryRun
 from tests.environments import V1
 from tests.targets.kubernetes_scenes import IMAGE
 from tests.tui import past
@@ -119,3 +120,47 @@ def test_a_place_is_of_the_environment_that_is_named(tmp_path: Path) -> None:
     assert told.exit_code == 0, told.output
     body = yaml.safe_load((tmp_path / "out" / "service-late-staging.yaml").read_text())
     assert body["metadata"]["namespace"] == "staging"
+
+
+def test_a_dry_run_says_what_differs_in_a_line_each_and_in_its_exit_code(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody answers that is said, and the code is the same as for a difference."""
+    found = [DryRun("services/late-dev"), DryRun("deployments/late-dev-blue", changes=("~ spec.replicas: 2 → 3",))]
+    monkeypatch.setattr("tui.export_command.compared", lambda *_: found)
+    told = run(config, "kubernetes", "--dry-run=server")
+    assert (told.exit_code, told.output.splitlines()) == (
+        1,
+        [
+            "late-dev v1 beside what runs in far away/flights",
+            "  services/late-dev: same",
+            "~ deployments/late-dev-blue: differs",
+            "    ~ spec.replicas: 2 → 3",
+            "  secrets/late-dev-key: not compared, for LATE_KEY is not set here",
+        ],
+    )
+    assert not (config.parent / "kubernetes").exists()
+    monkeypatch.setattr("tui.export_command.compared", lambda *_: found[:1])
+    assert run(config, "kubernetes", "--dry-run=server").exit_code == 0
+    odd = [DryRun("deployments/a", conflict="kustomize holds spec.replicas"), DryRun("services/a", error="not ours")]
+    monkeypatch.setattr("tui.export_command.compared", lambda *_: [*odd, DryRun("routes/a", new=True)])
+    lines = run(config, "kubernetes", "--dry-run=server").output.splitlines()
+    assert lines[1:5] == [
+        "~ deployments/a: differs",
+        "    ! kustomize holds spec.replicas: an apply stops at that, and changes nothing of this object",
+        "! services/a: not ours",
+        "+ routes/a: is new",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["kubernetes", "--dry-run=client"], "--dry-run client: only server is known"),
+        (["r2", "--dry-run=server"], "export r2 --dry-run: only 'export kubernetes' has one"),
+        (["kubernetes", "--dry-run=server", "-o", "x"], "-o x: --dry-run writes nothing; leave one of them out"),
+    ],
+)
+def test_a_dry_run_that_cannot_be_is_one_line(config: Path, words: list[str], line: str) -> None:
+    told = run(config, *words)
+    assert (told.exit_code, line in told.output, len(told.output.splitlines())) == (2, True, 1)

@@ -83,7 +83,7 @@ def test_beside_the_weight_that_is_wanted_stands_the_one_that_answers_showed(
 ) -> None:
     v1, v2 = Version("late", "1"), Version("late", "2")
     seen = (Observation("blue", v1, 2, 2, 90.0), Observation("green", v2, 2, 2, 10.0))
-    bodies = [
+    bodies: list[ev.Body] = [
         *(ev.Observed("late", one) for one in seen),
         *(ev.Sampled("late", Sample(s, 99.0, n)) for s, n in counted.items()),
     ]

@@ -41,7 +41,11 @@ class ApiMissing(Refused):
 
 
 class ApiConflict(Refused):
-    """409: somebody else changed it, owns a field of it, or it is there already."""
+    """409: somebody else changed it, owns a field of it, or it is there already. `held`: fields by who has them."""
+
+    def __init__(self, text: str, held: Mapping[str, list[str]] | None = None) -> None:
+        super().__init__(text)
+        self.held = held or {}
 
 
 class ApiExpired(Unreachable):
@@ -69,7 +73,8 @@ def refusal(asked: ApiRequest, status: int, body: Json, headers: Mapping[str, st
         case 404:
             return ApiMissing(f"{asked}: there is none{_of_no_api(body)}")
         case 409:
-            return ApiConflict(f"{asked}: {_conflict(said, causes)}")
+            held = _held(causes)
+            return ApiConflict(f"{asked}: {_conflict(said, held)}", held)
         case 410:
             return ApiExpired(f"{asked}: that version is forgotten")
         case 400 | 415 | 422:
@@ -121,14 +126,19 @@ def _of_no_api(body: Json) -> str:
     return "" if body.get("details") else "; the cluster may not have this API"
 
 
-def _conflict(said: str, causes: list[Json]) -> str:
-    owned: dict[str, list[str]] = {}
+def _held(causes: list[Json]) -> dict[str, list[str]]:
+    """The fields that others hold, by who does."""
+    held: dict[str, list[str]] = {}
     for one in causes:
         if match := _MANAGER.search(str(one.get("message") or "")):
-            owned.setdefault(match[1], []).append(str(one.get("field") or "").lstrip("."))
-    if owned:
-        whose = "; ".join(f"{manager} holds {', '.join(sorted(fields)[:4])}" for manager, fields in owned.items())
-        return f"{whose}; it was left as it is: let {', '.join(owned)} leave these fields to Quarterdeck"
+            held.setdefault(match[1], []).append(str(one.get("field") or "").lstrip("."))
+    return held
+
+
+def _conflict(said: str, held: Mapping[str, list[str]]) -> str:
+    if held:
+        whose = "; ".join(f"{manager} holds {', '.join(sorted(fields)[:4])}" for manager, fields in held.items())
+        return f"{whose}; it was left as it is: let {', '.join(held)} leave these fields to Quarterdeck"
     if "already exists" in said:
         return "it exists already"
     return "it was changed in the meantime"
