@@ -1,0 +1,211 @@
+"""The whole stand-in as one object: `with AzureStandIn(folder) as azure:`."""
+
+import asyncio
+import contextlib
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from aiohttp import web
+
+from tests.azure.assets import Environments, Models, Versions
+from tests.azure.blobs import DOMAIN, BlobStore
+from tests.azure.calls import RestAnswer, RestCall, SeenCall
+from tests.azure.certificates import certified
+from tests.azure.codes import Codes
+from tests.azure.datastores import Datastores
+from tests.azure.delays import Delays
+from tests.azure.deployments import Deployments
+from tests.azure.endpoints import Endpoints
+from tests.azure.faults import ProvisioningFailure, ProvisioningFailures, RestFault
+from tests.azure.front import RestFront
+from tests.azure.instances import Instances
+from tests.azure.jobs import Jobs
+from tests.azure.operations import PROVIDER, Operations
+from tests.azure.place import AzureLogins, AzurePlace
+from tests.azure.quota import VmQuota
+from tests.azure.scoring_hosts import ScoredCall, ScoringHosts
+from tests.azure.serving import OnlineEndpoint
+from tests.kubernetes.faults import FaultKind, Faults
+from tests.kubernetes.network import free_port
+
+T = TypeVar("T")
+
+
+class AzureStandIn:
+    """One subscription with one workspace, on a loop of its own in a thread of its own.
+
+    What a test sets (`delays`, `quota`, `programs` …) may be set at any time; `do` calls a function on the loop.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.delays, self.faults = Delays(), Faults()
+        self.failures = ProvisioningFailures()
+        self.place = AzurePlace()
+        self.logins = AzureLogins(self.place.tenant)
+        self.token = self.logins.login()
+        self.certificates = certified(folder)
+        self.blobs = BlobStore(folder / "blobs", tokens=self.logins.users)
+        self.datastores = Datastores(self.place, self.blobs)
+        self.models = Models(Versions(self.place, "models"), self.datastores)
+        self.environments = Environments(Versions(self.place, "environments"))
+        self.codes = Codes(Versions(self.place, "codes"), self.blobs)
+        self.operations = Operations(self.place.subscription, self.place.workspace_id, self.delays)
+        self.jobs = Jobs(self.place, self.delays, self.codes, self.datastores, folder / "jobs")
+        self.quota = VmQuota(self.place.subscription)
+        models = folder / "azureml-models"
+        self.instances = Instances(self.models, self.environments, self.codes, self.delays, models)
+        self.hosts = ScoringHosts(self.certificates.context, self.instances, self.faults, self.logins.users)
+        place, operations, delays = self.place, self.operations, self.delays
+        self.deployments = Deployments(place, operations, delays, self.failures, self.quota, self.instances)
+        self.endpoints = Endpoints(place, operations, delays, self.deployments, self.hosts)
+        self._identity = secrets.token_urlsafe(16)
+        self.front = RestFront(
+            place, self.logins, self.faults, self.blobs, self._rooms(), self._beyond(), {"/identity": self._login}
+        )
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="azure", daemon=True)
+        self._runner: web.ServerRunner | None = None
+
+    def _rooms(self) -> dict[str, Callable[[RestCall], RestAnswer]]:
+        return {
+            "onlineEndpoints": self.endpoints.answer,
+            "models": self.models.answer,
+            "environments": self.environments.answer,
+            "codes": self.codes.answer,
+            "datastores": self.datastores.answer,
+            "jobs": self.jobs.answer,
+        }
+
+    def _beyond(self) -> dict[str, Callable[[RestCall], RestAnswer]]:
+        location = f"/subscriptions/{self.place.subscription}/providers/{PROVIDER}/locations/*"
+        return {
+            f"{location}/usages": lambda call: RestAnswer(200, self.quota.usages()),
+            f"{location}/vmSizes": lambda call: RestAnswer(200, self.quota.sizes()),
+            location: self.operations.answer,
+            "/discovery": lambda call: RestAnswer(200, {"api": self.url, "history": self.url}),
+            "/history": self.jobs.history,
+        }
+
+    def _login(self, call: RestCall) -> RestAnswer:
+        """A managed identity's login, as App Service offers it: how `DefaultAzureCredential` gets a token here."""
+        if call.headers.get("x-identity-header") != self._identity:
+            return RestAnswer(401, {"statusCode": 401, "message": "The identity header is wrong."})
+        body = {"access_token": self.token, "expires_on": "4102444800", "token_type": "Bearer"}
+        return RestAnswer(200, {**body, "resource": call.query.get("resource", "")})
+
+    @property
+    def url(self) -> str:
+        """Where the resource manager answers."""
+        return f"https://localhost:{self.port}"
+
+    @property
+    def ca(self) -> Path:
+        """The file of the authority to trust."""
+        return self.certificates.ca
+
+    @property
+    def seen(self) -> deque[SeenCall]:
+        """The calls that were answered."""
+        return self.front.seen
+
+    @property
+    def scored(self) -> deque[ScoredCall]:
+        """The requests that deployments answered."""
+        return self.hosts.calls
+
+    @property
+    def cloud_metadata(self) -> dict[str, str]:
+        """What `MLClient(cloud=…, cloud_metadata=…)` wants to know."""
+        names = ("active_directory", "azure_portal", "aml_resource_id", "registry_discovery_endpoint")
+        here = dict.fromkeys(("resource_manager", *names), f"{self.url}/")
+        return {**here, "storage_endpoint": DOMAIN}
+
+    def environment(self) -> dict[str, str]:
+        """Variables for a child: the workspace, whom to trust, and how to log in."""
+        return {
+            "AZURE_SUBSCRIPTION_ID": self.place.subscription,
+            "AZURE_RESOURCE_GROUP": self.place.group,
+            "AZURE_WORKSPACE_NAME": self.place.name,
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "IDENTITY_ENDPOINT": f"{self.url}/identity",
+            "IDENTITY_HEADER": self._identity,
+            "REQUESTS_CA_BUNDLE": str(self.ca),
+            "SSL_CERT_FILE": str(self.ca),
+        }
+
+    def endpoint(self, name: str) -> OnlineEndpoint:
+        """An endpoint as it is held here."""
+        return self.endpoints.held[name.lower()]
+
+    def fault(self, kind: FaultKind, method: str = "", path: str = "", **rest: Any) -> RestFault:
+        """Set a fault of calls."""
+        found = RestFault(kind, method, path, **rest)
+        self.faults.add(found)
+        return found
+
+    def fail(self, what: str, failure: ProvisioningFailure) -> None:
+        """Deployments of an instance type, of `ENDPOINT/DEPLOYMENT` or of all (`*`) fail from now on."""
+        self.failures.set_for[what] = failure
+
+    def take_back(self) -> None:
+        """No fault and no failure any more."""
+        self.faults.clear()
+        self.failures.set_for.clear()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """From the test's thread: do it on the loop and wait, a minute at most."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def do(self, function: Callable[[], T]) -> T:
+        """From the test's thread: call it on the loop."""
+
+        async def called() -> T:
+            return function()
+
+        return self.run(called())
+
+    @property
+    def troubles(self) -> list[BaseException]:
+        """What went wrong behind the server, which no test may leave."""
+        return self.operations.troubles
+
+    async def _start(self) -> None:
+        runner = web.ServerRunner(web.Server(self.front.answer, access_log=None), shutdown_timeout=1)
+        await runner.setup()
+        self.port = self.port or free_port()
+        await web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self.certificates.context).start()
+        self._runner = runner
+        for one in (self.place, self.operations, self.blobs):
+            one.base = self.url
+
+    async def _stop(self) -> None:
+        await self.jobs.stop()
+        await self.operations.stop()
+        await self.instances.stop()
+        for endpoint in [*self.endpoints.held.values()]:
+            for one in endpoint.deployments.values():
+                await self.deployments.end(one)
+        await self.hosts.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.run(self._start())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with contextlib.suppress(TimeoutError):
+            self.run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
