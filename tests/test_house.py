@@ -32,7 +32,7 @@ def test_help_loads_no_screen_and_no_sdk() -> None:
     code = "from typer.testing import CliRunner\nfrom tui.cli import app\nCliRunner().invoke(app, ['--help'])"
     loaded = loaded_by(code)
     assert "typer" in loaded
-    assert not loaded & {"textual", *HEAVY}
+    assert not loaded & {"textual", "httpx", *HEAVY}
 
 
 def test_a_rollback_asks_the_watch_before_anything_slow_is_loaded() -> None:

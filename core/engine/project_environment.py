@@ -19,7 +19,6 @@ from core.engine.environment import Aliases
 from core.engine.model_folders import ModelFolders
 from core.engine.smoke import keep, rows_of, smoke
 from core.load import child as load_child, shapes
-from core.load.attached import Attached
 from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
 from core.state.release import Release
@@ -104,6 +103,9 @@ class ProjectEnvironment:
     ) -> RunningLoad:
         """Locust over the project's held-out rows, or over its own locustfile; or one that runs already."""
         if source.attach:
+            # What speaks HTTP takes a tenth of a second to load; few follow a load of somebody else's.
+            from core.load.attached import Attached  # noqa: PLC0415
+
             return await Attached(source.attach).__aenter__()
         load = self.settings.load
         await answers(address.url)

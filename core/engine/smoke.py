@@ -6,17 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-
-import httpx
 
 from core.config.serving import SmokeLimits
 from core.domain.errors import Failed
 from core.domain.histogram import Histogram
 from core.domain.model import Version
 from core.targets.protocol import Address
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_S = 5.0
 AT_ONCE = 8
@@ -26,6 +28,7 @@ AGAIN_S = 0.2
 RESULTS = "smoke_test_results.json"
 NO_ANSWER = frozenset({"timeout", "connect"})
 """Kinds of failure in which nothing came back."""
+OK, UNAVAILABLE = 200, 503
 
 
 def rows_of(path: Path, most: int) -> list[Any]:
@@ -101,6 +104,7 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version | None, 
     """Send `checks` rows to an address, or to one slot of it. `version`: the one that must answer, if one must."""
     gate = asyncio.Semaphore(AT_ONCE)
     examples: dict[str, str] = {}
+    await _load_client()
     async with _client(address, TIMEOUT_S) as client:
         until = asyncio.get_running_loop().time() + PATIENCE_S
 
@@ -119,14 +123,23 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version | None, 
     return SmokeResult(checks, available, latency, dict(failed), examples)
 
 
-def _client(address: Address, timeout_s: float) -> httpx.AsyncClient:
+async def _load_client() -> None:
+    """In a thread, by whoever sends first: it takes a tenth of a second, and most commands send nothing."""
+    await asyncio.to_thread(import_module, "httpx")
+
+
+def _client(address: Address, timeout_s: float) -> "httpx.AsyncClient":
+    import httpx  # noqa: PLC0415
+
     headers = {**address.headers, **({"authorization": f"Bearer {address.key}"} if address.key else {})}
     return httpx.AsyncClient(base_url=address.url, headers=headers, timeout=timeout_s, trust_env=False)
 
 
-async def _healthy(client: httpx.AsyncClient) -> bool:
+async def _healthy(client: "httpx.AsyncClient") -> bool:
+    import httpx  # noqa: PLC0415
+
     try:
-        return (await client.get("/health")).status_code == httpx.codes.OK
+        return (await client.get("/health")).status_code == OK
     except httpx.HTTPError:
         return False
 
@@ -144,13 +157,16 @@ def keep(figures: Mapping[str, Any], folder: Path) -> Path:
 
 async def answers_as(address: Address, version: Version, within_s: float = 1.0) -> bool:
     """Whether whoever stands at an address answers well, as this version, at this moment."""
+    await _load_client()
+    import httpx  # noqa: PLC0415
+
     try:
         async with asyncio.timeout(within_s), _client(address, within_s) as client:
             answer = await client.get("/health")
     except (httpx.HTTPError, TimeoutError):
         return False
     said = unquote(answer.headers.get("x-model-version", ""))
-    return answer.status_code == httpx.codes.OK and said == version.number
+    return answer.status_code == OK and said == version.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +178,11 @@ class _Wrong:
 
 
 async def _check(
-    client: httpx.AsyncClient, row: Any, version: Version | None, until: float
+    client: "httpx.AsyncClient", row: Any, version: Version | None, until: float
 ) -> tuple[_Wrong | None, float]:
     """What is wrong with one answer, if anything, and its milliseconds. Where nobody answers, it is asked again."""
+    import httpx  # noqa: PLC0415
+
     clock = asyncio.get_running_loop().time
     while True:
         began = clock()
@@ -180,13 +198,13 @@ async def _check(
         except httpx.HTTPError as error:
             return _Wrong("connect", f"{type(error).__name__} {error}".strip()), 0.0
         else:
-            if late or answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if late or answer.status_code != UNAVAILABLE:
                 return _judged(answer, version), 1000 * (clock() - began)
         await asyncio.sleep(AGAIN_S)
 
 
-def _judged(answer: httpx.Response, version: Version | None) -> _Wrong | None:
-    if answer.status_code != httpx.codes.OK:
+def _judged(answer: "httpx.Response", version: Version | None) -> _Wrong | None:
+    if answer.status_code != OK:
         return _Wrong(str(answer.status_code), f"{answer.status_code} {answer.text[:200]}")
     said = answer.headers.get("x-model-version")
     if version is not None and said != version.number:
