@@ -257,9 +257,22 @@ def watch(
 
 
 @app.command()
-def down(config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None) -> None:
-    """Drain and stop every endpoint of the project; with --env that environment's alone."""
+def down(
+    config: Config = None,
+    env: Env = None,
+    sets: Sets = None,
+    endpoint: OneEndpoint = None,
+    minimum: Annotated[
+        bool,
+        typer.Option("--to-minimum", help="Stop nothing: as few replicas as autoscalers may go to, 1 without one."),
+    ] = False,
+) -> None:
+    """Drain and stop every endpoint of the project; with --env that environment's alone. Says what costs end."""
     project = project_of(config, env, sets, endpoint)
+    if minimum:
+        from tui import minimum_command  # noqa: PLC0415
+
+        end(headless.run(minimum_command.to_minimum(project, out), err))
     end(headless.run(upkeep_command.down(project, out), err))
 
 

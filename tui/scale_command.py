@@ -23,18 +23,23 @@ async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], Non
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         slot = scaled_slot(engine.snapshot.endpoint(name), asked.slot)
-        command, after = replace(asked, endpoint=name, slot=slot), engine.snapshot.seq
+        command = replace(asked, endpoint=name, slot=slot)
         # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
         if not accept(command, engine.snapshot, engine.now()):
             write(f"{name}: {slot} has, or was asked for, {counted(asked.replicas, 'replica')} already")
             return 0
         if not agreed(project, engine, command, write):
             return Refused.exit_code
-        asked_at = engine.now()
-        await engine.do(command)
         async with driven(project, engine, [name]):
-            await _taken(engine, command, after)
-            return await _ready(engine, command, asked_at, _within_s(project.settings), write)
+            return await followed(engine, project.settings, command, write)
+
+
+async def followed(engine: Engine, settings: Settings, command: c.ScaleSlot, write: Callable[[str], None]) -> int:
+    """Ask, and wait until so many serve; raises Refused where it is not taken, Failed where they don't in time."""
+    after, asked_at = engine.snapshot.seq, engine.now()
+    await engine.do(command)
+    await _taken(engine, command, after)
+    return await _ready(engine, command, asked_at, _within_s(settings), write)
 
 
 def _within_s(settings: Settings) -> float:

@@ -58,6 +58,7 @@ async def lines_of(project: Project) -> list[str]:
         lines += [
             f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
             *stands(place, snapshot, name, now),
+            *_costs(place, project.typed("down", own)),
         ]
         lines += [f"  release  {_release(release, own.model)}"] if release else []
         lines += _together(release, snapshot, now) if release else []
@@ -127,6 +128,13 @@ def stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) ->
         line for seen in place.slots for line in _slot(seen, real.get(seen.slot), stays(snapshot, endpoint, seen, now))
     )
     return [f"  {line}" for line in (*place.lines, *slots)]
+
+
+def _costs(place: Standing | None, down: str) -> list[str]:
+    """What somebody pays for, and how that ends."""
+    if place is None or not place.costs:
+        return []
+    return [f"  costs    {', '.join(place.costs)}; {down} ends that, with --to-minimum most of it"]
 
 
 def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:

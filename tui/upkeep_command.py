@@ -28,7 +28,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
 
     What is gone is written down, also the release that nobody drove any more.
     """
-    places, others = await _meant(project)
+    places, others = await meant_places(project)
     journal = project.journal()
     try:
         snapshot = fold_all(journal.recent(journal.clock.now()))
@@ -43,7 +43,9 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
         await _end_loads(project, loaded, write)
         for place in places:
             name = place.endpoint
-            stopped = await kind_of(place.kind).stop(_settings(project, name), name)
+            if place.costs:
+                write(f"{name}: what it costs ends: {', '.join(place.costs)}")
+            stopped = await kind_of(place.kind).stop(settings_of(project, name), name)
             gone: list[ev.Body] = [ev.Acted(name, "took it down"), ev.Routed(name, {})] if place.slots else []
             gone += [ev.Observed(name, Observation(seen.slot, None, 0, 0, 0.0)) for seen in place.slots]
             if (left := snapshot.live_release(name)) is not None:
@@ -64,7 +66,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
     return 0
 
 
-async def _meant(project: Project) -> tuple[Sequence[Standing], Sequence[Standing]]:
+async def meant_places(project: Project) -> tuple[Sequence[Standing], Sequence[Standing]]:
     """The endpoints that a verb means, and the others: all of the project, or what `--env` and `--endpoint` leave."""
     places = await standing(project.settings.folder, list(project.by_endpoint().values()))
     meant = project.meant
@@ -73,7 +75,7 @@ async def _meant(project: Project) -> tuple[Sequence[Standing], Sequence[Standin
     return [one for one in places if one.endpoint in meant], [one for one in places if one.endpoint not in meant]
 
 
-def _settings(project: Project, endpoint: str) -> Settings:
+def settings_of(project: Project, endpoint: str) -> Settings:
     """The settings of an endpoint; of one that no environment is called after any more, the chosen ones."""
     return project.by_endpoint().get(endpoint, project.settings)
 
@@ -104,10 +106,10 @@ def _loaded(snapshot: Snapshot, name: str) -> bool:
 
 async def restart(project: Project, write: Callable[[str], None]) -> int:
     """Change host, router and replicas of every endpoint, or of one environment, and then the watch, under load."""
-    found, _ = await _meant(project)
+    found, _ = await meant_places(project)
     places = [place for place in found if place.slots]
     for place in places:
-        await kind_of(place.kind).restart(_settings(project, place.endpoint), place.endpoint, write)
+        await kind_of(place.kind).restart(settings_of(project, place.endpoint), place.endpoint, write)
     if not places:
         write("nothing runs here")
     client = watch_of(project)

@@ -23,12 +23,16 @@ DEFAULT = "local"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands at one endpoint, as its place says it now, and in `lines` for people. No `slots`: nothing serves."""
+    """What stands at one endpoint, as its place says it now, and in `lines` for people. No `slots`: nothing serves.
+
+    `costs` is what somebody pays for while it stands.
+    """
 
     endpoint: str
     kind: str
     slots: tuple[Observation, ...]
     lines: tuple[str, ...]
+    costs: tuple[str, ...] = ()
 
 
 class TargetKind(Protocol):

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Failed, Refused
+from core.domain.model import Scaled
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.journal.journal import Journal
-from core.state import commands as c
+from core.state import commands as c, events as ev
+from core.targets.kinds import Standing
 from tests.environments import Bridge, serve
-from tui import scale_command
+from tui import minimum_command, scale_command
 
 
 class ScaleScene:
@@ -56,9 +58,15 @@ async def scene(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatc
         async def opened(_: Project) -> AsyncIterator[Engine]:
             yield engine
 
-        monkeypatch.setattr(scale_command, "opened", opened)
-        monkeypatch.setattr(scale_command, "driven", nobody_else)
-        monkeypatch.setattr(scale_command, "have_watch", no_watch)
+        async def meant(_: Project) -> tuple[list[Standing], list[Standing]]:
+            costs = ("a load balancer",)
+            return [Standing("late", "fake", tuple(bridge.place.slots.values()), (), costs)], []
+
+        for module in (scale_command, minimum_command):
+            monkeypatch.setattr(module, "opened", opened)
+            monkeypatch.setattr(module, "driven", nobody_else)
+            monkeypatch.setattr(module, "have_watch", no_watch)
+        monkeypatch.setattr(minimum_command, "meant_places", meant)
         yield ScaleScene(Project(path), engine, bridge)
 
 
@@ -85,6 +93,23 @@ async def test_replicas_that_do_not_get_ready_end_it_with_the_reason(
     scene: ScaleScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.bridge.place.never_ready("blue", "out of memory")
-    monkeypatch.setattr(scale_command, "_within_s", lambda _: 0.2)
-    with pytest.raises(Failed, match=r"late: blue has 2 of 4 replicas ready after 0\.2 s: out of memory"):
+    monkeypatch.setattr(scale_command, "_within_s", lambda _: 1.0)
+    with pytest.raises(Failed, match=r"late: blue has 2 of 4 replicas ready after 1 s: out of memory"):
         await scene.scale(4)
+
+
+@pytest.mark.parametrize(("low", "least"), [(2, 2), (None, 1)])
+async def test_down_to_the_minimum_is_the_autoscalers_or_one_replica_and_says_what_goes_on_to_cost(
+    scene: ScaleScene, low: int | None, least: int
+) -> None:
+    await scene.scale(4)
+    if low is not None:
+        await scene.engine.emit(ev.Looked("late", Scaled("blue", scene.engine.now(), 4, 4, "cpu", (), low, 8)))
+    scene.said.clear()
+    assert await minimum_command.to_minimum(scene.project, scene.said.append) == 0
+    assert scene.said[0].startswith(f"late: blue has {least} replica")
+    assert scene.said[1:] == ["late: goes on to cost a load balancer"]
+    assert scene.bridge.place.slots["blue"].wanted == least
+    scene.said.clear()
+    await minimum_command.to_minimum(scene.project, scene.said.append)
+    assert scene.said[0] == "late: has as few replicas as it may have"

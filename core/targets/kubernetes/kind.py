@@ -14,6 +14,7 @@ from core.targets.kinds import Models, Note, Standing
 from core.targets.kubernetes import doctor
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.client import KubernetesTarget
+from core.targets.kubernetes.costs import costs_of
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
 from core.targets.kubernetes.manifests_pod import resources
 from core.targets.kubernetes.pod_use import PodUsages
@@ -84,7 +85,8 @@ def _standing(at: ClusterEndpoint) -> Standing | None:
     if not view.objects:
         return None
     usages.asked()
-    return Standing(at.called, NAME, slots_in(at, view, usages.known), tuple(lines_of(at, view)))
+    slots = slots_in(at, view, usages.known)
+    return Standing(at.called, NAME, slots, tuple(lines_of(at, view)), costs_of(at, view))
 
 
 KIND = KubernetesKind()

@@ -1,7 +1,9 @@
 """What a target touches and what not: objects of others, rights, images, logs, the way in, status and the end of it."""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,9 +14,10 @@ from core.targets.kubernetes import rights
 from core.targets.kubernetes.api_errors import ApiConflict
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.client import KubernetesTarget
+from core.targets.kubernetes.costs import costs_of
 from core.targets.kubernetes.paths import AUTOSCALERS, BUDGETS, DEPLOYMENTS, LEASES, SECRETS, SERVICES
 from core.targets.kubernetes.settings import Traffic
-from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
+from core.targets.kubernetes.standing import looked_at, slots_in, taken_down
 from core.targets.protocol import Address
 from tests.kubernetes import bodies
 from tests.kubernetes.access import AccessRule
@@ -179,8 +182,8 @@ async def test_the_end_takes_what_is_ours_and_no_more(place_of: MakePlace) -> No
     async with watching(target) as watcher:
         await two_slots(target, watcher, 1)
     calls = ApiCalls("stand-in", place.kubeconfig)
-    told = "\n".join(lines_of(place.at, looked_at(place.at, calls)))
-    assert "costs    2 pods of 500m CPU and 256Mi each; 'quarterdeck down" in told
+    (cost,) = costs_of(place.at, looked_at(place.at, calls))
+    assert re.fullmatch(r"2 pods of 500m CPU and 256Mi each on \d nodes? \(node-.*\)", cost)
     assert taken_down(place.at, calls)
     for kind in (DEPLOYMENTS, AUTOSCALERS, BUDGETS, LEASES, SECRETS):
         group = kind.root.split("/")[1] if kind.root.startswith("apis/") else ""
@@ -189,6 +192,22 @@ async def test_the_end_takes_what_is_ours_and_no_more(place_of: MakePlace) -> No
     assert [one["metadata"]["name"] for one in left] == ["theirs"]
     assert caller.get("configmaps", "late").status_code == 200
     calls.close()
+    caller.client.close()
+
+
+async def test_the_end_takes_what_the_settings_no_longer_mean_too(place_of: MakePlace) -> None:
+    """An autoscaler and a budget from before they were switched off would be left with nothing to look after."""
+    place = place_of("selector", endpoint=SCALING)
+    target = place.target()
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, 1)
+    endpoint = place.at.endpoint.model_copy(update={"autoscaling": None})
+    now = replace(place.at, endpoint=endpoint, place=place.at.place.model_copy(update={"disruption_budget": False}))
+    caller = _caller(place)
+    assert len(caller.get("horizontalpodautoscalers.autoscaling").json()["items"]) == 2
+    assert taken_down(now, place.calls)
+    for plural in ("horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy"):
+        assert caller.get(plural).json()["items"] == []
     caller.client.close()
 
 
