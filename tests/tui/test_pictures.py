@@ -91,10 +91,13 @@ def test_what_is_wrong(
     [
         ("scaling", 100, "blue", "", (120, 36)),
         ("scaling", 100, "blue", "4", (80, 24)),
+        ("scaling", 420, "blue", "", (120, 36)),
         ("quota", 24, "blue", "", (80, 24)),
         ("image-pull", 40, "", "4m", (120, 36)),
+        ("metrics-missing", 30, "", "", (120, 36)),
+        ("unschedulable", 20, "blue", "4", (120, 36)),
     ],
-    ids=["scaled up", "pods", "quota", "image"],
+    ids=["scaled up", "pods", "scaled down", "quota", "image", "metrics missing", "unschedulable"],
 )
 def test_a_cluster(
     snap_compare: Compare, name: str, second: float, serves: str, keys: str, size: tuple[int, int]
