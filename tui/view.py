@@ -55,6 +55,11 @@ class View:
     drill_s: float | None = None
 
     @property
+    def elsewhere(self) -> str:
+        """Which of its kind the place is, where there are several: a cluster's context and namespace; else empty."""
+        return self.endpoint.target.partition(" ")[2] if self.endpoint is not None else ""
+
+    @property
     def endpoint(self) -> Endpoint | None:
         """The endpoint that the deck shows."""
         return self.snapshot.endpoints.get(self.name or "")

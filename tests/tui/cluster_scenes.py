@@ -44,7 +44,7 @@ def at(name: str, until_s: float, serves: str = "blue", step_s: float = 15.0) ->
     def tell(body: ev.Body) -> None:
         told.append(Event(len(told) + 1, BEGUN + playing.at_s, "watch", body))
 
-    tell(ev.Opened("late", "http://10.96.1.2:80", "prod", "kubernetes", production=True))
+    tell(ev.Opened("late", "http://10.96.1.2:80", "prod", "kubernetes prod-eu/flights", production=True))
     if serves:
         tell(ev.Routed("late", {serves: 100.0}))
         tell(ev.Verified("late", {serves: 100.0}, 38.0, 22))

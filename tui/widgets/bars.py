@@ -85,11 +85,12 @@ def _where(view: View, cells: int) -> list[Part]:
         return [(3, (("quarterdeck", "brand"),))]
     role = "env.production" if endpoint.production else "env.other"
     environment: Line = ((" · ", "dim"), (endpoint.environment, role)) if endpoint.environment else ()
+    # Of another place it must be seen which it is; this machine goes without saying.
     return [
-        (3, (("quarterdeck  ", "brand"),)),
+        (4 if view.elsewhere else 3, (("quarterdeck  ", "brand"),)),
         (1, ((cut(endpoint.name, cells), "strong"),)),
         (2, environment),
-        (4, ((f" · {endpoint.target}", "dim"),)),
+        (3 if view.elsewhere else 4, ((f" · {endpoint.target}", "dim"),)),
     ]
 
 
