@@ -26,6 +26,7 @@ from core.config.layers import (
     read_file,
 )
 from core.config.settings import SAMPLES, SQL, EnvironmentName, Settings
+from core.config.targets import target_parts
 from core.domain.errors import BadInput
 
 FILE = "quarterdeck.yaml"
@@ -76,12 +77,13 @@ def load(
     flag or a variable names, else the first.
     """
     path = find(config)
+    given = os.environ if environ is None else environ
     values = read_file(path)
     names = several.names_of(values, path.name)
     sections = _sections(values, path.name)
     apart = ("environments", several.KEY)
     project = Layer({key: value for key, value in values.items() if key not in apart}, path.name)
-    variables = from_variables(os.environ if environ is None else environ, OURS | _keys([project, *sections.values()]))
+    variables = from_variables(given, OURS | _keys([project, *sections.values()]))
     flags = from_sets(sets)
     own: list[Layer] = []
     if names:
@@ -97,7 +99,7 @@ def load(
             _refuse_unasked(name, layers, (variables, flags))
             layers += [variables, flags, Layer(data)]
         # The environments not chosen are checked too: a slip in prod shows while working on dev.
-        settings[name] = _build(path, name, layers)
+        settings[name] = _build(path, name, layers, given)
     several.refuse_meeting(names, list(settings.values()), path.name)
     return settings[chosen]
 
@@ -175,11 +177,13 @@ def _from_file(data: Path) -> Values:
     return {"data": {"source": str(data.resolve()), "months": None, "rows": None}}
 
 
-def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer]) -> Settings:
+def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer], environ: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {}
     for layer in layers:
         _refuse_misplaced(layer)
         values = merged(values, layer.values)
+    if (part := target_parts().get(str(values.get("target")))) is not None:
+        values = merged(part.usual(name, path.parent, environ), values)
     found = {"folder": path.parent, "environment": name, "floors_from": _floors_from(name, layers)}
     try:
         return Settings.model_validate({**values, **found})

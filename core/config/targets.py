@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from core.config.quantities import SettingsPart
 from core.domain.model import Slot
@@ -21,6 +21,11 @@ class TargetSettings(SettingsPart):
     """What a plan must know of every target; a target's own part says where it is otherwise, and adds its settings."""
 
     slots: ClassVar[tuple[Slot, ...]] = SLOTS
+
+    @classmethod
+    def usual(cls, environment: str, folder: Path, environ: Mapping[str, str]) -> Mapping[str, Any]:  # noqa: ARG003
+        """Settings of a project that serves here where it says nothing itself, all of them by their names."""
+        return {}
 
     @property
     def patience(self) -> Patience:

@@ -1,0 +1,117 @@
+"""Changes of one endpoint: each is written down, made by the one thread when it is its turn, and followed then."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.domain.errors import QuarterdeckError, Refused, Unreachable
+from core.domain.model import Slot
+from core.targets.azureml.api_errors import AzureBusy, AzureThrottled, NotSent
+from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.claims import TAG, driver_name, next_claim
+from core.targets.azureml.operations import Doing, OperationBook
+from core.targets.azureml.reading import EndpointReader
+from core.targets.azureml.view import AzureView, same_route
+from core.targets.azureml.worker import ChangeThread, Urgency
+from core.targets.azureml.workspace import AzureEndpoint
+
+SHOWN_S = 120.0
+"""So long traffic that was changed may be shown as it was before."""
+BUSY_S = 150.0
+"""What is busy is asked again for so long, and then whoever drives is told what holds it."""
+
+
+class EndpointChanges:
+    """What one driver changes. Whoever calls waits in a thread of its own."""
+
+    def __init__(
+        self, at: AzureEndpoint, calls: AzureCalls, reader: EndpointReader, book: OperationBook, token: int
+    ) -> None:
+        self.at = at
+        self.calls = calls
+        self.reader = reader
+        self.book = book
+        self.worker = ChangeThread(at.called)
+        self._driver = driver_name(at.folder.parent)
+        self._token = token
+        self._held: int | None = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def claimed(self, view: AzureView) -> dict[str, str]:
+        """The tag of this driver's claim, for the next change; raises Refused once somebody has followed."""
+        tagged = [view.tags, *((one.get("tags") or {}) for one in view.deployments.values())]
+        with self._lock:
+            claim = next_claim(tagged, self._driver, self._token, self._held, self.at.called)
+            self._held = claim.number
+        return {TAG: str(claim)}
+
+    def send(
+        self,
+        doing: Doing,
+        call: tuple[str, str, str, Any],
+        slot: Slot = "",
+        asked: Mapping[str, Any] | None = None,
+        still: Callable[[], None] = lambda: None,
+    ) -> None:
+        """One change: method, path, api-version and body. Returns once it is accepted.
+
+        `still` raises where nobody wants it any more when it is its turn. What nobody answered stays written down.
+        """
+
+        def work() -> None:
+            still()
+            begun = self.book.begin(doing, slot, asked)
+            try:
+                answer = self.calls.ask(*call)
+            except (NotSent, AzureBusy, AzureThrottled):
+                self.book.forget(begun)
+                raise
+            except Unreachable:
+                raise
+            except QuarterdeckError:
+                self.book.forget(begun)
+                raise
+            self.book.accepted(begun, answer.operation)
+
+        self.worker.do(Urgency.TRAFFIC if doing == "traffic" else Urgency.REST, work)
+
+    def traffic_moves(self, view: AzureView) -> bool:
+        """Whether the traffic that is shown may not be what was asked for: that takes a while to be seen."""
+        if any(one.doing == "traffic" and one.goes_on(time.time()) for one in self.book.operations()):
+            return True
+        asked = self.book.route()
+        lately = asked is not None and time.time() - float(asked.get("at", 0.0)) < SHOWN_S
+        return lately and asked is not None and not same_route({"weights": view.weights, "mirror": view.mirror}, asked)
+
+    def beside(self, work: Callable[[], Any]) -> Any:
+        """A change that is no operation, such as a file, when it is its turn."""
+        return self.worker.do(Urgency.REST, work)
+
+    def patiently(self, work: Callable[[], None], still: Callable[[], None] = lambda: None) -> None:
+        """Do it again where something else goes on meanwhile; raises AzureBusy with what holds it in the end."""
+        until_s = time.monotonic() + BUSY_S
+        while True:
+            try:
+                work()
+                return
+            except (AzureBusy, AzureThrottled) as error:
+                rest_s = error.retry_after_s if isinstance(error, AzureThrottled) else self.at.place.poll_s
+                if time.monotonic() + rest_s > until_s:
+                    raise AzureBusy(f"{error}{self._holding()}") from None
+            self._closed.wait(rest_s)
+            if self._closed.is_set():
+                raise Refused(f"{self.at.called}: this target is closed")
+            still()
+
+    def close(self) -> None:
+        """Ask for nothing more."""
+        self._closed.set()
+        self.worker.close()
+
+    def _holding(self) -> str:
+        """What goes on, in words."""
+        now = time.time()
+        words = [one.words(now, self.book.usual_s(one.doing)) for one in self.book.operations()]
+        return f" ({'; '.join(words)})" if words else ""

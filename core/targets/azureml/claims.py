@@ -1,0 +1,59 @@
+"""Who drives an endpoint in Azure ML: a tag of whatever a driver changed. Pure.
+
+The service has no precondition, so a claim stops who asks before it changes something, and no call that is under way.
+"""
+
+import hashlib
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.domain.errors import Refused
+from core.targets.azureml.workspace import PREFIX
+
+TAG = f"{PREFIX}driver"
+
+
+@dataclass(frozen=True, slots=True)
+class DriverClaim:
+    """The `number` only grows; `driver` is a machine and a project, `token` counts the drivers of that project."""
+
+    number: int
+    driver: str
+    token: int
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.driver} {self.token}"
+
+
+def driver_name(folder: Path) -> str:
+    """This machine and this project, in a word that says no path."""
+    digest = hashlib.sha256(str(folder.resolve()).encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{socket.gethostname()}/{digest}"
+
+
+def read_claim(tags: Mapping[str, str] | None) -> DriverClaim | None:
+    """The claim that tags hold; None where they hold none that can be read."""
+    parts = (tags or {}).get(TAG, "").split(" ")
+    if len(parts) != 3 or not (parts[0].isdecimal() and parts[2].isdecimal()):
+        return None
+    return DriverClaim(int(parts[0]), parts[1], int(parts[2]))
+
+
+def next_claim(
+    tagged: Iterable[Mapping[str, str] | None], driver: str, token: int, held: int | None, called: str
+) -> DriverClaim:
+    """The claim to write with the next change; raises Refused once a later driver has written its own.
+
+    `held` is the number of this driver's claim, if it made one.
+    """
+    found = [claim for claim in map(read_claim, tagged) if claim is not None]
+    last = max(found, key=lambda claim: claim.number, default=DriverClaim(0, "", 0))
+    if (last.driver, last.token) == (driver, token):
+        return last
+    followed = held is not None and last.number >= held
+    if followed or (last.driver == driver and last.token > token):
+        who = f"driver {last.token}" if last.driver == driver else f"a driver on {last.driver.partition('/')[0]}"
+        raise Refused(f"{called}: {who} has followed this one, which changes nothing any more")
+    return DriverClaim(last.number + 1, driver, token)

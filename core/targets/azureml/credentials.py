@@ -1,0 +1,107 @@
+"""Tokens of whoever is logged in, in memory only. The login's package is imported with the first token, in a thread."""
+
+import base64
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from core.domain.errors import BadInput
+from core.targets.azureml.api_errors import login_failure
+from core.targets.azureml.settings import AzureMLSettings
+
+SPARE_S = 300.0
+TokenSource: TypeAlias = Callable[[str], "AccessToken"]
+"""From a scope to a token; raises Unreachable, BadInput."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A bearer token and when it ends, in seconds since the epoch."""
+
+    text: str
+    until: float
+
+    def __repr__(self) -> str:
+        return f"AccessToken(until={self.until:.0f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is logged in, as the token says it."""
+
+    name: str
+    tenant: str
+
+    def __str__(self) -> str:
+        return f"{self.name} of tenant {self.tenant}"
+
+
+class AzureLogin:
+    """One login for one target; a token is asked for anew some minutes before it ends."""
+
+    def __init__(self, place: AzureMLSettings, source: TokenSource | None = None) -> None:
+        self._place = place
+        self._source = source
+        self._lock = threading.Lock()
+        self._held: dict[str, AccessToken] = {}
+        self._credential: Any = None
+
+    def token(self, scope: str) -> str:
+        """A token for a scope; raises Unreachable with what to do where none is to be had."""
+        with self._lock:
+            held = self._held.get(scope)
+            if held is None or held.until - time.time() < SPARE_S:
+                held = self._held[scope] = self._fetched(scope)
+            return held.text
+
+    def forget(self) -> None:
+        """What was held is refused: the next one is asked for anew."""
+        with self._lock:
+            self._held.clear()
+
+    def account(self) -> Account:
+        """Who it is; asks for a token where there is none yet."""
+        claims = _claims(self.token(self.management))
+        name = claims.get("upn") or claims.get("unique_name") or claims.get("appid") or claims.get("oid") or "unknown"
+        return Account(str(name), str(claims.get("tid") or "unknown"))
+
+    @property
+    def management(self) -> str:
+        """The scope of the resource manager."""
+        return f"{self._place.cloud.resource_manager.rstrip('/')}/.default"
+
+    def _fetched(self, scope: str) -> AccessToken:
+        if self._source is not None:
+            return self._source(scope)
+        if self._credential is None:
+            self._credential = _credential(self._place.cloud.authority)
+        try:
+            found = self._credential.get_token(scope)
+        except Exception as error:
+            # What the package raises has a tree of its own, and texts of many lines.
+            raise login_failure(self._place.workspace, str(error)) from None
+        return AccessToken(str(found.token), float(found.expires_on))
+
+
+def _credential(authority: str) -> Any:
+    try:
+        from azure.identity import DefaultAzureCredential
+    except ImportError as error:
+        raise BadInput("target azureml needs a package more: pip install 'quarterdeck[azure]'") from error
+    # It tells each failed try to the log, with what every one of its ways said.
+    logging.getLogger("azure").setLevel(logging.CRITICAL)
+    return DefaultAzureCredential(authority=authority, exclude_interactive_browser_credential=True)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """What a token says of its owner; nothing where it is no JWT."""
+    try:
+        part = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

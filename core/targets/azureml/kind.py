@@ -1,0 +1,99 @@
+"""Azure ML as one kind of place: an endpoint is a managed online endpoint of a workspace; what is done to it whole."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from core.config.config import endpoint_name, state_folder
+from core.config.settings import Settings
+from core.domain.diagnosis import Examination
+from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.model import Version
+from core.system.aside import aside
+from core.targets.azureml import doctor
+from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.client import AzureMLTarget
+from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.standing import lines_of, looked_at, slots_in, taken_down
+from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
+from core.targets.kinds import Models, Note, Standing
+from core.targets.protocol import Target
+
+NAME = "azureml"
+
+
+class AzureMLKind:
+    """Endpoints in a workspace of Azure Machine Learning."""
+
+    def opened(self, settings: Settings, models: Models, environ: Mapping[str, str] | None) -> Callable[[int], Target]:
+        """The endpoint's target; raises BadInput for what can't work. A version's files are fetched where needed."""
+        if not _installed():
+            raise BadInput("target azureml needs a package more: pip install 'quarterdeck[azure]'")
+        at, folder = azure_endpoint(settings), state_folder(settings) / "models"
+        return lambda token: AzureMLTarget(at, models, token, row=lambda version: example_row(folder, version))
+
+    def key(self, settings: Settings, endpoint: str) -> str:
+        """Azure makes the key; it is read with the login where it is needed, and known to nobody here."""
+        return ""
+
+    async def standing(self, root: Path, settings: Sequence[Settings]) -> Sequence[Standing]:
+        """What stands at each endpoint; where its workspace can't be asked, why."""
+        found = [await aside(partial(_standing, azure_endpoint(one)), "azureml status") for one in settings]
+        return [one for one in found if one is not None]
+
+    async def stop(self, settings: Settings, endpoint: str) -> bool:
+        """The endpoint goes with all that costs money there; models, environments and code stay, which cost hardly any.
+
+        False where there is nothing.
+        """
+        if endpoint_name(settings) != endpoint:
+            raise Refused(f"{endpoint}: no environment is called so any more, so nobody knows its workspace")
+        at = azure_endpoint(settings)
+        return await aside(lambda: taken_down(at, _calls(at)), "azureml down")
+
+    async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
+        """The package stands in the deployments' code there, which this machine's package does not change."""
+        raise Refused(f"{endpoint}: on Azure ML new processes come with a new deployment; release the version again")
+
+    def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
+        """What Azure says of each endpoint's place."""
+        return doctor.examinations(settings)
+
+
+def example_row(folder: Path, version: Version) -> bytes:
+    """A body that a version can answer, from its own folder; empty where it does not lie here."""
+    try:
+        about = json.loads((folder / f"{version.model}-{version.number}" / "model.json").read_bytes())
+    except (OSError, ValueError):
+        return b""
+    example = about.get("example") if isinstance(about, dict) else None
+    return json.dumps({"dataframe_records": [example]}).encode() if isinstance(example, dict) else b""
+
+
+def _installed() -> bool:
+    try:
+        return importlib.util.find_spec("azure.identity") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _calls(at: AzureEndpoint) -> AzureCalls:
+    return AzureCalls(at.place, AzureLogin(at.place))
+
+
+def _standing(at: AzureEndpoint) -> Standing | None:
+    calls = _calls(at)
+    try:
+        view = looked_at(at, calls)
+        if view.body is None:
+            return None
+        return Standing(at.called, NAME, slots_in(at, view), tuple(lines_of(at, calls, view)))
+    except QuarterdeckError as error:
+        return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
+    finally:
+        calls.close()
+
+
+KIND = AzureMLKind()

@@ -1,0 +1,36 @@
+"""What an endpoint is called in Azure ML: its name as people have it, turned by one rule into 3 to 32 characters."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+SHORTEST, LONGEST = 3, 32
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+_DIGEST_LETTERS = 8
+
+
+def azure_name(name: str) -> str:
+    """`customer_churn_model` as `customer-churn-model`: small, begun by a letter, and unique among what is cut off."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    label = _NOT_IN_NAMES.sub("-", plain).strip("-")
+    if label and not label[0].isalpha():
+        label = f"model-{label}"
+    if label and len(label) < SHORTEST:
+        label = f"{label}-model"
+    if label and len(label) <= LONGEST:
+        return label
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_LETTERS]
+    kept = label[: LONGEST - _DIGEST_LETTERS - 1].rstrip("-") or "model"
+    return f"{kept}-{digest}"
+
+
+def meeting(names: Sequence[str]) -> str:
+    """Which two endpoints would have one name in a region, in a line; empty where none would."""
+    taken: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        label = azure_name(name)
+        if label in taken:
+            return f"{taken[label]} and {name} would both be {label} in Azure ML; rename one of them"
+        taken[label] = name
+    return ""

@@ -1,0 +1,256 @@
+"""What a target reports: the slots as the workspace has them, weights once answers proved them, and what goes on.
+
+One thread looks and follows operations; it hands over what is new to whoever reads on a loop, and waits for nobody.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from core.domain.errors import QuarterdeckError
+from core.domain.model import Level, Noted, Observation, Sample, Slot, Synced
+from core.targets.azureml.api_errors import AzureThrottled
+from core.targets.azureml.changes import EndpointChanges
+from core.targets.azureml.container_logs import last_line
+from core.targets.azureml.following import FEW_TIMES, OperationFollower
+from core.targets.azureml.operations import AzureOperation
+from core.targets.azureml.proving import AzureProofs
+from core.targets.azureml.routing import SOURCE, AzureRouter
+from core.targets.azureml.scoring_calls import ScoringCalls
+from core.targets.azureml.view import READY, AzureView, observations, same_route, state_of
+from core.targets.protocol import Report
+
+STALE_S = 120.0
+WORDS_S = 10.0
+"""How often the age of what goes on is said anew."""
+log = logging.getLogger("quarterdeck")
+
+
+class AzureFeed:
+    """One who reads reports on a loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.changed = asyncio.Event()
+        self.queue: list[Noted | Sample] = []
+
+    def tell(self, *reports: Noted | Sample) -> None:
+        """Hand over from any thread; a loop that has ended wants nothing more."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._take, reports)
+
+    def _take(self, reports: tuple[Noted | Sample, ...]) -> None:
+        self.queue.extend(reports)
+        self.changed.set()
+
+
+class AzureObserver:
+    """Everything that one target has to say, for as many readers as there are."""
+
+    def __init__(self, changes: EndpointChanges, scoring: ScoringCalls, row: Callable[[], bytes]) -> None:
+        self._at = changes.at
+        self._changes = changes
+        self._readers: set[AzureFeed] = set()
+        self._proofs = AzureProofs(lambda: scoring.who(row()), self.told)
+        self._follower = OperationFollower(
+            changes.calls,
+            changes.book,
+            self._at.place.poll_s,
+            lambda slot: last_line(self._at, changes.calls, slot),
+            self.note,
+        )
+        self._router: AzureRouter | None = None
+        self._undo: Callable[[Slot], None] = lambda _: None
+        self._why: dict[Slot, str] = {}
+        self._before: dict[Slot, Observation] = {}
+        self._operations: tuple[AzureOperation, ...] = ()
+        self._error: QuarterdeckError | None = None
+        self._heard_s = time.monotonic()
+        self._poked = threading.Event()
+        self._closed = threading.Event()
+        self._begun = threading.Lock()
+        self._runs = False
+
+    def begin(self, router: AzureRouter, undo: Callable[[Slot], None]) -> None:
+        """Look from now on, once; `undo` deletes a deployment that nobody wants any more."""
+        with self._begun:
+            if self._runs or self._closed.is_set():
+                return
+            self._runs = True
+        self._router, self._undo = router, undo
+        self._proofs.start()
+        threading.Thread(target=self._run, name="azureml watch", daemon=True).start()
+
+    def close(self) -> None:
+        """End readers and threads."""
+        self._closed.set()
+        self._poked.set()
+        self._proofs.close()
+        self.told()
+
+    def poke(self) -> None:
+        """Something was changed: look soon."""
+        self._poked.set()
+
+    def note(self, note: Noted) -> None:
+        """Say something in words."""
+        self.tell(note)
+
+    def tell(self, *reports: Noted | Sample) -> None:
+        """Hand something to all who read."""
+        for one in list(self._readers):
+            one.tell(*reports)
+
+    def told(self) -> None:
+        """Something is other than before."""
+        self.tell()
+
+    async def reports(self) -> AsyncIterator[Report]:
+        """All that is true, then Synced, then each change, until closed."""
+        reader = AzureFeed()
+        self._readers.add(reader)
+        told: dict[Slot, Observation] = {}
+        synced = stale = False
+        try:
+            while not self._closed.is_set():
+                if (view := self._changes.reader.view) is not None:
+                    slots = self._slots(view)
+                    for slot in [one for one in told if one not in slots]:
+                        del told[slot]
+                        yield Observation(slot, None, 0, 0, 0.0)
+                    for slot, seen in slots.items():
+                        if told.get(slot) != seen:
+                            told[slot] = seen
+                            yield seen
+                    if not synced:
+                        synced = True
+                        yield Synced(tuple(slots))
+                    if stale != self._stale:
+                        stale = not stale
+                        yield self._staleness(stale)
+                elif self._error is not None:
+                    raise self._error
+                reports, reader.queue = reader.queue, []
+                for report in reports:
+                    yield report
+                try:
+                    async with asyncio.timeout(WORDS_S):
+                        await reader.changed.wait()
+                except TimeoutError:
+                    continue
+                finally:
+                    reader.changed.clear()
+        finally:
+            self._readers.discard(reader)
+
+    @property
+    def _stale(self) -> bool:
+        return time.monotonic() - self._heard_s > max(STALE_S, 3 * self._at.place.look_s)
+
+    def _staleness(self, stale: bool) -> Noted:
+        if not stale:
+            return Noted("Azure answers again", source=SOURCE)
+        because = f" ({self._error})" if self._error is not None else ""
+        return Noted(
+            f"nothing was heard of Azure for a while; what is shown is from before{because}",
+            Level.WARNING,
+            None,
+            SOURCE,
+        )
+
+    def _slots(self, view: AzureView) -> dict[Slot, Observation]:
+        """Each slot, with the weights that are known to be in force, and what goes on there."""
+        now, why = time.time(), dict(self._why)
+        for one in self._operations:
+            if one.slot:
+                why[one.slot] = one.words(now, self._changes.book.usual_s(one.doing))
+        found = observations(view, why, self._before)
+        self._before = found
+        moves = any(one.doing == "traffic" and one.address for one in self._operations)
+        return self._proofs.applied(found, settled=view.state == READY and not moves)
+
+    def _run(self) -> None:
+        """Look until closed: at operations as often as they are due, at everything when something was or changed."""
+        looked_s = -self._at.place.look_s
+        while not self._closed.is_set():
+            try:
+                looked_s = self._look(looked_s)
+                self._error = None
+            except AzureThrottled as error:
+                self._error = error
+                self._closed.wait(error.retry_after_s)
+            except QuarterdeckError as error:
+                self._error = error
+                self.told()
+            except Exception:
+                # What the service says may be anything; a look that broke is followed by the next.
+                log.exception("a look at %s", self._at.called)
+            self._poked.wait(self._at.place.poll_s)
+            self._poked.clear()
+
+    def _look(self, looked_s: float) -> float:
+        book, reader, place = self._changes.book, self._changes.reader, self._at.place
+        before, self._operations = self._operations, book.operations()
+        ended = self._follower.ended(self._operations)
+        for one in ended:
+            if one.operation.slot:
+                self._why.pop(one.operation.slot, None)
+                if one.why:
+                    self._why[one.operation.slot] = one.why
+        if ended:
+            self._operations = book.operations()
+        if [one.id for one in before] != [one.id for one in self._operations]:
+            self.told()
+        view = reader.view
+        look_s = place.look_s * (FEW_TIMES if self._changes.calls.few_left else 1.0)
+        since_s = time.monotonic() - looked_s
+        changed = {one.id for one in before} != {one.id for one in self._operations}
+        if not (
+            view is None or ended or changed or since_s >= look_s or (since_s >= place.poll_s and self._expects(view))
+        ):
+            return looked_s
+        looked_s = time.monotonic()
+        view = reader.read()
+        self._heard_s = time.monotonic()
+        self._landed(view)
+        return looked_s
+
+    def _expects(self, view: AzureView) -> bool:
+        """Whether something is about to be seen: nothing goes on, and yet it is not as it was asked for."""
+        if any(one.address for one in self._operations):
+            return False
+        if not view.settled or any(one.goes_on(time.time()) for one in self._operations):
+            return True
+        return self._changes.traffic_moves(view)
+
+    def _landed(self, view: AzureView) -> None:
+        """What nobody answered and is seen now: it has happened, or it is taken back where nobody wants it any more."""
+        if self._router is not None:
+            self._router.watch(view)
+        book, asked = self._changes.book, self._changes.book.route()
+        for one in book.operations():
+            if one.address:
+                continue
+            if one.doing == "deploy" and one.slot in view.deployments:
+                book.forget(one)
+                if one.undo and state_of(view.deployments[one.slot]) != "Deleting":
+                    text = f"{one.slot}: a deployment that nobody had answered for has landed late; it is removed"
+                    self.note(Noted(text, Level.WARNING, one.slot, SOURCE))
+                    threading.Thread(
+                        target=self._taken_back, args=(one.slot,), name="azureml undo", daemon=True
+                    ).start()
+            elif one.doing == "traffic" and asked is not None and self._in_force(view, one.asked, asked):
+                book.forget(one)
+
+    @staticmethod
+    def _in_force(view: AzureView, one: Mapping[str, object], asked: Mapping[str, object]) -> bool:
+        shown = {"weights": view.weights, "mirror": view.mirror}
+        return view.state == READY and same_route(one, asked) and same_route(shown, asked)
+
+    def _taken_back(self, slot: Slot) -> None:
+        try:
+            self._undo(slot)
+        except QuarterdeckError as error:
+            self.note(Noted(f"{slot}: what landed late was not removed: {error}", Level.ERROR, slot, SOURCE))

@@ -1,0 +1,179 @@
+"""What goes on in Azure: operations that were begun, since when, and how long theirs usually take; kept on disk.
+
+A change is written down before it is asked for, and its address once it is accepted. Whoever comes after a process that
+ended goes on from there: what has an address is followed, what has none may still land.
+"""
+
+import fcntl
+import json
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from core.domain.errors import Failed
+from core.domain.model import Slot
+
+Doing: TypeAlias = Literal["endpoint", "traffic", "deploy", "resize", "remove"]
+KEPT = 20
+"""So many earlier ones of a kind say what is usual."""
+LATE_S = 1800.0
+"""A call that nobody answered lands within this, or never."""
+DOUBT_S = 90.0
+"""What nobody has answered for longer has most likely not happened."""
+WORDS: Mapping[Doing, tuple[str, str]] = {
+    "endpoint": ("the endpoint is made", "Azure makes an address and an identity"),
+    "traffic": ("traffic moves", "Azure tells its front door"),
+    "deploy": ("{slot} is deployed", "Azure builds the image, brings up the instances and starts the container"),
+    "resize": ("{slot} changes its size", "Azure brings up instances, or lets them go"),
+    "remove": ("{slot} is removed", "Azure drains the instances and gives them back"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AzureOperation:
+    """One change that was asked for. Without an `address` nobody has answered; it is signed and shown to nobody.
+
+    `begun` is in seconds since the epoch. With `undo` nobody wants it any more: what still lands is taken back.
+    """
+
+    id: str
+    doing: Doing
+    begun: float
+    slot: Slot = ""
+    address: str = field(default="", repr=False)
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    undo: bool = False
+
+    def goes_on(self, now: float) -> bool:
+        """Whether it surely does, or nobody has answered for a moment only."""
+        return bool(self.address) or now - self.begun < DOUBT_S
+
+    def words(self, now: float, usual_s: float | None) -> str:
+        """Its age, what is normal for it, and what it waits for."""
+        what, waits = WORDS[self.doing]
+        usual = "how long is usual is not known yet" if usual_s is None else f"usually {span(usual_s)}"
+        said = "" if self.address else "; nobody has answered, it may still happen"
+        return f"{what.format(slot=self.slot)}: for {span(max(0.0, now - self.begun))}, {usual}; {waits}{said}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """All that is written down of one endpoint. `route` is the traffic that was asked for last."""
+
+    operations: tuple[AzureOperation, ...] = ()
+    took: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    route: Mapping[str, Any] | None = None
+
+
+class OperationBook:
+    """The file of one endpoint. Any thread of any process may write; each write is whole."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / f"{name}.json"
+
+    def begin(self, doing: Doing, slot: Slot = "", asked: Mapping[str, Any] | None = None) -> AzureOperation:
+        """Write down what is about to be asked for."""
+        made = AzureOperation(uuid.uuid4().hex, doing, time.time(), slot, "", dict(asked or {}))
+        route = dict(asked or {}) if doing == "traffic" else None
+
+        def change(page: _Page) -> _Page:
+            return replace(page, operations=(*page.operations, made), route=page.route if route is None else route)
+
+        self._changed(change)
+        return made
+
+    def accepted(self, operation: AzureOperation, address: str) -> None:
+        """It was answered; without an address it has happened already."""
+        if not address:
+            self.forget(operation)
+            return
+        self._each(lambda one: replace(one, address=address) if one.id == operation.id else one)
+
+    def ended(self, operation: AzureOperation, seconds: float | None) -> None:
+        """It is over, after so many seconds; None where it went wrong, which says nothing of how long is usual."""
+
+        def change(page: _Page) -> _Page:
+            took = dict(page.took)
+            if seconds is not None and any(one.id == operation.id for one in page.operations):
+                took[operation.doing] = (*took.get(operation.doing, ()), round(seconds, 1))[-KEPT:]
+            left = tuple(one for one in page.operations if one.id != operation.id)
+            return replace(page, operations=left, took=took)
+
+        self._changed(change)
+
+    def forget(self, operation: AzureOperation) -> None:
+        """It was refused, or is seen to have happened."""
+        self.ended(operation, None)
+
+    def unwanted(self, slot: Slot) -> None:
+        """What is asked of a slot and not answered is to be taken back if it lands."""
+        self._each(
+            lambda one: (
+                replace(one, undo=True) if one.slot == slot and one.doing == "deploy" and not one.address else one
+            )
+        )
+
+    def operations(self) -> tuple[AzureOperation, ...]:
+        """What goes on, oldest first; what nobody answered for half an hour has not happened."""
+        now = time.time()
+        return tuple(one for one in self._page().operations if one.address or now - one.begun < LATE_S)
+
+    def route(self) -> Mapping[str, Any] | None:
+        """The traffic that was asked for last, by whichever process of this project."""
+        return self._page().route
+
+    def usual_s(self, doing: Doing) -> float | None:
+        """How long such a one takes: the median of our own earlier ones; None without any."""
+        took = self._page().took.get(doing)
+        return statistics.median(took) if took else None
+
+    def _each(self, change: Callable[[AzureOperation], AzureOperation]) -> None:
+        self._changed(lambda page: replace(page, operations=tuple(change(one) for one in page.operations)))
+
+    def _changed(self, change: Callable[[_Page], _Page]) -> None:
+        with self._locked():
+            page = change(self._page())
+            text = json.dumps(asdict(page))
+            scratch = self._path.with_suffix(".new")
+            try:
+                scratch.touch(mode=0o600)
+                scratch.write_text(text, encoding="utf-8")
+                scratch.replace(self._path)
+            except OSError as error:
+                raise Failed(
+                    f"{self._path}: {error.strerror or error}; what Azure does can't be kept track of"
+                ) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.with_suffix(".lock").open("a")
+        except OSError as error:
+            raise Failed(f"{self._path.parent}: {error.strerror or error}; make room there, or give it back") from None
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _page(self) -> _Page:
+        """What the file says; one that can't be read says nothing."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            operations = tuple(AzureOperation(**one) for one in found["operations"])
+            took = {key: tuple(float(one) for one in values) for key, values in found["took"].items()}
+            return _Page(operations, took, found["route"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return _Page()
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `7 min`, `1 h 5 min`: as fine as is worth a word."""
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds < 10 else f"{seconds - seconds % 10:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,103 @@
+"""Traffic of one endpoint in Azure ML: read, changed and sent back whole, and nothing of it lands late unseen.
+
+There is no precondition: a call that nobody answered may land after the next one. What was asked for last is known,
+so traffic that such a call brings is put back, and said.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.domain.errors import QuarterdeckError, Refused
+from core.domain.model import Level, Noted, Slot
+from core.targets.azureml import bodies
+from core.targets.azureml.api_errors import AzureMissing
+from core.targets.azureml.changes import EndpointChanges
+from core.targets.azureml.view import READY, AzureView, plain_shares, same_route
+from core.targets.azureml.workspace import ENDPOINT_API
+from core.targets.checks import check_weights
+
+SOURCE = "azureml"
+
+
+class AzureRouter:
+    """Moves the traffic of one driver. A later move takes the place of the one that waits before it."""
+
+    def __init__(self, changes: EndpointChanges, note: Callable[[Noted], None]) -> None:
+        self._changes = changes
+        self._note = note
+        self._lock = threading.Lock()
+        self._newest = 0
+
+    def begin(self) -> int:
+        """The number of a move that is asked for now; those before it that were not sent yet come to nothing."""
+        with self._lock:
+            self._newest += 1
+            return self._newest
+
+    def move(self, number: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
+        """Change where traffic goes; returns once that was accepted. Raises BadInput, Refused or Unreachable."""
+        check_weights(weights, mirror, [*weights, *mirror])
+        self._changes.patiently(lambda: self._move(number, weights, mirror), lambda: self._still(number))
+
+    def watch(self, view: AzureView) -> None:
+        """Put back what a call brought that nobody answered and nobody wants any more."""
+        book, asked = self._changes.book, self._changes.book.route()
+        late = [one for one in book.operations() if one.doing == "traffic" and not one.address]
+        if not late or asked is None or view.state != READY:
+            return
+        shown = {"weights": view.weights, "mirror": view.mirror}
+        if same_route(shown, asked):
+            return
+        for one in late:
+            if same_route(shown, one.asked):
+                self._note(
+                    Noted(
+                        f"a change of traffic that nobody had answered has landed late ({_words(shown)}); "
+                        f"it is put back to {_words(asked)}",
+                        Level.WARNING,
+                        source=SOURCE,
+                    )
+                )
+                book.forget(one)
+                number = self.begin()
+                threading.Thread(target=self._back, args=(number, asked), name="azureml back", daemon=True).start()
+                return
+
+    def _back(self, number: int, asked: Mapping[str, Any]) -> None:
+        try:
+            self.move(number, asked["weights"], asked["mirror"])
+        except QuarterdeckError as error:
+            self._note(Noted(f"traffic that landed late was not put back: {error}", Level.ERROR, source=SOURCE))
+
+    def _move(self, number: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
+        changes = self._changes
+        self._still(number)
+        view = changes.reader.read()
+        check_weights(weights, mirror, view.versions())
+        tags = changes.claimed(view)
+        if view.body is None:
+            if not weights:
+                return
+            raise AzureMissing(f"{changes.at.called}: there is no endpoint yet; deploy a version first")
+        wanted = {slot: weight for slot, weight in weights.items() if weight > 0}
+        if empty := [slot for slot in [*wanted, *mirror] if slot not in view.deployments]:
+            raise Refused(f"{empty[0]}: it has no instance, so it can't take traffic; scale it up first")
+        asked = {"weights": wanted, "mirror": dict(mirror), "at": time.time()}
+        goes_on = any(one.doing == "traffic" for one in changes.book.operations())
+        if not goes_on and view.state == READY and same_route({"weights": view.weights, "mirror": view.mirror}, asked):
+            return
+        body = bodies.changed_endpoint(changes.at, view.body, tags, wanted, mirror)
+        call = ("PUT", changes.at.path, ENDPOINT_API, body)
+        changes.send("traffic", call, asked=asked, still=lambda: self._still(number))
+
+    def _still(self, number: int) -> None:
+        if number != self._newest:
+            raise Refused(f"{self._changes.at.called}: its traffic was asked to go elsewhere meanwhile")
+
+
+def _words(asked: Mapping[str, Any]) -> str:
+    shares = [f"{slot} {share:g} %" for slot, share in plain_shares(asked.get("weights")).items()]
+    copies = [f"a copy of {share:g} % to {slot}" for slot, share in plain_shares(asked.get("mirror")).items()]
+    return ", ".join([*shares, *copies]) or "no traffic"

@@ -1,0 +1,185 @@
+"""What the Azure ML target adds to the settings: which workspace, which instances, how requests are taken."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from core.config.quantities import SettingsPart, timed
+from core.config.targets import TargetSettings
+from core.domain.plan import Patience, Shift, Step
+from core.targets.azureml.names import LONGEST, SHORTEST, meeting
+from core.targets.azureml.variables import NAMED, workspace_from
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GROUP = re.compile(r"[\w.()-]{1,90}")
+_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
+_NAME = re.compile(rf"[a-z][a-z0-9-]{{{SHORTEST - 2},{LONGEST - 2}}}[a-z0-9]")
+_TYPE = re.compile(r"Standard_[A-Za-z0-9_-]{1,60}", re.IGNORECASE)
+
+Span = Annotated[float, BeforeValidator(timed), Field(gt=0)]
+
+
+class AzureCloudSettings(SettingsPart):
+    """Which Azure it is. `public`, `government` and `china` have their addresses; another one names all of its own."""
+
+    name: Literal["public", "government", "china", "other"] = "public"
+    resource_manager: str = ""
+    authority: str = ""
+    storage: str = ""
+    scoring_scope: str = ""
+
+    _KNOWN: ClassVar[Mapping[str, tuple[str, str, str, str]]] = {
+        "public": (
+            "https://management.azure.com",
+            "https://login.microsoftonline.com",
+            "core.windows.net",
+            "https://ml.azure.com",
+        ),
+        "government": (
+            "https://management.usgovcloudapi.net",
+            "https://login.microsoftonline.us",
+            "core.usgovcloudapi.net",
+            "https://ml.azure.us",
+        ),
+        "china": (
+            "https://management.chinacloudapi.cn",
+            "https://login.chinacloudapi.cn",
+            "core.chinacloudapi.cn",
+            "https://ml.azure.cn",
+        ),
+    }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        keys = ("resource_manager", "authority", "storage", "scoring_scope")
+        known = cls._KNOWN.get(str(values.get("name", "public")), ("",) * 4)
+        return {**dict(zip(keys, known, strict=True)), **values}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for key in ("resource_manager", "authority"):
+            if not str(getattr(self, key)).startswith("https://"):
+                raise ValueError(f"{key} should be an https address, such as https://management.azure.com")
+        if not self.storage:
+            raise ValueError("storage should be what stands behind an account's .blob., such as core.windows.net")
+        return self
+
+
+class AzureProbeSettings(SettingsPart):
+    """How Azure looks at a container: first after `initial_s`, then every `period_s`, and so often before it acts."""
+
+    initial_s: Annotated[float, BeforeValidator(timed), Field(ge=0)] = 10.0
+    period_s: Span = 10.0
+    timeout_s: Span = 5.0
+    failures: Annotated[int, Field(ge=1, le=1000)] = 30
+
+
+class AzureMLSettings(TargetSettings):
+    """One workspace. What the file does not name is taken from `AZURE_SUBSCRIPTION_ID`, `AZURE_RESOURCE_GROUP` and
+    `AZURE_WORKSPACE_NAME`, also of a `.env` beside it.
+
+    `name` is the endpoint's, unique in its region over all customers; without it the endpoint is called as in the
+    project. `liveness` waits longer than a cold image takes. `prices` are for an instance's hour. `poll_s` is how often
+    an operation that goes on is asked for, `look_s` how often everything else is: a subscription has few reads.
+    """
+
+    subscription: str = ""
+    resource_group: str = ""
+    workspace: str = ""
+    cloud: AzureCloudSettings = Field(default_factory=lambda: AzureCloudSettings.model_validate({}))
+    name: str | None = None
+    instance_type: str = "Standard_DS3_v2"
+    request_timeout_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=180)] = 5.0
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=1000)] = 1
+    liveness: AzureProbeSettings = AzureProbeSettings(initial_s=90.0)
+    readiness: AzureProbeSettings = AzureProbeSettings()
+    auth: Literal["key", "aad"] = "key"
+    app_insights: bool = False
+    image: str = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py39-cpu-inference:latest"
+    tags: Mapping[str, str] = Field(default_factory=dict)
+    prices: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    priced_on: str = ""
+    poll_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=300)] = 5.0
+    look_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=600)] = 30.0
+    call_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=300)] = 30.0
+
+    @classmethod
+    def usual(cls, environment: str, folder: Path, environ: Mapping[str, str]) -> Mapping[str, Any]:
+        """A small instance in dev, two larger ones in prod; the workspace as variables name it."""
+        size = {"instance_type": "Standard_DS2_v2"} if environment == "dev" else {}
+        count = 2 if environment == "prod" else 1
+        return {"endpoint": {"replicas": count}, "azureml": {**size, **workspace_from(folder, environ)}}
+
+    @field_validator("name")
+    @classmethod
+    def _called(cls, name: str | None) -> str | None:
+        if name is not None and not _NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} should be {SHORTEST} to {LONGEST} small letters, digits and dashes, a letter first"
+            )
+        return name
+
+    @field_validator("instance_type")
+    @classmethod
+    def _size(cls, instance_type: str) -> str:
+        if not _TYPE.fullmatch(instance_type):
+            raise ValueError(f"{instance_type!r} should be a size of Azure's, such as Standard_DS3_v2")
+        return instance_type
+
+    @field_validator("tags")
+    @classmethod
+    def _tagged(cls, tags: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in tags.items():
+            if name.startswith("quarterdeck") or len(name) > 512 or len(value) > 256:
+                raise ValueError(
+                    f"{name!r} can't be a tag: ours begin with quarterdeck, and a value has 256 characters"
+                )
+        return tags
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        for key, rule, like in (
+            ("subscription", _GUID, "its id, 00000000-0000-0000-0000-000000000000"),
+            ("resource_group", _GROUP, "a group's name"),
+            ("workspace", _WORKSPACE, "a workspace's name"),
+        ):
+            value = getattr(self, key)
+            if not value:
+                raise ValueError(f"{key} is not set; write it here, or set {NAMED[key]}")
+            if not rule.fullmatch(value):
+                raise ValueError(f"{key}: {value!r} should be {like}")
+        return self
+
+    @property
+    def patience(self) -> Patience:
+        """An instance, an image and a start take Azure 10 to 20 minutes, a change of traffic half a minute."""
+        return Patience(deploy_s=2700.0, shift_s=300.0, back_s=1800.0, step_s=300.0, size_s=1200.0, call_s=180.0)
+
+    @property
+    def where(self) -> str:
+        """Subscription, group and workspace."""
+        return f"{self.subscription[:8]}/{self.resource_group}/{self.workspace}"
+
+    def cannot(self, step: Step) -> str:
+        """Callers are told apart by nobody, and shares are whole points."""
+        if isinstance(step, Shift) and step.sticky is not None:
+            return f"on Azure ML no caller can be kept on a side; take {step.sticky.by} {step.sticky.name} out"
+        percent = getattr(step, "percent", 0.0)
+        if percent != int(percent):
+            return f"Azure ML splits traffic by whole percents, so {percent:g} % can't be had; write a whole one"
+        return ""
+
+    def apart(self, names: Sequence[str]) -> str:
+        """Endpoints whose names become one."""
+        if self.name is not None and len(set(names)) > 1:
+            return f"azureml.name is {self.name} for {' and '.join(dict.fromkeys(names))}; give each its own, or none"
+        return meeting(names)
+
+
+PART = AzureMLSettings

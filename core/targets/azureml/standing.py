@@ -1,0 +1,77 @@
+"""What stands at an endpoint in Azure ML, for `status`; and all of it taken down, with what it cost."""
+
+import time
+
+from core.domain.errors import QuarterdeckError, Refused
+from core.domain.model import Observation
+from core.targets.azureml.api_errors import AzureBusy
+from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.costs import cost_line
+from core.targets.azureml.operations import OperationBook
+from core.targets.azureml.reading import EndpointReader
+from core.targets.azureml.view import AzureView, capacity, observations, state_of
+from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
+
+GONE_S = 600.0
+
+
+def looked_at(at: AzureEndpoint, calls: AzureCalls) -> AzureView:
+    """The endpoint as it is now; raises QuarterdeckError."""
+    return EndpointReader(at, calls, lambda: None).read()
+
+
+def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
+    """What each slot holds."""
+    why = {one.slot: _words(at, one.slot) for one in _book(at).operations() if one.slot}
+    return tuple(observations(view, why, {}).values())
+
+
+def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]:
+    """Who looks, where it answers, what it costs, what goes on."""
+    place = at.place
+    lines = [f"account  {_account(calls)}", f"place    {place.subscription}/{place.resource_group}/{place.workspace}"]
+    if view.scoring_uri:
+        lines.append(f"url      {view.scoring_uri}")
+    for slot, body in view.deployments.items():
+        kind = str((body.get("properties") or {}).get("instanceType") or "an unknown type")
+        lines.append(f"{slot:8} {state_of(body)}; {cost_line(place, kind, capacity(body))}")
+    now, book = time.time(), _book(at)
+    lines += [f"goes on  {one.words(now, book.usual_s(one.doing))}" for one in book.operations()]
+    return lines
+
+
+def taken_down(at: AzureEndpoint, calls: AzureCalls) -> bool:
+    """The endpoint with all its deployments goes; waits until it has. False where there is none."""
+    view = looked_at(at, calls)
+    if view.body is None:
+        return False
+    until_s = time.monotonic() + GONE_S
+    while True:
+        try:
+            calls.ask("DELETE", at.path, ENDPOINT_API)
+            break
+        except AzureBusy:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(at.place.poll_s)
+    while looked_at(at, calls).body is not None:
+        if time.monotonic() > until_s:
+            raise Refused(f"{at.called}: Azure is still deleting it; see 'quarterdeck status' in some minutes")
+        time.sleep(at.place.poll_s)
+    return True
+
+
+def _account(calls: AzureCalls) -> str:
+    try:
+        return str(calls.login.account())
+    except QuarterdeckError as error:
+        return str(error)
+
+
+def _book(at: AzureEndpoint) -> OperationBook:
+    return OperationBook(at.folder, at.name)
+
+
+def _words(at: AzureEndpoint, slot: str) -> str:
+    book, now = _book(at), time.time()
+    return next((one.words(now, book.usual_s(one.doing)) for one in book.operations() if one.slot == slot), "")

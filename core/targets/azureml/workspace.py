@@ -1,0 +1,80 @@
+"""An endpoint as a workspace knows it, and the paths of everything in it. Pure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config.config import endpoint_name, state_folder
+from core.config.serving import EndpointSettings
+from core.config.settings import Settings
+from core.domain.errors import BadInput
+from core.domain.model import Slot, Version
+from core.targets.azureml.names import azure_name
+from core.targets.azureml.settings import AzureMLSettings
+
+SERVICE = "Microsoft.MachineLearningServices"
+ENDPOINT_API = "2022-02-01-preview"
+DEPLOYMENT_API = "2023-04-01-preview"
+WORKSPACE_API = DATASTORE_API = "2024-10-01-preview"
+MODEL_API = "2023-08-01-preview"
+ENVIRONMENT_API = "2023-04-01-preview"
+CODE_API = "2023-04-01"
+PERMISSIONS_API = "2022-04-01"
+PROVIDER_API = "2021-04-01"
+COMPUTE_API = "2023-04-01"
+PREFIX = "quarterdeck-"
+"""All of our tags begin so."""
+_VERSION = ("model", "number", "run_id", "uri", "digest")
+LONGEST_TAG = 256
+
+
+@dataclass(frozen=True, slots=True)
+class AzureEndpoint:
+    """An endpoint: `name` is Azure's, `called` the project's, `folder` where what is under way is written down."""
+
+    name: str
+    called: str
+    endpoint: EndpointSettings
+    place: AzureMLSettings
+    folder: Path
+
+    @property
+    def workspace(self) -> str:
+        """The path of the workspace."""
+        place = self.place
+        group = f"/subscriptions/{place.subscription}/resourceGroups/{place.resource_group}"
+        return f"{group}/providers/{SERVICE}/workspaces/{place.workspace}"
+
+    @property
+    def path(self) -> str:
+        """The path of the endpoint."""
+        return f"{self.workspace}/onlineEndpoints/{self.name}"
+
+    def deployment(self, slot: Slot | None = None) -> str:
+        """The path of a slot's deployment, or of all of them."""
+        return f"{self.path}/deployments" if slot is None else f"{self.path}/deployments/{slot}"
+
+
+def azure_endpoint(settings: Settings) -> AzureEndpoint:
+    """The endpoint of these settings; raises BadInput."""
+    place = getattr(settings, "azureml", None)
+    if not isinstance(place, AzureMLSettings):
+        raise BadInput(
+            "azureml: is not set; write 'azureml: {subscription: ID, resource_group: NAME, workspace: NAME}'"
+        )
+    called = endpoint_name(settings)
+    if settings.endpoint.autoscaling is not None:
+        raise BadInput("endpoint.autoscaling: is not done on Azure ML; take it out and set endpoint.replicas")
+    folder = state_folder(settings) / "azureml"
+    return AzureEndpoint(place.name or azure_name(called), called, settings.endpoint, place, folder)
+
+
+def version_tags(version: Version) -> dict[str, str]:
+    """All that is known of a version as tags, which `tagged_version` reads back."""
+    known = {name: str(getattr(version, name)) for name in _VERSION}
+    return {f"{PREFIX}{name.replace('_', '-')}": value[:LONGEST_TAG] for name, value in known.items() if value}
+
+
+def tagged_version(tags: dict[str, str] | None) -> Version | None:
+    """The version that tags name; None where they name none."""
+    found = {name: (tags or {}).get(f"{PREFIX}{name.replace('_', '-')}", "") for name in _VERSION}
+    return Version(**found) if found["model"] and found["number"] else None

@@ -1,0 +1,127 @@
+"""What a project says of its workspace: variables fill what the file leaves open, and a slip is one line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.config.config import load
+from core.config.planner import Wishes, release_of
+from core.domain.errors import BadInput
+from core.domain.plan import Deploy
+from core.targets.azureml.names import azure_name
+from core.targets.azureml.settings import AzureMLSettings
+from tests.targets.azureml_scenes import SUBSCRIPTION, project, settings_of
+
+NAME = "azureml"
+NAMED = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION, "AZURE_RESOURCE_GROUP": "rg", "AZURE_WORKSPACE_NAME": "ws"}
+
+
+def place_of(folder: Path, place: dict[str, Any] | None = None, **more: Any) -> AzureMLSettings:
+    """The part of Azure ML."""
+    part = settings_of(folder, place, **more).place
+    assert isinstance(part, AzureMLSettings)
+    return part
+
+
+def test_the_place_is_named_by_subscription_group_and_workspace(tmp_path: Path) -> None:
+    assert settings_of(tmp_path).where == "azureml 00000000/rg/ws"
+
+
+@pytest.mark.parametrize(
+    ("env", "instance_type", "count"),
+    [("dev", "Standard_DS2_v2", 1), ("staging", "Standard_DS3_v2", 1), ("prod", "Standard_DS3_v2", 2)],
+)
+def test_each_environment_has_its_instances(tmp_path: Path, env: str, instance_type: str, count: int) -> None:
+    settings = settings_of(tmp_path, env=env)
+    plan = release_of(settings, False, Wishes()).plan
+    deploys = [step.replicas for step in plan.steps if isinstance(step, Deploy)]
+    assert (settings.place.instance_type, settings.endpoint.replicas) == (instance_type, count)  # type: ignore[attr-defined]
+    assert deploys == [count]
+
+
+def test_what_the_file_says_comes_before_what_is_usual(tmp_path: Path) -> None:
+    said = {"endpoint": {"name": "late", "replicas": 5}, "environments": {"dev": {"azureml": {"workspace": "ws-dev"}}}}
+    settings = settings_of(tmp_path, {"instance_type": "Standard_F4s_v2"}, env="dev", **said)
+    assert settings.endpoint.replicas == 5
+    assert settings.place.instance_type == "Standard_F4s_v2"  # type: ignore[attr-defined]
+    assert settings.where == "azureml 00000000/rg/ws-dev"
+
+
+def test_variables_and_a_dotenv_name_the_workspace(tmp_path: Path) -> None:
+    path = project(tmp_path)
+    path.write_text(
+        yaml.safe_dump({"data": {"source": "iris", "target": "species"}, "endpoint": {"name": "late"}, "target": NAME})
+    )
+    assert load(path, environ=NAMED).where == "azureml 00000000/rg/ws"
+    (tmp_path / ".env").write_text(f'# ours\nexport AZURE_SUBSCRIPTION_ID="{SUBSCRIPTION}"\nAZURE_RESOURCE_GROUP=rg2\n')
+    assert load(path, environ={"AZURE_WORKSPACE_NAME": "ws"}).where == "azureml 00000000/rg2/ws"
+    assert load(path, environ={**NAMED, "AZURE_RESOURCE_GROUP": "rg3"}).where == "azureml 00000000/rg3/ws"
+    with pytest.raises(BadInput, match="workspace is not set; write it here, or set AZURE_WORKSPACE_NAME"):
+        load(path, environ={})
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ({"subscription": "mine"}, "subscription: 'mine' should be its id"),
+        ({"workspace": "a b"}, "workspace: 'a b' should be a workspace's name"),
+        ({"instance_type": "DS3"}, "azureml.instance_type: 'DS3' should be a size of Azure's"),
+        ({"name": "x"}, "azureml.name: 'x' should be 3 to 32"),
+        ({"name": "x" * 33}, "azureml.name: .*should be 3 to 32"),
+        ({"auth": "token"}, "azureml.auth: 'token' is none of key, aad"),
+        ({"tags": {"quarterdeck-x": "1"}}, "azureml.tags: 'quarterdeck-x' can't be a tag"),
+        ({"request_timeout_s": 500}, "azureml.request_timeout_s: 500 should be at most 180"),
+        ({"cloud": {"name": "other"}}, "azureml.cloud: resource_manager should be an https address"),
+        ({"instance_typ": "a"}, "azureml.instance_typ: unknown key; did you mean instance_type?"),
+    ],
+)
+def test_a_slip_is_one_line_with_its_place(tmp_path: Path, place: dict[str, Any], line: str) -> None:
+    with pytest.raises(BadInput, match=line):
+        settings_of(tmp_path, place)
+
+
+def test_another_cloud_brings_all_its_addresses(tmp_path: Path) -> None:
+    cloud = place_of(tmp_path, {"cloud": {"name": "china"}}).cloud
+    assert cloud.resource_manager == "https://management.chinacloudapi.cn"
+    assert (cloud.storage, cloud.scoring_scope) == ("core.chinacloudapi.cn", "https://ml.azure.cn")
+
+
+def test_a_cold_image_has_a_minute_and_a_half_and_a_creation_has_its_twenty_minutes(tmp_path: Path) -> None:
+    place = place_of(tmp_path)
+    assert place.liveness.initial_s >= 90
+    assert place.patience.deploy_s >= 1200
+
+
+@pytest.mark.parametrize(
+    ("name", "azure"),
+    [
+        ("late", "late"),
+        ("customer_churn_model", "customer-churn-model"),
+        ("7up", "model-7up"),
+        ("x", "x-model"),
+        ("été", "ete"),
+    ],
+)
+def test_a_name_is_turned_by_one_rule(name: str, azure: str) -> None:
+    assert azure_name(name) == azure
+
+
+def test_what_is_cut_off_a_name_still_tells_it_apart() -> None:
+    one, two = azure_name("a" * 40), azure_name("a" * 41)
+    assert one != two
+    assert max(len(one), len(two)) <= 32
+
+
+def test_endpoints_that_would_be_one_are_refused(tmp_path: Path) -> None:
+    path = project(tmp_path, endpoints={"late-a": {}, "late_a": {}})
+    path.write_text(path.read_text().replace("endpoint:\n  name: late\n", ""))
+    with pytest.raises(BadInput, match="late-a-dev and late_a-dev would both be late-a-dev in Azure ML"):
+        load(path, environ={})
+
+
+def test_callers_can_t_be_kept_on_a_side(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, release={"strategy": "ab", "ab": {"header": "x-user"}})
+    with pytest.raises(BadInput, match="no caller can be kept on a side; take header x-user out"):
+        release_of(settings, False, Wishes())
