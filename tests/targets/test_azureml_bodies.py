@@ -77,9 +77,7 @@ def test_every_body_is_the_official_client_s(at: AzureEndpoint, ids: dict[str, s
         "endpoint": bodies.endpoint(at, "eastus", DRIVER),
         "traffic": bodies.changed_endpoint(at, held, {}, {"blue": 100.0, "green": 0.0}, {"green": 20.0}),
         "deployment": bodies.deployment(at, "eastus", SEVEN, 2, ids, DRIVER),
-        "model": bodies.model_version(
-            ids["modelUri"], {**at.place.tags, **version_tags(SEVEN), "quarterdeck-files": "abc"}
-        ),
+        "model": bodies.model_version(ids["modelUri"], tags),
         "environment": bodies.environment_version(IMAGE, conda),
         "code": bodies.code_version(ids["codeUri"], ids["hash"]),
     }

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -13,7 +12,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from core.domain.errors import BadInput, Refused, Unreachable
-from core.targets.azureml.calls import CONNECT_S, AzureCalls, client
+from core.targets.azureml.calls import CONNECT_S, AzureCalls
+from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.settings import AzureMLSettings
 from core.targets.azureml.workspace import DATASTORE_API
 
@@ -65,8 +65,7 @@ class BlobUploads:
 
     def __init__(self, calls: AzureCalls) -> None:
         self._calls = calls
-        self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._client = HttpsClient()
 
     def put(self, right: BlobRight, path: str, content: bytes, metadata: Mapping[str, str] | None = None) -> None:
         """One file; raises Refused where the store says no, Unreachable where nobody answers."""
@@ -87,8 +86,8 @@ class BlobUploads:
             headers["authorization"] = f"Bearer {self._calls.login.token(STORAGE_SCOPE)}"
         timeout = httpx.Timeout(UPLOAD_S, connect=CONNECT_S)
         try:
-            answer = self._connected().put(url, content=content, headers=headers, timeout=timeout)
-        except httpx.HTTPError as error:
+            answer = self._client.request("PUT", url, content=content, headers=headers, timeout=timeout)
+        except (httpx.HTTPError, RuntimeError) as error:
             raise Unreachable(
                 f"azureml: no answer from the blobs of {right.account} ({type(error).__name__})"
             ) from None
@@ -103,15 +102,7 @@ class BlobUploads:
 
     def close(self) -> None:
         """Let go of the connections."""
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
-
-    def _connected(self) -> httpx.Client:
-        with self._lock:
-            if self._client is None:
-                self._client = client()
-            return self._client
+        self._client.close()
 
 
 def shared_key(right: BlobRight, method: str, path: str, headers: Mapping[str, str], length: int) -> str:

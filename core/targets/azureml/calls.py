@@ -5,20 +5,17 @@ held against it in the tests.
 """
 
 import json
-import os
-import ssl
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import certifi
 import httpx
 
-from core.domain.errors import BadInput, Unreachable
+from core.domain.errors import Unreachable
 from core.targets.azureml.api_errors import AzureRequest, Json, NotSent, refusal
 from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.settings import AzureMLSettings
 
 CONNECT_S = 5.0
@@ -44,9 +41,7 @@ class AzureCalls:
     def __init__(self, place: AzureMLSettings, login: AzureLogin) -> None:
         self._place = place
         self.login = login
-        self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
-        self._closed = False
+        self._client = HttpsClient()
         self.reads_left: int | None = None
         self.heard_s = time.monotonic()
 
@@ -76,10 +71,7 @@ class AzureCalls:
 
     def close(self) -> None:
         """Let go of the connections; a call in use breaks off."""
-        with self._lock:
-            self._closed = True
-            if self._client is not None:
-                self._client.close()
+        self._client.close()
 
     @property
     def few_left(self) -> bool:
@@ -94,7 +86,7 @@ class AzureCalls:
         if content is not None:
             headers["content-type"] = "application/json"
         try:
-            return self._connected().request(
+            return self._client.request(
                 asked.method,
                 httpx.URL(url, params=params) if params else url,
                 content=content,
@@ -106,37 +98,11 @@ class AzureCalls:
         except (httpx.HTTPError, RuntimeError) as error:
             raise Unreachable(f"{asked}: no answer from {_host(url)} ({type(error).__name__})") from None
 
-    def _connected(self) -> httpx.Client:
-        with self._lock:
-            if self._closed:
-                raise Unreachable(f"azureml {self._place.workspace}: the connection is closed")
-            if self._client is None:
-                self._client = client()
-            return self._client
-
     def _counted(self, headers: httpx.Headers) -> None:
         self.heard_s = time.monotonic()
         left = headers.get("x-ms-ratelimit-remaining-subscription-reads", "")
         if left.isdecimal():
             self.reads_left = int(left)
-
-
-def client() -> httpx.Client:
-    """A client for threads, which follows nobody elsewhere."""
-    return httpx.Client(verify=trusted(), follow_redirects=False)
-
-
-def trusted() -> ssl.SSLContext:
-    """What this machine trusts, and the file that SSL_CERT_FILE or REQUESTS_CA_BUNDLE names; raises BadInput."""
-    extra = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or ""
-    try:
-        context = ssl.create_default_context(cafile=certifi.where())
-        context.load_default_certs()
-        if extra:
-            context.load_verify_locations(cafile=extra)
-    except OSError as error:
-        raise BadInput(f"SSL_CERT_FILE, REQUESTS_CA_BUNDLE: {extra} can't be used: {error.strerror or error}") from None
-    return context
 
 
 def what(path: str) -> str:

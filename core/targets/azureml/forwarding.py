@@ -18,7 +18,7 @@ from core.domain.errors import QuarterdeckError
 from core.domain.model import Sample, Slot
 from core.system.aside import aside
 from core.targets.azureml.api_errors import scoring_refusal
-from core.targets.azureml.calls import trusted
+from core.targets.azureml.https_client import trusted
 from core.targets.azureml.samples import SlotSamples
 from core.targets.azureml.scoring_calls import DEPLOYMENT, ScoringCalls
 from core.targets.azureml.view import AzureView

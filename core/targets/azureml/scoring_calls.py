@@ -10,7 +10,8 @@ import httpx
 from core.domain.errors import Unreachable
 from core.domain.model import Slot
 from core.targets.azureml.api_errors import scoring_refusal
-from core.targets.azureml.calls import CONNECT_S, AzureCalls, client
+from core.targets.azureml.calls import CONNECT_S, AzureCalls
+from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
 
@@ -39,7 +40,7 @@ class ScoringCalls:
         self._calls = calls
         self._view = view
         self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._client = HttpsClient()
         self._key = ""
         self._read_at = 0.0
 
@@ -75,9 +76,7 @@ class ScoringCalls:
 
     def close(self) -> None:
         """Let go of the connections."""
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
+        self._client.close()
 
     def _asked(self, body: bytes, slot: Slot, headers: Mapping[str, str], *, anew: bool) -> ScoringAnswer:
         sent = {
@@ -89,15 +88,9 @@ class ScoringCalls:
         timeout = httpx.Timeout(self._at.place.request_timeout_s + CONNECT_S, connect=CONNECT_S)
         begun_s = time.monotonic()
         try:
-            answer = self._connected().post(self.url, content=body, headers=sent, timeout=timeout)
+            answer = self._client.request("POST", self.url, content=body, headers=sent, timeout=timeout)
         except (httpx.HTTPError, RuntimeError) as error:
             raise Unreachable(f"{self._at.called}: its address does not answer ({type(error).__name__})") from None
         found = {name.lower(): value for name, value in answer.headers.items()}
         ms = 1000 * (time.monotonic() - begun_s)
         return ScoringAnswer(answer.status_code, found.get(DEPLOYMENT, ""), answer.content, found, ms)
-
-    def _connected(self) -> httpx.Client:
-        with self._lock:
-            if self._client is None:
-                self._client = client()
-            return self._client

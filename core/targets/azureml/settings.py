@@ -17,6 +17,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[\w.()-]{1,90}")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
 _NAME = re.compile(rf"[a-z][a-z0-9-]{{{SHORTEST - 2},{LONGEST - 2}}}[a-z0-9]")
+_ENVIRONMENT = re.compile(r"-(dev|staging)$")
 _TYPE = re.compile(r"Standard_[A-Za-z0-9_-]{1,60}", re.IGNORECASE)
 
 Span = Annotated[float, BeforeValidator(timed), Field(gt=0)]
@@ -84,9 +85,9 @@ class AzureMLSettings(TargetSettings):
     """One workspace. What the file does not name is taken from `AZURE_SUBSCRIPTION_ID`, `AZURE_RESOURCE_GROUP` and
     `AZURE_WORKSPACE_NAME`, also of a `.env` beside it.
 
-    `name` is the endpoint's, unique in its region over all customers; without it the endpoint is called as in the
-    project. `liveness` waits longer than a cold image takes. `prices` are for an instance's hour. `poll_s` is how often
-    an operation that goes on is asked for, `look_s` how often everything else is: a subscription has few reads.
+    `name` is the endpoint's in production, unique in its region over all customers; without it the endpoint is called
+    as in the project. `liveness` waits longer than a cold image takes. `prices` are for an instance's hour. An
+    operation that goes on is asked for every `poll_s`, everything else every `look_s`: a subscription has few reads.
     """
 
     subscription: str = ""
@@ -177,8 +178,9 @@ class AzureMLSettings(TargetSettings):
 
     def apart(self, names: Sequence[str]) -> str:
         """Endpoints whose names become one."""
-        if self.name is not None and len(set(names)) > 1:
-            return f"azureml.name is {self.name} for {' and '.join(dict.fromkeys(names))}; give each its own, or none"
+        several = sorted({_ENVIRONMENT.sub("", name) for name in names})
+        if self.name is not None and len(several) > 1:
+            return f"azureml.name is {self.name} for {' and '.join(several)}; give each its own, or none"
         return meeting(names)
 
 

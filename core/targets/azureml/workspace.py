@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.config import several
 from core.config.config import endpoint_name, state_folder
 from core.config.serving import EndpointSettings
 from core.config.settings import Settings
@@ -65,7 +66,8 @@ def azure_endpoint(settings: Settings) -> AzureEndpoint:
     if settings.endpoint.autoscaling is not None:
         raise BadInput("endpoint.autoscaling: is not done on Azure ML; take it out and set endpoint.replicas")
     folder = state_folder(settings) / "azureml"
-    return AzureEndpoint(place.name or azure_name(called), called, settings.endpoint, place, folder)
+    name = azure_name(several.called(place.name, settings.environment) if place.name else called)
+    return AzureEndpoint(name, called, settings.endpoint, place, folder)
 
 
 def version_tags(version: Version) -> dict[str, str]:
