@@ -16,7 +16,7 @@ from core.targets.azureml import doctor
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import AzureLogin
-from core.targets.azureml.standing import lines_of, looked_at, slots_in, taken_down
+from core.targets.azureml.standing import costs_of, lines_of, looked_at, slots_in, taken_down
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 from core.targets.kinds import Models, Note, Standing
 from core.targets.protocol import Target
@@ -89,7 +89,8 @@ def _standing(at: AzureEndpoint) -> Standing | None:
         view = looked_at(at, calls)
         if view.body is None:
             return None
-        return Standing(at.called, NAME, slots_in(at, view), tuple(lines_of(at, calls, view)))
+        lines = tuple(lines_of(at, calls, view))
+        return Standing(at.called, NAME, slots_in(at, view), lines, costs_of(at, view))
     except QuarterdeckError as error:
         return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
     finally:

@@ -27,17 +27,26 @@ def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
 
 
 def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]:
-    """Who looks, where it answers, what it costs, what goes on."""
+    """Who looks, where it answers, what goes on."""
     place = at.place
     lines = [f"account  {_account(calls)}", f"place    {place.subscription}/{place.resource_group}/{place.workspace}"]
     if view.scoring_uri:
         lines.append(f"url      {view.scoring_uri}")
-    for slot, body in view.deployments.items():
-        kind = str((body.get("properties") or {}).get("instanceType") or "an unknown type")
-        lines.append(f"{slot:8} {state_of(body)}; {cost_line(place, kind, capacity(body))}")
+    lines += [f"{slot:8} {state_of(body)}" for slot, body in view.deployments.items()]
     now, book = time.time(), _book(at)
     lines += [f"goes on  {one.words(now, book.usual_s(one.doing))}" for one in book.operations()]
     return lines
+
+
+def costs_of(at: AzureEndpoint, view: AzureView) -> tuple[str, ...]:
+    """The instances of each deployment, with what they cost an hour."""
+    types = {
+        slot: str((body.get("properties") or {}).get("instanceType") or "") for slot, body in view.deployments.items()
+    }
+    return tuple(
+        f"{slot}: {cost_line(at.place, types[slot] or 'an unknown size', capacity(body))}"
+        for slot, body in view.deployments.items()
+    )
 
 
 def taken_down(at: AzureEndpoint, calls: AzureCalls) -> bool:
