@@ -8,6 +8,7 @@ import argparse
 import importlib.machinery
 import importlib.util
 import json
+import os
 import sys
 import threading
 import time
@@ -39,8 +40,8 @@ def lend_helpers() -> None:
 
 
 def script(path: Path) -> types.ModuleType:
-    """The scoring script as a module; its folder comes first on the path."""
-    sys.path.insert(0, str(path.parent))
+    """The scoring script as a module; its folder and that of the code come first on the path."""
+    sys.path[:0] = [str(path.parent), os.environ.get("AML_APP_ROOT", str(path.parent))]
     spec = importlib.util.spec_from_file_location("entry_module", path)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path}: no Python file")

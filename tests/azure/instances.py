@@ -33,6 +33,8 @@ class Instances:
         code = self.codes.files(configured.get("codeId") or "")
         script = code / configured["scoringScript"] if code is not None else None
         variables = {key: str(one) for key, one in (asked.get("environmentVariables") or {}).items()}
+        if script is not None:
+            variables |= {"AML_APP_ROOT": str(code), "AZUREML_ENTRY_SCRIPT": configured["scoringScript"]}
         if model is not None:
             variables["AZUREML_MODEL_DIR"] = str(model.parent)
         program, served = self._program(asked), model

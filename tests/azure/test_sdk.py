@@ -1,0 +1,74 @@
+"""Microsoft's own client, unmodified, releases to the stand-in, takes back, promotes and deletes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.azure.containers import HOME
+from tests.azure.datastores import Credentials
+from tests.azure.standin import AzureStandIn
+from tests.images.small import linear
+
+SCORE = "from scoring.score import init, run\n"
+
+
+def _folder(folder: Path) -> Path:
+    """Two models that disagree, and code that serves either."""
+    linear(folder / "v1")
+    path = linear(folder / "v2") / "linear.json"
+    weights = json.loads(path.read_text())
+    path.write_text(json.dumps({**weights, "columns": weights["columns"][::-1]}))
+    shutil.copytree(HOME / "scoring", folder / "code" / "scoring", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "code" / "score.py").write_text(SCORE)
+    return folder
+
+
+def _told(azure: AzureStandIn, module: str, *words: str) -> dict[str, Any]:
+    """What a program says, step by step."""
+    said = {**azure.environment(), "AZURE_STAND_IN_CLOUD": json.dumps(azure.cloud_metadata)}
+    command = [sys.executable, "-m", module, *words]
+    done = subprocess.run(
+        command, env={**os.environ, **said}, cwd=HOME, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [json.loads(one) for one in done.stdout.splitlines() if one.startswith("{")]
+    return {one["step"]: one["found"] for one in lines}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("credentials", ["AccountKey", "None"])
+def test_a_release_by_the_unmodified_client(azure: AzureStandIn, tmp_path: Path, credentials: Credentials) -> None:
+    azure.delays.retry_after_s = 1
+    azure.datastores.credentials = credentials
+    azure.scored.clear()
+    azure.seen.clear()
+    azure.codes.versions.held.clear()
+    azure.models.versions.held.clear()
+    told = _told(azure, "tests.azure.sdk_release", str(_folder(tmp_path)))
+    canary = told.pop("canary")
+    assert canary[:2] == [{"blue": 90, "green": 10}, {}]
+    assert canary[2] in {"1", "2"}
+    assert told == {
+        "endpoint": ["Succeeded", True, {}],
+        "deployed v1": ["Succeeded", 1, "sides/versions/1"],
+        "released": [{"blue": 100}, {}, "1"],
+        "deployed v2": ["Succeeded", 1, "sides/versions/2"],
+        "mirrored": [{"blue": 100}, {"green": 50}, "1"],
+        "copied": ["1"] * 20,
+        "rolled back": [{"blue": 100}, {}, "1"],
+        "log": True,
+        "promoted": [{"green": 100}, {}, "2"],
+        "pinned": "1",
+        "left": ["green"],
+        "gone": 404,
+    }
+    copies = [one for one in azure.scored if one.mirrored]
+    assert {(one.deployment, one.status) for one in copies} == {("green", 200)}
+    # Both versions have the same code, found by its hash the second time.
+    assert sum(one.path.endswith("startPendingUpload") for one in azure.seen) == 1
