@@ -1,7 +1,6 @@
 """`quarterdeck alerts`, `silence` and `unsilence`: what rules found, what they will do, and who hears of it."""
 
 import asyncio
-import json
 import os
 import re
 import time
@@ -23,6 +22,7 @@ from core.system.suggest import did_you_mean
 from tui import format as as_text
 from tui.headless import opened, unheard, watch_of
 from tui.moments import iso
+from tui.output import json_line
 
 Write = Callable[[str], None]
 _SPAN = re.compile(r"^(\d+(?:\.\d+)?) ?(s|m|min|h|d)$")
@@ -52,7 +52,7 @@ async def alerts(project: Project, write: Write, as_json: bool = False) -> int:
     if as_json:
         told = {one: list(how.told_of) for one, how in settings.alerts.receivers.items()}
         document = {"endpoint": name, "rules": rows, "off": off, "receivers": told, "untold": untold}
-        write(json.dumps(document, ensure_ascii=False))
+        write(json_line(document))
         return 0
     for line in _table([[str(row[key]) for key in ("rule", "state", "for", "next", "what")] for row in rows]):
         write(line)

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import io
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from core.state.audit import Deed, deeds
 from core.state.codec import body
 from core.state.served import ServedTraffic, served_at
 from tui.moments import dated, iso, passed
-from tui.output import say
+from tui.output import json_line, say
 
 COLUMNS = ("seq", "at", "who", "where", "environment", "endpoint", "release", "version", "what", "why", "kind", "link")
 Write = Callable[[str], None]
@@ -59,7 +58,7 @@ def audit(project: Project, write: Write, since: str = "", form: str = "text", w
             write(line)
         return 0
     for row, deed in zip(rows, found, strict=True):
-        write(json.dumps(row, ensure_ascii=False) if form == "json" else _line(deed, by_place[deed.seq]))
+        write(json_line(row) if form == "json" else _line(deed, by_place[deed.seq]))
     if form == "text":
         write(f"{len(rows)} decisions{f' since {dated(start)}' if since else ''}; times are {time.strftime('%Z (%z)')}")
     return 0
@@ -115,7 +114,7 @@ def live(project: Project, write: Write, at: str, as_json: bool = False) -> int:
         raise Refused(f"{dated(asked)}: nothing was served here yet; the first traffic came {dated(log.first_at)}")
     found = [one for one in log.now() if not meant or one.endpoint in meant]
     if as_json:
-        write(json.dumps({"at": iso(asked), "endpoints": [_traffic(one) for one in found]}, ensure_ascii=False))
+        write(json_line({"at": iso(asked), "endpoints": [_traffic(one) for one in found]}))
         return 0
     write(f"at {dated(asked)}")
     for one in found:

@@ -1,6 +1,5 @@
 """`quarterdeck backtest`: what other gates would have decided on recordings, and how often wrongly."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from core.rollout.backtest import BackTest, backtest
 from core.state.delivery import releases
 from tui.audit_command import events_of, past
 from tui.format import clock, span
+from tui.output import json_line
 from tui.replay_command import recorded
 
 Write = Callable[[str], None]
@@ -37,9 +37,9 @@ def run(
     for one in _recordings(project, names, whole):
         result = backtest(one.events, one.release, wanted)
         told.append(result)
-        write(json.dumps({**asdict(result), "catch_s": result.catch_s}) if as_json else said(result))
+        write(json_line({**asdict(result), "catch_s": result.catch_s}) if as_json else said(result))
     if as_json:
-        write(json.dumps(figures(told)))
+        write(json_line(figures(told)))
     elif len(told) != 1:
         write(summary(told))
     return 0

@@ -1,6 +1,5 @@
 """`quarterdeck explain`: how many replicas each slot has, what its metrics ask for, and why there are not others."""
 
-import json
 from collections.abc import Callable
 
 from core.config.config import endpoint_name
@@ -16,6 +15,7 @@ from core.system.text import counted
 from tui import format as as_text
 from tui.audit_command import past
 from tui.moments import iso
+from tui.output import json_line
 from tui.real_weights import real_weights, share
 
 DECISIONS = 5
@@ -36,7 +36,7 @@ def explained(project: Project, write: Write, as_json: bool = False) -> int:
         real = real_weights(snapshot, name, now)
         slots = [_slot(endpoint, one, real.get(one.slot)) for one in found]
         about = {"endpoint": name, "environment": project.settings.environment}
-        write(json.dumps({**about, "slots": slots, "decisions": told}, ensure_ascii=False))
+        write(json_line({**about, "slots": slots, "decisions": told}))
         return 0
     if not found:
         write(f"{name}: nothing is served; begin with 'quarterdeck release'")

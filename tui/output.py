@@ -6,6 +6,7 @@ A stream that is closed, full, broken or read by nobody costs the lines that it 
 import atexit
 import contextlib
 import io
+import json
 import os
 import select
 import sys
@@ -14,7 +15,7 @@ import time
 from collections import deque
 from typing import TextIO
 
-from core.system.text import clean
+from core.system.text import clean, escaped
 
 MOST_CHUNKS = 2000
 """So many pieces of text wait for a slow reader; of more, the oldest are lost, and the loss is said."""
@@ -28,12 +29,23 @@ PLAIN = str.maketrans(
 """Glyphs for a terminal that has none: left to `?`, a verdict that passed would look like one that failed."""
 
 
+class Document(str):
+    """A line of JSON, which is said whole: cut, it would be none."""
+
+    __slots__ = ()
+
+
+def json_line(value: object) -> Document:
+    """A value as one line of JSON in which no character does anything to a terminal."""
+    return Document(escaped(json.dumps(value, ensure_ascii=False)))
+
+
 def say(line: str, stream: TextIO | io.TextIOBase | None) -> None:
     """One line, at once where that is possible; nothing is raised where it is not."""
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):  # what can't be encoded is a ValueError too
-        stream.write(f"{clean(line)}\n")
+        stream.write(f"{line if isinstance(line, Document) else clean(line)}\n")
         stream.flush()
 
 

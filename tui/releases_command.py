@@ -1,6 +1,5 @@
 """`quarterdeck releases`: a list of all, and how releasing goes, against what the team wants."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from core.state.delivery import DeliveryFigures, ReleaseRow, figures, releases
 from tui.audit_command import events_of, past
 from tui.format import about, percent, proved, span
 from tui.moments import iso, passed
+from tui.output import json_line
 
 Write = Callable[[str], None]
 
@@ -38,7 +38,7 @@ def listed(project: Project, write: Write, since: str = "", as_json: bool = Fals
     told = figures(rows, begin, now)
     if as_json:
         made = {"releases": [_plain(row) for row in mine], "figures": asdict(told)}
-        write(json.dumps({**made, "objectives": project.settings.objectives.model_dump()}, ensure_ascii=False))
+        write(json_line({**made, "objectives": project.settings.objectives.model_dump()}))
         return 0
     if not mine:
         write("no release yet; begin one with 'quarterdeck release'" if not since else f"no release since {since}")

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
@@ -221,3 +222,12 @@ def test_what_is_said_while_the_interpreter_ends_holds_nobody_up() -> None:
         [sys.executable, "-c", LATE], env=child_environment(), capture_output=True, timeout=DEADLINE_S, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_document_is_said_whole_and_harmless_however_long_it_is() -> None:
+    told = {"releases": [{"reason": "\x1b[2Jgone", "n": number} for number in range(500)]}
+    stream = io.StringIO()
+    output.say(output.json_line(told), stream)
+    assert json.loads(stream.getvalue()) == told
+    assert "\x1b" not in stream.getvalue()
+    assert stream.getvalue().count("\n") == 1
