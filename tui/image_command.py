@@ -11,11 +11,12 @@ from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
 from core.engine.model_folders import ModelFolders
 from core.engine.project import Project
-from core.images import push as images_push, record
+from core.images import record
 from core.images.archive import free, save
 from core.images.make import layout_of, make, write_dockerfile
 from core.images.model_files import version_in
-from core.images.places import login_of, place_of
+from core.images.places import place_of
+from core.images.publish import published, sizes
 from core.rollout.promotion import known_anywhere
 from core.state.fold import fold_all
 from tui.audit_command import past
@@ -36,13 +37,11 @@ async def push(project: Project, number: str, to: str, write: Callable[[str], No
     """Bring it to a registry and keep where it is; the exit code."""
     settings, version = project.settings, meant(project, number)
     place = place_of(settings, version.model, to)
-    layout = layout_of(settings)
-    made = record.known(settings, version.model, version.number)
-    if made is None or layout.manifest(made.tag) is None:
-        made = await _built(settings, version, write)
-    there = await images_push.push(layout, made, place, login_of(place, write), write)
-    record.keep(settings, made.with_place(str(there)))
-    write(f"{version.model} {version.label} is {there}, also {place.tagged(made.tag)}")
+    models = ModelFolders(settings)
+    try:
+        await published(settings, version, models.of, place, write)
+    finally:
+        await models.close()
     return 0
 
 
@@ -67,8 +66,7 @@ async def _fetched(settings: Settings, version: Version) -> tuple[Version, Path]
 async def _built(settings: Settings, version: Version, write: Callable[[str], None]) -> record.ImageRecord:
     version, folder = await _fetched(settings, version)
     made = await make(settings, version, folder, write)
-    sizes = f"{made.unpacked / 1e6:.0f} MB, {made.size / 1e6:.0f} MB packed"
-    write(f"{version.model} {version.label}: {made.digest}, {sizes}")
+    write(sizes(made))
     where = f"oci:{layout_of(settings).folder}:{made.tag}"
     write(f"kept as {where}, made by {made.builder}; what is in it: {record.bill_of(settings, made)}")
     return made

@@ -13,7 +13,7 @@ from core.config.written_plan import step_of
 from core.domain.errors import BadInput, Refused
 from core.domain.gates import Gate
 from core.domain.model import LoadProfile, Version
-from core.domain.plan import MODEL_WORK, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
+from core.domain.plan import IMAGE, MODEL_WORK, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
 from core.domain.strategies import (
     Rollout,
     ab,
@@ -102,7 +102,7 @@ def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> P
     plan = warmed(_plan_of(settings, first, wishes, fetched), release.warm_up_s)
     place = settings.place
     trained = Work("register") in plan.steps and any(isinstance(step, Deploy) for step in plan.steps)
-    if trained and place.beforehand:
+    if trained and place.beforehand and Work(IMAGE) not in plan.steps:
         raise BadInput(f"{settings.environment}: {place.beforehand}")
     return replace(
         plan,
@@ -126,15 +126,14 @@ def _placed(step: Step, settings: Settings) -> Step:
 
 def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """The steps, by strategy; a first version has nothing to be compared with, so it takes all traffic at once."""
-    work: tuple[str, ...] = FETCHED_WORK if fetched else MODEL_WORK
-    if wishes.version is not None:
-        work = () if wishes.measured is None else ("gate",)
-    work = tuple(name for name in work if name not in wishes.skip)
+    work = _work_of(wishes, fetched)
     if wishes.back_after_s is not None:
         return way_back(rollout_of(settings, load=False), wishes.back_after_s)
     if "deploy" in wishes.skip:
         steps: tuple[Step, ...] = (*(Work(name) for name in work), Summarise())
         return Plan("train only", steps)
+    if settings.place.packs and settings.image.repository:
+        work = (*work, IMAGE)
     release, rollout = settings.release, rollout_of(settings, "load" not in wishes.skip)
     if release.plan:
         said = map(step_of, release.plan)
@@ -158,6 +157,14 @@ def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> 
             return ab(work, rollout, release.ab.split, release.ab.hold_s, release.ab.sticky, beforehand)
         case "canary":
             return canary(work, rollout, release.steps)
+
+
+def _work_of(wishes: Wishes, fetched: bool) -> tuple[str, ...]:
+    """What is done before anything is deployed."""
+    work: tuple[str, ...] = FETCHED_WORK if fetched else MODEL_WORK
+    if wishes.version is not None:
+        work = () if wishes.measured is None else ("gate",)
+    return tuple(name for name in work if name not in wishes.skip)
 
 
 def asks(settings: Settings) -> bool:

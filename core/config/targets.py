@@ -47,6 +47,11 @@ class TargetSettings(SettingsPart):
         return ""
 
     @property
+    def packs(self) -> bool:
+        """Whether a version must be an image in a registry before it is deployed here."""
+        return False
+
+    @property
     def beforehand(self) -> str:
         """Why a version can't be trained and deployed here in one release, with what to do; empty where it can."""
         return ""

@@ -99,6 +99,8 @@ Step: TypeAlias = Work | Deploy | Smoke | Shift | Mirror | Hold | Ask | Load | R
 
 ALIASES = frozenset({"alias", "promote"})
 """What the step is called that lets the registry's aliases follow the traffic; the second in older journals."""
+IMAGE = "image"
+"""The step that packs the version for a place that takes it from a registry of images."""
 MODEL_WORK = ("data", "preprocess", "train", "evaluate", "gate", "register", "check")
 """What makes a version out of data, in this order."""
 

@@ -16,11 +16,12 @@ from core.domain.errors import BadInput
 FOLDER = "variables"
 NAME = "variables_of"
 """The option of a release that says under which name its variables are kept."""
-_PREFIXES = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "DATABRICKS_", "S3_", "QUARTERDECK_")
+_PREFIXES = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "DATABRICKS_", "S3_", "QUARTERDECK_", "ECR_", "DOCKER_")
 _NAMES = frozenset(
     {
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "KRB5CCNAME", "KUBECONFIG"),
+        *("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"),
+        *("KRB5CCNAME", "KUBECONFIG", "REGISTRY_AUTH_FILE"),
     }
 )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from core.domain.errors import BadInput, Failed, JournalError, Killed, Lost, QuarterdeckError
 from core.domain.gates import GateResult
 from core.domain.model import Version
-from core.domain.plan import ALIASES, Load, Smoke, Summarise, Work, title
+from core.domain.plan import ALIASES, IMAGE, Load, Smoke, Summarise, Work, title
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.engine.retries import rest_s
@@ -179,6 +179,8 @@ class StepRunner:
             aliases = self._environment.aliases
             number = release.version.number
             return {"number": number, "alias": aliases.current, "previous_alias": aliases.previous}
+        if name == IMAGE and release.version is not None:
+            return {"model": release.version.model, "number": release.version.number, "uri": release.version.uri}
         options = release.options.get(name, {})
         return options if isinstance(options, Mapping) else {}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from core.domain.errors import Failed
-from core.system.processes import how_it_ended
+from core.system.processes import how_it_ended, python
 from core.system.text import clean_line
 
 LAST = 3
@@ -29,7 +29,7 @@ async def run(
         raise Failed(f"{name} is not on the PATH")
     try:
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *python("core.system.bound", str(os.getpid()), *command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

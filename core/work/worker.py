@@ -33,6 +33,7 @@ STEPS: Mapping[str, str] = {
     "restore": "core.work.restore",
     "fetch": "core.work.fetch",
     "look": "core.work.look",
+    "image": "core.work.image",
 }
 """Where the `run` of each step lies; imported when it is needed. A release of an older version says promote."""
 

@@ -3,6 +3,8 @@
 The cluster is a stand-in whose pods are the real service.
 """
 
+import asyncio
+import json
 import sys
 from collections.abc import Iterator
 
@@ -10,6 +12,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.images import registry
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.images import PodImage
 from tests.kubernetes.kinds import Json, resource
@@ -17,6 +20,7 @@ from tests.kubernetes.network import free_port
 from tests.story.shop import HOME, Shop, quarterdeck
 
 NAMESPACE = "flights"
+AT_ONCE = "release.strategy=all-at-once"
 NO_LOAD = ("--set", "release.background.users=0")
 
 
@@ -103,3 +107,46 @@ def test_a_model_goes_to_a_cluster_and_back(shop: Shop, cluster: Cluster) -> Non
     for plural in ("deployments.apps", "services", "leases.coordination.k8s.io", "pods"):
         assert _listed(cluster, plural) == []
     assert any("nothing" in line for line in _run(shop, "status"))
+
+
+class OfProject(dict[str, PodImage]):
+    """Images of whatever the project has built: each holds the version that is written down for its digest."""
+
+    def __init__(self, shop: Shop, known: dict[str, PodImage]) -> None:
+        super().__init__(known)
+        self._state = shop.folder / ".quarterdeck"
+
+    def get(self, name: str, default: PodImage | None = None) -> PodImage | None:  # type: ignore[override]
+        """By its digest."""
+        for path in (self._state / "images").glob("iris-*.json"):
+            about = json.loads(path.read_text())
+            if name.endswith(f"@{about.get('digest')}"):
+                model = self._state / "models" / f"iris-{about['number']}"
+                return PodImage(
+                    ("python",), {"python": sys.executable, "/model": str(model)}, {"PYTHONPATH": str(HOME)}
+                )
+        return super().get(name, default)
+
+
+@pytest.mark.slow
+async def test_a_release_packs_and_pushes_what_it_trained(shop: Shop, cluster: Cluster) -> None:
+    """No image is named: the release makes one of its version, and what the registry holds is what the pods run."""
+    cluster.kubelet.images = OfProject(shop, cluster.kubelet.images)
+    async with registry.running(registry.Registry()) as images:
+        place = f"{images.host}/team/iris"
+        sets = ("--set", f"image.repository={place}", "--set", "image.builder=quarterdeck", "--set", AT_ONCE)
+        release = ("release", "--env", "dev", "--skip", "load", *shop.flags, *NO_LOAD, *sets)
+        lines = await asyncio.to_thread(_run, shop, *release)
+        assert any("image" in line and "done" in line for line in lines), lines
+        assert any(line.startswith("done: iris v") for line in lines)
+        (deployment,) = _listed(cluster, "deployments.apps")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        name, _, digest = container["image"].partition("@")
+        assert name == place
+        assert any(digest in path for _, path in images.asked)
+        assert images.count("PUT", "manifests") == 1
+        again = await asyncio.to_thread(_run, shop, *release, "--model-uri", "models:/iris/latest")
+        # The same version is the same image: nothing is built or sent anew.
+        assert any("image" in line and "done" in line for line in again)
+        assert images.count("PUT", "manifests") == 1
+        await asyncio.to_thread(_run, shop, "down")

@@ -8,7 +8,7 @@ import pytest
 from core.config.config import load
 from core.config.planner import Wishes, release_of
 from core.domain.errors import BadInput
-from core.domain.plan import Deploy, Mirror, Shift
+from core.domain.plan import Deploy, Mirror, Shift, Work
 from core.targets.kinds import kind_of
 from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, project, settings_of
 
@@ -123,3 +123,18 @@ def test_a_target_is_opened_without_a_call_and_only_where_it_could_work(tmp_path
     with pytest.raises(BadInput, match="the variable LATE_KEY is not set"):
         kind.opened(keyed, None, {})  # type: ignore[arg-type]
     assert "s3cret" not in repr(kind.opened(keyed, None, {"LATE_KEY": "s3cret"})(0))  # type: ignore[arg-type]
+
+
+def test_a_release_packs_its_version_where_a_registry_is_named_and_no_image(tmp_path: Path) -> None:
+    def work(wishes: Wishes, image: str | None = None, to: str | None = "registry.example/team/late") -> str:
+        told: dict[str, Any] = {"image": {"repository": to}} if to else {}
+        settings = settings_of(tmp_path, {"image": image}, **told)
+        return " ".join(s.name for s in release_of(settings, True, wishes).plan.steps if isinstance(s, Work))
+
+    assert work(Wishes()).endswith("register check image alias")
+    assert work(Wishes(model_uri="models:/late/8")).endswith("gate check image alias")
+    assert "image" not in work(Wishes(skip=("deploy",)))
+    assert "image" not in work(Wishes(), image=IMAGE)
+    assert "image" not in work(Wishes(model_uri="models:/late/8"), to=None)
+    with pytest.raises(BadInput, match=r"name the registry to which the release pushes it \(image.repository\)"):
+        work(Wishes(), to=None)

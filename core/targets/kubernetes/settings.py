@@ -124,13 +124,19 @@ class KubernetesSettings(TargetSettings):
         return f"{self.context}/{self.namespace}"
 
     @property
+    def packs(self) -> bool:
+        """Where no image is named, each version is in one of its own."""
+        return self.image is None
+
+    @property
     def beforehand(self) -> str:
         """A version must be in an image before it is deployed, and nobody has put there what is not trained yet."""
         if self.image is not None:
             return ""
         return (
-            "on Kubernetes a version needs an image, which one that is trained now has not; call 'quarterdeck release "
-            "--skip deploy', then 'image build' and 'image push', then 'release --model-uri models:/NAME/NUMBER'"
+            "on Kubernetes a version needs an image; name the registry to which the release pushes it "
+            "(image.repository), or call 'quarterdeck release --skip deploy', then 'image build' and 'image push', "
+            "then 'release --model-uri models:/NAME/NUMBER'"
         )
 
     def cannot(self, step: Step) -> str:
