@@ -19,7 +19,8 @@ from tests.story.stand_in import NAMESPACE, StandIn
 MARK = "quarterdeck.dev/"
 SLOTS = ("blue", "green")
 ERRORS = {"metric": "failed_percent", "op": "<", "limit": 5, "at_least": 20}
-"""The only gate: how fast answers come is the machine's matter here."""
+SLOW = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"), 20_000.0)
+"""The only gate, and smoke tests that wait: how fast answers come is the machine's matter here."""
 SCALING = {"min": 1, "max": 4, "cpu": 60}
 DEPLOYMENTS, HPAS = "deployments.apps", "horizontalpodautoscalers.autoscaling"
 ROUTES, LEASES = f"httproutes.{GATEWAY_GROUP}", "leases.coordination.k8s.io"
@@ -73,7 +74,7 @@ class ClusterScene(Scene):
         settings["release"]["gates"] = [ERRORS]
         for way in self.places:
             own = settings.setdefault("environments", {}).setdefault(way.env, {})
-            own |= {"approve": "nobody", "kubernetes": _place(way)}
+            own |= {"approve": "nobody", "kubernetes": _place(way), "release": {"smoke_limits": SLOW}}
             if way.traffic == "replicas":
                 own["endpoint"] = {"autoscaling": SCALING}
         path.write_text(yaml.safe_dump(settings))
