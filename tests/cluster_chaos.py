@@ -110,7 +110,8 @@ class ClusterChaos:
         """The command, and its release as it is now."""
         scene, seen = self.scene, set(self.scene.snapshot.releases)
         asked = ("release", "--env", way.env, "--skip", "load", "--model-uri", f"models:/iris/{wanted}")
-        call = scene.call(*asked, sets=(*scene.sets, f"kubernetes.image={image(wanted)}", *_steps(way, moment)))
+        sets = (*scene.sets, f"kubernetes.image={image(wanted)}", *_steps(way, moment))
+        call = scene.call(*asked, sets=sets, terminal=moment == "question")
 
         def begun() -> str:
             assert call.process.poll() is None or set(scene.snapshot.releases) - seen, call.text

@@ -16,6 +16,7 @@ from core.engine.housekeeping import CALL_S, KEEP_S, Housekeeping
 from core.engine.load_control import LoadControl
 from core.engine.observer import Observer, Store
 from core.engine.pending import PendingWork
+from core.engine.recovering import recover
 from core.engine.step_runner import StepRunner, purpose
 from core.journal.journal import Lease
 from core.rollout import actions as d
@@ -71,6 +72,8 @@ class Driver:
                 group.create_task(self._housekeeping.run(), name="housekeeping")
                 if self.acts:
                     group.create_task(self._steer(), name="steer")
+                    left = recover(self._target, self.environment.endpoint, self._observer.synced)
+                    group.create_task(left, name="recover")
                     group.create_task(self._gauging.run(), name="figures")
                     group.create_task(keep_load(self._store, self.environment, self._load_control), name="load")
         except* QuarterdeckError as errors:

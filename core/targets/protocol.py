@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Sticky, Synced, Version
 
@@ -71,4 +71,13 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Let go. What is served goes on."""
+        ...
+
+
+@runtime_checkable
+class Recoverable(Protocol):
+    """A target whose driver may die with something half done there, which no later call need ever touch."""
+
+    async def recover(self) -> None:
+        """End what an earlier driver of this project had begun; nothing where that is done. Raises as the verbs do."""
         ...

@@ -58,6 +58,7 @@ class Call:
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
     reader: threading.Thread | None = None
+    terminal: int | None = None
 
     @property
     def text(self) -> str:
@@ -72,6 +73,9 @@ class Call:
             raise AssertionError(f"still running after {deadline_s:g} s:\n{self.text}") from None
         if self.reader is not None:
             self.reader.join(deadline_s)
+        if self.terminal is not None:
+            os.close(self.terminal)
+            self.terminal = None
         return code
 
     def says(self, part: str, deadline_s: float = DEADLINE_S) -> str:
@@ -136,18 +140,28 @@ class Scene:
         """The settings of the scene as the command takes them."""
         return [part for one in (self.sets if sets is None else sets) for part in ("--set", one)]
 
-    def call(self, *arguments: str, cwd: Path | None = None, sets: Sequence[str] | None = None, **env: str) -> Call:
-        """Start a command."""
+    def call(
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        sets: Sequence[str] | None = None,
+        terminal: bool = False,
+        **env: str,
+    ) -> Call:
+        """Start a command; one that hears a `terminal` may ask, and waits for who answers elsewhere."""
+        theirs, ours = os.openpty() if terminal else (None, subprocess.DEVNULL)
         process = subprocess.Popen(
             [str(COMMAND), *arguments, *self.flags(sets)],
             cwd=cwd or self.folder,
             env=self.environ(PYTHONUNBUFFERED="1", **env),
-            stdin=subprocess.DEVNULL,
+            stdin=ours,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        call = Call(process)
+        if terminal:
+            os.close(ours)
+        call = Call(process, terminal=theirs)
         call.reader = threading.Thread(target=call.read, daemon=True)
         call.reader.start()
         self.calls.append(call)

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from core.domain.errors import BadInput, Refused
-from core.domain.model import Noted, Slot, Sticky, Version
+from core.domain.model import Level, Noted, Slot, Sticky, Version
 from core.targets.checks import check_apply, check_remove, check_scale, check_sticky
 from core.targets.kubernetes import deploying, manifests
+from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.differences import differences
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
 from core.targets.kubernetes.lease import ReleaseLease, driver_name
 from core.targets.kubernetes.names import slot_name
@@ -74,6 +76,10 @@ class KubernetesTarget:
         """Ask for a slot to drain and go."""
         await self._do("remove", lambda: self._remove(slot))
 
+    async def recover(self) -> None:
+        """End what an earlier driver of this project had begun with pods that were to be a share."""
+        await self._do("recover", self._recover)
+
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; what can't be listed is raised, and tried again meanwhile."""
         await in_thread(self._open, "watch")
@@ -109,7 +115,17 @@ class KubernetesTarget:
         same = held is not None and version_of(held["metadata"].get("annotations")) == version
         if same and self._router.resize(slot, replicas):
             return
+        if held is not None and deploying.keeps(self._changes, slot, version):
+            self._say_what_stays(slot, held)
         deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known())
+
+    def _say_what_stays(self, slot: Slot, held: Json) -> None:
+        scaled = self.at.endpoint.autoscaling is not None
+        autoscaler = self._changes.owned(AUTOSCALERS, slot_name(self.at.name, slot)) if scaled else None
+        if other := " and ".join(differences(self.at, held, autoscaler)):
+            what = f"{slot} was deployed with {other}, and stays so"
+            text = f"{what}; call 'quarterdeck retire {slot}' before the next release"
+            self._observer.note(Noted(text, Level.WARNING, slot, "kubernetes"))
 
     def _scale(self, slot: Slot, replicas: int) -> None:
         self._claimed()
@@ -123,6 +139,11 @@ class KubernetesTarget:
         traffic = traffic_of(self.at, self._changes.owned(holder(self.at), self.at.name))
         check_remove(slot, traffic.wanted if traffic.split else traffic.weights, traffic.mirror)
         deploying.undeploy(self._changes, slot)
+
+    def _recover(self) -> None:
+        # Whoever drives from another machine may be at work; only a way back takes over from there.
+        if self.at.place.traffic == "replicas" and self._lease.inherited():
+            self._router.recover(self._claimed)
 
     def _claimed(self, *, new: bool = False) -> int:
         """This driver's claim. The namespace may have to be made before anything can be in it."""

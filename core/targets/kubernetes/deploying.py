@@ -3,7 +3,7 @@
 from core.domain.errors import Refused
 from core.domain.model import Slot, Version
 from core.targets.kubernetes import manifests
-from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing
+from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing, Json
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
 from core.targets.kubernetes.manifests_pod import deployment
@@ -17,7 +17,7 @@ from core.targets.kubernetes.paths import (
     SERVICES,
     namespace_path,
 )
-from core.targets.kubernetes.traffic import first, holder
+from core.targets.kubernetes.traffic import first, holder, holds, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
 
@@ -42,21 +42,33 @@ def make_namespace(changes: ObjectChanges) -> None:
 
 
 def deploy(changes: ObjectChanges, slot: Slot, version: Version, replicas: int, *, key: str, view: ClusterView) -> None:
-    """So many replicas of a version in a slot. What holds that version already is only scaled: it keeps its image."""
+    """So many replicas of a version in a slot, with the settings of now; a version that some slot has keeps its image.
+
+    What had all traffic with that version is only scaled: the way back must not bring the settings of what failed.
+    """
     at = changes.at
-    name = slot_name(at.name, slot)
-    held = changes.owned(DEPLOYMENTS, name)
-    if held is None or version_of(held["metadata"].get("annotations")) != version:
+    if not keeps(changes, slot, version):
         image = image_for(at, view, version) or manifests.image_of(at, version)
         place(changes, key)
         if at.place.traffic == "gateway":
             changes.apply(SERVICES, manifests.slot_service(at, slot))
-        held = changes.apply(DEPLOYMENTS, deployment(at, slot, version, image, None))
+        changes.apply(DEPLOYMENTS, deployment(at, slot, version, image, None))
         if at.place.disruption_budget:
             changes.apply(BUDGETS, manifests.disruption_budget(at, slot))
-    scale(changes, slot, replicas)
-    if at.endpoint.autoscaling is not None:
-        changes.apply(AUTOSCALERS, manifests.autoscaler(at, slot, *manifests.bounds(at)))
+        scale(changes, slot, replicas)
+        if at.endpoint.autoscaling is not None:
+            changes.apply(AUTOSCALERS, manifests.autoscaler(at, slot, *manifests.bounds(at)))
+    else:
+        scale(changes, slot, replicas)
+
+
+def keeps(changes: ObjectChanges, slot: Slot, version: Version) -> bool:
+    """Whether a slot had all traffic with this version, so that it stays as it was deployed."""
+    at = changes.at
+    held = changes.owned(DEPLOYMENTS, slot_name(at.name, slot))
+    if held is None or version_of(held["metadata"].get("annotations")) != version:
+        return False
+    return traffic_of(at, changes.owned(holder(at), at.name)).served.get(slot) == holds(held)
 
 
 def scale(changes: ObjectChanges, slot: Slot, replicas: int) -> None:
@@ -71,14 +83,20 @@ def scale(changes: ObjectChanges, slot: Slot, replicas: int) -> None:
 
 def hold_autoscaler(changes: ObjectChanges, slot: Slot, replicas: int) -> None:
     """Let no autoscaler change so many replicas, for as long as they are a share of the traffic."""
-    if changes.at.endpoint.autoscaling is not None and replicas > 0:
-        changes.apply(AUTOSCALERS, manifests.autoscaler(changes.at, slot, replicas, replicas))
+    if (found := _autoscaler(changes, slot)) is not None and replicas > 0:
+        changes.apply(AUTOSCALERS, manifests.held_autoscaler(changes.at, slot, found, replicas))
 
 
 def free_autoscaler(changes: ObjectChanges, slot: Slot) -> None:
-    """Give the replicas back to the autoscaler, within the bounds of the settings."""
-    if changes.at.endpoint.autoscaling is not None:
-        changes.apply(AUTOSCALERS, manifests.autoscaler(changes.at, slot, *manifests.bounds(changes.at)))
+    """Give the replicas back to the autoscaler, within the bounds that it had."""
+    if (found := _autoscaler(changes, slot)) is not None:
+        changes.apply(AUTOSCALERS, manifests.freed_autoscaler(changes.at, slot, found))
+
+
+def _autoscaler(changes: ObjectChanges, slot: Slot) -> Json | None:
+    if changes.at.endpoint.autoscaling is None:
+        return None
+    return changes.owned(AUTOSCALERS, slot_name(changes.at.name, slot))
 
 
 def undeploy(changes: ObjectChanges, slot: Slot) -> bool:

@@ -50,6 +50,11 @@ class ReleaseLease:
         self.number = _number(found)
         return self.number
 
+    def inherited(self) -> bool:
+        """Whether the claim that counts is this project's, made by this driver or by one before it."""
+        seen = self._changes.owned(LEASES, self._changes.at.name)
+        return seen is not None and _holder(seen) == self._driver and _token(seen) <= self._token
+
     def renew(self) -> None:
         """Say that this driver lives; raises Refused once it was followed."""
         if self.number is not None:
@@ -57,7 +62,7 @@ class ReleaseLease:
 
     def _edit(self, seen: Json, *, renews: bool = False) -> Json | None:
         """The change that makes it ours; None where it is. Raises Refused where a later driver holds it."""
-        holder, token = str((seen.get("spec") or {}).get("holderIdentity") or ""), _token(seen)
+        holder, token = _holder(seen), _token(seen)
         if (holder, token) == (self._driver, self._token):
             return {"spec": {"renewTime": _micro(datetime.now(UTC))}} if renews else None
         if self.number is not None or (holder == self._driver and token > self._token):
@@ -76,6 +81,10 @@ class ReleaseLease:
             "renewTime": now,
             "leaseTransitions": number,
         }
+
+
+def _holder(body: Json) -> str:
+    return str((body.get("spec") or {}).get("holderIdentity") or "")
 
 
 def _number(body: Json) -> int:

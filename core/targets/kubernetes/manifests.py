@@ -11,6 +11,7 @@ from core.targets.kubernetes.manifests_pod import KEY, PORT_NAME, Json, deployme
 from core.targets.kubernetes.names import key_name, slot_name
 from core.targets.kubernetes.settings import PINNED
 
+BOUNDS = "quarterdeck.dev/bounds"
 NOWHERE = "none"
 """The slot that no pod is of."""
 SLOT_HEADER = "x-quarterdeck-slot"
@@ -56,6 +57,33 @@ def autoscaler(at: ClusterEndpoint, slot: Slot, low: int, high: int) -> Json:
     }
     head = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
     return {**head, "metadata": metadata(at, name, slot), "spec": spec}
+
+
+def held_autoscaler(at: ClusterEndpoint, slot: Slot, found: Json, count: int) -> Json:
+    """An autoscaler that there is, held still at a count. Its bounds are noted on it, for who frees it."""
+    low, high = kept_bounds(found)
+    return _bounded(at, slot, found, count, count, {BOUNDS: f"{low} {high}"})
+
+
+def freed_autoscaler(at: ClusterEndpoint, slot: Slot, found: Json) -> Json:
+    """An autoscaler that there is, between the bounds that it had before it was held."""
+    return _bounded(at, slot, found, *kept_bounds(found), {})
+
+
+def kept_bounds(found: Json) -> tuple[int, int]:
+    """The bounds of an autoscaler, those of before where it is held."""
+    noted = str((found["metadata"].get("annotations") or {}).get(BOUNDS, "")).split()
+    if len(noted) == 2 and all(one.isdecimal() for one in noted):
+        return int(noted[0]), int(noted[1])
+    return int(found["spec"].get("minReplicas", 1)), int(found["spec"]["maxReplicas"])
+
+
+def _bounded(at: ClusterEndpoint, slot: Slot, found: Json, low: int, high: int, noted: Mapping[str, str]) -> Json:
+    """What it measures stays: it may have been deployed with other settings than those of now."""
+    head = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    body = metadata(at, slot_name(at.name, slot), slot)
+    spec = {**found["spec"], "minReplicas": low, "maxReplicas": high}
+    return {**head, "metadata": {**body, "annotations": dict(noted)}, "spec": spec}
 
 
 def disruption_budget(at: ClusterEndpoint, slot: Slot) -> Json:

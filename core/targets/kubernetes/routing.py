@@ -19,7 +19,7 @@ from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, 
 from core.targets.kubernetes.labels import SLOT
 from core.targets.kubernetes.observed import ready_counts, slots_of
 from core.targets.kubernetes.shares import MOST, Counts, counts_for
-from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, spec_for, traffic_of
+from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, serving, spec_for, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
 LONGEST_S = 900.0
@@ -44,6 +44,7 @@ class TrafficRouter:
         self._closed = closed
         self._news = threading.Condition()
         self._newest = 0
+        self._working: threading.Thread | None = None
 
     def begin(self) -> int:
         """The number of a move that is asked for now; those before it come to nothing more."""
@@ -66,7 +67,7 @@ class TrafficRouter:
         check_weights(weights, mirror, deployments)
         if mirror and at.place.traffic != "gateway":
             raise BadInput(f"kubernetes.traffic is {at.place.traffic}: no request can be copied; set it to gateway")
-        shared = sum(weight > 0 for weight in weights.values()) > 1 and at.place.traffic != "gateway"
+        shared = _shared(weights) and at.place.traffic != "gateway"
         if shared and at.place.traffic == "selector":
             raise BadInput(
                 "kubernetes.traffic is selector: all traffic is moved or none; set it to replicas or gateway"
@@ -82,7 +83,7 @@ class TrafficRouter:
             if now.claim > claim:
                 raise Refused(f"{at.called}: a later driver has moved its traffic; this one moves nothing any more")
             kept = {**present, **now.replicas} if shared or now.replicas else {}
-            head = {"annotations": annotated(weights, kept, claim, change)}
+            head = {"annotations": {**annotated(weights, kept, claim, change), **serving(now, weights, deployments)}}
             # Both slots are taken in once there are as many pods of each as the shares need.
             spec = {} if shared and not now.split else {"spec": spec_for(at, weights, mirror, split=shared)}
             return {"metadata": head, **spec}
@@ -95,6 +96,23 @@ class TrafficRouter:
             self._beside(number, lambda: self._share(number, change, counts))
         elif found["now"].replicas:
             self._beside(number, lambda: self._restore(number, change, found["now"].replicas))
+
+    def recover(self, claimed: Callable[[], int]) -> None:
+        """Bring pods to the share that an earlier driver was asked for, or hand them back where it did not get to that.
+
+        `claimed` is asked once there is something to do. What this driver moves is its own matter.
+        """
+        at, number = self._at, self._newest
+        now = traffic_of(at, self._changes.owned(holder(at), at.name))
+        if not now.replicas or (self._working is not None and self._working.is_alive()):
+            return
+        if not _shared(now.wanted):
+            claimed()
+            self._beside(number, lambda: self._restore(number, now.change, now.replicas))
+        elif not number:
+            claimed()
+            counts = self._counts(now.wanted, now.replicas)
+            self._beside(number, lambda: self._share(number, now.change, counts))
 
     def _counts(self, weights: Mapping[Slot, float], had: Counts, floors: Counts | None = None) -> Counts:
         scaling = self._at.endpoint.autoscaling
@@ -125,35 +143,51 @@ class TrafficRouter:
                 with self._news:
                     self._news.wait(AGAIN_S)
 
-        threading.Thread(target=run, name="kubernetes shares", daemon=True).start()
+        self._working = threading.Thread(target=run, name="kubernetes shares", daemon=True)
+        self._working.start()
 
     def _share(self, number: int, change: str, counts: Counts) -> None:
         """Bring pods to the counts, then let the Service take in all slots, then send away those that are too many."""
         at, changes = self._at, self._changes
         now = traffic_of(at, changes.owned(holder(at), at.name))
         open_to = set(counts) if now.split else {slot for slot, weight in now.weights.items() if weight > 0}
-        present = _replicas(slots_of(at, self._view()))
+        present = _replicas(slots_of(at, self._seen(number)))
         most = {slot: max(count, present.get(slot, 0)) if slot in open_to else count for slot, count in counts.items()}
         for slot, count in most.items():
-            self._resize(number, slot, count)
+            self._resize(number, change, slot, count)
         self._until(number, most, open_to)
         if not now.split:
             changes.change(holder(at), at.name, lambda body: self._opened(number, change, body))
         for slot, count in counts.items():
             if count < most[slot]:
-                self._resize(number, slot, count)
+                self._resize(number, change, slot, count)
 
     def _opened(self, number: int, change: str, body: Json) -> Json:
         """The patch by which the Service takes in the pods of all slots."""
+        self._last(number, change, body)
+        return {"spec": {"selector": {SLOT: None}}}
+
+    def _last(self, number: int, change: str, body: Json | None) -> None:
+        """Raise Refused where another move has followed this change, here or by somebody else."""
         self._still(number)
         if traffic_of(self._at, body).change != change:
             raise Refused(f"{self._at.called}: its traffic was moved by somebody else meanwhile")
-        return {"spec": {"selector": {SLOT: None}}}
 
-    def _resize(self, number: int, slot: Slot, count: int) -> None:
-        self._still(number)
+    def _resize(self, number: int, change: str, slot: Slot, count: int) -> None:
+        # A driver that hung and was followed is not to hold what the next one has given back.
+        self._last(number, change, self._changes.owned(holder(self._at), self._at.name))
         hold_autoscaler(self._changes, slot, count)
         scale(self._changes, slot, count)
+
+    def _seen(self, number: int) -> ClusterView:
+        """The objects, once all that there are were told."""
+        view = self._view()
+        while self._changes.watch is None or not self._changes.watch.synced:
+            self._still(number)
+            with self._news:
+                self._news.wait(LOOK_S)
+            view = self._view()
+        return view
 
     def _until(self, number: int, counts: Counts, open_to: set[Slot]) -> None:
         """Wait until so many pods of each slot are ready; of one that gets nothing yet, no more than that."""
@@ -207,9 +241,9 @@ class TrafficRouter:
     def _restore(self, number: int, change: str, replicas: Counts) -> None:
         """As many pods as there were before they were shares, in the hands of who scaled them."""
         at, changes = self._at, self._changes
-        there = slots_of(at, self._view())
+        there = slots_of(at, self._seen(number))
         for slot in [slot for slot in replicas if slot in there]:
-            self._still(number)
+            self._last(number, change, changes.owned(holder(at), at.name))
             scale(changes, slot, replicas[slot])
             free_autoscaler(changes, slot)
 
@@ -221,6 +255,10 @@ class TrafficRouter:
             return {"metadata": {"annotations": annotated(now.wanted, {}, now.claim, change)}}
 
         changes.change(holder(at), at.name, edit)
+
+
+def _shared(weights: Mapping[Slot, float]) -> bool:
+    return sum(weight > 0 for weight in weights.values()) > 1
 
 
 def _replicas(deployments: Mapping[Slot, Json]) -> dict[Slot, int]:

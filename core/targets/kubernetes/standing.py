@@ -8,10 +8,11 @@ from core.domain.model import Observation
 from core.targets.kubernetes.api_errors import ApiMissing, Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.differences import differences
 from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
 from core.targets.kubernetes.manifests_pod import grace_s
-from core.targets.kubernetes.names import key_name
-from core.targets.kubernetes.observed import observed
+from core.targets.kubernetes.names import key_name, slot_name
+from core.targets.kubernetes.observed import observed, slots_of
 from core.targets.kubernetes.paths import (
     AUTOSCALERS,
     BUDGETS,
@@ -38,6 +39,7 @@ SPARE_S = 30.0
 def looked_at(at: ClusterEndpoint, calls: ApiCalls) -> ClusterView:
     """Every object of an endpoint that says what serves, as the API server has them now."""
     kinds = [DEPLOYMENTS, PODS, SERVICES, LEASES, *([ROUTES] if holder(at) is ROUTES else [])]
+    kinds += [] if at.endpoint.autoscaling is None else [AUTOSCALERS]
     found: dict[tuple[str, str], Json] = {}
     for kind in kinds:
         found |= {(kind.plural, body["metadata"]["name"]): body for body in _listed(at, calls, kind)}
@@ -63,6 +65,9 @@ def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
     lease = view.get(LEASES, at.name)
     if lease is not None and (held := (lease.get("spec") or {}).get("holderIdentity")):
         yield f"lease    {str(held).partition('/')[0]}, claim {lease['spec'].get('leaseTransitions', 0)}"
+    for slot, body in sorted(slots_of(at, view).items()):
+        if other := " and ".join(differences(at, body, view.get(AUTOSCALERS, slot_name(at.name, slot)))):
+            yield f"settings {slot} has {other}; the next release deploys with those of now"
 
 
 def taken_down(at: ClusterEndpoint, calls: ApiCalls) -> bool:

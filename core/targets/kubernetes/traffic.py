@@ -17,7 +17,11 @@ from core.targets.kubernetes.names import slot_name
 from core.targets.kubernetes.paths import ROUTES, SERVICES, ApiKind
 
 PREFIX = "quarterdeck.dev/"
-WANTED, REPLICAS, CLAIM, CHANGE = (f"{PREFIX}{one}" for one in ("weights", "replicas", "claim", "change"))
+WANTED, REPLICAS, CLAIM, CHANGE, SERVED = (
+    f"{PREFIX}{one}" for one in ("weights", "replicas", "claim", "change", "served")
+)
+
+WHOLE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class RoutedTraffic:
     """What the objects say. `weights` are in force as far as they go, `wanted` is what was asked for.
 
     `split` means that each ready pod gets its share, so that the weights are a matter of counts; `replicas` are those
-    that each slot had before its count became a matter of shares. `change` names the last change of it.
+    that each slot had before its count became a matter of shares. `change` names the last change of it. `served` says
+    what each slot held when it last had all traffic.
     """
 
     weights: Mapping[Slot, float] = field(default_factory=dict)
@@ -35,6 +40,7 @@ class RoutedTraffic:
     split: bool = False
     change: str = ""
     claim: int = 0
+    served: Mapping[Slot, str] = field(default_factory=dict)
 
 
 NOTHING = RoutedTraffic()
@@ -55,6 +61,7 @@ def traffic_of(at: ClusterEndpoint, body: Json | None) -> RoutedTraffic:
         "replicas": {slot: int(count) for slot, count in _numbers(said.get(REPLICAS)).items()},
         "change": str(said.get(CHANGE) or ""),
         "claim": int(said[CLAIM]) if str(said.get(CLAIM) or "").isdecimal() else 0,
+        "served": _words(said.get(SERVED)),
     }
     if at.place.traffic == "gateway":
         return RoutedTraffic(*_of_route(at, body), **known)
@@ -62,7 +69,7 @@ def traffic_of(at: ClusterEndpoint, body: Json | None) -> RoutedTraffic:
     if SLOT not in chosen:
         return RoutedTraffic(known["wanted"], split=True, **known)
     slot = chosen[SLOT]
-    return RoutedTraffic({} if slot == manifests.NOWHERE else {slot: 100.0}, **known)
+    return RoutedTraffic({} if slot == manifests.NOWHERE else {slot: WHOLE}, **known)
 
 
 def _of_route(at: ClusterEndpoint, body: Json) -> tuple[dict[Slot, float], dict[Slot, float]]:
@@ -102,6 +109,25 @@ def _numbers(text: object) -> dict[str, float]:
         return {str(name): float(value) for name, value in found.items()}
     except (ValueError, TypeError, AttributeError):
         return {}
+
+
+def _words(text: object) -> dict[str, str]:
+    try:
+        return {str(name): str(value) for name, value in json.loads(str(text or "{}")).items()}
+    except (ValueError, AttributeError):
+        return {}
+
+
+def holds(deployment: Json) -> str:
+    """What a slot holds, in a word that no other Deployment and no other version has."""
+    said = deployment["metadata"].get("annotations") or {}
+    return f"{deployment['metadata'].get('uid', '')}/{said.get(f'{PREFIX}model', '')}/{said.get(f'{PREFIX}number', '')}"
+
+
+def serving(before: RoutedTraffic, weights: Mapping[Slot, float], deployments: Mapping[Slot, Json]) -> dict[str, str]:
+    """The annotation that says what each slot held when it last had all traffic."""
+    whole = {slot: holds(deployments[slot]) for slot, weight in weights.items() if weight == WHOLE}
+    return {SERVED: json.dumps(dict(sorted({**before.served, **whole}.items())))}
 
 
 def annotated(weights: Mapping[Slot, float], replicas: Mapping[Slot, int], claim: int, change: str) -> dict[str, str]:
