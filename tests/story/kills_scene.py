@@ -169,7 +169,7 @@ class Scene:
 
     def run(self, *arguments: str, deadline_s: float = DEADLINE_S, **env: str) -> Call:
         """Run a command to its end."""
-        call = self.call(*arguments, cwd=None, sets=None, **env)
+        call = self.call(*arguments, cwd=None, sets=None, terminal=False, **env)
         call.ends(deadline_s)
         return call
 
