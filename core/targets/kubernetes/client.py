@@ -128,14 +128,14 @@ class KubernetesTarget:
             self._observer.note(Noted(text, Level.WARNING, slot, "kubernetes"))
 
     def _scale(self, slot: Slot, replicas: int) -> None:
-        self._claimed()
+        self._claimed(takes_over=False)
         bounds = None if self.at.endpoint.autoscaling is None else manifests.bounds(self.at)
         check_scale(slot, replicas, slots_of(self.at, self._known()), bounds)
         if not self._router.resize(slot, replicas):
             deploying.scale(self._changes, slot, replicas)
 
     def _remove(self, slot: Slot) -> None:
-        self._claimed()
+        self._claimed(takes_over=False)
         traffic = traffic_of(self.at, self._changes.owned(holder(self.at), self.at.name))
         check_remove(slot, traffic.wanted if traffic.split else traffic.weights, traffic.mirror)
         deploying.undeploy(self._changes, slot)
@@ -145,12 +145,12 @@ class KubernetesTarget:
         if self.at.place.traffic == "replicas" and self._lease.inherited():
             self._router.recover(self._claimed)
 
-    def _claimed(self, *, new: bool = False) -> int:
+    def _claimed(self, *, new: bool = False, takes_over: bool = True) -> int:
         """This driver's claim. The namespace may have to be made before anything can be in it."""
         if new and self.at.place.create_namespace and self._lease.number is None:
             deploying.make_namespace(self._changes)
         fresh = self._lease.number is None
-        number = self._lease.claimed()
+        number = self._lease.claimed(takes_over=takes_over)
         if fresh:
             self._observer.keep(self._lease)
             if self._lease.taken_from:

@@ -1,7 +1,8 @@
 """Who drives an endpoint in a cluster: a Lease, which every driver claims before its first change.
 
 A claim is a number that only grows. Among drivers of one project a later one has a higher token, and the older is
-refused; a driver of another machine takes over, for whoever must bring traffic back has no time to ask.
+refused. A driver of another machine takes over with a release and with a way back, for whoever must bring traffic back
+has no time to ask; what else it would do, tidying above all, waits while the one that holds the Lease lives.
 """
 
 import hashlib
@@ -38,15 +39,18 @@ class ReleaseLease:
         self.taken_from = ""
         """Who drove before and was alive, where that was another machine."""
 
-    def claimed(self) -> int:
-        """The number of this driver's claim, made now where it was not yet; raises Refused once it was followed."""
+    def claimed(self, *, takes_over: bool = True) -> int:
+        """The number of this driver's claim, made now where it was not yet; raises Refused once it was followed.
+
+        Without `takes_over` also where a driver of another machine lives.
+        """
         name = self._changes.at.name
         if self._changes.owned(LEASES, name) is None:
             head = {**metadata(self._changes.at, name), "annotations": {TOKEN: str(self._token)}}
             self._changes.create(
                 LEASES, {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": head, "spec": self._spec(1)}
             )
-        found = self._changes.change(LEASES, name, self._edit)
+        found = self._changes.change(LEASES, name, lambda seen: self._edit(seen, takes_over=takes_over))
         self.number = _number(found)
         return self.number
 
@@ -60,7 +64,7 @@ class ReleaseLease:
         if self.number is not None:
             self._changes.change(LEASES, self._changes.at.name, lambda seen: self._edit(seen, renews=True))
 
-    def _edit(self, seen: Json, *, renews: bool = False) -> Json | None:
+    def _edit(self, seen: Json, *, renews: bool = False, takes_over: bool = True) -> Json | None:
         """The change that makes it ours; None where it is. Raises Refused where a later driver holds it."""
         holder, token = _holder(seen), _token(seen)
         if (holder, token) == (self._driver, self._token):
@@ -68,6 +72,9 @@ class ReleaseLease:
         if self.number is not None or (holder == self._driver and token > self._token):
             who = f"driver {token}" if holder == self._driver else f"a driver on {holder.partition('/')[0]}"
             raise Refused(f"{self._changes.at.called}: {who} has followed this one, which changes nothing any more")
+        if not takes_over and holder not in ("", self._driver) and _alive(seen):
+            who = f"a driver on {holder.partition('/')[0]} looks after it"
+            raise Refused(f"{self._changes.at.called}: {who}; do it there, or release here")
         self.taken_from = holder.partition("/")[0] if holder and holder != self._driver and _alive(seen) else ""
         spec = self._spec(_number(seen) + 1)
         return {"metadata": {"annotations": {TOKEN: str(self._token)}}, "spec": spec}

@@ -33,6 +33,11 @@ def pods_of(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, list[Json]]:
     return found
 
 
+def asked_counts(deployments: Mapping[Slot, Json]) -> dict[Slot, int]:
+    """How many pods each Deployment is to have."""
+    return {slot: int(body["spec"].get("replicas", 1)) for slot, body in deployments.items()}
+
+
 def ready_counts(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, int]:
     """How many pods of each slot get requests, whatever their version."""
     return {slot: sum(map(is_ready, pods)) for slot, pods in pods_of(at, view).items()}

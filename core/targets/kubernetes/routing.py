@@ -17,8 +17,8 @@ from core.targets.kubernetes.api_errors import ApiConflict, Json
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, scale
 from core.targets.kubernetes.labels import SLOT
-from core.targets.kubernetes.observed import ready_counts, slots_of
-from core.targets.kubernetes.shares import MOST, Counts, counts_for
+from core.targets.kubernetes.observed import asked_counts, ready_counts, slots_of
+from core.targets.kubernetes.shares import MOST, Counts, counts_for, have_come, is_shared
 from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, serving, spec_for, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
@@ -67,12 +67,12 @@ class TrafficRouter:
         check_weights(weights, mirror, deployments)
         if mirror and at.place.traffic != "gateway":
             raise BadInput(f"kubernetes.traffic is {at.place.traffic}: no request can be copied; set it to gateway")
-        shared = _shared(weights) and at.place.traffic != "gateway"
+        shared = is_shared(weights) and at.place.traffic != "gateway"
         if shared and at.place.traffic == "selector":
             raise BadInput(
                 "kubernetes.traffic is selector: all traffic is moved or none; set it to replicas or gateway"
             )
-        present = _replicas(deployments)
+        present = asked_counts(deployments)
         counts: Counts = {}
         found: dict[str, RoutedTraffic] = {}
         change = f"{claim}.{number}.{token_hex(4)}"
@@ -106,7 +106,7 @@ class TrafficRouter:
         now = traffic_of(at, self._changes.owned(holder(at), at.name))
         if not now.replicas or (self._working is not None and self._working.is_alive()):
             return
-        if not _shared(now.wanted):
+        if not is_shared(now.wanted):
             claimed()
             self._beside(number, lambda: self._restore(number, now.change, now.replicas))
         elif not number:
@@ -151,7 +151,7 @@ class TrafficRouter:
         at, changes = self._at, self._changes
         now = traffic_of(at, changes.owned(holder(at), at.name))
         open_to = set(counts) if now.split else {slot for slot, weight in now.weights.items() if weight > 0}
-        present = _replicas(slots_of(at, self._seen(number)))
+        present = asked_counts(slots_of(at, self._seen(number)))
         most = {slot: max(count, present.get(slot, 0)) if slot in open_to else count for slot, count in counts.items()}
         for slot, count in most.items():
             self._resize(number, change, slot, count)
@@ -181,13 +181,12 @@ class TrafficRouter:
 
     def _seen(self, number: int) -> ClusterView:
         """The objects, once all that there are were told."""
-        view = self._view()
-        while self._changes.watch is None or not self._changes.watch.synced:
+        self._view()
+        while (watch := self._changes.watch) is None or not watch.synced:
             self._still(number)
             with self._news:
                 self._news.wait(LOOK_S)
-            view = self._view()
-        return view
+        return watch.view()
 
     def _until(self, number: int, counts: Counts, open_to: set[Slot]) -> None:
         """Wait until so many pods of each slot are ready; of one that gets nothing yet, no more than that."""
@@ -195,10 +194,7 @@ class TrafficRouter:
         while True:
             self._still(number)
             ready = ready_counts(self._at, self._view())
-            if all(
-                ready.get(slot, 0) == count or (slot in open_to and ready.get(slot, 0) > count)
-                for slot, count in counts.items()
-            ):
+            if have_come(ready, counts, open_to):
                 return
             if time.monotonic() > until_s:
                 short = ", ".join(f"{slot} {ready.get(slot, 0)} of {count}" for slot, count in counts.items())
@@ -235,7 +231,7 @@ class TrafficRouter:
             counts = self._counts(now.wanted, had, floors)
         except BadInput:
             # More than there may be pods for at this share: it grows, towards where it is about to go.
-            counts = {**_replicas(slots_of(self._at, self._view())), **floors}
+            counts = {**asked_counts(slots_of(self._at, self._view())), **floors}
         self._share(number, now.change, counts)
 
     def _restore(self, number: int, change: str, replicas: Counts) -> None:
@@ -255,11 +251,3 @@ class TrafficRouter:
             return {"metadata": {"annotations": annotated(now.wanted, {}, now.claim, change)}}
 
         changes.change(holder(at), at.name, edit)
-
-
-def _shared(weights: Mapping[Slot, float]) -> bool:
-    return sum(weight > 0 for weight in weights.values()) > 1
-
-
-def _replicas(deployments: Mapping[Slot, Json]) -> dict[Slot, int]:
-    return {slot: int(body["spec"].get("replicas", 1)) for slot, body in deployments.items()}

@@ -1,6 +1,6 @@
 """A share of the traffic as so many pods of so many, where nothing splits requests but their number. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 from core.domain.errors import BadInput
@@ -11,6 +11,11 @@ MOST = 20
 """So many pods are brought up for a share where no autoscaler has a maximum."""
 EXACT = 0.5
 """Percent points that nobody would call a miss."""
+
+
+def is_shared(weights: Mapping[Slot, float]) -> bool:
+    """Whether more than one slot is to get traffic."""
+    return sum(weight > 0 for weight in weights.values()) > 1
 
 
 def counts_for(
@@ -48,6 +53,12 @@ def _parted(shares: Mapping[Slot, float], total: int) -> dict[Slot, int]:
     largest = max(shares, key=lambda slot: shares[slot])
     found[largest] = max(1, total - sum(count for slot, count in found.items() if slot != largest))
     return found
+
+
+def have_come(ready: Counts, counts: Counts, more: Collection[Slot]) -> bool:
+    """Whether so many pods of each slot are ready; of those that may have more, at least as many."""
+    there = {slot: ready.get(slot, 0) for slot in counts}
+    return all(there[slot] == count or (slot in more and there[slot] > count) for slot, count in counts.items())
 
 
 def shares_of(ready: Counts) -> dict[Slot, float]:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from core.domain.errors import Refused
 from core.targets.kubernetes.labels import SLOT
 from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, SERVICES, ApiKind
+from core.targets.kubernetes.standing import lines_of, looked_at
 from core.targets.kubernetes.traffic import REPLICAS
 from tests.kubernetes.faults import FaultKind
 from tests.kubernetes.kinds import Json
@@ -82,6 +84,9 @@ async def test_what_another_machine_has_under_way_is_left_to_it(place_of: MakePl
         await watcher.weight("green", 25)
         await other.until(other.synced)
         await elsewhere.recover()
+        for doing in (elsewhere.remove("green"), elsewhere.scale("blue", 2)):
+            with pytest.raises(Refused, match=r"a driver on .* looks after it; do it there, or release here"):
+                await doing
         await here.route({"green": 100})
         await watcher.weight("green", 100)
 
@@ -122,6 +127,8 @@ async def test_the_way_back_brings_nothing_of_later_settings(place_of: MakePlace
         text = "blue was deployed with cpu 500m, not 250m and 1 to 10 replicas, not 1 to 2, and stays so"
         await watcher.noted(text)
     assert _bounds(place) == {"blue": (1, 10), "green": (1, 2)}
+    (told,) = (line for line in lines_of(later.at, looked_at(later.at, later.calls)) if line.startswith("settings"))
+    assert told.startswith("settings blue has cpu 500m, not 250m and 1 to 10 replicas, not 1 to 2; the next release")
     assert _cpu(place, "blue") == "500m"
     assert _cpu(place, "green") == "250m"
 
