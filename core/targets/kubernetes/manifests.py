@@ -70,6 +70,11 @@ def freed_autoscaler(at: ClusterEndpoint, slot: Slot, found: Json) -> Json:
     return _bounded(at, slot, found, *kept_bounds(found), {})
 
 
+def is_held(autoscaler: Json) -> bool:
+    """Whether it was held still and not freed since."""
+    return BOUNDS in (autoscaler["metadata"].get("annotations") or {})
+
+
 def kept_bounds(found: Json) -> tuple[int, int]:
     """The bounds of an autoscaler, those of before where it is held."""
     noted = str((found["metadata"].get("annotations") or {}).get(BOUNDS, "")).split()

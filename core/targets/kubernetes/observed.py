@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.targets.kubernetes.api_errors import Json, clipped
 from core.targets.kubernetes.labels import SLOT, ClusterEndpoint, ours, version_of
-from core.targets.kubernetes.paths import DEPLOYMENTS, PODS
+from core.targets.kubernetes.manifests import is_held
+from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, PODS
 from core.targets.kubernetes.pod_use import PodUsage
 from core.targets.kubernetes.pods import PodReplicas, ReadPod, is_ready
 from core.targets.kubernetes.scaling_messages import quota_trouble
@@ -31,6 +32,15 @@ def pods_of(at: ClusterEndpoint, view: ClusterView) -> dict[Slot, list[Json]]:
         if ours(labels, at) and SLOT in labels and body.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:
             found.setdefault(labels[SLOT], []).append(body)
     return found
+
+
+def held_slots(at: ClusterEndpoint, view: ClusterView) -> list[Slot]:
+    """The slots whose autoscaler is held still."""
+    return [
+        labels[SLOT]
+        for body in view.all(AUTOSCALERS)
+        if ours(labels := body["metadata"].get("labels"), at) and SLOT in labels and is_held(body)
+    ]
 
 
 def asked_counts(deployments: Mapping[Slot, Json]) -> dict[Slot, int]:

@@ -17,7 +17,7 @@ from core.targets.kubernetes.api_errors import ApiConflict, Json
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, scale
 from core.targets.kubernetes.labels import SLOT
-from core.targets.kubernetes.observed import asked_counts, ready_counts, slots_of
+from core.targets.kubernetes.observed import asked_counts, held_slots, ready_counts, slots_of
 from core.targets.kubernetes.shares import MOST, Counts, counts_for, have_come, is_shared
 from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, serving, spec_for, traffic_of
 from core.targets.kubernetes.watching import ClusterView
@@ -102,17 +102,25 @@ class TrafficRouter:
 
         `claimed` is asked once there is something to do. What this driver moves is its own matter.
         """
-        at, number = self._at, self._newest
-        now = traffic_of(at, self._changes.owned(holder(at), at.name))
-        if not now.replicas or (self._working is not None and self._working.is_alive()):
+        number = self._newest
+        view = self._seen(number)
+        now = traffic_of(self._at, view.get(holder(self._at), self._at.name))
+        shared, held = is_shared(now.wanted), held_slots(self._at, view)
+        if (self._working is not None and self._working.is_alive()) or (shared and number):
             return
-        if not is_shared(now.wanted):
-            claimed()
-            self._beside(number, lambda: self._restore(number, now.change, now.replicas))
-        elif not number:
+        if shared and now.replicas:
             claimed()
             counts = self._counts(now.wanted, now.replicas)
             self._beside(number, lambda: self._share(number, now.change, counts))
+        elif now.replicas:
+            claimed()
+            self._beside(number, lambda: self._restore(number, now.change, now.replicas))
+        elif held and not shared:
+            # A call of a driver that was followed may have landed after all was given back.
+            claimed()
+            for slot in held:
+                self._still(number)
+                free_autoscaler(self._changes, slot)
 
     def _counts(self, weights: Mapping[Slot, float], had: Counts, floors: Counts | None = None) -> Counts:
         scaling = self._at.endpoint.autoscaling

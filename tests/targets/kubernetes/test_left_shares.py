@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Refused
+from core.targets.kubernetes.deploying import hold_autoscaler
 from core.targets.kubernetes.labels import SLOT
+from core.targets.kubernetes.observed import held_slots
 from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, SERVICES, ApiKind
 from core.targets.kubernetes.standing import lines_of, looked_at
 from core.targets.kubernetes.traffic import REPLICAS
@@ -105,6 +107,11 @@ async def test_a_driver_that_was_followed_holds_nothing_any_more(place_of: MakeP
         await watcher.noted("was moved by somebody else meanwhile")
         await asyncio.to_thread(until, lambda: _kept(place) == "{}", "the end of shares")
         await other.weight("green", 100)
+        # What was under way when it was followed may land after all.
+        await asyncio.to_thread(hold_autoscaler, old._changes, "blue", 3)
+        assert _bounds(place) == {"blue": (3, 3), "green": (1, 10)}
+        await other.until(lambda: held_slots(place.at, new._known()) == ["blue"])
+        await new.recover()
     assert _bounds(place) == {"blue": (1, 10), "green": (1, 10)}
 
 
