@@ -1,7 +1,7 @@
 """Asks every pod, second by second, what it has counted: by way of the API server, which reaches them all."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from core.domain.errors import QuarterdeckError, Refused
@@ -14,12 +14,13 @@ from core.targets.kubernetes.observed import pods_of, slots_of
 from core.targets.kubernetes.paths import PODS
 from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.scraping import PodMeter
+from core.targets.kubernetes.threads import side_by_side
 from core.targets.kubernetes.traffic import RoutedTraffic
 from core.targets.kubernetes.watching import ClusterView
 from core.targets.local.counters import Exposition, parse
 from core.targets.local.scraped import Scraped
 
-EVERY_S, ANSWER_S = 1.0, 1.0
+EVERY_S, ANSWER_S, ROUND_S = 1.0, 1.0, 3.0
 ANSWERS = "scoring_requests_total{"
 MOST = 50
 """So many pods are asked a second: of more, each when its turn comes."""
@@ -51,8 +52,11 @@ class PodMeasurer:
             return []
         pods = {slot: [one for one in found if _runs(one)] for slot, found in pods_of(self._at, view).items()}
         self._meter.living({one["metadata"]["uid"] for found in pods.values() for one in found})
-        for slot, one in self._in_turn([(slot, one) for slot, found in pods.items() for one in found]):
-            self._ask(slot if slot in serves else "", one["metadata"]["name"], one["metadata"]["uid"])
+        asked = self._in_turn([(slot, one) for slot, found in pods.items() for one in found])
+        for (slot, one), page in zip(asked, self._pages([one for _, one in asked]), strict=True):
+            if page is not None:
+                self.forbidden = ""
+                self._meter.take(Scraped(one["metadata"]["uid"], 0, slot=slot if slot in serves else ""), page)
         versions = {
             slot: version_of(body["metadata"].get("annotations")) for slot, body in slots_of(self._at, view).items()
         }
@@ -67,7 +71,7 @@ class PodMeasurer:
     def answered(self, view: ClusterView, slots: Collection[Slot]) -> int:
         """How many answers the pods of some slots have given so far; pods that do not say count as none."""
         found = pods_of(self._at, view)
-        pages = [self._page(one["metadata"]["name"]) for slot in slots for one in found.get(slot, []) if _runs(one)]
+        pages = self._pages([one for slot in slots for one in found.get(slot, []) if _runs(one)])
         return sum(
             int(value)
             for page in pages
@@ -84,6 +88,10 @@ class PodMeasurer:
         first, self._turn = self._turn % len(pods), (self._turn + MOST) % len(pods)
         return [*pods[first:], *pods[:first]][:MOST]
 
+    def _pages(self, pods: Sequence[Json]) -> list[Exposition | None]:
+        """Side by side: one that hangs holds up no other, and no more than a second's round."""
+        return side_by_side(lambda one: self._page(one["metadata"]["name"]), pods, ROUND_S)
+
     def _page(self, name: str) -> Exposition | None:
         """What a pod has counted until now; None where it does not say."""
         path = PODS.path(self._at.place.namespace, f"{name}:{PORT}", "proxy/metrics")
@@ -96,12 +104,6 @@ class PodMeasurer:
             return None
         except (QuarterdeckError, ValueError):
             return None
-
-    def _ask(self, slot: Slot, name: str, uid: str) -> None:
-        page = self._page(name)
-        if page is not None:
-            self.forbidden = ""
-            self._meter.take(Scraped(uid, 0, slot=slot), page)
 
 
 def _answers(sample: Sample) -> int:

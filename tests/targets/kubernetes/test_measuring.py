@@ -1,12 +1,14 @@
 """Of many pods each is asked for its counts in its turn, and none of its answers is lost."""
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from core.targets.kubernetes import labels
+from core.domain.errors import Unreachable
+from core.targets.kubernetes import labels, measuring
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.measuring import MOST, PodMeasurer
 from core.targets.kubernetes.traffic import RoutedTraffic
@@ -66,3 +68,28 @@ def test_what_a_slot_without_users_answers_is_no_sample_and_what_it_answers_to_c
     assert [measurer.measure(view(3), RoutedTraffic({"green": 100.0})) for _ in range(3)] == [[], [], []]
     (copied,) = measurer.measure(view(3), RoutedTraffic({"green": 100.0}, mirror={"blue": 20.0}))
     assert (copied.slot, copied.ok, copied.mirrored) == ("blue", 30, 30)
+
+
+class Hanging(Counting):
+    """Some of its pods do not answer before the test ends."""
+
+    def __init__(self, hangs: int) -> None:
+        super().__init__()
+        self.over = threading.Event()
+        self._hangs = hangs
+
+    def text(self, path: str, **more: Any) -> tuple[str, Mapping[str, str]]:
+        """A page, or nothing."""
+        if int(path.split("late-blue-")[1].partition(":")[0]) < self._hangs:
+            self.over.wait(60)
+            raise Unreachable("nobody answers")
+        return super().text(path, **more)
+
+
+def test_pods_that_hang_hold_up_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "ROUND_S", 0.3)
+    calls = Hanging(3)
+    measurer = PodMeasurer(AT, calls, "")
+    counted = sum(sample.ok for _ in range(3) for sample in measurer.measure(view(20), SERVED))
+    assert counted == 2 * 10 * 17
+    calls.over.set()
