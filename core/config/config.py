@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -24,8 +25,9 @@ from core.config.layers import (
     from_variables,
     merged,
     read_file,
+    spelled,
 )
-from core.config.settings import SAMPLES, SQL, EnvironmentName, Settings
+from core.config.settings import SAMPLES, SQL, EnvironmentName, Settings, places_of
 from core.config.targets import target_parts
 from core.domain.errors import BadInput
 
@@ -179,11 +181,15 @@ def _from_file(data: Path) -> Values:
 
 def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer], environ: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {}
+    layers = [replace(layer, values=spelled(layer.values)) for layer in layers]
     for layer in layers:
         _refuse_misplaced(layer)
         values = merged(values, layer.values)
-    if (part := target_parts().get(str(values.get("target")))) is not None:
-        values = merged(part.usual(name, path.parent, environ), values)
+    for place in places_of(values):
+        if (part := target_parts().get(place)) is not None:
+            usual = part.usual(name, path.parent, environ)
+            # What only trains there says nothing of how the endpoint is.
+            values = merged(usual if place == values.get("target") else {place: usual.get(place, {})}, values)
     found = {"folder": path.parent, "environment": name, "floors_from": _floors_from(name, layers)}
     try:
         return Settings.model_validate({**values, **found})

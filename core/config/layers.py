@@ -70,6 +70,12 @@ def filled(values: Values | None) -> Values:
     return {key: value for key, value in (values or {}).items() if value is not None}
 
 
+def spelled(values: Values) -> Values:
+    """What may be written short in full: `train: azureml` is `train: {on: azureml}`."""
+    train = values.get("train")
+    return {**values, "train": {"on": train}} if isinstance(train, str) else values
+
+
 class _Loader(yaml.SafeLoader):
     """YAML as people mean it: a key given twice is an error, and 1e-3 is a number."""
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -81,10 +81,13 @@ class FieldSettings(SettingsPart):
 class TrainSettings(SettingsPart):
     """Which models compete to be the candidate, how long the search goes on, and by what they are judged.
 
+    `on`: whose machines train; `azureml` is a job on the compute cluster of the workspace that `azureml:` names.
+
     `search`: random tries `n_iter` on all rows, halving on few rows and the best of them on more; auto is halving where
     rows are many.
     """
 
+    on: Literal["local", "azureml"] = "local"
     models: Annotated[tuple[ModelKind, ...], BeforeValidator(listed)] = ("xgboost",)
     search: Literal["auto", "random", "halving"] = "auto"
     n_iter: Count = 20
@@ -227,10 +230,11 @@ class BaseSettings(SettingsPart):
     @model_validator(mode="before")
     @classmethod
     def _placed(cls, values: object) -> object:
-        """What the target needs is asked for under its name, also where nothing stands there."""
-        if not isinstance(values, dict) or (target := values.get("target", "local")) not in target_names():
+        """What the target needs is asked for under its name, also where nothing stands there; so is what trains."""
+        if not isinstance(values, dict):
             return values
-        return {**values, target: {} if values.get(target) is None else values[target]}
+        needed = [name for name in places_of(values) if name in target_names()]
+        return {**values, **{name: {} if values.get(name) is None else values[name] for name in needed}}
 
     @property
     def place(self) -> TargetSettings:
@@ -280,6 +284,13 @@ class BaseSettings(SettingsPart):
             where = ".".join(str(part) for part in error.errors()[0]["loc"])
             why = f"its settings are of another version of Quarterdeck: {where}: {error.errors()[0]['msg']}"
             raise Failed(f"{why}; install that one, or release again") from error
+
+
+def places_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The targets whose part a project's values need: what serves, and what trains where that is another one."""
+    train = values.get("train")
+    trains = train.get("on") if isinstance(train, Mapping) else getattr(train, "on", None)
+    return tuple(dict.fromkeys((str(values.get("target", "local")), str(trains or "local"))))
 
 
 if TYPE_CHECKING:

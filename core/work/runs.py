@@ -82,7 +82,9 @@ def part(name: str, job: Job, params: Mapping[str, Any]) -> Iterator[Part]:
     tags = _tags(job) | {"quarterdeck.part": name}
     with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True, tags=tags) as run:
         train, data = job.settings.train, job.settings.data
-        mlflow.log_params({**params, **train.model_dump(), **{f"data_{k}": v for k, v in data.model_dump().items()}})
+        # Whose machines it were says nothing of the model.
+        asked = train.model_dump(exclude={"on"})
+        mlflow.log_params({**params, **asked, **{f"data_{k}": v for k, v in data.model_dump().items()}})
         yield Part(str(run.info.run_id))
 
 

@@ -125,3 +125,25 @@ def test_callers_can_t_be_kept_on_a_side(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, release={"strategy": "ab", "ab": {"header": "x-user"}})
     with pytest.raises(BadInput, match="no caller can be kept on a side; take header x-user out"):
         release_of(settings, False, Wishes())
+
+
+@pytest.mark.parametrize(
+    ("env", "size", "nodes", "priority"),
+    [
+        ("dev", "Standard_D4s_v3", (0, 4), "low"),
+        ("staging", "Standard_D4s_v3", (0, 4), "dedicated"),
+        ("prod", "Standard_DS3_v2", (2, 10), "dedicated"),
+    ],
+)
+def test_a_project_that_trains_there_and_serves_here_has_a_cluster_by_its_environment(
+    tmp_path: Path, env: str, size: str, nodes: tuple[int, int], priority: str
+) -> None:
+    settings = settings_of(tmp_path, env=env, target="local", train="azureml")
+    cluster = settings.azureml.cluster  # type: ignore[attr-defined]
+    assert (settings.train.on, settings.where) == ("azureml", "local")
+    assert (cluster.size, (cluster.min_nodes, cluster.max_nodes), cluster.priority) == (size, nodes, priority)
+
+
+def test_training_there_needs_its_workspace(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="azureml: workspace is not set; write it here, or set AZURE_WORKSPACE_NAME"):
+        settings_of(tmp_path, {"workspace": ""}, target="local", train={"on": "azureml", "n_iter": 3})

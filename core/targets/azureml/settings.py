@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from core.config.quantities import SettingsPart, timed
 from core.config.targets import TargetSettings
 from core.domain.plan import Patience, Shift, Step
+from core.targets.azureml.cluster_settings import AzureClusterSettings, usual_cluster
 from core.targets.azureml.names import LONGEST, SHORTEST, meeting
 from core.targets.azureml.variables import NAMED, workspace_from
 
@@ -103,6 +104,7 @@ class AzureMLSettings(TargetSettings):
     auth: Literal["key", "aad"] = "key"
     app_insights: bool = False
     image: str = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py39-cpu-inference:latest"
+    cluster: AzureClusterSettings = AzureClusterSettings()
     tags: Mapping[str, str] = Field(default_factory=dict)
     prices: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     priced_on: str = ""
@@ -115,7 +117,8 @@ class AzureMLSettings(TargetSettings):
         """A small instance in dev, two larger ones in prod; the workspace as variables name it."""
         size = {"instance_type": "Standard_DS2_v2"} if environment == "dev" else {}
         count = 2 if environment == "prod" else 1
-        return {"endpoint": {"replicas": count}, "azureml": {**size, **workspace_from(folder, environ)}}
+        place = {**size, "cluster": usual_cluster(environment), **workspace_from(folder, environ)}
+        return {"endpoint": {"replicas": count}, "azureml": place}
 
     @field_validator("name")
     @classmethod
