@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from core.domain.gates import OPERATORS, GateResult, Verdict, holds
+from core.domain.gates import GateResult, Verdict
+from core.domain.judging import OPERATORS, holds
 from core.domain.plan import Hold
 from core.state.release import Release, StepState
 from tui import format as as_text

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.domain.gates import Gate, GateResult, Verdict, holds, judge
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.judging import holds, judge
 from core.domain.model import LoadOutcome, Sample
 from core.load.load import LoadResult
 from core.system.processes import how_it_ended

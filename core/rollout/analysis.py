@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from math import inf
 
-from core.domain.gates import LIVE, Gate, GateResult, Verdict, judge, surely_beyond
+from core.domain.gates import LIVE, Gate, GateResult, Verdict, surely_beyond
+from core.domain.judging import judge
 from core.domain.model import Sample, Slot
 from core.domain.plan import Ask, Hold
 from core.domain.strategies import AB

@@ -16,8 +16,9 @@ from core.domain.anytime import (
     fine,
     shows,
 )
-from core.domain.gates import EDGES, Edge, Gate, GateResult, Verdict, edge_of, judge
+from core.domain.gates import EDGES, Edge, Gate, GateResult, Verdict, edge_of
 from core.domain.histogram import RATIO
+from core.domain.judging import judge
 from core.domain.model import Sample
 from core.domain.plan import Hold, Plan
 from core.state.measured import Measured

@@ -1,6 +1,7 @@
 """The verdict of a gate on a figure that is measured elsewhere: fresh, of this hold, and asked for again. Pure."""
 
-from core.domain.gates import Gate, GateResult, Verdict, holds
+from core.domain.gates import Gate, GateResult, Verdict
+from core.domain.judging import holds
 from core.state.gauges import Gauge
 from core.system.text import rough
 

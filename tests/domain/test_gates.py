@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from core.config.gates import GATES
-from core.domain.gates import METRICS, OPERATORS, Gate, GateResult, Verdict, holds, judge
+from core.domain.gates import METRICS, Gate, GateResult, Verdict
 from core.domain.histogram import Histogram
 from core.domain.intervals import sure_difference
+from core.domain.judging import OPERATORS, holds, judge
 from core.domain.model import Sample
 
 

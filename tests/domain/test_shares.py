@@ -8,8 +8,9 @@ from math import log, sqrt
 import pytest
 
 from core.domain.figures import Inputs, Use
-from core.domain.gates import Gate, GateResult, judge
+from core.domain.gates import Gate, GateResult
 from core.domain.intervals import sure_difference
+from core.domain.judging import judge
 from core.domain.model import Sample
 from core.domain.shares import mix_of
 

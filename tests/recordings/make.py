@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
 
-from core.domain.gates import Gate, judge
+from core.domain.gates import Gate
 from core.domain.histogram import Histogram
+from core.domain.judging import judge
 from core.domain.model import LoadProfile, Observation, Reading, Replica, ReplicaState, Sample, Scaled, Version
 from core.domain.plan import MODEL_WORK, Shift, title
 from core.domain.strategies import Rollout, canary
