@@ -130,7 +130,7 @@ def name_taken(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
         return [ok(f"{at.name} is to be made; a name is unique in its region, azureml.name sets another")]
     state = str((body.get("properties") or {}).get("provisioningState") or "")
     if state == "Failed":
-        return [fail(f"{at.name} is Failed", "call 'quarterdeck down', then release again")]
+        return [fail(f"{at.name} is Failed", "call 'quarterdeck down --env ENVIRONMENT', then release again")]
     return [ok(f"{at.name} is {state}")]
 
 

@@ -124,7 +124,7 @@ class KubernetesTarget:
         autoscaler = self._changes.owned(AUTOSCALERS, slot_name(self.at.name, slot)) if scaled else None
         if other := " and ".join(differences(self.at, held, autoscaler)):
             what = f"{slot} was deployed with {other}, and stays so"
-            text = f"{what}; call 'quarterdeck retire {slot}' before the next release"
+            text = f"{what}; call 'quarterdeck retire {slot} --env ENVIRONMENT' before the next release"
             self._observer.note(Noted(text, Level.WARNING, slot, "kubernetes"))
 
     def _scale(self, slot: Slot, replicas: int) -> None:
