@@ -86,9 +86,8 @@ class SlotDeployer:
                 changes.send("endpoint", ("PUT", changes.at.path, ENDPOINT_API, body))
             raise AzureBusy(f"{changes.at.called}: the endpoint is being made")
         if view.state == "Failed":
-            raise Refused(
-                f"{changes.at.called}: the endpoint could not be made; call 'quarterdeck down --env ENVIRONMENT', then again"
-            )
+            down = "call 'quarterdeck down --env ENVIRONMENT', then release again"
+            raise Refused(f"{changes.at.called}: the endpoint could not be made; {down}")
         if view.state != READY:
             raise AzureBusy(f"{changes.at.called}: the endpoint is {view.state}")
 
