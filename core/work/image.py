@@ -17,6 +17,7 @@ def run(job: Job, say: Report) -> Done:
     model, number, uri = wanted(job, "model", "number", "uri")
     version = Version(model, number, uri=uri)
     place = place_of(job.settings, model)
+    say.progress(None, f"the image of {version.label}")
 
     async def lies(_: Version) -> Path:
         folder = local_folder(job.settings, {"model": model, "number": number})

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.images import ProjectImages
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -16,6 +17,8 @@ async def serve(options: argparse.Namespace) -> None:
     cluster.gateway = not options.no_gateway
     cluster.kubelet.speed = options.speed
     cluster.plane.balancers = options.balancers
+    if options.project:
+        cluster.kubelet.images = ProjectImages(options.project, cluster.kubelet.images)
     await cluster.start()
     path: Path = options.kubeconfig
     written = cluster.kubeconfig(path.parent)
@@ -35,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.kubernetes", description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, default=Path("kubeconfig"))
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--project", type=Path, help="pods of its images are the real service; others pretend")
     parser.add_argument("--no-gateway", action="store_true", help="without the Gateway API")
     parser.add_argument("--balancers", action="store_true", help="load balancers have an address: 127.0.0.1")
     parser.add_argument("--speed", type=float, default=1.0, help="divides the periods of probes and back-offs")

@@ -1,7 +1,12 @@
 """What the images of the tests are: one that pretends, one that is not there, or a real program."""
 
+import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+HOME = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +32,21 @@ class PodImage:
 PRETENDS = PodImage()
 MISSING = PodImage(missing=True)
 """An image that no registry has."""
+
+
+class ProjectImages(dict[str, PodImage]):
+    """Images of whatever a project in `folder` has built: each runs the version that is written down for its digest."""
+
+    def __init__(self, folder: Path, known: Mapping[str, PodImage]) -> None:
+        super().__init__(known)
+        self._state = folder.absolute() / ".quarterdeck"
+
+    def get(self, name: str, default: PodImage | None = None) -> PodImage | None:  # type: ignore[override]
+        """By its digest."""
+        for path in (self._state / "images").glob("*.json"):
+            about = json.loads(path.read_text())
+            if name.endswith(f"@{about.get('digest')}"):
+                model = self._state / "models" / f"{about['model']}-{about['number']}"
+                words = {"python": sys.executable, "/model": str(model)}
+                return PodImage(("python",), words, {"PYTHONPATH": str(HOME)})
+        return super().get(name, default)

@@ -4,7 +4,6 @@ The cluster is a stand-in whose pods are the real service.
 """
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ import yaml
 
 from tests.images import registry
 from tests.kubernetes.cluster import Cluster, running
-from tests.kubernetes.images import PodImage
+from tests.kubernetes.images import PodImage, ProjectImages
 from tests.kubernetes.kinds import Json, resource
 from tests.kubernetes.network import free_port
 from tests.story.shop import HOME, Shop, quarterdeck
@@ -109,29 +108,10 @@ def test_a_model_goes_to_a_cluster_and_back(shop: Shop, cluster: Cluster) -> Non
     assert any("nothing" in line for line in _run(shop, "status"))
 
 
-class OfProject(dict[str, PodImage]):
-    """Images of whatever the project has built: each holds the version that is written down for its digest."""
-
-    def __init__(self, shop: Shop, known: dict[str, PodImage]) -> None:
-        super().__init__(known)
-        self._state = shop.folder / ".quarterdeck"
-
-    def get(self, name: str, default: PodImage | None = None) -> PodImage | None:  # type: ignore[override]
-        """By its digest."""
-        for path in (self._state / "images").glob("iris-*.json"):
-            about = json.loads(path.read_text())
-            if name.endswith(f"@{about.get('digest')}"):
-                model = self._state / "models" / f"iris-{about['number']}"
-                return PodImage(
-                    ("python",), {"python": sys.executable, "/model": str(model)}, {"PYTHONPATH": str(HOME)}
-                )
-        return super().get(name, default)
-
-
 @pytest.mark.slow
 async def test_a_release_packs_and_pushes_what_it_trained(shop: Shop, cluster: Cluster) -> None:
     """No image is named: the release makes one of its version, and what the registry holds is what the pods run."""
-    cluster.kubelet.images = OfProject(shop, cluster.kubelet.images)
+    cluster.kubelet.images = ProjectImages(shop.folder, cluster.kubelet.images)
     async with registry.running(registry.Registry()) as images:
         place = f"{images.host}/team/iris"
         sets = ("--set", f"image.repository={place}", "--set", "image.builder=quarterdeck", "--set", AT_ONCE)
