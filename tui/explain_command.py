@@ -18,7 +18,7 @@ from tui.moments import iso
 from tui.output import json_line
 from tui.real_weights import real_weights, share
 
-DECISIONS = 5
+DECISIONS, CLUSTER = 5, "cluster"
 """So many of the last are told."""
 Write = Callable[[str], None]
 
@@ -32,11 +32,12 @@ def explained(project: Project, write: Write, as_json: bool = False) -> int:
     found = facts_of(snapshot, name, now)
     if as_json:
         endpoint = snapshot.endpoint(name)
-        told = [{"at": iso(line.at), "text": line.text} for line in decisions(snapshot, name)]
+        told = [_told(line) for line in decisions(snapshot, name)]
+        warned = [_told(line) for line in warnings(snapshot, name)]
         real = real_weights(snapshot, name, now)
         slots = [_slot(endpoint, one, real.get(one.slot)) for one in found]
         about = {"endpoint": name, "environment": project.settings.environment}
-        write(json_line({**about, "slots": slots, "decisions": told}))
+        write(json_line({**about, "slots": slots, "decisions": told, "warnings": warned}))
         return 0
     if not found:
         write(f"{name}: nothing is served; begin with 'quarterdeck release'")
@@ -51,6 +52,11 @@ def decisions(snapshot: Snapshot, name: str) -> list[LogLine]:
     return [line for line in snapshot.log if line.endpoint == name and line.source == "scaling"][-DECISIONS:]
 
 
+def warnings(snapshot: Snapshot, name: str) -> list[LogLine]:
+    """What a cluster noted last about an endpoint's objects, oldest first."""
+    return [line for line in snapshot.log if line.endpoint == name and line.source == CLUSTER][-DECISIONS:]
+
+
 def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: float) -> list[str]:
     endpoint, lines, real = snapshot.endpoint(name), [name], real_weights(snapshot, name, now)
     for one in found:
@@ -63,9 +69,16 @@ def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: 
             lines += [f"    {'·' if reason.calm else '!'} {reason.text}", f"      → {reason.todo}"]
         if not reasons:
             lines.append("    nothing is in its way" if one.weight > 0 else "    it has no traffic and keeps its size")
-    if told := decisions(snapshot, name):
-        lines += ["last decisions", *(f"  {as_text.clock(line.at)}  {line.text}" for line in told)]
+    for title, told in (
+        ("last decisions", decisions(snapshot, name)),
+        ("last warnings of the cluster", warnings(snapshot, name)),
+    ):
+        lines += [title, *(f"  {as_text.clock(line.at)}  {line.text}" for line in told)] if told else []
     return lines
+
+
+def _told(line: LogLine) -> dict[str, str]:
+    return {"at": iso(line.at), "text": line.text}
 
 
 def _size(one: ScalingFacts) -> str:

@@ -1,5 +1,6 @@
 """What keeps a slot from another size: the causes there are, and one of them with its figures. Frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,3 +38,20 @@ class Obstacle:
     what: str = ""
     have: float | None = None
     most: float | None = None
+
+
+SAID: Mapping[Cause, str] = {
+    Cause.QUOTA: "quota ",
+    Cause.UNSCHEDULABLE: "no node takes it: ",
+    Cause.IMAGE: "image can't be pulled: ",
+}
+"""How the `why` of a slot or a replica begins where a place knows the cause."""
+
+
+def cause_said(why: str) -> tuple[Cause, str] | None:
+    """The cause that a `why` names, and what it says of it; None where it names none of these."""
+    found = next((cause for cause, begins in SAID.items() if why.startswith(begins)), None)
+    if found is None:
+        return None
+    # A quota's line is whole only with its first word.
+    return found, why if found is Cause.QUOTA else why.removeprefix(SAID[found])

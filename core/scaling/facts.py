@@ -15,9 +15,9 @@ SERVES = frozenset({ReplicaState.READY, ReplicaState.DRAINING})
 class ScalingFacts:
     """One slot: what is asked for, what serves, what its autoscaler saw last.
 
-    `looked_s` is how long ago that was, `late` are its replicas that do not serve, `why` says why some are not even
-    made, `held_by` is the release that keeps a slot without traffic as it is. `busy`: it is asked for answers, so that
-    somebody may expect more replicas.
+    `looked_s` is how long ago that was, `late` are its replicas that do not serve, `why` says why `missing` ones are
+    not even made, `held_by` is the release that keeps a slot without traffic as it is. `busy`: it is asked for answers,
+    so that somebody may expect more replicas.
     """
 
     slot: Slot
@@ -30,6 +30,7 @@ class ScalingFacts:
     held_by: str = ""
     busy: bool = False
     why: str = ""
+    missing: int = 0
 
 
 def facts_of(snapshot: Snapshot, name: str, now: float) -> tuple[ScalingFacts, ...]:
@@ -53,6 +54,7 @@ def facts_of(snapshot: Snapshot, name: str, now: float) -> tuple[ScalingFacts, .
             held_by=release.id if release is not None and waits else "",
             busy=_busy(snapshot, name, one.slot, now),
             why=one.why if len(one.replicas) < one.wanted else "",
+            missing=max(0, one.wanted - len(one.replicas)),
         )
         found.append(facts)
     return tuple(found)

@@ -4,10 +4,11 @@ What an autoscaler or its place met comes as obstacles (`core.scaling.sentences`
 figures themselves is found here.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from core.domain.model import Replica, ReplicaState, Scaled
-from core.domain.obstacles import Cause
+from core.domain.obstacles import Cause, Obstacle, cause_said
 from core.scaling.facts import ScalingFacts
 from core.scaling.sentences import ScalingReason, measure, sentence
 from core.system.text import counted
@@ -38,7 +39,7 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
     """What follows from the figures themselves."""
     look = facts.look
     if facts.ready < facts.wanted and not known & IN_THE_WAY:
-        yield _late(facts)
+        yield from [*_met(facts)] or [_late(facts)]
     if facts.held_by:
         why = f"{facts.slot} has no traffic, and {facts.held_by} keeps it at {counted(facts.wanted, 'replica')}"
         yield ScalingReason(Cause.HELD, why, "it is scaled while it has a share of the traffic", calm=True)
@@ -74,6 +75,16 @@ def _enough(look: Scaled) -> ScalingReason | None:
     why = f"{most.name} {most.value:.0f} % is below its target of {most.target:g} %: {enough}"
     todo = "if answers are slow all the same, look at what else runs there, and at who sends the load"
     return ScalingReason(Cause.BELOW_TARGET, why, todo, calm=True)
+
+
+def _met(facts: ScalingFacts) -> Iterator[ScalingReason]:
+    """What its place met with pods of a slot that no autoscaler has looked at: counted by what is wrong."""
+    counts = Counter(filter(None, (cause_said(one.why) for one in facts.late)))
+    if (missing := cause_said(facts.why)) is not None:
+        counts[missing] = facts.missing
+    look = Scaled(facts.slot, 0.0, facts.wanted, facts.wanted, "", (), facts.wanted, facts.wanted)
+    for (cause, what), count in counts.items():
+        yield sentence(Obstacle(cause, what, count), look)
 
 
 def _late(facts: ScalingFacts) -> ScalingReason:

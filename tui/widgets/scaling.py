@@ -27,6 +27,8 @@ IN_HEAD = frozenset({Cause.BELOW_TARGET, Cause.TOLERANCE})
 """What the head says already, in two words."""
 CHART, DECISIONS, REASONS = 3, 5, 2
 """At least so many lines are the chart's; at most so many are the last decisions', and so many reasons are told."""
+TOLD = frozenset({"scaling", "cluster"})
+"""Of what the log's lines are that stand below: decisions, and what a cluster warned of."""
 
 
 def watched(view: View) -> Scaled | None:
@@ -176,10 +178,13 @@ def _told(reasons: Sequence[ScalingReason], height: int) -> list[Line]:
 
 
 def _decisions(view: View, room: int) -> list[Line]:
-    """What was decided last about the size, by the autoscaler or by hand, newest below."""
+    """What was decided last about the size, and what a cluster warned of, newest below."""
     most = min(room, DECISIONS)
-    mine = [line for line in view.log if line.endpoint == view.name and line.source == "scaling"]
-    return [((f"{as_text.clock(one.at)}  ", "dim"), (one.text, "text")) for one in mine[-most:]] if most > 0 else []
+    mine = [line for line in view.log if line.endpoint == view.name and line.source in TOLD]
+    return [
+        ((f"{as_text.clock(one.at)}  ", "dim"), (one.text, "text" if one.source == "scaling" else "moves"))
+        for one in (mine[-most:] if most > 0 else [])
+    ]
 
 
 def _turn(one: Scaled) -> int:

@@ -6,7 +6,7 @@ A watch goes on from the version it heard last, and lists again where the server
 import logging
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import orjson
@@ -49,15 +49,20 @@ class ObjectKeeper(Protocol):
 
 
 class KindFollower:
-    """One kind of object in one thread: list, then watch, then watch on; list again where that is not possible."""
+    """One kind of object in one thread: list, then watch, then watch on; list again where that is not possible.
 
-    def __init__(self, owner: ObjectKeeper, calls: ApiCalls, kind: ApiKind, path: str, selector: str) -> None:
+    `query` chooses among them, by labels or fields.
+    """
+
+    def __init__(
+        self, owner: ObjectKeeper, calls: ApiCalls, kind: ApiKind, path: str, query: Mapping[str, str]
+    ) -> None:
         self.kind = kind
         self.listed = False
         self._owner = owner
         self._calls = calls
         self._path = path
-        self._query = {"labelSelector": selector}
+        self._query = dict(query)
         self._stream: ApiStream | None = None
         self._version = ""
 

@@ -14,6 +14,7 @@ from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Level, Noted, Observation, Sample, Slot
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.event_news import EventNews
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.lease import RENEW_S, ReleaseLease
 from core.targets.kubernetes.looks import looks
@@ -67,11 +68,13 @@ class ClusterObserver:
         self._ask = answerer(at, calls)
         self._watch: ClusterWatch | None = None
         self._closed = threading.Event()
+        self._events = EventNews(at, calls, self.note, self._closed)
 
     def begin(self, watch: ClusterWatch) -> None:
         """There is something to observe."""
         self._watch = watch
         self._weights.start()
+        self._events.start()
         threading.Thread(target=self._measure, name="kubernetes samples", daemon=True).start()
 
     def keep(self, lease: ReleaseLease) -> None:
@@ -82,6 +85,7 @@ class ClusterObserver:
         """End readers and threads."""
         self._closed.set()
         self._weights.close()
+        self._events.wake()
         if self._watch is not None:
             self._watch.close()
         self.told()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from core.domain.model import Replica, ReplicaState, Version
+from core.domain.obstacles import SAID, Cause
 from core.targets.kubernetes.api_errors import Json, clipped
 from core.targets.kubernetes.labels import version_of
 from core.targets.kubernetes.pod_use import PodUsage
@@ -96,13 +97,13 @@ def _unready(status: Json, containers: Iterable[Json]) -> tuple[ReplicaState, st
     for one in status.get("conditions") or ():
         if one.get("type") == "PodScheduled" and one.get("status") == "False":
             lacks = lacking(str(one.get("message") or one.get("reason") or ""))
-            return ReplicaState.PENDING, f"no node takes it: {lacks}"
+            return ReplicaState.PENDING, SAID[Cause.UNSCHEDULABLE] + lacks
     for one in containers:
         waits: Json = (one.get("state") or {}).get("waiting") or {}
         reason, message = str(waits.get("reason") or ""), str(waits.get("message") or "")
         # The reason goes to and fro between a pull that failed and the rest before the next: one trouble all the same.
         if trouble := image_trouble(str(one.get("image") or ""), reason, message):
-            return ReplicaState.BACKOFF, f"image can't be pulled: {trouble}"
+            return ReplicaState.BACKOFF, SAID[Cause.IMAGE] + trouble
         if reason and reason not in _QUIET:
             state = ReplicaState.BACKOFF if reason in _BACKOFF else ReplicaState.STARTING
             # How it ended says more than for how long it rests now.

@@ -11,21 +11,12 @@ from typing import Any, TypeAlias
 
 from core.domain.model import Reading, Scaled, Slot
 from core.domain.obstacles import Cause, Obstacle
-from core.targets.kubernetes.scaling_messages import image_trouble, lacking, quota_trouble, unmeasured
+from core.targets.kubernetes.scaling_messages import condition_said, image_trouble, lacking, quota_trouble, unmeasured
 
 Json: TypeAlias = Mapping[str, Any]
 DOWN_WINDOW_S = 300.0
 """The stabilisation of the way down where nobody sets another; the autoscaler does not say how much of it is left."""
 TOLERANCE = 0.1
-SAID = {
-    "ReadyForNewScale": "the size is right",
-    "ScaleDownStabilized": "more was asked for a while ago",
-    "ScaleUpLimit": "no faster than its policy",
-    "ScaleDownLimit": "no faster than its policy",
-    "TooManyReplicas": "at the maximum",
-    "TooFewReplicas": "at the minimum",
-}
-"""What an autoscaler says at length, by its own short reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +107,7 @@ def _reason(scaler: Json | None, readings: Sequence[Reading]) -> str:
     # That it scaled, and to how many, is said by the counts.
     kept = [] if able.get("reason") == "SucceededRescale" else [able]
     told = failed or [*kept, *([limited] if limited.get("status") == "True" else [])]
-    said = "; ".join(text for one in told if (text := SAID.get(one.get("reason", ""), one.get("message"))))
+    said = "; ".join(text for one in told if (text := condition_said(one, metrics=one is active)))
     measured = ", ".join(
         f"{one.name} {one.value:.0f} % of {one.target:g} %" for one in readings if one.value is not None
     )

@@ -11,6 +11,15 @@ _NODES = re.compile(r"^\d+/(\d+) nodes are available: (.*?)\.(?: |$)")
 _LACKS = re.compile(r"^(\d+) Insufficient (\S+)$")
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+)$")
 _REQUEST = re.compile(r"missing request for (\S+) in container (\S+)")
+SAID = {
+    "ReadyForNewScale": "the size is right",
+    "ScaleDownStabilized": "more was asked for a while ago",
+    "ScaleUpLimit": "no faster than its policy",
+    "ScaleDownLimit": "no faster than its policy",
+    "TooManyReplicas": "at the maximum",
+    "TooFewReplicas": "at the minimum",
+}
+"""What an autoscaler says at length, by its own short reasons."""
 _PULLS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 
 
@@ -72,3 +81,25 @@ def unmeasured(reason: str, message: str) -> Obstacle:
         return Obstacle(Cause.NO_REQUEST, f"container {lacks[2]} has no {lacks[1]} request")
     metric = re.search(r"failed to get (\S+) (?:utilization|resource)", message)
     return Obstacle(Cause.NO_FIGURE, metric[1] if metric else "metric")
+
+
+def measured_by_nobody(obstacle: Obstacle) -> str:
+    """Why an autoscaler has no figure, in few words."""
+    match obstacle.cause:
+        case Cause.ZERO:
+            return "it was scaled to 0"
+        case Cause.METRICS_ABSENT:
+            return "the cluster has no metrics API"
+        case Cause.METRICS_DEAD:
+            return "the cluster's metrics API does not answer"
+        case Cause.NO_REQUEST:
+            return obstacle.what
+        case _:
+            return f"no {obstacle.what} of any ready pod was measured yet"
+
+
+def condition_said(condition: Mapping[str, str], *, metrics: bool) -> str:
+    """What one of an autoscaler's conditions says; where it is about its `metrics` and these fail, what fails."""
+    reason, message = condition.get("reason", ""), condition.get("message", "")
+    failed = metrics and condition.get("status") == "False"
+    return measured_by_nobody(unmeasured(reason, message)) if failed else SAID.get(reason, message)

@@ -67,7 +67,8 @@ class ClusterWatch:
         self._objects: dict[Key, Json] = {}
         self._heard_s = time.monotonic()
         self._error: QuarterdeckError | None = None
-        self._followers = [KindFollower(self, calls, kind, kind.path(namespace), selector) for kind in kinds]
+        chosen = {"labelSelector": selector}
+        self._followers = [KindFollower(self, calls, kind, kind.path(namespace), chosen) for kind in kinds]
 
     def start(self) -> None:
         """Begin. The threads never keep the interpreter from ending."""

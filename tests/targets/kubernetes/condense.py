@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
-NAMES = ("scaling", "quota", "image-pull", "unschedulable", "metrics-missing")
+NAMES = ("scaling", "quota", "image-pull", "unschedulable", "metrics-missing", "no-cpu-request")
 KINDS = ("deployments", "pods", "horizontalpodautoscalers")
 METRICS = "/apis/metrics.k8s.io/"
 STATUS = ("phase", "conditions", "containerStatuses", "startTime", "replicas", "readyReplicas", "observedGeneration",

@@ -115,7 +115,7 @@ def test_where_metrics_fail_no_desired_replicas_are_not_a_wish_for_none() -> Non
     assert SCENES["no metrics API"]["autoscaler"]["status"]["desiredReplicas"] == 0
     assert (look.before, look.after, look.proposed) == (2, 2, None)
     assert look.readings == (Reading("cpu", None, 60.0),)
-    assert "could not find the requested resource" in look.reason
+    assert look.reason == "the cluster has no metrics API"
 
 
 def test_what_is_left_of_a_window_is_known_to_who_saw_it_begin() -> None:
