@@ -1,6 +1,7 @@
 """Whether the service is well, which is another matter than whether a release is. Green needs an answer just now."""
 
 from core.domain.model import Observation, ReplicaState
+from core.state.gone import gone_slots
 from tui import format as as_text
 from tui.evidence import (
     NO_ANSWER_S,
@@ -27,14 +28,14 @@ def health(view: View) -> Line:
     """In a few words, what is worst first: what clients meet, then what is not known, then what could be better."""
     endpoint = view.endpoint
     if endpoint is None or not endpoint.slots:
-        return (("◦ nothing is served", "dim"),)
+        return _deleted(view, serving=True) or (("◦ nothing is served", "dim"),)
     taking = [seen for seen in endpoint.slots.values() if seen.weight > 0]
     unheard = silent_s(view)
     mute = no_word_s(view)
     # Where not even the load's own count comes, it is our watch that is silent: nothing is known of who calls.
     if unheard is None and sends_load(view) and mute > NO_ANSWER_S and no_answer_s(view) is not None:
         unheard = mute
-    wrong = _at_clients(view, taking, unheard is not None)
+    wrong = (_deleted(view, serving=True) if unheard is None else ()) or _at_clients(view, taking, unheard is not None)
     if wrong:
         return wrong
     if unheard is not None:
@@ -45,17 +46,24 @@ def health(view: View) -> Line:
     if ill is not None:
         return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
     if not answers_well(view):
-        if no_answer_s(view) is not None:
-            # The target is heard, but no count of the load's comes: it may not be sent at all.
-            return (("? ", "waits"), (f"the load is not heard from for {as_text.about(load_quiet_s(view))}", "waits"))
-        if (uncounted := uncounted_s(view)) is not None:
-            return (("? ", "waits"), (f"answers not counted for {as_text.about(uncounted)}", "waits"))
-        return (("◦ ready, no traffic", "dim"),)
+        return _unanswered(view)
+    if lost := _deleted(view, serving=False):
+        return lost
     share = _failing(in_a_minute(view))
     if share is not None:
         return (("! ", "moves"), (f"unsteady: {as_text.share(share)} failed in a minute", "moves"))
     main = max(taking, key=lambda seen: seen.weight)
     return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))
+
+
+def _unanswered(view: View) -> Line:
+    """Why nothing is known to answer just now."""
+    if no_answer_s(view) is not None:
+        # The target is heard, but no count of the load's comes: it may not be sent at all.
+        return (("? ", "waits"), (f"the load is not heard from for {as_text.about(load_quiet_s(view))}", "waits"))
+    if (uncounted := uncounted_s(view)) is not None:
+        return (("? ", "waits"), (f"answers not counted for {as_text.about(uncounted)}", "waits"))
+    return _deleted(view, serving=False) or (("◦ ready, no traffic", "dim"),)
 
 
 def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
@@ -77,6 +85,18 @@ def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
         more: Line = ((f", {of}", "fails"),) if of else ()
         return (("✖ ", "fails"), (f"failing: {as_text.share(client)} at the client", "fails"), *more)
     return (("✖ ", "fails"), (f"failing: {of}", "fails")) if of else ()
+
+
+def _deleted(view: View, *, serving: bool) -> Line:
+    """That somebody deleted what traffic goes to, or what is kept for the way back; nothing where nobody did."""
+    gone = gone_slots(view.snapshot, view.endpoint, view.now) if view.endpoint is not None else []
+    first = next((one for one in gone if (one.weight > 0) is serving), None)
+    if first is None:
+        return ()
+    which = first.version.label if first.version else first.slot
+    if serving:
+        return (("✖ ", "fails"), (f"{which} was deleted: {first.weight:g} % unanswered", "fails"))
+    return (("! ", "moves"), (f"{which}, the way back, was deleted", "moves"))
 
 
 def _failing(answers: RecentAnswers | None) -> float | None:

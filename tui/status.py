@@ -15,6 +15,7 @@ from core.journal.journal import Holder
 from core.journal.leases import BEAT_S
 from core.rollout.sides import by_truth
 from core.state.fold import fold_all
+from core.state.gone import gone_slots
 from core.state.release import Release
 from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
@@ -58,6 +59,7 @@ async def lines_of(project: Project) -> list[str]:
         lines += [
             f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
             *stands(place, snapshot, name, now),
+            *gone_lines(place, snapshot, name, now),
             *_costs(place, project.typed("down", own)),
         ]
         lines += [f"  release  {_release(release, own.model)}"] if release else []
@@ -128,6 +130,14 @@ def stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) ->
         line for seen in place.slots for line in _slot(seen, real.get(seen.slot), stays(snapshot, endpoint, seen, now))
     )
     return [f"  {line}" for line in (*place.lines, *slots)]
+
+
+def gone_lines(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> list[str]:
+    """What somebody deleted of it; where the place could not be asked, as the watch knows it."""
+    seen = () if place is None else place.slots
+    there = None if place is not None and not seen else [one.slot for one in seen if one.version is not None]
+    found = gone_slots(snapshot, snapshot.endpoint(name), now, there)
+    return [line for one in found for line in (f"  ! gone   {one.text}", f"           → {one.todo}")]
 
 
 def _costs(place: Standing | None, down: str) -> list[str]:

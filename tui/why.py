@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from core.state.endpoint import MarkKind
+from core.state.gone import gone_slots
 from tui import format as as_text
 from tui.evidence import (
     SILENT_S,
@@ -29,10 +30,12 @@ BLAMED = ("target", "router", "host", "registry")
 def service(view: View) -> list[str]:
     """What is known of the service now, what happened to it lately, and what is still to be done."""
     endpoint = view.endpoint
-    if endpoint is None or not endpoint.slots:
+    gone = [] if endpoint is None else gone_slots(view.snapshot, endpoint, view.now)
+    if endpoint is None or not (endpoint.slots or gone):
         return [*_refused(view), "nothing is served"]
     return [
         f"service {_plain(health(view))}",
+        *(f"{one.text}; {one.todo}" for one in gone),
         *_silences(view),
         *_errors(view),
         f"traffic {_plain(proof(view)) or 'has not been moved from here'}",

@@ -16,6 +16,7 @@ from tui.health import health
 from tui.history import UNWATCHED_S, History, Silence, answers
 from tui.summary import on_its_way, proof, reality
 from tui.view import Refusal, View
+from tui.why import service
 from tui.widgets.bars import Top
 from tui.widgets.gates import Gates
 from tui.widgets.scaling import Scaling
@@ -335,3 +336,20 @@ def test_copies_are_nobodys_answers_and_their_slot_says_how_many_it_gets() -> No
     assert (first.index(" rps"), first.index(" err")) == (second.index(" rps"), second.index(" err"))
     assert " mirror 20 % " in second
     assert " 100.0 % err " in second
+
+
+def test_what_was_deleted_in_its_place_is_no_quiet_matter() -> None:
+    """Of the slot that serves it is what callers meet; of the one that is kept, that the way back takes longer."""
+    ended = scenes.then(
+        scenes.at_ten(),
+        ev.Routed(ENDPOINT, {"blue": 0.0, "green": 100.0}, RELEASE),
+        ev.RetireDue(ENDPOINT, "blue", MOMENT + 600),
+        ev.Ended(RELEASE, ev.Outcome.DONE, ""),
+    )
+    gone = scenes.then(ended, ev.Observed(ENDPOINT, Observation("green", None, 0, 0, 0.0)))
+    view = seen(gone, MOMENT + 1)
+    assert health(view) == (("✖ ", "fails"), ("v7 was deleted: 100 % unanswered", "fails"))
+    assert any("green with v7 was deleted where it stood" in text(row) for row in TrafficPane().lines(view, 120, 6))
+    assert any("green with v7 was deleted" in line for line in service(view))
+    kept = scenes.then(ended, ev.Observed(ENDPOINT, Observation("blue", None, 0, 0, 0.0)))
+    assert health(seen(kept, MOMENT + 1)) == (("! ", "moves"), ("v6, the way back, was deleted", "moves"))

@@ -13,7 +13,7 @@ from core.state import events as ev
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
-from tui.status import registries, stands
+from tui.status import gone_lines, registries, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -90,3 +90,27 @@ def test_beside_the_weight_that_is_wanted_stands_the_one_that_answers_showed(
     snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
     lines = list(stands(Standing("late", "kubernetes", seen, ()), snapshot, "late", 100.0))
     assert [said[0] in lines[0], said[1] in lines[1]] == [True, True], lines
+
+
+@pytest.mark.parametrize(
+    ("place", "gone"),
+    [
+        (Standing("late", "kubernetes", (Observation("blue", Version("late", "1"), 1, 1, 0.0),), ()), True),
+        (None, True),
+        # Where the place could not be asked, the watch has the last word.
+        (Standing("late", "kubernetes", (), ("cluster  no answer",)), False),
+    ],
+)
+def test_what_somebody_deleted_is_said_at_once_with_what_to_do(place: Standing | None, gone: bool) -> None:
+    v2 = Version("late", "2")
+    bodies = [ev.Observed("late", Observation("green", v2, 1, 1, 100.0)), ev.Routed("late", {"green": 100.0})]
+    snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
+    said = gone_lines(place, snapshot, "late", 100.0)
+    assert [line.strip() for line in said] == (
+        [
+            "! gone   green was deleted where it stood: nobody answers all requests",
+            "→ 'quarterdeck release' brings it back",
+        ]
+        if gone
+        else []
+    )

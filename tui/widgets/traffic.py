@@ -6,6 +6,7 @@ from itertools import zip_longest
 from rich.cells import cell_len
 
 from core.domain.model import Observation, Replica, Slot
+from core.state.gone import gone_slots
 from tui import format as as_text
 from tui.actions import begins
 from tui.evidence import no_answer_s, nobody_drives, silent_s
@@ -72,7 +73,7 @@ class TrafficPane(Pane):
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """The slots, then where the traffic goes and how that was proved, then the replicas if there is room."""
         endpoint = view.endpoint
-        if endpoint is None or not endpoint.slots:
+        if endpoint is None or not (endpoint.slots or _ill(view)):
             how = ("n", "key") if begins(view) else ("quarterdeck release", "strong")
             return [(("nothing is served yet", "dim"),), (how, (" trains and serves a model", "dim"))]
         shown = sorted(endpoint.slots.values(), key=lambda seen: seen.slot)
@@ -176,6 +177,8 @@ def _ill(view: View) -> str:
     """Why a slot has not the replicas that it should have; nothing where that was long heard of."""
     if view.endpoint is None or silent_s(view) is not None:
         return ""
+    for gone in gone_slots(view.snapshot, view.endpoint, view.now):
+        return f"{gone.text}; {gone.todo}"
     slots = sorted(view.endpoint.slots.values(), key=lambda seen: (-seen.weight, seen.slot))
     return next((said for seen in slots if (said := trouble(seen))), "")
 
