@@ -77,7 +77,7 @@ def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: 
     return lines
 
 
-def _told(line: LogLine) -> dict[str, str]:
+def _told(line: LogLine) -> dict[str, str | None]:
     return {"at": iso(line.at), "text": line.text}
 
 

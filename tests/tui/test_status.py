@@ -103,7 +103,10 @@ def test_beside_the_weight_that_is_wanted_stands_the_one_that_answers_showed(
 )
 def test_what_somebody_deleted_is_said_at_once_with_what_to_do(place: Standing | None, gone: bool) -> None:
     v2 = Version("late", "2")
-    bodies = [ev.Observed("late", Observation("green", v2, 1, 1, 100.0)), ev.Routed("late", {"green": 100.0})]
+    bodies: list[ev.Body] = [
+        ev.Observed("late", Observation("green", v2, 1, 1, 100.0)),
+        ev.Routed("late", {"green": 100.0}),
+    ]
     snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
     said = gone_lines(place, snapshot, "late", 100.0)
     assert [line.strip() for line in said] == (
