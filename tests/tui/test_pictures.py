@@ -95,7 +95,7 @@ def test_what_is_wrong(
         ("quota", 24, "blue", "", (80, 24)),
         ("image-pull", 40, "", "4m", (120, 36)),
         ("metrics-missing", 30, "", "", (120, 36)),
-        ("unschedulable", 20, "blue", "4", (120, 36)),
+        ("unschedulable", 20, "", "4", (120, 36)),
     ],
     ids=["scaled up", "pods", "scaled down", "quota", "image", "metrics missing", "unschedulable"],
 )

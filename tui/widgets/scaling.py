@@ -50,7 +50,7 @@ def reasons_of(view: View) -> list[ScalingReason]:
     if view.name is None or view.endpoint is None or silent_s(view) is not None:
         return []
     one = watched(view)
-    shown = one.slot if one is not None else view.endpoint.serving
+    shown = one.slot if one is not None else view.endpoint.serving or next(iter(sorted(view.endpoint.slots)), "")
     facts = (each for each in facts_of(view.snapshot, view.name, view.now) if each.slot == shown)
     return [reason for each in facts for reason in explain(each) if reason.cause is not Cause.UNSCALED]
 
