@@ -14,6 +14,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ class ClusterRound:
     outage_s: float
     seconds: float
     wrong: str
+    failures: str
 
     @property
     def line(self) -> str:
@@ -54,7 +56,7 @@ class ClusterRound:
         return (
             f"{self.way:<9} {self.moment:<9} {self.fault:<46} {self.outcome:<12} "
             f"{self.failed:>4} of {self.requests:>6} failed, {self.outage_s:>5.1f} s out "
-            f"{self.seconds:>6.1f} s  {self.wrong}"
+            f"{self.seconds:>6.1f} s  {self.wrong or self.failures}"
         )
 
 
@@ -75,10 +77,10 @@ class ClusterChaos:
                 wrong = " ".join(str(error).split())[-600:]
                 self._mend(way)
             answers = list(users.answers)
-        failed = sum(bool(one.why) for one in answers)
-        return ClusterRound(
-            way.traffic, moment, fault.name, outcome, len(answers), failed, outage, time.time() - began, wrong
-        )
+        whys = Counter(one.why for one in answers if one.why)
+        failed, said = whys.total(), ", ".join(f"{count} × {why}" for why, count in whys.most_common(3))
+        took_s = time.time() - began
+        return ClusterRound(way.traffic, moment, fault.name, outcome, len(answers), failed, outage, took_s, wrong, said)
 
     def _release(self, way: TrafficWay, moment: str, fault: ClusterFault, users: Users) -> tuple[str, float]:
         """Its outcome, and how long after the fault the last request failed."""
