@@ -102,6 +102,17 @@ async def test_cancel_kills_it_and_all_that_it_started_at_once(child: WorkChild,
         await gone(grandchild)
 
 
+async def test_one_that_takes_long_to_end_keeps_nobody_waiting(
+    child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = int((await work(child, job(tmp_path, "where"))).result["pid"])
+    with monkeypatch.context() as patched:
+        patched.setattr("core.work.child.KILL_DEADLINE_S", 0.0)
+        await child.cancel()
+    assert (await work(child, job(tmp_path, "where"))).result["pid"] != first
+    await gone(first)
+
+
 async def test_one_that_is_stopped_is_ended_and_may_be_begun_again(
     child: WorkChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
