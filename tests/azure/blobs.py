@@ -70,7 +70,7 @@ class BlobStore:
         if given.startswith("Bearer "):
             return given.removeprefix("Bearer ") in self.tokens
         mark = call.query.get("sig", "")
-        return mark in self.signatures or ("st" in call.query and bool(mark))
+        return mark in self.signatures or (call.query.get("sr") == "b" and bool(mark))
 
     def answer(self, call: RestCall) -> RestAnswer:
         """One call to the account."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.azure.caller import AzureCaller
-from tests.azure.delays import Delays
+from tests.azure.delays import AzureDelays
 from tests.azure.standin import AzureStandIn
 
 
@@ -21,8 +21,8 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
 def azure(standin: AzureStandIn) -> AzureStandIn:
     """It, with nothing wrong and quick."""
     standin.take_back()
-    for name in Delays.__slots__:
-        setattr(standin.delays, name, getattr(Delays(endpoint_s=0.1, traffic_s=0.05, deployment_s=0.05), name))
+    for name in AzureDelays.__slots__:
+        setattr(standin.delays, name, getattr(AzureDelays(endpoint_s=0.1, traffic_s=0.05, deployment_s=0.05), name))
     return standin
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.azure.calls import NULL, Json, RestAnswer, RestCall
 from tests.azure.containers import ServingContainer
-from tests.azure.delays import Delays
-from tests.azure.faults import CRASHED, ProvisioningFailure, ProvisioningFailures
+from tests.azure.delays import AzureDelays
+from tests.azure.faults import BUILD_LOG, CRASHED, ProvisioningFailure, ProvisioningFailures
 from tests.azure.instances import Instances
 from tests.azure.operations import Operations
 from tests.azure.place import AzurePlace
@@ -32,7 +32,7 @@ class Deployments:
 
     place: AzurePlace
     operations: Operations
-    delays: Delays
+    delays: AzureDelays
     failures: ProvisioningFailures
     quota: VmQuota
     instances: Instances
@@ -82,10 +82,19 @@ class Deployments:
         deployment.operation_uri = self.operations.unsigned(operation, call.version)
         return RestAnswer(201, deployment.document(), self.operations.headers(operation, call.version, deployment.path))
 
+    def scale(self, endpoint: OnlineEndpoint, name: str, count: int) -> None:
+        """So many instances of what a deployment holds, as an autoscaler asks for them."""
+        deployment = endpoint.deployments.get(name)
+        if deployment is None or deployment.state in GOES_ON or deployment.capacity == count:
+            return
+        deployment.asked = {**deployment.asked, "sku": {**(deployment.asked.get("sku") or {}), "capacity": count}}
+        deployment.state = "Scaling"
+        self.operations.begin("odidp", self._provisioned(endpoint, deployment))
+
     async def _provisioned(self, endpoint: OnlineEndpoint, deployment: OnlineDeployment) -> str | None:
         kind = str(deployment.properties.get("instanceType"))
         failure = self.failures.of(endpoint.name, deployment.name, kind)
-        await asyncio.sleep(self.delays.deployment_s + (failure.after_s if failure else 0.0))
+        await self.delays.spent("deployment_s", failure.after_s if failure else 0.0)
         failure = failure or await self._started(endpoint, deployment)
         if deployment.name not in endpoint.deployments:
             return "OperationCanceled: The operation was canceled by a later one."
@@ -93,6 +102,9 @@ class Deployments:
         deployment.state = "Failed" if failure else "Succeeded"
         if failure is None:
             return None
+        if failure.build_log:
+            container, _, name = BUILD_LOG.partition("/")
+            self.instances.codes.blobs.write(container, name, failure.build_log.encode())
         if failure.log:
             crashed = ServingContainer(self.instances.pretended(), deployment.name)
             crashed.lines.extend(failure.log)
@@ -136,16 +148,16 @@ class Deployments:
         return RestAnswer(202, NULL, self.operations.headers(operation, call.version))
 
     async def _gone(self, endpoint: OnlineEndpoint, deployment: OnlineDeployment) -> str | None:
-        await asyncio.sleep(self.delays.delete_s)
+        await self.delays.spent("delete_s")
         endpoint.deployments.pop(deployment.name, None)
         for traffic in (endpoint.traffic, endpoint.mirror, *endpoint.shown):
             traffic.pop(deployment.name, None)
-        await self.end(deployment)
-        self.quota.free(f"{endpoint.name}/{deployment.name}")
+        await self.end(endpoint, deployment)
         return None
 
-    async def end(self, deployment: OnlineDeployment) -> None:
-        """Stop its instances."""
+    async def end(self, endpoint: OnlineEndpoint, deployment: OnlineDeployment) -> None:
+        """Stop its instances, and hold no core for it."""
+        self.quota.free(f"{endpoint.name}/{deployment.name}")
         await asyncio.gather(*(one.stop() for one in deployment.containers))
 
     def _logs(self, deployment: OnlineDeployment, body: Json) -> RestAnswer:

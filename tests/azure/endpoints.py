@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.azure.calls import NULL, Json, RestAnswer, RestCall
-from tests.azure.delays import Delays
+from tests.azure.delays import AzureDelays
 from tests.azure.deployments import Deployments
 from tests.azure.operations import MfeOperation, Operations
 from tests.azure.place import AzurePlace
@@ -27,12 +27,12 @@ TAKEN = (
 
 
 @dataclass(slots=True)
-class Endpoints:
+class OnlineEndpoints:
     """All of the workspace's. `taken` are names that others have, `just_gone` those that are 404 on PUT."""
 
     place: AzurePlace
     operations: Operations
-    delays: Delays
+    delays: AzureDelays
     deployments: Deployments
     hosts: ScoringHosts
     held: dict[str, OnlineEndpoint] = field(default_factory=dict)
@@ -100,13 +100,13 @@ class Endpoints:
         return RestAnswer(201, endpoint.document(), headers)
 
     async def _made(self, endpoint: OnlineEndpoint, traffic: dict[str, int], mirror: dict[str, int]) -> str | None:
-        await asyncio.sleep(self.delays.endpoint_s)
+        await self.delays.spent("endpoint_s")
         endpoint.url = await self.hosts.open(endpoint)
         self._land(endpoint, traffic, mirror)
         return None
 
     async def _changed(self, endpoint: OnlineEndpoint, traffic: dict[str, int], mirror: dict[str, int]) -> str | None:
-        await asyncio.sleep(self.delays.traffic_s)
+        await self.delays.spent("traffic_s")
         self._land(endpoint, traffic, mirror)
         return None
 
@@ -132,9 +132,9 @@ class Endpoints:
         return RestAnswer(202, NULL, self.operations.headers(operation, call.version))
 
     async def _gone(self, endpoint: OnlineEndpoint) -> str | None:
-        await asyncio.sleep(self.delays.delete_s)
+        await self.delays.spent("delete_s")
         for one in [*endpoint.deployments.values()]:
-            await self.deployments.end(one)
+            await self.deployments.end(endpoint, one)
         await self.hosts.close(endpoint)
         self.held.pop(endpoint.name.lower(), None)
         return None
@@ -150,7 +150,7 @@ class Endpoints:
         raise user_error(405, f"{action} is not supported for this resource.")
 
     async def _renewed(self, endpoint: OnlineEndpoint, kind: str) -> str | None:
-        await asyncio.sleep(self.delays.traffic_s)
+        await self.delays.spent("traffic_s")
         endpoint.keys.renew(kind)
         return None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tests.azure.refusals import RestRefusal, too_many
 from tests.kubernetes.faults import ApiFault, FaultKind
 
+BUILD_LOG = "azureml/ImageLogs/0a0a0a0a/build.log"
 TROUBLESHOOTING = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg"
 
 
@@ -31,13 +32,14 @@ class RestFault(ApiFault):
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningFailure:
-    """How the making of a deployment ends. `log` is what its container said; `after_s` comes on top of the delay."""
+    """How the making of a deployment ends. `log` is what its container said, `build_log` the text of BUILD_LOG in the
+    store; `after_s` comes on top of the delay."""
 
     code: str
     text: str
     log: tuple[str, ...] = ()
     after_s: float = 0.0
-    crashes: bool = False
+    build_log: str = ""
 
     @property
     def message(self) -> str:
@@ -58,12 +60,12 @@ CRASHED = ProvisioningFailure(
         "ModuleNotFoundError: No module named 'flights'",
         "Worker failed to boot.",
     ),
-    crashes=True,
 )
 NO_IMAGE = ProvisioningFailure(
     "ImageBuildFailure",
     "Image build failed. The build log is available in the workspace blob store 'storageaccount1' under the path "
-    f"'/azureml/ImageLogs/0a0a0a0a/build.log'. {TROUBLESHOOTING}#error-imagebuildfailure",
+    f"'/{BUILD_LOG}'. {TROUBLESHOOTING}#error-imagebuildfailure",
+    build_log="Collecting flights==99\nERROR: No matching distribution found for flights==99\n",
 )
 NO_MACHINE = ProvisioningFailure(
     "OutOfCapacity",

@@ -7,7 +7,7 @@ Never recorded: the answers to a path that nobody answers for, and what the limi
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from tests.azure.faults import RestFault
 from tests.azure.operations import PROVIDER
 from tests.azure.place import AzureLogins, AzurePlace, check
 from tests.azure.refusals import RestRefusal, not_here, too_many
-from tests.kubernetes.faults import FaultKind, Faults, slowed
+from tests.kubernetes.faults import ApiFault, FaultKind, Faults, slowed
 
 Room: TypeAlias = Callable[[RestCall], RestAnswer]
 REMEMBERED = 50_000
@@ -52,7 +52,11 @@ class RequestLimits:
 
 @dataclass(slots=True)
 class RestFront:
-    """Answers requests. `rooms` answer below the workspace, `beyond` under other paths; `seen` are the last calls."""
+    """Answers requests; `seen` are the last calls.
+
+    `rooms` answer below the workspace once `before` did not refuse, `beyond` under other paths (`/$`: that path
+    alone), `open_pages` without a login.
+    """
 
     place: AzurePlace
     logins: AzureLogins
@@ -61,6 +65,7 @@ class RestFront:
     rooms: Mapping[str, Room]
     beyond: Mapping[str, Room]
     open_pages: Mapping[str, Room]
+    before: Callable[[], None]
     limits: RequestLimits = field(default_factory=RequestLimits)
     seen: deque[SeenCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
@@ -109,12 +114,15 @@ class RestFront:
         lower = [one.lower() for one in parts]
         for prefix, answers in self.beyond.items():
             head = [one for one in prefix.lower().split("/") if one]
-            if _begins(lower, head):
+            exact = head[-1] == "$"
+            head = head[:-1] if exact else head
+            if _begins(lower, head) and (not exact or len(head) == len(lower)):
                 call.parts = parts[len(head) :]
                 return answers(call)
         if not lower or lower[0] != "subscriptions" or PROVIDER.lower() not in lower:
             raise not_here(call.path)
         call.parts = self.place.parts(call.path)
+        self.before()
         if not call.parts:
             return RestAnswer(200, self.place.document())
         room = next((one for name, one in self.rooms.items() if name.lower() == call.parts[0].lower()), None)
@@ -127,8 +135,8 @@ def _begins(parts: list[str], head: list[str]) -> bool:
     return len(parts) >= len(head) and all(want in {"*", one} for want, one in zip(head, parts, strict=False))
 
 
-def _set(faults: object) -> RestAnswer | None:
-    for one in faults:  # type: ignore[attr-defined]
+def _set(faults: Iterable[ApiFault]) -> RestAnswer | None:
+    for one in faults:
         if isinstance(one, RestFault) and (refusal := one.refusal()) is not None:
             return refusal.answer()
     return None

@@ -9,7 +9,7 @@ from tests.azure.assets import Environments, Models
 from tests.azure.calls import Json
 from tests.azure.codes import Codes
 from tests.azure.containers import FOLDER, SCRIPT, ContainerPlan, ContainerProgram, copied
-from tests.azure.delays import Delays
+from tests.azure.delays import AzureDelays
 from tests.azure.serving import PROBE, OnlineDeployment
 
 
@@ -20,7 +20,7 @@ class Instances:
     models: Models
     environments: Environments
     codes: Codes
-    delays: Delays
+    delays: AzureDelays
     folder: Path
     programs: dict[str, ContainerProgram] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -54,7 +54,8 @@ class Instances:
 
     def _environment(self, asked: Json) -> Json:
         found = self.environments.versions.by_id(asked.get("environmentId") or "")
-        return (found or {"properties": {}})["properties"]  # type: ignore[no-any-return]
+        settings: Json = found["properties"] if found else {}
+        return settings
 
     def _program(self, asked: Json) -> ContainerProgram | None:
         return self.programs.get(self._environment(asked).get("image") or "")

@@ -18,9 +18,10 @@ from pathlib import Path
 from tests.azure.blobs import BlobStore
 from tests.azure.calls import Json, RestAnswer, RestCall
 from tests.azure.codes import Codes
+from tests.azure.computes import ComputeClusters
 from tests.azure.containers import HOME
 from tests.azure.datastores import ARTIFACTS, Datastores
-from tests.azure.delays import Delays
+from tests.azure.delays import AzureDelays
 from tests.azure.job_documents import KNOWN, job_document, run_details
 from tests.azure.place import AzurePlace
 from tests.azure.refusals import RestRefusal, user_error
@@ -51,9 +52,10 @@ class Jobs:
     """All of the workspace's. `folder` is where they run."""
 
     place: AzurePlace
-    delays: Delays
+    delays: AzureDelays
     codes: Codes
     stores: Datastores
+    clusters: ComputeClusters
     folder: Path
     held: dict[str, AzureJob] = field(default_factory=dict)
 
@@ -97,6 +99,9 @@ class Jobs:
             raise user_error(400, message, ("RequestInvalid", said), inner=("RequestInvalid",))
         if name in self.held:
             raise user_error(400, f"A job with this name already exists: {name}.")
+        compute = str(asked.get("computeId") or "").rsplit("/", 1)[-1]
+        if compute and compute.lower() not in self.clusters.held:
+            raise user_error(400, f"Unknown compute target '{compute}'.", inner=("BadArgument",))
         job = AzureJob(self.place.path("jobs", name), name, asked)
         self.held[name] = job
         if asked.get("jobType") == "Command":
@@ -113,7 +118,14 @@ class Jobs:
             if job.told.is_set():
                 return self._end(job, "Canceled")
         job.state, job.started_at = "Running", stamp()
-        code = await self._process(job)
+        cluster = self.clusters.held.get(str(job.asked.get("computeId") or "").rsplit("/", 1)[-1].lower())
+        if cluster is not None:
+            cluster.busy += 1
+        try:
+            code = await self._process(job)
+        finally:
+            if cluster is not None:
+                cluster.busy -= 1
         if job.told.is_set():
             return self._end(job, "Canceled")
         job.state = "Finalizing"

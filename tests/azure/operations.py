@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from tests.azure.calls import Json, RestAnswer, RestCall
-from tests.azure.delays import Delays
+from tests.azure.delays import AzureDelays
 from tests.azure.refusals import LOCATION, RestRefusal, not_here
 from tests.azure.stamps import NEVER, stamp
 
@@ -54,7 +54,7 @@ class Operations:
 
     subscription: str
     workspace_id: str
-    delays: Delays
+    delays: AzureDelays
     base: str = ""
     held: dict[str, MfeOperation] = field(default_factory=dict)
     troubles: list[BaseException] = field(default_factory=list)

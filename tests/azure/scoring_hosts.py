@@ -19,7 +19,7 @@ from aiohttp import web
 from tests.azure.containers import ServingContainer
 from tests.azure.instances import Instances, seconds
 from tests.azure.serving import REQUESTS, OnlineDeployment, OnlineEndpoint
-from tests.kubernetes.faults import FaultKind, Faults, slowed
+from tests.kubernetes.faults import ApiFault, FaultKind, Faults, slowed
 from tests.kubernetes.network import free_port
 
 PIN = "azureml-model-deployment"
@@ -82,7 +82,8 @@ class ScoringHosts:
         kinds = {one.kind: one for one in met}
         if FaultKind.DROP in kinds:
             return _broken(request)
-        found = await self._scored(endpoint, request, body, kinds.get(FaultKind.STATUS))
+        fault = kinds.get(FaultKind.STATUS) or kinds.get(FaultKind.BUSY)
+        found = await self._scored(endpoint, request, body, fault)
         if FaultKind.LOSE in kinds:
             return _broken(request)
         found.headers["server"] = "azureml-frontdoor"
@@ -90,7 +91,7 @@ class ScoringHosts:
         return found
 
     async def _scored(
-        self, endpoint: OnlineEndpoint, request: web.BaseRequest, body: bytes, fault: object
+        self, endpoint: OnlineEndpoint, request: web.BaseRequest, body: bytes, fault: ApiFault | None
     ) -> web.Response:
         if request.path == "/":
             return web.Response(text="Healthy")
@@ -104,7 +105,8 @@ class ScoringHosts:
         if deployment is None:
             return web.Response(status=404, text="No deployment with traffic was found for this endpoint.")
         if fault is not None:
-            return web.Response(status=fault.status, text="A fault that was set.", headers={PIN: deployment.name})  # type: ignore[attr-defined]
+            status = 429 if fault.kind is FaultKind.BUSY else fault.status
+            return web.Response(status=status, text="A fault that was set.", headers={PIN: deployment.name})
         self._mirror(endpoint, deployment, request, body)
         answer = await self._handed_on(deployment, request, body)
         self.calls.append(ScoredCall(endpoint.name, deployment.name, answer.status))

@@ -12,14 +12,16 @@ from typing import Any, Self, TypeVar
 from aiohttp import web
 
 from tests.azure.assets import Environments, Models, Versions
+from tests.azure.autoscale import AutoscaleSettings
 from tests.azure.blobs import DOMAIN, BlobStore
 from tests.azure.calls import RestAnswer, RestCall, SeenCall
 from tests.azure.certificates import certified
 from tests.azure.codes import Codes
+from tests.azure.computes import ComputeClusters
 from tests.azure.datastores import Datastores
-from tests.azure.delays import Delays
+from tests.azure.delays import AzureDelays
 from tests.azure.deployments import Deployments
-from tests.azure.endpoints import Endpoints
+from tests.azure.endpoints import OnlineEndpoints
 from tests.azure.faults import ProvisioningFailure, ProvisioningFailures, RestFault
 from tests.azure.front import RestFront
 from tests.azure.instances import Instances
@@ -29,6 +31,7 @@ from tests.azure.place import AzureLogins, AzurePlace
 from tests.azure.quota import VmQuota
 from tests.azure.scoring_hosts import ScoredCall, ScoringHosts
 from tests.azure.serving import OnlineEndpoint
+from tests.azure.surroundings import Surroundings
 from tests.kubernetes.faults import FaultKind, Faults
 from tests.kubernetes.network import free_port
 
@@ -42,7 +45,7 @@ class AzureStandIn:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.delays, self.faults = Delays(), Faults()
+        self.delays, self.faults = AzureDelays(), Faults()
         self.failures = ProvisioningFailures()
         self.place = AzurePlace()
         self.logins = AzureLogins(self.place.tenant)
@@ -54,17 +57,27 @@ class AzureStandIn:
         self.environments = Environments(Versions(self.place, "environments"))
         self.codes = Codes(Versions(self.place, "codes"), self.blobs)
         self.operations = Operations(self.place.subscription, self.place.workspace_id, self.delays)
-        self.jobs = Jobs(self.place, self.delays, self.codes, self.datastores, folder / "jobs")
         self.quota = VmQuota(self.place.subscription)
+        self.clusters = ComputeClusters(self.place, self.operations, self.delays, self.quota)
+        self.jobs = Jobs(self.place, self.delays, self.codes, self.datastores, self.clusters, folder / "jobs")
+        self.autoscale = AutoscaleSettings(self.place, self._scaled)
+        self.surroundings = Surroundings(self.place, self.logins)
         models = folder / "azureml-models"
         self.instances = Instances(self.models, self.environments, self.codes, self.delays, models)
         self.hosts = ScoringHosts(self.certificates.context, self.instances, self.faults, self.logins.users)
         place, operations, delays = self.place, self.operations, self.delays
         self.deployments = Deployments(place, operations, delays, self.failures, self.quota, self.instances)
-        self.endpoints = Endpoints(place, operations, delays, self.deployments, self.hosts)
+        self.endpoints = OnlineEndpoints(place, operations, delays, self.deployments, self.hosts)
         self._identity = secrets.token_urlsafe(16)
         self.front = RestFront(
-            place, self.logins, self.faults, self.blobs, self._rooms(), self._beyond(), {"/identity": self._login}
+            place,
+            self.logins,
+            self.faults,
+            self.blobs,
+            self._rooms(),
+            self._beyond(),
+            {"/identity": self._login, "/discovery": self._hosts},
+            self.surroundings.check,
         )
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -79,17 +92,28 @@ class AzureStandIn:
             "codes": self.codes.answer,
             "datastores": self.datastores.answer,
             "jobs": self.jobs.answer,
+            "computes": self.clusters.answer,
+            "providers": self.surroundings.permissions,
         }
 
     def _beyond(self) -> dict[str, Callable[[RestCall], RestAnswer]]:
-        location = f"/subscriptions/{self.place.subscription}/providers/{PROVIDER}/locations/*"
+        subscription = f"/subscriptions/{self.place.subscription}"
+        location = f"{subscription}/providers/{PROVIDER}/locations/*"
         return {
+            f"{subscription}/$": self.surroundings.subscription,
+            f"{subscription}/resourceGroups/*/$": self.surroundings.group,
+            f"{subscription}/providers/*/$": self.surroundings.provider,
+            f"{subscription}/providers/*/register": self.surroundings.provider,
+            f"{self.place.scope}/providers/Microsoft.Insights/autoscaleSettings": self.autoscale.answer,
             f"{location}/usages": lambda call: RestAnswer(200, self.quota.usages()),
             f"{location}/vmSizes": lambda call: RestAnswer(200, self.quota.sizes()),
             location: self.operations.answer,
-            "/discovery": lambda call: RestAnswer(200, {"api": self.url, "history": self.url}),
             "/history": self.jobs.history,
         }
+
+    def _hosts(self, call: RestCall) -> RestAnswer:
+        """Where a workspace's other services are; asked without a login."""
+        return RestAnswer(200, {"api": self.url, "history": self.url, "experimentation": self.url})
 
     def _login(self, call: RestCall) -> RestAnswer:
         """A managed identity's login, as App Service offers it: how `DefaultAzureCredential` gets a token here."""
@@ -97,6 +121,10 @@ class AzureStandIn:
             return RestAnswer(401, {"statusCode": 401, "message": "The identity header is wrong."})
         body = {"access_token": self.token, "expires_on": "4102444800", "token_type": "Bearer"}
         return RestAnswer(200, {**body, "resource": call.query.get("resource", "")})
+
+    def _scaled(self, path: str, count: int) -> None:
+        endpoint, _, name = path.partition("/onlineEndpoints/")[2].split("/")
+        self.deployments.scale(self.endpoints.known(endpoint), name, count)
 
     @property
     def url(self) -> str:
@@ -189,7 +217,7 @@ class AzureStandIn:
         await self.instances.stop()
         for endpoint in [*self.endpoints.held.values()]:
             for one in endpoint.deployments.values():
-                await self.deployments.end(one)
+                await self.deployments.end(endpoint, one)
         await self.hosts.stop()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -72,3 +72,24 @@ def test_a_release_by_the_unmodified_client(azure: AzureStandIn, tmp_path: Path,
     assert {(one.deployment, one.status) for one in copies} == {("green", 200)}
     # Both versions have the same code, found by its hash the second time.
     assert sum(one.path.endswith("startPendingUpload") for one in azure.seen) == 1
+
+
+@pytest.mark.slow
+def test_jobs_and_a_cluster_by_the_unmodified_client(azure: AzureStandIn, tmp_path: Path) -> None:
+    azure.delays.retry_after_s = 1
+    azure.datastores.credentials = "AccountKey"
+    (tmp_path / "code").mkdir()
+    lines = "import sys, time", "print(len(open(sys.argv[1]).readlines()), 'rows', flush=True)", "time.sleep(3)"
+    (tmp_path / "code" / "train.py").write_text("\n".join(lines))
+    (tmp_path / "data.csv").write_text("1\n2\n3\n")
+    told = _told(azure, "tests.azure.sdk_training", str(tmp_path))
+    assert told == {
+        "cluster": ["Succeeded", "Standard_D4s_v3", "low_priority", 4],
+        "sizes": True,
+        "usages": 100,
+        "trained": [True, "Completed"],
+        "failed": [True, True, True],
+        "cancelled": "Canceled",
+        "too late": 400,
+        "clusters": ["cpu-cluster"],
+    }

@@ -10,7 +10,7 @@ import pytest
 
 from tests.azure.caller import CODES, AzureCaller, until
 from tests.azure.containers import ContainerProgram
-from tests.azure.faults import CRASHED
+from tests.azure.faults import BUILD_LOG, CRASHED, NO_IMAGE
 from tests.azure.standin import AzureStandIn
 from tests.images.small import linear
 from tests.kubernetes.faults import FaultKind
@@ -163,3 +163,13 @@ def test_a_fault_meets_requests_too(
     else:
         assert caller.score("faulty").status_code == status
     assert caller.score("faulty").status_code == 200
+
+
+def test_an_image_that_can_not_be_built_leaves_its_log_in_the_store(azure: AzureStandIn, caller: AzureCaller) -> None:
+    caller.succeed(caller.put_endpoint("unbuilt"))
+    azure.fail("unbuilt/blue", NO_IMAGE)
+    found = caller.finish(caller.put_deployment("unbuilt", "blue"))
+    assert found["error"]["message"].startswith("ImageBuildFailure: ")
+    assert f"'/{BUILD_LOG}'" in found["error"]["message"]
+    log = caller.client.get(f"{azure.blobs.url}/{BUILD_LOG}")
+    assert "No matching distribution found" in log.text
