@@ -25,6 +25,8 @@ class Cause(StrEnum):
     CORES = "no cores left"
     WINDOW = "window"
     POLICY = "policy"
+    COOLDOWN = "cool-down"
+    SCHEDULE = "by schedule"
     BELOW_TARGET = "below target"
     TOLERANCE = "within tolerance"
     UNSCALED = "not scaled by itself"

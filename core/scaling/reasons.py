@@ -15,7 +15,7 @@ from core.system.text import counted
 
 TOLERANCE = 0.1
 """A metric within so much of its target changes nothing; Kubernetes' own default."""
-OF_SIZE = frozenset({Cause.MAXIMUM, Cause.WINDOW, Cause.POLICY, Cause.CORES})
+OF_SIZE = frozenset({Cause.MAXIMUM, Cause.WINDOW, Cause.POLICY, Cause.COOLDOWN, Cause.CORES})
 """What only holds of the size that the autoscaler looked at."""
 IN_THE_WAY = frozenset({Cause.UNSCHEDULABLE, Cause.IMAGE, Cause.QUOTA, Cause.CORES})
 """Why replicas do not get ready: known better than that they do not."""

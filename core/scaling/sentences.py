@@ -7,7 +7,7 @@ from core.domain.model import Reading, Scaled
 from core.domain.obstacles import Cause, Obstacle
 from core.system.text import counted, rough
 
-CALM = frozenset({Cause.WINDOW, Cause.POLICY, Cause.HELD, Cause.UNSCALED})
+CALM = frozenset({Cause.WINDOW, Cause.POLICY, Cause.COOLDOWN, Cause.SCHEDULE, Cause.HELD, Cause.UNSCALED})
 """Obstacles that are as they should be: they say why a size stays, and ask nobody to act."""
 
 WORDS: Mapping[Cause, tuple[str, str]] = {
@@ -61,6 +61,14 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
         "{asks}, and one step goes from {before} to {most:g} at most",
         "it goes on at its next look, in {next_s:g} s",
     ),
+    Cause.COOLDOWN: (
+        "{asks}, and it waits {have:.0f} s more: it changes nothing for {most:g} s after a change",
+        "it goes on by itself",
+    ),
+    Cause.SCHEDULE: (
+        "the times of {what} hold: between {min} and {max}",
+        "they end by themselves, as the schedule has it",
+    ),
     Cause.UNSCALED: (
         "no autoscaler looks after it: it stays at {after}",
         "set endpoint.autoscaling and release again, or call 'quarterdeck scale N'",
@@ -84,6 +92,8 @@ def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0) -> Scaling
     if obstacle.cause is Cause.WINDOW:
         return ScalingReason(obstacle.cause, *_window(obstacle, look, looked_s), calm)
     pods = obstacle.have or 0.0
+    if obstacle.cause is Cause.COOLDOWN:
+        pods = max(0.0, pods - looked_s)
     figures = {
         "what": obstacle.what or "it",
         "have": pods,

@@ -12,6 +12,8 @@ from tests.azure.place import AzurePlace
 from tests.azure.refusals import LOCATION, RestRefusal, not_here, user_error
 
 KIND = "Microsoft.Insights/autoscaleSettings"
+Size = Callable[[str], int | None]
+"""How many instances a deployment has, named by its path; None where there is none."""
 Scale = Callable[[str, int], None]
 """Gives a deployment, named by its path, so many instances."""
 
@@ -21,6 +23,7 @@ class AutoscaleSettings:
     """All of the group's."""
 
     place: AzurePlace
+    size: Size
     scale: Scale
     held: dict[str, Json] = field(default_factory=dict)
 
@@ -59,6 +62,7 @@ class AutoscaleSettings:
         properties = self.held[name.lower()]["properties"]
         if not properties.get("enabled", True):
             return
-        capacity = properties["profiles"][0]["capacity"]
-        low, most = int(capacity["minimum"]), int(capacity["maximum"])
-        self.scale(properties["targetResourceUri"], low if count is None else min(max(count, low), most))
+        target, capacity = properties["targetResourceUri"], properties["profiles"][0]["capacity"]
+        asked = self.size(target) if count is None else count
+        if asked is not None:
+            self.scale(target, min(max(asked, int(capacity["minimum"])), int(capacity["maximum"])))

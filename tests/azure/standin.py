@@ -26,6 +26,7 @@ from tests.azure.faults import ProvisioningFailure, ProvisioningFailures, RestFa
 from tests.azure.front import RestFront
 from tests.azure.instances import Instances
 from tests.azure.jobs import Jobs
+from tests.azure.metrics import DeploymentMetrics
 from tests.azure.operations import PROVIDER, Operations
 from tests.azure.place import AzureLogins, AzurePlace
 from tests.azure.quota import VmQuota
@@ -60,7 +61,8 @@ class AzureStandIn:
         self.quota = VmQuota(self.place.subscription)
         self.clusters = ComputeClusters(self.place, self.operations, self.delays, self.quota)
         self.jobs = Jobs(self.place, self.delays, self.codes, self.datastores, self.clusters, folder / "jobs")
-        self.autoscale = AutoscaleSettings(self.place, self._scaled)
+        self.autoscale = AutoscaleSettings(self.place, self._size, self._scaled)
+        self.metrics = DeploymentMetrics()
         self.surroundings = Surroundings(self.place, self.logins)
         models = folder / "azureml-models"
         self.instances = Instances(self.models, self.environments, self.codes, self.delays, models)
@@ -99,12 +101,14 @@ class AzureStandIn:
     def _beyond(self) -> dict[str, Callable[[RestCall], RestAnswer]]:
         subscription = f"/subscriptions/{self.place.subscription}"
         location = f"{subscription}/providers/{PROVIDER}/locations/*"
+        deployment = self.place.path("onlineEndpoints", "*", "deployments", "*")
         return {
             f"{subscription}/$": self.surroundings.subscription,
             f"{subscription}/resourceGroups/*/$": self.surroundings.group,
             f"{subscription}/providers/*/$": self.surroundings.provider,
             f"{subscription}/providers/*/register": self.surroundings.provider,
             f"{self.place.scope}/providers/Microsoft.Insights/autoscaleSettings": self.autoscale.answer,
+            f"{deployment}/providers/Microsoft.Insights/metrics": self.metrics.answer,
             f"{location}/usages": lambda call: RestAnswer(200, self.quota.usages()),
             f"{location}/vmSizes": lambda call: RestAnswer(200, self.quota.sizes()),
             location: self.operations.answer,
@@ -121,6 +125,11 @@ class AzureStandIn:
             return RestAnswer(401, {"statusCode": 401, "message": "The identity header is wrong."})
         body = {"access_token": self.token, "expires_on": "4102444800", "token_type": "Bearer"}
         return RestAnswer(200, {**body, "resource": call.query.get("resource", "")})
+
+    def _size(self, path: str) -> int | None:
+        endpoint, _, name = path.partition("/onlineEndpoints/")[2].split("/")
+        found = self.endpoints.known(endpoint).deployments.get(name)
+        return None if found is None else found.capacity
 
     def _scaled(self, path: str, count: int) -> None:
         endpoint, _, name = path.partition("/onlineEndpoints/")[2].split("/")

@@ -35,7 +35,7 @@ def serving_workspace(folder: Path) -> Iterator[AzureStandIn]:
 class AzurePlaceOf:
     """One endpoint of a workspace, and targets over it, each a driver with its token."""
 
-    def __init__(self, azure: AzureStandIn, folder: Path, **place: Any) -> None:
+    def __init__(self, azure: AzureStandIn, folder: Path, endpoint: dict[str, Any] | None = None, **place: Any) -> None:
         self.azure = azure
         self.folder = folder
         self.name = f"late-{next(NUMBERS)}"
@@ -50,7 +50,9 @@ class AzurePlaceOf:
             "look_s": 0.5,
             **place,
         }
-        self.at: AzureEndpoint = azure_endpoint(load(project(folder, said), "prod", environ={}))
+        self.at: AzureEndpoint = azure_endpoint(
+            load(project(folder, said, endpoint=endpoint or {"name": "late"}), "prod", environ={})
+        )
         self.model = linear(folder / "model")
 
     async def models(self, version: Version) -> Path:

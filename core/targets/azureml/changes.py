@@ -9,7 +9,7 @@ from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Slot
 from core.targets.azureml.api_errors import AzureBusy, AzureThrottled, NotSent
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.claims import TAG, driver_name, next_claim
+from core.targets.azureml.claims import TAG, driver_name, next_claim, read_claim
 from core.targets.azureml.operations import Doing, OperationBook
 from core.targets.azureml.reading import EndpointReader
 from core.targets.azureml.view import AzureView, same_route
@@ -46,6 +46,13 @@ class EndpointChanges:
             claim = next_claim(tagged, self._driver, self._token, self._held, self.at.called)
             self._held = claim.number
         return {TAG: str(claim)}
+
+    def drove_last(self, view: AzureView) -> bool:
+        """Whether it was this driver, or one before it in this project, who changed the endpoint last."""
+        tagged = [view.tags, *((one.get("tags") or {}) for one in view.deployments.values())]
+        claims = [claim for claim in map(read_claim, tagged) if claim is not None]
+        last = max(claims, key=lambda claim: claim.number, default=None)
+        return last is not None and last.driver == self._driver and last.token <= self._token
 
     def send(
         self,

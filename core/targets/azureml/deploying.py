@@ -9,6 +9,7 @@ from core.domain.model import Slot, Version
 from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AzureBusy, Json
 from core.targets.azureml.assets import WorkspaceAssets
+from core.targets.azureml.autoscale_bodies import bounds
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.view import READY, AzureView, asleep_tag, capacity, state_of, version_of
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
@@ -38,7 +39,7 @@ class SlotDeployer:
         """So many instances of what a slot holds; the version to deploy where it holds one without any instance."""
         view = self._changes.reader.read()
         self._changes.claimed(view)
-        check_scale(slot, replicas, view.versions())
+        check_scale(slot, replicas, view.versions(), bounds(self._changes.at))
         if slot not in view.deployments:
             return view.versions()[slot]
         self._changes.patiently(lambda: self._resize(slot, replicas))

@@ -13,6 +13,7 @@ from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.domain.model import Version
 from core.system.aside import aside
 from core.targets.azureml import doctor
+from core.targets.azureml.autoscale_bodies import check
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import AzureLogin
@@ -32,6 +33,7 @@ class AzureMLKind:
         if not _installed():
             raise BadInput("target azureml needs a package more: pip install 'quarterdeck[azure]'")
         at, folder = azure_endpoint(settings), state_folder(settings) / "models"
+        check(at)
         return lambda token: AzureMLTarget(at, models, token, row=lambda version: example_row(folder, version))
 
     def key(self, settings: Settings, endpoint: str) -> str:

@@ -10,8 +10,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from core.domain.errors import QuarterdeckError
-from core.domain.model import Level, Noted, Observation, Sample, Slot, Synced
+from core.domain.model import Level, Noted, Observation, Sample, Scaled, Slot, Synced
 from core.targets.azureml.api_errors import AzureThrottled
+from core.targets.azureml.autoscaler import AutoscaleKeeper
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.container_logs import last_line
 from core.targets.azureml.following import FEW_TIMES, OperationFollower
@@ -34,14 +35,14 @@ class AzureFeed:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.changed = asyncio.Event()
-        self.queue: list[Noted | Sample] = []
+        self.queue: list[Noted | Sample | Scaled] = []
 
-    def tell(self, *reports: Noted | Sample) -> None:
+    def tell(self, *reports: Noted | Sample | Scaled) -> None:
         """Hand over from any thread; a loop that has ended wants nothing more."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._take, reports)
 
-    def _take(self, reports: tuple[Noted | Sample, ...]) -> None:
+    def _take(self, reports: tuple[Noted | Sample | Scaled, ...]) -> None:
         self.queue.extend(reports)
         self.changed.set()
 
@@ -61,6 +62,7 @@ class AzureObserver:
             lambda slot: last_line(self._at, changes.calls, slot),
             self.note,
         )
+        self._scaler = AutoscaleKeeper(changes, self.tell)
         self._router: AzureRouter | None = None
         self._undo: Callable[[Slot], None] = lambda _: None
         self._why: dict[Slot, str] = {}
@@ -88,6 +90,7 @@ class AzureObserver:
         self._closed.set()
         self._poked.set()
         self._proofs.close()
+        self._scaler.close()
         self.told()
 
     def poke(self) -> None:
@@ -98,7 +101,7 @@ class AzureObserver:
         """Say something in words."""
         self.tell(note)
 
-    def tell(self, *reports: Noted | Sample) -> None:
+    def tell(self, *reports: Noted | Sample | Scaled) -> None:
         """Hand something to all who read."""
         for one in list(self._readers):
             one.tell(*reports)
@@ -111,6 +114,7 @@ class AzureObserver:
         """All that is true, then Synced, then each change, until closed."""
         reader = AzureFeed()
         self._readers.add(reader)
+        reader.queue = list(self._scaler.looks())
         told: dict[Slot, Observation] = {}
         synced = stale = False
         try:
@@ -214,6 +218,7 @@ class AzureObserver:
         looked_s = time.monotonic()
         view = reader.read()
         self._heard_s = time.monotonic()
+        self._scaler.seen(view)
         self._landed(view)
         return looked_s
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from core.config.quantities import SettingsPart, timed
+from core.config.quantities import SettingsPart, listed, timed
 from core.config.targets import TargetSettings
 from core.domain.plan import Patience, Shift, Step
 from core.targets.azureml.cluster_settings import AzureClusterSettings, usual_cluster
 from core.targets.azureml.names import LONGEST, SHORTEST, meeting
+from core.targets.azureml.schedule import ZONES, AzureScheduleSettings, overlapping
 from core.targets.azureml.variables import NAMED, workspace_from
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -108,6 +109,8 @@ class AzureMLSettings(TargetSettings):
     tags: Mapping[str, str] = Field(default_factory=dict)
     prices: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     priced_on: str = ""
+    schedule: Annotated[tuple[AzureScheduleSettings, ...], BeforeValidator(listed)] = ()
+    timezone: str = "UTC"
     poll_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=300)] = 5.0
     look_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=600)] = 30.0
     call_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=300)] = 30.0
@@ -135,6 +138,20 @@ class AzureMLSettings(TargetSettings):
         if not _TYPE.fullmatch(instance_type):
             raise ValueError(f"{instance_type!r} should be a size of Azure's, such as Standard_DS3_v2")
         return instance_type
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, timezone: str) -> str:
+        if timezone not in ZONES:
+            raise ValueError(f"{timezone!r} should be one of {', '.join(ZONES)}")
+        return timezone
+
+    @field_validator("schedule")
+    @classmethod
+    def _apart_in_time(cls, schedule: tuple[AzureScheduleSettings, ...]) -> tuple[AzureScheduleSettings, ...]:
+        if why := overlapping(schedule):
+            raise ValueError(why)
+        return schedule
 
     @field_validator("tags")
     @classmethod

@@ -5,6 +5,7 @@ import time
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Observation
 from core.targets.azureml.api_errors import AzureBusy
+from core.targets.azureml.autoscaler import taken_away
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.costs import cost_line
 from core.targets.azureml.operations import OperationBook
@@ -67,6 +68,8 @@ def taken_down(at: AzureEndpoint, calls: AzureCalls) -> bool:
         if time.monotonic() > until_s:
             raise Refused(f"{at.called}: Azure is still deleting it; see 'quarterdeck status' in some minutes")
         time.sleep(at.place.poll_s)
+    if at.endpoint.autoscaling is not None:
+        taken_away(at, calls)
     return True
 
 

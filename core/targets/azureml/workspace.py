@@ -63,8 +63,6 @@ def azure_endpoint(settings: Settings) -> AzureEndpoint:
             "azureml: is not set; write 'azureml: {subscription: ID, resource_group: NAME, workspace: NAME}'"
         )
     called = endpoint_name(settings)
-    if settings.endpoint.autoscaling is not None:
-        raise BadInput("endpoint.autoscaling: is not done on Azure ML; take it out and set endpoint.replicas")
     folder = state_folder(settings) / "azureml"
     name = azure_name(several.called(place.name, settings.environment) if place.name else called)
     return AzureEndpoint(name, called, settings.endpoint, place, folder)

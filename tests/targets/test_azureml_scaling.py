@@ -1,0 +1,156 @@
+"""Autoscaling on Azure ML against the stand-in: settings follow a release, looks follow what is measured."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.model import Observation, Scaled, Version
+from core.domain.obstacles import Cause
+from core.targets.azureml.autoscale_bodies import METRICS
+from core.targets.azureml.client import AzureMLTarget
+from tests.azure.caller import AzureCaller
+from tests.azure.standin import AzureStandIn
+from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
+
+V1, V2 = Version("late", "1"), Version("late", "2")
+AUTOSCALING = {"min": 1, "max": 3, "cpu": 70}
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
+    with pytest.MonkeyPatch.context() as patch, serving_workspace(tmp_path_factory.mktemp("azure")) as one:
+        patch.setenv("SSL_CERT_FILE", str(one.ca))
+        yield one
+
+
+class Reading:
+    """What a target's watch told last."""
+
+    def __init__(self, target: AzureMLTarget) -> None:
+        self.target = target
+        self.slots: dict[str, Observation] = {}
+        self.looks: dict[str, Scaled] = {}
+        self.told: list[object] = []
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for report in self.target.watch():
+            self.told.append(report)
+            if isinstance(report, Observation):
+                self.slots[report.slot] = report
+            if isinstance(report, Scaled):
+                self.looks[report.slot] = report
+            self._news.set()
+
+    async def until(self, question: Callable[[], bool], what: str) -> None:
+        """Wait until it is so; what Azure Monitor has is asked for again, whatever is told."""
+        ends_at = asyncio.get_running_loop().time() + 30
+        while not question():
+            assert asyncio.get_running_loop().time() < ends_at, f"not seen: {what}; {self.slots} {self.looks}"
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._news.wait()
+            self._news.clear()
+
+    async def end(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@pytest.fixture
+async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
+    made = AzurePlaceOf(azure, tmp_path, endpoint={"name": "late", "replicas": 1, "autoscaling": AUTOSCALING})
+    yield made
+    await made.close()
+
+
+def settings(azure: AzureStandIn, place: AzurePlaceOf, slot: str) -> dict[str, Any] | None:
+    """What Azure Monitor has of a slot."""
+    return azure.autoscale.held.get(f"ws-{place.name}-{slot}")
+
+
+def enabled(azure: AzureStandIn, place: AzurePlaceOf) -> dict[str, bool]:
+    found = {slot: settings(azure, place, slot) for slot in ("blue", "green")}
+    return {slot: body["properties"]["enabled"] for slot, body in found.items() if body is not None}
+
+
+async def serving(place: AzurePlaceOf) -> tuple[AzureMLTarget, Reading]:
+    """Version 1 in blue, with all traffic."""
+    target = place.target(1)
+    seen = Reading(target)
+    await target.apply("blue", V1, 1)
+    await seen.until(lambda: "blue" in seen.slots and seen.slots["blue"].ready == 1, "blue is ready")
+    await target.route({"blue": 100})
+    await seen.until(lambda: seen.slots["blue"].weight == 100, "blue has all traffic")
+    return target, seen
+
+
+async def test_settings_are_written_with_the_deployment_held_while_traffic_moves_and_deleted_with_it(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    target, seen = await serving(place)
+    await seen.until(lambda: enabled(azure, place) == {"blue": True}, "blue is scaled")
+    await target.apply("green", V2, 1)
+    await seen.until(lambda: enabled(azure, place) == {"blue": True, "green": False}, "green keeps its size")
+    await target.route({"blue": 90, "green": 10})
+    await seen.until(lambda: enabled(azure, place) == {"blue": False, "green": False}, "both are held")
+    await seen.until(
+        lambda: [one.cause for one in seen.looks["blue"].obstacles] == [Cause.HELD], "blue's look says who holds it"
+    )
+    await target.route({"green": 100})
+    await seen.until(lambda: enabled(azure, place) == {"blue": False, "green": True}, "green is scaled")
+    await target.remove("blue")
+    await seen.until(lambda: enabled(azure, place) == {"green": True}, "blue's settings went with it")
+    await seen.end()
+
+
+async def test_a_look_says_what_was_measured_and_what_the_autoscaler_did(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    _, seen = await serving(place)
+    await seen.until(
+        lambda: "blue" in seen.looks and [one.cause for one in seen.looks["blue"].obstacles] == [Cause.NO_FIGURE],
+        "nothing was measured",
+    )
+    azure.metrics.use(place.at.deployment("blue"), **{METRICS["cpu"]: 91.0})
+    await seen.until(lambda: seen.looks["blue"].proposed == 2, "two are asked for")
+    azure.autoscale.wanted(f"ws-{place.name}-blue", 2)
+    await seen.until(lambda: seen.looks["blue"].after == 2, "it has scaled")
+    assert any(isinstance(one, Scaled) and (one.before, one.after) == (1, 2) for one in seen.told)
+    await seen.until(
+        lambda: [one.cause for one in seen.looks["blue"].obstacles] == [Cause.COOLDOWN], "it cools down for the third"
+    )
+    assert (seen.looks["blue"].min, seen.looks["blue"].max) == (1, 3)
+    await seen.end()
+
+
+async def test_settings_that_are_not_ours_stay_as_they_are(azure: AzureStandIn, place: AzurePlaceOf) -> None:
+    target = place.target(1)
+    seen = Reading(target)
+    path = f"{azure.place.scope}/providers/Microsoft.Insights/autoscaleSettings/by-hand"
+    capacity = {"minimum": "1", "maximum": "9", "default": "1"}
+    body = {
+        "location": "westeurope",
+        "properties": {
+            "enabled": True,
+            "targetResourceUri": place.at.deployment("blue"),
+            "profiles": [{"name": "hers", "capacity": capacity, "rules": []}],
+        },
+    }
+    await target.apply("blue", V1, 1)
+    caller = AzureCaller(azure)
+    await asyncio.to_thread(caller.client.put, path, params={"api-version": "2022-10-01"}, json=body)
+    await seen.until(lambda: "blue" in seen.slots and seen.slots["blue"].ready == 1, "blue is ready")
+    await target.route({"blue": 100})
+    await seen.until(lambda: "blue" in seen.looks and seen.looks["blue"].max == 9, "hers are shown")
+    assert "by-hand scales it, not ours" in seen.looks["blue"].reason
+    await seen.end()
+    await target.remove("green")
+    assert settings(azure, place, "blue") is None
+    assert azure.autoscale.held["by-hand"]["properties"]["profiles"][0]["name"] == "hers"
+    caller.client.close()
