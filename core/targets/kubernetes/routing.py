@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from secrets import token_hex
 
-from core.domain.errors import BadInput, QuarterdeckError, Refused, Unreachable
+from core.domain.errors import BadInput, Refused
 from core.domain.model import Level, Noted, Slot
 from core.targets.checks import check_weights
-from core.targets.kubernetes.api_errors import ApiConflict, Json
+from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, scale
 from core.targets.kubernetes.labels import SLOT
 from core.targets.kubernetes.observed import asked_counts, held_slots, ready_counts, slots_of
 from core.targets.kubernetes.shares import MOST, Counts, counts_for, have_come, is_shared
+from core.targets.kubernetes.threads import persistently
 from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, serving, spec_for, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
@@ -132,27 +133,16 @@ class TrafficRouter:
             raise Refused(f"{self._at.called}: its traffic was asked to go elsewhere meanwhile")
 
     def _beside(self, number: int, work: Callable[[], None]) -> None:
-        """What takes as long as pods take, in a thread that ends with the next move; again where nobody answers."""
+        """What takes as long as pods take; it ends with the next move."""
 
-        def run() -> None:
-            said = ""
-            while number == self._newest and not self._closed():
-                try:
-                    work()
-                    return
-                except QuarterdeckError as error:
-                    if number != self._newest or self._closed():
-                        return
-                    if str(error) != said:
-                        said = str(error)
-                        self._note(Noted(said, Level.WARNING, source="kubernetes"))
-                    if not isinstance(error, Unreachable | ApiConflict):
-                        return
-                with self._news:
-                    self._news.wait(AGAIN_S)
+        def rest() -> None:
+            with self._news:
+                self._news.wait(AGAIN_S)
 
-        self._working = threading.Thread(target=run, name="kubernetes shares", daemon=True)
-        self._working.start()
+        def say(why: str) -> None:
+            self._note(Noted(why, Level.WARNING, source="kubernetes"))
+
+        self._working = persistently(work, lambda: number == self._newest and not self._closed(), say, rest)
 
     def _share(self, number: int, change: str, counts: Counts) -> None:
         """Bring pods to the counts, then let the Service take in all slots, then send away those that are too many."""

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from core.domain.errors import QuarterdeckError, Unreachable
+from core.targets.kubernetes.api_errors import ApiConflict
+
 A = TypeVar("A")
 T = TypeVar("T")
 AT_ONCE = 8
@@ -37,6 +40,32 @@ async def in_thread(work: Callable[[], T], name: str) -> T:
 
     threading.Thread(target=run, name=f"kubernetes {name}", daemon=True).start()
     return await answer
+
+
+def persistently(
+    work: Callable[[], None], wanted: Callable[[], bool], say: Callable[[str], None], rest: Callable[[], None]
+) -> threading.Thread:
+    """A thread that does the work while it is wanted, again where nobody answered; what stands in the way is said."""
+
+    def run() -> None:
+        said = ""
+        while wanted():
+            try:
+                work()
+                return
+            except QuarterdeckError as error:
+                if not wanted():
+                    return
+                if str(error) != said:
+                    said = str(error)
+                    say(said)
+                if not isinstance(error, Unreachable | ApiConflict):
+                    return
+            rest()
+
+    thread = threading.Thread(target=run, name="kubernetes beside", daemon=True)
+    thread.start()
+    return thread
 
 
 def side_by_side(work: Callable[[A], T], items: Sequence[A], within_s: float) -> list[T | None]:
