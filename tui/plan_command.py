@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, as_one, asks, release_of
 from core.config.settings import Settings
-from core.domain.gates import Gate
+from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
 from core.engine.project import Project
@@ -65,13 +65,19 @@ def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Beg
     ]
 
 
+PAIRED = "each answer is put beside the user's"
+COUNTED = "counts, errors, times and labels are compared, and no answer with another"
+"""What a copy's answers are put beside, by whether a gate asks for pairs."""
+
+
 def told(plan: Plan) -> Iterator[str]:
     """Each step in a line, after the time at which it begins at the earliest; work takes what it takes."""
     at_s, work = 0.0, [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
     if work:
         yield f"{'':<{WIDTH}}work      {', '.join(work)}"
+    paired = any(gate.metric == DIFFERING for step in plan.steps if isinstance(step, Hold) for gate in step.gates)
     for step in plan.steps:
-        line = _line(step)
+        line = _line(step, PAIRED if paired else COUNTED)
         if line is not None:
             yield f"{f'T+{span(at_s)}':<{WIDTH}}{line.verb:<10}{line.text}"
             at_s += line.takes_s
@@ -84,14 +90,14 @@ class _Line:
     takes_s: float = 0.0
 
 
-def _line(step: Step) -> _Line | None:
+def _line(step: Step, compared: str) -> _Line | None:
     match step:
         case Deploy(replicas=replicas, deadline_s=deadline_s):
             return _Line("deploy", f"{counted(replicas, 'replica')} beside what serves, ready within {deadline_s:g} s")
         case Smoke(checks=checks):
             return _Line("smoke", f"{checks} requests to the new slot at 0 %, within release.smoke_limits")
         case Mirror(percent=percent):
-            return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody")
+            return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody; {compared}")
         case Ask(question=question, beforehand=beforehand):
             by = "" if beforehand else " by both sides' figures; --confirm alone is no yes to this"
             return _Line("ask", f"a person: {question}{by}")

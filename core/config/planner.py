@@ -11,7 +11,7 @@ from core.config.profiles import profile
 from core.config.settings import Settings, Skippable
 from core.config.written_plan import step_of
 from core.domain.errors import BadInput, Refused
-from core.domain.gates import Gate
+from core.domain.gates import DIFFERING, LIVE, MIX, Gate
 from core.domain.model import LoadProfile, Version
 from core.domain.plan import IMAGE, MODEL_WORK, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
 from core.domain.strategies import (
@@ -149,14 +149,22 @@ def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> 
         case "gradual-blue-green":
             return gradual_blue_green(work, rollout, release.steps)
         case "shadow":
-            differing = Gate("differing_percent", "<=", release.max_differing)
-            return shadow(work, rollout, release.mirror, differing, release.steps)
+            return shadow(work, rollout, release.mirror, _differing(settings), release.steps)
         case "ab":
             # The environment's name is a yes to traffic; which side is better is another question.
             beforehand = wishes.auto_approve or settings.approve == "ci"
             return ab(work, rollout, release.ab.split, release.ab.hold_s, release.ab.sticky, beforehand)
         case "canary":
             return canary(work, rollout, release.steps)
+
+
+def _differing(settings: Settings) -> Gate:
+    """What a copy's answers are held to: each beside the user's, else as many of each label as users got.
+
+    Where so many percent of the answers differ, no label's share can differ by more points than that.
+    """
+    most = settings.release.max_differing
+    return Gate(DIFFERING, "<=", most) if settings.place.pairs else Gate(MIX, "<=", most, LIVE)
 
 
 def _work_of(wishes: Wishes, fetched: bool) -> tuple[str, ...]:

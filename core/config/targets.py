@@ -47,6 +47,11 @@ class TargetSettings(SettingsPart):
         return ""
 
     @property
+    def pairs(self) -> bool:
+        """Whether each answer to a copy is put beside the one that the user got; else both are only counted."""
+        return True
+
+    @property
     def packs(self) -> bool:
         """Whether a version must be an image in a registry before it is deployed here."""
         return False

@@ -1,5 +1,6 @@
 """What a project says of its cluster: nothing falls through to a default one, and a slip is one line."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from core.config.config import load
 from core.config.planner import Wishes, release_of
 from core.domain.errors import BadInput
-from core.domain.plan import Deploy, Mirror, Shift, Work
+from core.domain.gates import Gate
+from core.domain.plan import Deploy, Hold, Mirror, Shift, Work
 from core.targets.kinds import kind_of
 from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, project, settings_of
+from tui.plan_command import told
 
 
 def test_the_place_is_named_by_context_and_namespace(tmp_path: Path) -> None:
@@ -91,6 +94,20 @@ def test_a_plan_waits_as_long_as_a_cluster_takes(tmp_path: Path) -> None:
     assert [step.deadline_s for step in plan.steps if isinstance(step, Deploy)] == [330.0]
     assert (plan.tolerance, plan.patience.back_s) == (0.01, 300.0)
     assert release_of(settings_of(tmp_path), True, Wishes()).plan.tolerance == 5.0
+
+
+def test_copies_are_compared_by_counts_for_nobody_has_both_answers(tmp_path: Path) -> None:
+    """What a plan promises is what is looked at there."""
+    settings = settings_of(tmp_path, GATEWAY, release={"strategy": "shadow", "max_differing": 3})
+    plan = release_of(settings, False, Wishes()).plan
+    (hold,) = [after for step, after in pairwise(plan.steps) if isinstance(step, Mirror) and isinstance(after, Hold)]
+    assert hold.gates[-1] == Gate("mix_points", "<=", 3.0, "live")
+    assert "differing_percent" not in {gate.metric for gate in hold.gates}
+    (line,) = [line for line in told(plan) if "mirror" in line]
+    assert line.endswith("counts, errors, times and labels are compared, and no answer with another")
+    here = load(project(tmp_path, target="local", release={"strategy": "shadow"}), "prod")
+    (line,) = [line for line in told(release_of(here, False, Wishes()).plan) if "mirror" in line]
+    assert line.endswith("each answer is put beside the user's")
 
 
 def test_names_that_become_one_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _said(reason: str, message: str) -> str:
         case "BackOff":
             return "" if "pulling image" in message else "a container ends again and again, and rests before each start"
         case "Unhealthy":
-            # A start that takes its time fails this probe until it is done.
-            return "" if message.startswith("Startup") else clipped(message)
+            # The others fail at each start until it is done, and at each end.
+            return clipped(message) if message.startswith("Liveness") else ""
         case _:
             return clipped(f"{reason}: {message}")

@@ -129,6 +129,11 @@ class KubernetesSettings(TargetSettings):
         return self.image is None
 
     @property
+    def pairs(self) -> bool:
+        """A gateway throws the answers to copies away; pods count what they gave."""
+        return False
+
+    @property
     def beforehand(self) -> str:
         """A version must be in an image before it is deployed, and nobody has put there what is not trained yet."""
         if self.image is not None:

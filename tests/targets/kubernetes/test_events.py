@@ -55,8 +55,8 @@ def event(about: tuple[str, str], reason: str, message: str, kind: str = "Warnin
          'blue: pods can\'t be made: serviceaccount "late" not found'),
         (event(POD, "FailedScheduling", NO_NODE), "blue: a pod finds no node: cpu is lacking on 3 of 3 nodes"),
         (event(POD, "Failed", PULL), "blue: an image can't be pulled: registry.example/missing:1: not found"),
-        (event(POD, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
-         "blue: Readiness probe failed: HTTP probe failed with statuscode: 503"),
+        (event(POD, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 503"),
+         "blue: Liveness probe failed: HTTP probe failed with statuscode: 503"),
         (event(POD, "BackOff", "Back-off restarting failed container server in pod late-blue"),
          "blue: a container ends again and again, and rests before each start"),
         (event(SCALER, "FailedGetResourceMetric", NO_API),
@@ -67,6 +67,7 @@ def event(about: tuple[str, str], reason: str, message: str, kind: str = "Warnin
         (event(SCALER, "FailedGetResourceMetric", UNREADY), None),
         (event(SCALER, "FailedComputeMetricsReplicas", f"invalid metrics (1 invalid out of 1): {NO_API}"), None),
         (event(POD, "Unhealthy", "Startup probe failed: connection refused"), None),
+        (event(POD, "Unhealthy", "Readiness probe failed: connection refused"), None),
         # Of others, or no warning.
         (event(("Pod", "later-blue-6d9fb6656b-7mg4f"), "FailedScheduling", NO_NODE), None),
         (event(("Deployment", "late-blue-x-blue"), "FailedCreate", "no"), None),
