@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.config.config import ENVIRONMENTS, FILE, endpoint_name, state_folder
 from core.config.settings import Settings
-from core.doctor import files, machine, packages, past, registry, served, steering
+from core.doctor import files, machine, packages, past, registry, rows, served, steering
 from core.doctor.examine import examine
 from core.domain.diagnosis import Diagnoses, Diagnosis, Examination, looking, ok, warn
 from core.engine.project import JOURNAL, Project
@@ -84,7 +84,9 @@ def _nearest(path: Path) -> Path:
 def _examinations(project: Project, config: _Read, known: past.KnownPast) -> list[Examination]:
     meant = dict(config.chosen)
     if project.env is None:
-        meant |= {name: config.endpoints[name] for name in steering.served(known, config.endpoints)}
+        named = project.meant
+        served_too = steering.served(known, config.endpoints)
+        meant |= {name: config.endpoints[name] for name in served_too if not named or name in named}
     several, first = list(meant.values()), project.settings
     state = state_folder(first)
     kinds = sorted({one.target for one in several})
@@ -94,6 +96,7 @@ def _examinations(project: Project, config: _Read, known: past.KnownPast) -> lis
         *_machine(first.folder),
         looking("files", lambda: list(files.owners(project.path, state, os.geteuid())), within_s=READ_S),
         looking("clock", lambda: past.clock(known, time.time())),
+        *rows.examinations(several),
         *registry.examinations(several, some),
         Examination("watch", lambda: steering.watch(client, known)),
         looking("lease", lambda: steering.leases(known, meant)),

@@ -47,6 +47,17 @@ def credentials(registry: str, environ: Mapping[str, str] | None = None) -> Cred
     return None
 
 
+def credentials_in(document: bytes, registry: str) -> Credentials | None:
+    """What a docker config, as a pull secret holds it, says of a registry; None where it says nothing."""
+    try:
+        auths = _part(json.loads(document), "auths")
+    except (ValueError, AttributeError):
+        return None
+    hosts = {_host(name) for name in (registry, *(HUB_NAMES if registry == DOCKER_HUB else ()))}
+    entries = (entry for written, entry in auths.items() if _host(written) in hosts)
+    return next((found for entry in entries if (found := _written(Path("the pull secret"), entry))), None)
+
+
 def _files(environ: Mapping[str, str]) -> Iterator[Path]:
     home = Path(environ.get("HOME") or "~").expanduser()
     if told := environ.get("REGISTRY_AUTH_FILE"):

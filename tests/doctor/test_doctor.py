@@ -39,6 +39,7 @@ async def test_a_healthy_project_has_no_line_that_is_not_ok(patient: Patient) ->
     assert [one for one in found if one.condition is not Condition.OK] == []
     named = {one.name for one in found}
     assert named >= {"config", "journal", "python", "packages", "scoring", "disk", "terminal", "files", "clock"}
+    assert "data" in named
     assert named >= {"registry", "mlflow", "watch", "lease", "envoy", "key", "port", "host"}
     assert named >= {"model", "endpoint", "predict", "drill"}
     assert patient.asked == [({"width": 1.5}, "")]
@@ -134,6 +135,10 @@ BROKEN: dict[str, tuple[Broken, dict[str, Condition]]] = {
     "the clock was set": (
         lambda one, _: one.sql("journal.db", "update clock set offset_s = offset_s - 90"),
         {"clock": WARN},
+    ),
+    "the rows are gone": (
+        lambda one, _: one.set(SETTINGS.replace("source: iris", "source: rows.csv")),
+        {"data": FAIL},
     ),
     "the registry is gone": (lambda one, _: (one.state / "mlflow.db").unlink(), {"registry": FAIL}),
     "the registry is damaged": (

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from core.config.scaffold import init
@@ -69,3 +70,25 @@ def test_what_cannot_be_read_is_a_failed_line_among_the_others(
     assert [one["name"] for one in told["lines"] if one["condition"] == "fail"] == ["config"]
     assert line in told["lines"][0]["text"]
     assert told["counts"]["ok"] >= 5
+
+
+def test_one_endpoint_of_several_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = init(tmp_path / "late", sample="iris")
+    settings = yaml.safe_load(path.read_text())
+    settings["endpoint"].pop("name", None)
+    path.write_text(yaml.safe_dump({**settings, "endpoints": {"late": {}, "early": {}}}))
+    monkeypatch.chdir(path.parent)
+
+    def about(*arguments: str) -> set[str]:
+        told = json.loads(CliRunner().invoke(app, ["doctor", "--json", *arguments]).output)
+        return {one["of"] for one in told["lines"]} - {""}
+
+    assert about() == {"late-dev", "early-dev"}
+    assert about("--endpoint", "early") == {"early-dev"}
+    refused = CliRunner().invoke(app, ["doctor", "--endpoint", "erly"])
+    assert refused.exit_code == 2
+    assert "--endpoint erly: is none of late, early; did you mean early?" in refused.output
+    # Where the file can't be read nobody can be chosen, and that is a line of the doctor's.
+    path.write_text("endpoint: [")
+    broken = CliRunner().invoke(app, ["doctor", "--json", "--endpoint", "early"])
+    assert (broken.exit_code, json.loads(broken.output)["lines"][0]["name"]) == (1, "config")

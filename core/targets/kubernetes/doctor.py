@@ -13,7 +13,8 @@ from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok
 from core.domain.errors import QuarterdeckError
 from core.targets.kubernetes.calls import CONNECT_S, ApiCalls
 from core.targets.kubernetes.doctor_cluster import access, clock, metrics, namespace, quota
-from core.targets.kubernetes.doctor_endpoint import address, image, key, probes, pull_secret
+from core.targets.kubernetes.doctor_endpoint import address, key, probes, pull_secret
+from core.targets.kubernetes.doctor_image import image
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
 
 WITHIN_S = 25.0

@@ -1,4 +1,4 @@
-"""What the doctor asks a cluster about one endpoint: its secrets, image and address, and do its pods answer."""
+"""What the doctor asks a cluster about one endpoint: its secrets and address, and do its pods answer."""
 
 import os
 from typing import Any
@@ -7,12 +7,12 @@ from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
 from core.domain.errors import QuarterdeckError, Refused
 from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped
 from core.targets.kubernetes.calls import ApiCalls
-from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
+from core.targets.kubernetes.doctor_image import pods_of
+from core.targets.kubernetes.labels import ClusterEndpoint, ours
 from core.targets.kubernetes.manifests_pod import KEY, PORT
 from core.targets.kubernetes.names import key_name
 from core.targets.kubernetes.paths import PODS, SECRETS, SERVICES
 
-PULLS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 PULL_TYPES = {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"}
 PROBE_S = 3.0
 MOST = 5
@@ -58,21 +58,6 @@ def pull_secret(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     return [ok(f"the Secret {name} is there")]
 
 
-def image(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
-    """Whether a pod waits for an image that can't be had."""
-    for pod in _pods(calls, at):
-        for one in (pod.get("status") or {}).get("containerStatuses") or ():
-            waiting = (one.get("state") or {}).get("waiting") or {}
-            if waiting.get("reason") in PULLS:
-                why = clipped(str(waiting.get("message") or waiting["reason"]))
-                told = f"{pod['metadata']['name']}: {waiting['reason']}: {why}"
-                return [fail(told, "see that the image is in its registry, and that the pull secret may read it")]
-    if at.place.image is None:
-        return [ok("each version's own, the one that was pushed from here; no pod waits for one")]
-    named, _, digest = at.place.image.rpartition("@")
-    return [ok(f"{named} at {digest[:19]}; no pod waits for one")]
-
-
 def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     """Whether callers have an address."""
     if at.place.traffic == "gateway":
@@ -96,7 +81,7 @@ def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
 
 def probes(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     """Whether pods answer what they are probed with, asked through the API server."""
-    pods = [pod for pod in _pods(calls, at) if not (pod.get("metadata") or {}).get("deletionTimestamp")]
+    pods = [pod for pod in pods_of(calls, at) if not (pod.get("metadata") or {}).get("deletionTimestamp")]
     if not pods:
         return [ok("no pod runs yet")]
     found = [_probe(calls, at, str(pod["metadata"]["name"]), pod) for pod in pods[:MOST]]
@@ -123,9 +108,3 @@ def _probe(calls: ApiCalls, at: ClusterEndpoint, name: str, pod: Json) -> Diagno
 
 def _conditions(pod: Json) -> list[Any]:
     return list((pod.get("status") or {}).get("conditions") or ())
-
-
-def _pods(calls: ApiCalls, at: ClusterEndpoint) -> list[Json]:
-    """The endpoint's pods, of both slots."""
-    asked = ",".join(f"{label}={value}" for label, value in selector(at).items())
-    return list(calls.ask("GET", PODS.path(at.place.namespace), query={"labelSelector": asked}).get("items") or ())

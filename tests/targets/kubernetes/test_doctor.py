@@ -18,8 +18,9 @@ from core.config.serving import EndpointSettings
 from core.config.settings import Settings
 from core.doctor.examine import examine
 from core.domain.diagnosis import Condition, Diagnosis
+from core.domain.errors import Failed
 from core.targets.kinds import kind_of
-from core.targets.kubernetes import doctor, doctor_cluster, doctor_endpoint, manifests, rights, room
+from core.targets.kubernetes import doctor, doctor_cluster, doctor_endpoint, doctor_image, manifests, rights, room
 from core.targets.kubernetes.labels import cluster_endpoint
 from core.targets.kubernetes.manifests_pod import deployment
 from tests.kubernetes.access import ALL, AccessRule
@@ -128,6 +129,17 @@ def furnished(
     return well
 
 
+def registry(patch: pytest.MonkeyPatch, *, has: bool = True, error: Exception | None = None) -> None:
+    """The images' registry, which is on no machine that tests have."""
+
+    async def asked(*_: object) -> bool:
+        if error is not None:
+            raise error
+        return has
+
+    patch.setattr(doctor_image, "in_registry", asked)
+
+
 @pytest.fixture
 def scene(
     furnished: tuple[Cluster, Caller, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -139,6 +151,7 @@ def scene(
     for module, name in ((doctor, "CONNECT_S"), (doctor_cluster, "REVIEW_S"), (doctor_endpoint, "PROBE_S")):
         monkeypatch.setattr(module, name, 60.0)
     monkeypatch.setattr(doctor, "WITHIN_S", 120.0)
+    registry(monkeypatch, has=True)
     made = Scene(cluster, caller, tmp_path, monkeypatch, place)
     with made.undo:
         yield made
@@ -274,6 +287,21 @@ BROKEN: Mapping[str, tuple[Callable[[Scene], None], dict[str, Condition], str]] 
     "another key": (key_of_another_name, {"key": FAIL}, "holds no 'key'"),
     "no login": (no_login, {"pull": FAIL}, "no Secret ecr-credentials in flights"),
     "another login": (login_of_another_type, {"pull": FAIL}, "is of type Opaque, which logs nobody in"),
+    "the registry has no such image": (
+        lambda scene: registry(scene.patch, has=False),
+        {"image": FAIL},
+        "is not in its registry: a new pod can't start",
+    ),
+    "the registry refuses": (
+        lambda scene: registry(scene.patch, error=Failed("registry.example: wants to know who asks (401)")),
+        {"image": WARN},
+        "its registry does not show it: registry.example: wants to know who asks (401)",
+    ),
+    "the registry is away": (
+        lambda scene: registry(scene.patch, error=TimeoutError()),
+        {"image": WARN},
+        "its registry can't be asked from here: no answer within 8 s",
+    ),
     "no such image": (no_such_image, {"image": FAIL, "probe": FAIL}, "ImagePull"),
     "no address": (no_address, {"address": FAIL}, "has given late no address"),
     "another's service": (service_of_another, {"address": FAIL}, "that Quarterdeck has not made"),
@@ -326,7 +354,7 @@ async def test_a_namespace_that_is_not_there_is_made_or_asked_for(scene: Scene) 
 async def test_without_an_image_in_the_settings_it_is_each_versions_own(scene: Scene) -> None:
     found = await scene.examined(image=None)
     assert named(found) == {}
-    assert next(one.text for one in found if one.name == "image").startswith("each version's own")
+    assert next(one.text for one in found if one.name == "image").endswith("is in its registry; no pod waits for one")
 
 
 async def test_a_gateway_that_is_not_there_is_told_beside_the_rights(scene: Scene) -> None:
