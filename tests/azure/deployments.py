@@ -96,7 +96,7 @@ class Deployments:
         failure = self.failures.of(endpoint.name, deployment.name, kind)
         await self.delays.spent("deployment_s", failure.after_s if failure else 0.0)
         failure = failure or await self._started(endpoint, deployment)
-        if deployment.name not in endpoint.deployments:
+        if endpoint.deployments.get(deployment.name) is not deployment:
             return "OperationCanceled: The operation was canceled by a later one."
         deployment.modified_at = stamp()
         deployment.state = "Failed" if failure else "Succeeded"
@@ -125,7 +125,7 @@ class Deployments:
             await asyncio.gather(*(one.stop() for one in fresh))
             raise
         deployment.last = fresh[-1] if fresh else deployment.last
-        if not all(ready) or deployment.name not in endpoint.deployments:
+        if not all(ready) or endpoint.deployments.get(deployment.name) is not deployment:
             await asyncio.gather(*(one.stop() for one in fresh))
             return CRASHED_ITSELF
         deployment.containers = [*kept, *fresh]
@@ -149,7 +149,9 @@ class Deployments:
 
     async def _gone(self, endpoint: OnlineEndpoint, deployment: OnlineDeployment) -> str | None:
         await self.delays.spent("delete_s")
-        endpoint.deployments.pop(deployment.name, None)
+        if endpoint.deployments.get(deployment.name) is not deployment:
+            return None
+        del endpoint.deployments[deployment.name]
         for traffic in (endpoint.traffic, endpoint.mirror, *endpoint.shown):
             traffic.pop(deployment.name, None)
         await self.end(endpoint, deployment)

@@ -1,8 +1,9 @@
 """Online endpoints: made, changed (traffic is a change), asked, deleted.
 
-Recorded: PUT, GET, list, DELETE, token, traffic to a deployment that is not there (dropped from a new endpoint). Never
-recorded: mirrored traffic and its bounds, shares that do not add up, a second change while one goes on, listKeys,
-regenerateKeys, a name that somebody else has or that was deleted a moment ago.
+Recorded: PUT, GET, list, DELETE, token, traffic to a deployment that is not there (dropped from a new endpoint).
+Never recorded: mirrored traffic and its bounds, shares that do not add up, a second change while one goes on,
+listKeys, regenerateKeys, a name that somebody else has or that was deleted a moment ago, traffic to a deployment that
+is not ready (here taken: its requests are 503).
 """
 
 import asyncio
@@ -133,7 +134,8 @@ class OnlineEndpoints:
 
     async def _gone(self, endpoint: OnlineEndpoint) -> str | None:
         await self.delays.spent("delete_s")
-        for one in [*endpoint.deployments.values()]:
+        gone, endpoint.deployments = endpoint.deployments, {}
+        for one in gone.values():
             await self.deployments.end(endpoint, one)
         await self.hosts.close(endpoint)
         self.held.pop(endpoint.name.lower(), None)

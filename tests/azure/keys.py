@@ -22,6 +22,7 @@ class EndpointKeys:
     primary: str = field(default_factory=new_key)
     secondary: str = field(default_factory=new_key)
     tokens: set[str] = field(default_factory=set)
+    earlier: set[str] = field(default_factory=set)
 
     def document(self) -> Json:
         """The answer to listKeys."""
@@ -29,6 +30,7 @@ class EndpointKeys:
 
     def renew(self, kind: str) -> None:
         """A new key of a kind; what the caller sends as its value is passed over, as the real client wants it."""
+        self.earlier |= {self.primary, self.secondary}
         if kind.lower() == "primary":
             self.primary = new_key()
         else:
@@ -45,6 +47,10 @@ class EndpointKeys:
             "expiryTimeUtc": now + TOKEN_S,
             "refreshAfterTimeUtc": now + REFRESH_S,
         }
+
+    def secrets(self) -> set[str]:
+        """All that ever was one."""
+        return {self.primary, self.secondary, *self.tokens, *self.earlier}
 
     def takes(self, given: str, mode: str) -> bool:
         """Whether a bearer may score; `mode` is Key or AMLToken."""

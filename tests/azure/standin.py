@@ -162,6 +162,11 @@ class AzureStandIn:
         here = dict.fromkeys(("resource_manager", *names), f"{self.url}/")
         return {**here, "storage_endpoint": DOMAIN}
 
+    def secrets(self) -> set[str]:
+        """Every key, token and signature that was handed out, for a test that looks where they went."""
+        keys = {one for endpoint in self.endpoints.held.values() for one in endpoint.keys.secrets()}
+        return {*keys, *self.logins.users, *self.blobs.signatures, self.blobs.key, self._identity}
+
     def environment(self) -> dict[str, str]:
         """Variables for a child: the workspace, whom to trust, and how to log in."""
         return {

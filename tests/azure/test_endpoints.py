@@ -161,3 +161,23 @@ def test_what_has_traffic_stays_and_what_has_none_goes(caller: AzureCaller) -> N
     assert caller.send("GET", "onlineEndpoints", "going").status_code == 404
     assert caller.send("DELETE", "onlineEndpoints", "going").status_code == 204
     assert not [name for name in caller.azure.quota.held if name.startswith("going/")]
+
+
+def test_what_is_deleted_while_it_is_made_leaves_nothing(azure: AzureStandIn, caller: AzureCaller) -> None:
+    caller.ready("brief", "blue")
+    azure.delays.deployment_s = 30
+    made = caller.put_deployment("brief", "green")
+    caller.succeed(caller.send("DELETE", "onlineEndpoints", "brief", "deployments", "green", version=DEPLOYMENTS))
+    azure.delays.deployment_s = 0
+    found = caller.finish(made)
+    assert (found["status"], found["error"]["message"].split(":")[0]) == ("Failed", "OperationCanceled")
+    assert [*azure.endpoint("brief").deployments] == ["blue"]
+
+
+def test_every_secret_that_was_handed_out_is_known(azure: AzureStandIn, caller: AzureCaller) -> None:
+    caller.succeed(caller.put_endpoint("secret"))
+    keys = caller.send("POST", "onlineEndpoints", "secret", "listKeys").json()
+    caller.succeed(caller.send("POST", "onlineEndpoints", "secret", "regenerateKeys", body={"keyType": "Primary"}))
+    token = caller.send("POST", "onlineEndpoints", "secret", "token").json()["accessToken"]
+    assert {*keys.values(), token, azure.token} <= azure.secrets()
+    assert azure.endpoint("secret").keys.primary != keys["primaryKey"]
