@@ -5,6 +5,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's matter.
+settings.register_profile("quarterdeck", deadline=None)
+settings.load_profile("quarterdeck")
 
 
 def pytest_configure() -> None:

@@ -153,6 +153,8 @@ class PodProcess:
         """Probe until it says so as often in a row as the threshold has it; false where it says the other."""
         assert probe is not None
         speed = self.pod.kubelet.speed
+        # A program takes its time to start, however quick the probes are.
+        most = probe["failureThreshold"] * (max(1.0, speed) if wanted and not for_ever else 1.0)
         good = bad = 0
         await asyncio.sleep(probe.get("initialDelaySeconds", 0) / speed)
         while True:
@@ -160,7 +162,7 @@ class PodProcess:
             good, bad = (good + 1, 0) if held else (0, bad + 1)
             if wanted and good >= probe["successThreshold"]:
                 return True
-            if bad >= probe["failureThreshold"]:
+            if bad >= most:
                 if not wanted:
                     return True
                 if not for_ever:

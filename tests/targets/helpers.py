@@ -14,7 +14,7 @@ from core.targets.local.http import Connection
 from core.targets.local.spec import EndpointSpec
 from core.targets.protocol import Address, Report, Target
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 ONE, TWO = Version("late", "1", "run1", "models:/late/1"), Version("late", "2", "run2", "models:/late/2")
 
 T = TypeVar("T")
