@@ -48,6 +48,7 @@ _ERRORS = "{metric: failed_percent, limit: 5}"
 _MIX = f"release.gates=[{_ERRORS}, {{metric: mix_points, limit: 10, against: live}}]"
 GATES = {
     "another form": _MIX,
+    "crash after 200": f"release.gates=[{_ERRORS}, {{metric: restarts, limit: 2}}]",
     "leaks 4 MB an answer": f"release.gates=[{_ERRORS}, {{metric: memory_percent, limit: 70}}]",
     "silently wrong": _MIX,
 }

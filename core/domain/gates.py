@@ -145,7 +145,9 @@ METRICS: Mapping[str, Callable[[Sample], float | None]] = {
 }
 """What can be judged while traffic flows, from the samples of a slot."""
 
-MEASURED = (*METRICS, MIX)
+RESTARTS = "restarts"
+"""How often replicas of the new slot were started again since the hold began: nothing that an answer says."""
+MEASURED = (*METRICS, MIX, RESTARTS)
 SHARES = frozenset({FAILED, MIX, *PARTS})
 """Metrics that against another slot are compared in percentage points, and only where the difference is sure."""
 SURE = frozenset({DIFFERING, "unknown_percent", "out_of_range_percent"})

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from math import inf
 
-from core.domain.gates import LIVE, Gate, GateResult, Verdict, surely_beyond
-from core.domain.judging import judge
+from core.domain.gates import LIVE, RESTARTS, Gate, GateResult, Verdict, surely_beyond
+from core.domain.judging import holds, judge
 from core.domain.model import Sample, Slot
 from core.domain.plan import Ask, Hold
 from core.domain.strategies import AB
@@ -38,6 +38,8 @@ def verdicts(release: Release, hold: Hold, snapshot: Snapshot, now: float) -> tu
         if gate.compared or gate.alone
         else _elsewhere(gate, release, measured, now)
         if gate.source
+        else _restarts(gate, release, measured, snapshot)
+        if gate.metric == RESTARTS
         else _plainly(gate, new[gate.window_s], live[gate.window_s], measured.before)
         for gate in hold.gates
     )
@@ -54,6 +56,16 @@ def _plainly(gate: Gate, new: Sample | None, live: Sample | None, before: Sample
     if said.outcome is not GateResult.FAIL or new is None or gate.allowed is None or surely_beyond(gate, new):
         return said
     return replace(said, outcome=GateResult.INCONCLUSIVE, why=f"{said.why}: not sure yet")
+
+
+def _restarts(gate: Gate, release: Release, measured: Measured, snapshot: Snapshot) -> Verdict:
+    seen = snapshot.endpoint(release.endpoint).slots.get(release.slot or "")
+    if seen is None or seen.version != release.version:
+        return Verdict(gate, GateResult.INCONCLUSIVE, None, "nothing was heard of its replicas")
+    count = measured.restarted(seen)
+    outcome = GateResult.PASS if holds(gate.op, count, gate.limit) else GateResult.FAIL
+    whys = dict.fromkeys(one.why for one in seen.replicas if one.why)
+    return Verdict(gate, outcome, float(count), "; ".join([f"{count} since the hold began", *whys]))
 
 
 def _elsewhere(gate: Gate, release: Release, measured: Measured, now: float) -> Verdict:

@@ -122,7 +122,9 @@ def _measured(snapshot: Snapshot, event: ev.Event) -> Mapping[str, Measured]:
             seconds = step.seconds if isinstance(step, Hold) else release.ask_s
             windows = tuple(sorted({gate.window_s for gate in step.gates if gate.window_s}))
             pairs = paired(step.gates, release.slot, release.old, event.at, seconds)
-            begun = Measured(release.id, body.index, event.at, windows, paired=pairs)
+            seen = snapshot.endpoint(release.endpoint).slots.get(release.slot or "")
+            restarts = {one.name: one.restarts for one in seen.replicas} if seen is not None else {}
+            begun = Measured(release.id, body.index, event.at, windows, paired=pairs, restarts=restarts)
             if release.plan.share(body.index) >= FULL:
                 begun = begun.after(_of_live(snapshot, release))
             return with_(measured, release.endpoint, begun)

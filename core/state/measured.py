@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from core.domain.figures import add_inputs, less_use
 from core.domain.histogram import Histogram
-from core.domain.model import Sample, Series, Slot
+from core.domain.model import Observation, Sample, Series, Slot
 from core.state.endpoint_events import Gauged
 from core.state.gauges import Gauge
 from core.state.paired import Paired
@@ -110,7 +110,8 @@ class SlotMeasured:
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """What a hold has to judge by: the step `index` of a release, which began at `since`. `before`: what the live slot
-    answered in its last minute, where it gets nothing any more."""
+    answered in its last minute, where it gets nothing any more. `restarts`: those of the new slot's replicas, by their
+    names, when it began."""
 
     release: str
     index: int
@@ -122,6 +123,7 @@ class Measured:
     past: Window = Window(PAST_S)
     gauges: Mapping[Slot, Mapping[str, Gauge]] = field(default_factory=dict)
     before: Sample | None = None
+    restarts: Mapping[str, int] = field(default_factory=dict)
 
     def plus(self, sample: Sample, at: float) -> "Measured":
         """With one sample more, heard of at `at`; what began before the hold did is none of its."""
@@ -143,6 +145,10 @@ class Measured:
         answered = [one for one in series.samples if one.requests]
         last = Series(tuple(answered)).since(answered[-1].at - PAST_S) if answered else None
         return replace(self, before=last)
+
+    def restarted(self, seen: Observation) -> int:
+        """How often replicas of the new slot were started again since."""
+        return sum(max(0, one.restarts - self.restarts.get(one.name, 0)) for one in seen.replicas)
 
     def gauged(self, said: Gauged) -> "Measured":
         """With what a source elsewhere said of a slot."""

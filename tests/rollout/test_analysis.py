@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Sample
+from core.domain.model import Replica, ReplicaState, Sample
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise
 from core.rollout import actions as d
 from core.rollout.analysis import verdicts
@@ -223,3 +223,25 @@ def test_what_live_gave_before_the_release_began_is_of_another_time() -> None:
     world.do(begin(V2, Plan("blue-green", (Deploy(2), Shift(100), Hold(LONG, (MIX,)), Summarise()))))
     (verdict,) = full(world, a=100)
     assert (verdict.outcome, verdict.why) == (GateResult.INCONCLUSIVE, "0 of 50 requests on live")
+
+
+RESTARTED = Gate("restarts", "<", 2.0, at_least=0)
+
+
+@pytest.mark.parametrize(("counts", "outcome"), [((5, 6), GateResult.PASS), ((6, 6), GateResult.FAIL)])
+def test_restarts_are_counted_since_the_hold_began(counts: tuple[int, int], outcome: GateResult) -> None:
+    def see(world: World, *restarts: int) -> None:
+        seen = world.snapshot.endpoint("late").slots["green"]
+        replicas = tuple(Replica(f"green-{at}", ReplicaState.READY, restarts=count) for at, count in enumerate(restarts, 1))
+        world.say(ev.Observed("late", replace(seen, replicas=replicas)))
+
+    world = of(Plan("canary", (Deploy(2), Shift(10), Hold(LONG, (RESTARTED,)), Summarise())))
+    world.run(lambda release: release.steps[2].status is Status.RUNNING)
+    see(world, 5, 5)
+    world.say(ev.StepStarted(world.release.id, 2))
+    hold = world.release.plan.steps[2]
+    assert isinstance(hold, Hold)
+    see(world, *counts)
+    (verdict,) = verdicts(world.release, hold, world.snapshot, world.now)
+    assert (verdict.outcome, verdict.value) == (outcome, float(sum(counts) - 10))
+    assert verdict.why == f"{sum(counts) - 10} since the hold began"
