@@ -1,6 +1,7 @@
 """Gates over a hold: what they look at, how often, and that the last hour is judged like the first minute."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -232,7 +233,8 @@ RESTARTED = Gate("restarts", "<", 2.0, at_least=0)
 def test_restarts_are_counted_since_the_hold_began(counts: tuple[int, int], outcome: GateResult) -> None:
     def see(world: World, *restarts: int) -> None:
         seen = world.snapshot.endpoint("late").slots["green"]
-        replicas = tuple(Replica(f"green-{at}", ReplicaState.READY, restarts=count) for at, count in enumerate(restarts, 1))
+        ready = partial(Replica, state=ReplicaState.READY)
+        replicas = tuple(ready(f"green-{at}", restarts=count) for at, count in enumerate(restarts, 1))
         world.say(ev.Observed("late", replace(seen, replicas=replicas)))
 
     world = of(Plan("canary", (Deploy(2), Shift(10), Hold(LONG, (RESTARTED,)), Summarise())))
