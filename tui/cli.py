@@ -16,6 +16,7 @@ from core.state import commands as c
 from core.system.text import size
 from tui import (
     alerts_cli,
+    azure_cli,
     doctor_cli,
     headless,
     image_cli,
@@ -342,6 +343,7 @@ app.add_typer(past_cli.app)
 app.add_typer(alerts_cli.app)
 app.add_typer(scaling_cli.app)
 app.add_typer(image_cli.app)
+app.add_typer(azure_cli.app)
 app.add_typer(doctor_cli.app)
 
 if __name__ == "__main__":

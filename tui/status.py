@@ -151,7 +151,7 @@ def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:
     version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
     copied = f"  mirror {seen.mirror:g} %" if seen.mirror else ""
     ready = f"{seen.ready}/{seen.wanted} ready"
-    lasts = f"  {kept}" if kept else ""
+    lasts = f"{f'  {seen.costs}' if seen.costs else ''}{f'  {kept}' if kept else ''}"
     weights = f"{seen.weight:5.1f} %  real {share(real):>7}{copied}"
     lines = [f"{seen.slot:<8} {version:<16} {weights}  {ready}{lasts}  {seen.why}".rstrip()]
     for replica in seen.replicas:

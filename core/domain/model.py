@@ -84,7 +84,8 @@ class Observation:
     """What is true of one slot of an endpoint, now. `weight` is in percent, as the router applies it.
 
     `mirror` is how many percent of the requests are copied to it; nobody gets its answers to those. `proved_by`
-    counts the answers that showed the weight in force. A slot that is gone has no version.
+    counts the answers that showed the weight in force. A slot that is gone has no version. `costs` is what is paid for
+    it an hour, in few words; empty where that is nothing, or known to nobody.
     """
 
     slot: Slot
@@ -96,6 +97,7 @@ class Observation:
     proved_by: int = 0
     why: str = ""
     mirror: float = 0.0
+    costs: str = ""
 
 
 class StickyBy(StrEnum):

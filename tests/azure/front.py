@@ -66,6 +66,8 @@ class RestFront:
     beyond: Mapping[str, Room]
     open_pages: Mapping[str, Room]
     before: Callable[[], None]
+    whole: Room
+    standing: Callable[[], None]
     limits: RequestLimits = field(default_factory=RequestLimits)
     seen: deque[SeenCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
@@ -124,7 +126,8 @@ class RestFront:
         call.parts = self.place.parts(call.path)
         self.before()
         if not call.parts:
-            return RestAnswer(200, self.place.document())
+            return self.whole(call)
+        self.standing()
         room = next((one for name, one in self.rooms.items() if name.lower() == call.parts[0].lower()), None)
         if room is None:
             raise not_here(call.path)

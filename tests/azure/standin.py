@@ -23,6 +23,7 @@ from tests.azure.delays import AzureDelays
 from tests.azure.deployments import Deployments
 from tests.azure.endpoints import OnlineEndpoints
 from tests.azure.faults import ProvisioningFailure, ProvisioningFailures, RestFault
+from tests.azure.foundations import Foundations
 from tests.azure.front import RestFront
 from tests.azure.instances import Instances
 from tests.azure.jobs import Jobs
@@ -64,6 +65,7 @@ class AzureStandIn:
         self.autoscale = AutoscaleSettings(self.place, self._size, self._scaled)
         self.metrics = DeploymentMetrics()
         self.surroundings = Surroundings(self.place, self.logins)
+        self.foundations = Foundations(self.place)
         models = folder / "azureml-models"
         self.instances = Instances(self.models, self.environments, self.codes, self.delays, models)
         self.hosts = ScoringHosts(self.certificates.context, self.instances, self.faults, self.logins.users)
@@ -80,6 +82,8 @@ class AzureStandIn:
             self._beyond(),
             {"/identity": self._login, "/discovery": self._hosts},
             self.surroundings.check,
+            self.foundations.workspace,
+            self.foundations.check,
         )
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -104,7 +108,9 @@ class AzureStandIn:
         deployment = self.place.path("onlineEndpoints", "*", "deployments", "*")
         return {
             f"{subscription}/$": self.surroundings.subscription,
-            f"{subscription}/resourceGroups/*/$": self.surroundings.group,
+            f"{subscription}/resourceGroups/*/$": self.foundations.group,
+            f"{self.place.scope}/providers/Microsoft.Storage/storageAccounts": self.foundations.beneath,
+            f"{self.place.scope}/providers/Microsoft.KeyVault/vaults": self.foundations.beneath,
             f"{subscription}/providers/*/$": self.surroundings.provider,
             f"{subscription}/providers/*/register": self.surroundings.provider,
             f"{self.place.scope}/providers/Microsoft.Insights/autoscaleSettings": self.autoscale.answer,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tests.azure.calls import Json, RestAnswer, RestCall
 from tests.azure.operations import PROVIDER
 from tests.azure.place import AzureLogins, AzurePlace
-from tests.azure.refusals import LOCATION, RestRefusal, not_here
+from tests.azure.refusals import RestRefusal, not_here
 
 
 @dataclass(slots=True)
@@ -24,14 +24,6 @@ class Surroundings:
         about = {"displayName": "Stand-in", "state": "Enabled", "tenantId": self.place.tenant}
         path = f"/subscriptions/{self.place.subscription}"
         return RestAnswer(200, {"id": path, "subscriptionId": self.place.subscription, **about})
-
-    def group(self, call: RestCall) -> RestAnswer:
-        """The group, whatever its name is asked to be."""
-        if call.path.rstrip("/").rsplit("/", 1)[-1].lower() != self.place.group.lower():
-            name = call.path.rstrip("/").rsplit("/", 1)[-1]
-            raise RestRefusal(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
-        body = {"id": self.place.scope, "name": self.place.group, "location": LOCATION}
-        return RestAnswer(200, {**body, "properties": {"provisioningState": "Succeeded"}})
 
     def provider(self, call: RestCall) -> RestAnswer:
         """A provider's registration."""

@@ -53,6 +53,7 @@ GIVEN = {
     "backtest": ["--all"],
     "export": ["r2", "-o", "{}/r2.qdr"],
     "image": ["build"],
+    "azure": ["setup"],
 }
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -127,7 +128,7 @@ def test_every_command_that_is_not_known_to_look_is_refused(
     before = state(project)
     said = CliRunner().invoke(app, [verb, *GIVEN.get(verb, [])])
     assert said.exit_code == Refused.exit_code, said.output
-    assert re.match(rf"refused: {verb}( build)?: dev: read-only by its settings", said.output)
+    assert re.match(rf"refused: {verb}( build| setup)?: dev: read-only by its settings", said.output)
     assert len(said.output.strip().splitlines()) == 1
     assert state(project) == before
 

@@ -95,7 +95,10 @@ class TrafficPane(Pane):
         label_cells = max(4, *map(cell_len, labels.values())) + 1
         names = SLOT + label_cells
         figures = aligned(
-            [_figures(seen, real[seen.slot], weights, heard, heard and _quiet(view, seen.slot)) for seen in shown],
+            [
+                _figures(seen, real[seen.slot], weights, heard, heard and _quiet(view, seen.slot), _cost(seen, shown))
+                for seen in shown
+            ],
             max(0, width - names - LEAST_BAR),
         )
         room = max(LEAST_BAR, width - names - max((width_of(line) for line in figures), default=0))
@@ -170,7 +173,9 @@ class TrafficPane(Pane):
         slots = view.endpoint.slots if view.endpoint else {}
         stays = {slot: next(iter(kept(view, seen)), "") for slot, seen in sorted(slots.items())}
         label = {slot: seen.version.label if seen.version else "" for slot, seen in slots.items()}
-        return [*service(view), *(f"{slot} holds {label[slot]}: {text}" for slot, text in stays.items() if text)]
+        costs = [f"{slot} costs {seen.costs}" for slot, seen in sorted(slots.items()) if seen.costs]
+        holds = [f"{slot} holds {label[slot]}: {text}" for slot, text in stays.items() if text]
+        return [*service(view), *holds, *costs]
 
 
 def _ill(view: View) -> str:
@@ -198,7 +203,15 @@ def _quiet(view: View, slot: Slot) -> bool:
     return last is None or last.requests == 0
 
 
-def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], heard: bool, quiet: bool) -> list[Part]:
+def _cost(seen: Observation, shown: Sequence[Observation]) -> list[Part]:
+    """What a slot costs, where one of them costs anything; it leaves first."""
+    cells = max((cell_len(one.costs) for one in shown), default=0)
+    return [(6, ((right(seen.costs, cells + 2), "dim"),))] if cells else []
+
+
+def _figures(
+    seen: Observation, real: Reality, weights: Mapping[Slot, float], heard: bool, quiet: bool, cost: Sequence[Part]
+) -> list[Part]:
     """The figures of a slot; what answers, what should, and what is ready stay longest. `quiet`: 0 was counted."""
     wanted = weights.get(seen.slot, seen.weight)
     ready_role = "good" if seen.ready >= seen.wanted else "waits" if seen.ready else "fails"
@@ -215,6 +228,7 @@ def _figures(seen: Observation, real: Reality, weights: Mapping[Slot, float], he
         (2, ((right(as_text.whole(rps), 6), "text"), (" rps", "dim"))),
         (4, ((" p95", "p95"), (right(as_text.ms(p95), 5), "text"))),
         (1, ((right(as_text.percent(failed), 8), failed_role), (" err", "dim"))),
+        *cost,
         (0, ((right(f" {seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
         (5, ((READY, "dim"),)),
     ]

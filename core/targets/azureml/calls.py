@@ -70,8 +70,9 @@ class AzureCalls:
         return AzureAnswer(answer.status_code, found, answer.headers.get("azure-asyncoperation", ""))
 
     def close(self) -> None:
-        """Let go of the connections; a call in use breaks off."""
+        """Let go of the connections, the login's too; a call in use breaks off."""
         self._client.close()
+        self.login.close()
 
     @property
     def few_left(self) -> bool:

@@ -63,6 +63,13 @@ class AzureLogin:
         with self._lock:
             self._held.clear()
 
+    def close(self) -> None:
+        """Let go of its connections; it can be asked again."""
+        with self._lock:
+            credential, self._credential = self._credential, None
+        if credential is not None:
+            credential.close()
+
     def account(self) -> Account:
         """Who it is; asks for a token where there is none yet."""
         claims = _claims(self.token(self.management))

@@ -98,7 +98,7 @@ def size(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     names = [str(one.get("name")) for one in calls.ask("GET", path, COMPUTE_API).body.get("value") or []]
     if names and kind.casefold() not in {name.casefold() for name in names}:
         return [fail(f"{where} has no {kind}", "name another size in azureml.instance_type")]
-    return [ok(f"{where} has {kind}; {cost_line(at.place, kind, at.endpoint.replicas)}")]
+    return [ok(f"{where} has {kind}; {cost_line(at.place, kind, at.endpoint.replicas, where)}")]
 
 
 def quota(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:

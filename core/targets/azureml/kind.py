@@ -53,7 +53,11 @@ class AzureMLKind:
         if endpoint_name(settings) != endpoint:
             raise Refused(f"{endpoint}: no environment is called so any more, so nobody knows its workspace")
         at = azure_endpoint(settings)
-        return await aside(lambda: taken_down(at, _calls(at)), "azureml down")
+        calls = _calls(at)
+        try:
+            return await aside(lambda: taken_down(at, calls), "azureml down")
+        finally:
+            calls.close()
 
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """The package stands in the deployments' code there, which this machine's package does not change."""
@@ -89,10 +93,11 @@ def _standing(at: AzureEndpoint) -> Standing | None:
     calls = _calls(at)
     try:
         view = looked_at(at, calls)
-        if view.body is None:
+        costs = costs_of(at, calls, view)
+        if view.body is None and not costs:
             return None
         lines = tuple(lines_of(at, calls, view))
-        return Standing(at.called, NAME, slots_in(at, view), lines, costs_of(at, view))
+        return Standing(at.called, NAME, slots_in(at, view), lines, costs)
     except QuarterdeckError as error:
         return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
     finally:

@@ -15,6 +15,7 @@ from core.targets.azureml.api_errors import AzureThrottled
 from core.targets.azureml.autoscaler import AutoscaleKeeper
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.container_logs import last_line
+from core.targets.azureml.costs import priced
 from core.targets.azureml.following import FEW_TIMES, OperationFollower
 from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AzureProofs
@@ -170,7 +171,7 @@ class AzureObserver:
         for one in self._operations:
             if one.slot:
                 why[one.slot] = one.words(now, self._changes.book.usual_s(one.doing))
-        found = observations(view, why, self._before)
+        found = priced(observations(view, why, self._before), view, self._at.place)
         self._before = found
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
         return self._proofs.applied(found, settled=view.state == READY and not moves)

@@ -22,6 +22,7 @@ _NAME = re.compile(rf"[a-z][a-z0-9-]{{{SHORTEST - 2},{LONGEST - 2}}}[a-z0-9]")
 _ENVIRONMENT = re.compile(r"-(dev|staging)$")
 _TYPE = re.compile(r"Standard_[A-Za-z0-9_-]{1,60}", re.IGNORECASE)
 
+Dollars = Annotated[float, Field(ge=0)]
 Span = Annotated[float, BeforeValidator(timed), Field(gt=0)]
 
 
@@ -88,8 +89,9 @@ class AzureMLSettings(TargetSettings):
     `AZURE_WORKSPACE_NAME`, also of a `.env` beside it.
 
     `name` is the endpoint's in production, unique in its region over all customers; without it the endpoint is called
-    as in the project. `liveness` waits longer than a cold image takes. `prices` are for an instance's hour. An
-    operation that goes on is asked for every `poll_s`, everything else every `look_s`: a subscription has few reads.
+    as in the project. `liveness` waits longer than a cold image takes. `prices` are of an instance's hour in dollars,
+    for all regions or by region. An operation that goes on is asked for every `poll_s`, all else every `look_s`: a
+    subscription has few reads.
     """
 
     subscription: str = ""
@@ -107,7 +109,7 @@ class AzureMLSettings(TargetSettings):
     image: str = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py39-cpu-inference:latest"
     cluster: AzureClusterSettings = AzureClusterSettings()
     tags: Mapping[str, str] = Field(default_factory=dict)
-    prices: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    prices: Mapping[str, Dollars | Mapping[str, Dollars]] = Field(default_factory=dict)
     priced_on: str = ""
     schedule: Annotated[tuple[AzureScheduleSettings, ...], BeforeValidator(listed)] = ()
     timezone: str = "UTC"

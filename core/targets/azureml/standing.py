@@ -7,11 +7,12 @@ from core.domain.model import Observation
 from core.targets.azureml.api_errors import AzureBusy
 from core.targets.azureml.autoscaler import taken_away
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.costs import cost_line
+from core.targets.azureml.costs import cost_line, priced
 from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.reading import EndpointReader
+from core.targets.azureml.setup import cluster_cost, cluster_path, our_cluster
 from core.targets.azureml.view import AzureView, capacity, observations, state_of
-from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
+from core.targets.azureml.workspace import COMPUTE_API, ENDPOINT_API, AzureEndpoint
 
 GONE_S = 600.0
 
@@ -24,7 +25,7 @@ def looked_at(at: AzureEndpoint, calls: AzureCalls) -> AzureView:
 def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
     """What each slot holds."""
     why = {one.slot: _words(at, one.slot) for one in _book(at).operations() if one.slot}
-    return tuple(observations(view, why, {}).values())
+    return tuple(priced(observations(view, why, {}), view, at.place).values())
 
 
 def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]:
@@ -39,22 +40,33 @@ def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]
     return lines
 
 
-def costs_of(at: AzureEndpoint, view: AzureView) -> tuple[str, ...]:
-    """The instances of each deployment, with what they cost an hour."""
+def costs_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> tuple[str, ...]:
+    """The instances of each deployment, with what they cost an hour, and the compute cluster that was made for it."""
     types = {
         slot: str((body.get("properties") or {}).get("instanceType") or "") for slot, body in view.deployments.items()
     }
-    return tuple(
-        f"{slot}: {cost_line(at.place, types[slot] or 'an unknown size', capacity(body))}"
-        for slot, body in view.deployments.items()
+    cluster = our_cluster(at, calls)
+    return (
+        *([] if cluster is None else [cluster_cost(at, cluster)]),
+        *(
+            f"{slot}: {cost_line(at.place, types[slot] or 'an unknown size', capacity(body), view.location)}"
+            for slot, body in view.deployments.items()
+        ),
     )
 
 
 def taken_down(at: AzureEndpoint, calls: AzureCalls) -> bool:
-    """The endpoint with all its deployments goes; waits until it has. False where there is none."""
+    """The endpoint with all its deployments goes, and the cluster that was made for it; waits until they have.
+
+    False where there is neither.
+    """
     view = looked_at(at, calls)
+    cluster = our_cluster(at, calls)
+    if cluster is not None:
+        # Jobs that run there end with it.
+        calls.ask("DELETE", cluster_path(at), COMPUTE_API, query={"underlyingResourceAction": "Delete"})
     if view.body is None:
-        return False
+        return cluster is not None
     until_s = time.monotonic() + GONE_S
     while True:
         try:
