@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from core.domain.errors import Refused
 from core.engine.project import Project
@@ -30,7 +31,7 @@ async def setup(project: Project, region: str, yes: bool, write: Write) -> int:
             write("nothing was made")
             return Refused.exit_code
         for piece in pieces:
-            took_s = await aside(lambda one=piece: made(at, calls, one), "azure setup")
+            took_s = await aside(partial(made, at, calls, piece), "azure setup")
             write(f"{piece.what}: made in {took_s:.0f} s")
     finally:
         calls.close()

@@ -22,6 +22,7 @@ _NAMES = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
         *("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"),
         *("KRB5CCNAME", "KUBECONFIG", "REGISTRY_AUTH_FILE"),
+        *("GITHUB_RUN_NUMBER", "BUILD_BUILDID"),
     }
 )
 

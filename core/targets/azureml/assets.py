@@ -54,26 +54,35 @@ class WorkspaceAssets:
         self._uploads.close()
 
     def _model(self, version: Version, files: Mapping[str, bytes]) -> str:
-        path = f"{self._at.workspace}/models/{azure_name(version.model)}/versions/{version.number}"
-        made = digest(files)
-        if (found := self._read(path, MODEL_API)) is not None:
-            tags = (found.get("properties") or {}).get("tags") or {}
-            if tags.get(FILES_TAG) == made:
+        made, models = digest(files), f"{self._at.workspace}/models/{azure_name(version.model)}/versions"
+        for number in self._numbers(version):
+            if (found := self._read(f"{models}/{number}", MODEL_API)) is None:
+                return self._registered(version, number, files, made)
+            if ((found.get("properties") or {}).get("tags") or {}).get(FILES_TAG) == made:
                 return str(found["id"])
-            raise AssetTaken(
-                f"azureml {self._at.place.workspace}: models/{azure_name(version.model)} {version.label} is there with "
-                "other files, which no version changes; release a new version"
-            )
+        raise AssetTaken(
+            f"azureml {self._at.place.workspace}: models/{azure_name(version.model)} {version.label} is there with "
+            "other files, which no version changes; release a new version"
+        )
+
+    def _numbers(self, version: Version) -> list[str]:
+        """Which number it may get: that of the run of CI; where two models are of one run, ours behind it."""
+        run = self._at.run
+        return [run, f"{run}-{version.number}"] if run else [version.number]
+
+    def _registered(self, version: Version, number: str, files: Mapping[str, bytes], made: str) -> str:
+        """A version that was not there: its files, then itself."""
         place = self._at.place
         right = default_store(self._calls, self._at.workspace, place)
         root = f"LocalUpload/{made}/model"
         for name in sorted(files):
-            marks = {"upload_status": "completed", "name": azure_name(version.model), "version": version.number}
+            marks = {"upload_status": "completed", "name": azure_name(version.model), "version": number}
             self._do(partial(self._uploads.put, right, f"{root}/{name}", files[name], marks))
         group = f"subscriptions/{place.subscription}/resourcegroups/{place.resource_group}/workspaces/{place.workspace}"
         uri = f"azureml://{group}/datastores/workspaceblobstore/paths/{root}"
         tags = {**place.tags, **version_tags(version), FILES_TAG: made}
         body = bodies.model_version(uri, tags)
+        path = f"{self._at.workspace}/models/{azure_name(version.model)}/versions/{number}"
         return str(self._do(lambda: self._calls.ask("PUT", path, MODEL_API, body)).body["id"])
 
     def _environment(self, files: Mapping[str, bytes]) -> str:

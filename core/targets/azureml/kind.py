@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from core.targets.azureml.autoscale_bodies import check
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.names import ci_run
 from core.targets.azureml.standing import costs_of, lines_of, looked_at, slots_in, taken_down
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 from core.targets.kinds import Models, Note, Standing
@@ -34,6 +37,7 @@ class AzureMLKind:
             raise BadInput("target azureml needs a package more: pip install 'quarterdeck[azure]'")
         at, folder = azure_endpoint(settings), state_folder(settings) / "models"
         check(at)
+        at = replace(at, run=ci_run(os.environ if environ is None else environ))
         return lambda token: AzureMLTarget(at, models, token, row=lambda version: example_row(folder, version))
 
     def key(self, settings: Settings, endpoint: str) -> str:

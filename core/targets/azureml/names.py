@@ -3,11 +3,14 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SHORTEST, LONGEST = 3, 32
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _DIGEST_LETTERS = 8
+RUNS = ("GITHUB_RUN_NUMBER", "BUILD_BUILDID")
+"""The variables in which GitHub and Azure Pipelines say which run it is."""
+_RUN = re.compile(r"[0-9]{1,18}")
 
 
 def azure_name(name: str) -> str:
@@ -23,6 +26,11 @@ def azure_name(name: str) -> str:
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_LETTERS]
     kept = label[: LONGEST - _DIGEST_LETTERS - 1].rstrip("-") or "model"
     return f"{kept}-{digest}"
+
+
+def ci_run(environ: Mapping[str, str]) -> str:
+    """The number of the run of CI that a shell is of; empty where it is of none."""
+    return next((value for name in RUNS if _RUN.fullmatch(value := environ.get(name, ""))), "")
 
 
 def meeting(names: Sequence[str]) -> str:

@@ -30,13 +30,15 @@ LONGEST_TAG = 256
 
 @dataclass(frozen=True, slots=True)
 class AzureEndpoint:
-    """An endpoint: `name` is Azure's, `called` the project's, `folder` where what is under way is written down."""
+    """An endpoint: `name` is Azure's, `called` the project's, `folder` where what is under way is written down, `run` is
+    the number of the run of CI that asks."""
 
     name: str
     called: str
     endpoint: EndpointSettings
     place: AzureMLSettings
     folder: Path
+    run: str = ""
 
     @property
     def workspace(self) -> str:
