@@ -30,8 +30,10 @@ LONGEST_TAG = 256
 
 @dataclass(frozen=True, slots=True)
 class AzureEndpoint:
-    """An endpoint: `name` is Azure's, `called` the project's, `folder` where what is under way is written down, `run` is
-    the number of the run of CI that asks."""
+    """An endpoint: `name` is Azure's, `called` the project's, `folder` where what is under way is written down.
+
+    `run` is the number of the run of CI that asks, if it is one.
+    """
 
     name: str
     called: str
