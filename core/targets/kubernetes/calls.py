@@ -24,6 +24,8 @@ MERGE = "application/merge-patch+json"
 MANAGER = "quarterdeck"
 CONNECT_S, CALL_S = 3.0, 10.0
 _PLAIN = {"accept": "text/plain, */*"}
+_IMPORTING = threading.Lock()
+"""One for the process, as its modules are: two threads that import the official client at once break it for good."""
 _Query: TypeAlias = Mapping[str, str] | None
 
 
@@ -179,11 +181,13 @@ class ApiStream:
 
 def _client(context: str, kubeconfig: str) -> Any:
     """The official client for a context of a kubeconfig; raises BadInput where there is none such."""
-    try:
-        from kubernetes.client import ApiClient, Configuration
-        from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
-    except ImportError as error:
-        raise BadInput("target kubernetes needs a package more: pip install 'quarterdeck[kubernetes]'") from error
+    with _IMPORTING:
+        try:
+            from kubernetes.client import ApiClient, Configuration
+            from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
+        except ImportError as error:
+            needs = f"target kubernetes needs a package more ({error})"
+            raise BadInput(f"{needs}: pip install 'quarterdeck[kubernetes]'") from error
     if not logging.getLogger().handlers:
         # The package tells its troubles to the root logger, which would begin to write to the screen.
         logging.getLogger().addHandler(logging.NullHandler())

@@ -2,6 +2,8 @@
 
 import contextlib
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,3 +212,28 @@ def test_a_list_from_a_version_that_is_forgotten_has_expired(calls: ApiCalls, cl
     cluster.do(cluster.compact)
     with pytest.raises(ApiExpired):
         calls.ask("GET", SERVICES.path(HOME), query={"limit": "1", "continue": page["metadata"]["continue"]})
+
+
+def test_many_may_make_the_first_call_of_a_process_at_once(cluster: Cluster, tmp_path: Path) -> None:
+    """Imported by two threads at once the official client is broken for the rest of the process."""
+    kubeconfig = str(cluster.kubeconfig(tmp_path))
+    asked = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, kubeconfig], capture_output=True, text=True, timeout=120, check=False, cwd=HOUSE
+    )
+    assert (asked.stdout.split(), asked.stderr) == (["stand-in"] * 6, "")
+
+
+HOUSE = Path(__file__).parents[3]
+AT_ONCE = """
+import sys, threading
+from core.targets.kubernetes.calls import ApiCalls
+
+def ask():
+    calls = ApiCalls("stand-in", sys.argv[1])
+    calls.ask("GET", "/version")
+    print(calls.context, flush=True)
+
+threads = [threading.Thread(target=ask) for _ in range(6)]
+for one in threads: one.start()
+for one in threads: one.join()
+"""
