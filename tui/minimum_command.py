@@ -19,8 +19,11 @@ async def to_minimum(project: Project, write: Callable[[str], None]) -> int:
     """Scale every endpoint, or the named environment's alone, and say what goes on to be paid for."""
     places, _ = await meant_places(project)
     if not any(place.slots for place in places):
-        write("nothing runs here")
-        return 0
+        # Where a place could not be asked, its line says why.
+        said = [f"{place.endpoint}: {line}" for place in places for line in place.lines]
+        for line in said or ["nothing runs here"]:
+            write(line)
+        return 1 if said else 0
     await have_watch(project, write)
     async with opened(project) as engine:
         for place in places:

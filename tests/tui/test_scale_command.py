@@ -113,3 +113,14 @@ async def test_down_to_the_minimum_is_the_autoscalers_or_one_replica_and_says_wh
     scene.said.clear()
     await minimum_command.to_minimum(scene.project, scene.said.append)
     assert scene.said[0] == "late: has as few replicas as it may have"
+
+
+async def test_what_cannot_be_asked_is_not_said_to_be_nothing(
+    scene: ScaleScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Project) -> tuple[list[Standing], list[Standing]]:
+        return [Standing("late", "kubernetes", (), ("cluster  far/flights: not logged in",))], []
+
+    monkeypatch.setattr(minimum_command, "meant_places", away)
+    assert await minimum_command.to_minimum(scene.project, scene.said.append) == 1
+    assert scene.said == ["late: cluster  far/flights: not logged in"]

@@ -67,7 +67,9 @@ def refusal(asked: ApiRequest, status: int, body: Json, headers: Mapping[str, st
     said = clipped(str(body.get("message") or ""))
     match status:
         case 401:
-            return Unreachable(f"{asked}: not logged in, or the login has run out; {login(asked.context)}")
+            # The same words whatever was asked: who asks again and again says it once.
+            who = f"kubernetes {asked.context}"
+            return Unreachable(f"{who}: not logged in, or the login has run out; {login(asked.context)}")
         case 403:
             return Refused(f"{asked}: {_forbidden(str(body.get('message') or ''), causes)}")
         case 404:

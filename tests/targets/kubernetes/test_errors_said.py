@@ -126,7 +126,7 @@ def no_gateway(desk: Desk) -> None:
     ("broken", "code", "line"),
     [
         (lambda desk: desk.user(token=f"{SECRET}-of-yesterday"), 1,
-         f"kubernetes stand-in: GET namespaces/flights: not logged in, or the login has run out; {LOG_IN}"),
+         f"kubernetes stand-in: not logged in, or the login has run out; {LOG_IN}"),
         (lambda desk: desk.plugin(), 1, f"gave nothing; {LOG_IN}"),
         (deny, 1, "may not patch deployments.apps in the namespace flights; a role needs the verb 'patch' on"),
         (no_gateway, 1, "PATCH httproutes/late-dev: there is none; the cluster may not have this API"),
