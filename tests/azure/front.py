@@ -103,7 +103,7 @@ class RestFront:
     def _managed(self, call: RestCall) -> RestAnswer:
         user = self.logins.who(call.headers.get("authorization", ""))
         call.caller = user.name
-        if not call.version and "/providers/" in call.path:
+        if not call.version and call.path.startswith("/subscriptions/"):
             said = "The api-version query parameter (?api-version=) is required for all requests."
             raise RestRefusal(400, "MissingApiVersionParameter", said)
         headers = self.limits.count(call.method)

@@ -26,8 +26,10 @@ from tests.azure.job_documents import KNOWN, job_document, run_details
 from tests.azure.place import AzurePlace
 from tests.azure.refusals import RestRefusal, user_error
 from tests.azure.stamps import stamp
+from tests.azure.tracking import TrackingServer
 
 ENDED = frozenset({"Completed", "Failed", "Canceled"})
+_OUTCOMES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 LOG = "user_logs/std_log.txt"
 
 
@@ -49,14 +51,16 @@ class AzureJob:
 
 @dataclass(slots=True)
 class Jobs:
-    """All of the workspace's. `folder` is where they run."""
+    """All of the workspace's. `folder` is where they run; `lent` are variables that each has."""
 
     place: AzurePlace
     delays: AzureDelays
     codes: Codes
     stores: Datastores
     clusters: ComputeClusters
+    tracking: TrackingServer
     folder: Path
+    lent: dict[str, str] = field(default_factory=dict)
     held: dict[str, AzureJob] = field(default_factory=dict)
 
     @property
@@ -118,6 +122,7 @@ class Jobs:
             if job.told.is_set():
                 return self._end(job, "Canceled")
         job.state, job.started_at = "Running", stamp()
+        self.tracking.begin(str(job.asked.get("experimentName") or "Default"), job.name, job.name)
         cluster = self.clusters.held.get(str(job.asked.get("computeId") or "").rsplit("/", 1)[-1].lower())
         if cluster is not None:
             cluster.busy += 1
@@ -136,6 +141,8 @@ class Jobs:
 
     def _end(self, job: AzureJob, state: str) -> None:
         job.state, job.ended_at = state, stamp()
+        if (run := self.tracking.runs.get(job.name)) is not None:
+            run.end(_OUTCOMES[state])
 
     async def _process(self, job: AzureJob) -> int:
         folder = self.folder / job.name
@@ -153,7 +160,7 @@ class Jobs:
                 "-c",
                 self._command(job, folder),
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": str(HOME), "AZUREML_RUN_ID": job.name, **variables},
+                env={**os.environ, **self._lent(job), **variables},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=asyncio.subprocess.STDOUT,
@@ -169,6 +176,13 @@ class Jobs:
             told.cancel()
             await process.wait()
         return process.returncode or 0
+
+    def _lent(self, job: AzureJob) -> dict[str, str]:
+        """What the service puts into a job's environment: whose run it is, where it is tracked."""
+        where = f"azureml://{self.place.base.removeprefix('https://')}/mlflow/v1.0{self.place.workspace}"
+        names = {"AZUREML_RUN_ID": job.name, "MLFLOW_RUN_ID": job.name, "MLFLOW_TRACKING_URI": where}
+        experiment = {"MLFLOW_EXPERIMENT_NAME": str(job.asked.get("experimentName") or "Default")}
+        return {"PYTHONPATH": str(HOME), **self.lent, **names, **experiment}
 
     def _command(self, job: AzureJob, folder: Path) -> str:
         """The command with its inputs and outputs in place of `${{inputs.…}}` and `${{outputs.…}}`."""

@@ -1,13 +1,11 @@
 """The whole stand-in as one object: `with AzureStandIn(folder) as azure:`."""
 
-import asyncio
 import contextlib
 import secrets
-import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -27,6 +25,7 @@ from tests.azure.foundations import Foundations
 from tests.azure.front import RestFront
 from tests.azure.instances import Instances
 from tests.azure.jobs import Jobs
+from tests.azure.loop_thread import LoopThread
 from tests.azure.metrics import DeploymentMetrics
 from tests.azure.operations import PROVIDER, Operations
 from tests.azure.place import AzureLogins, AzurePlace
@@ -34,10 +33,9 @@ from tests.azure.quota import VmQuota
 from tests.azure.scoring_hosts import ScoredCall, ScoringHosts
 from tests.azure.serving import OnlineEndpoint
 from tests.azure.surroundings import Surroundings
+from tests.azure.tracking import TrackingServer
 from tests.kubernetes.faults import FaultKind, Faults
 from tests.kubernetes.network import free_port
-
-T = TypeVar("T")
 
 
 class AzureStandIn:
@@ -61,7 +59,10 @@ class AzureStandIn:
         self.operations = Operations(self.place.subscription, self.place.workspace_id, self.delays)
         self.quota = VmQuota(self.place.subscription)
         self.clusters = ComputeClusters(self.place, self.operations, self.delays, self.quota)
-        self.jobs = Jobs(self.place, self.delays, self.codes, self.datastores, self.clusters, folder / "jobs")
+        self.tracking = TrackingServer()
+        self.jobs = Jobs(
+            self.place, self.delays, self.codes, self.datastores, self.clusters, self.tracking, folder / "jobs"
+        )
         self.autoscale = AutoscaleSettings(self.place, self._size, self._scaled)
         self.metrics = DeploymentMetrics()
         self.surroundings = Surroundings(self.place, self.logins)
@@ -86,8 +87,8 @@ class AzureStandIn:
             self.foundations.check,
         )
         self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="azure", daemon=True)
+        self._loop = LoopThread("azure")
+        self.run, self.do = self._loop.run, self._loop.do
         self._runner: web.ServerRunner | None = None
 
     def _rooms(self) -> dict[str, Callable[[RestCall], RestAnswer]]:
@@ -119,6 +120,7 @@ class AzureStandIn:
             f"{location}/vmSizes": lambda call: RestAnswer(200, self.quota.sizes()),
             location: self.operations.answer,
             "/history": self.jobs.history,
+            "/mlflow": self.tracking.answer,
         }
 
     def _hosts(self, call: RestCall) -> RestAnswer:
@@ -205,18 +207,6 @@ class AzureStandIn:
         self.faults.clear()
         self.failures.set_for.clear()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """From the test's thread: do it on the loop and wait, a minute at most."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
-
-    def do(self, function: Callable[[], T]) -> T:
-        """From the test's thread: call it on the loop."""
-
-        async def called() -> T:
-            return function()
-
-        return self.run(called())
-
     @property
     def troubles(self) -> list[BaseException]:
         """What went wrong behind the server, which no test may leave."""
@@ -230,6 +220,7 @@ class AzureStandIn:
         self._runner = runner
         for one in (self.place, self.operations, self.blobs):
             one.base = self.url
+        self.jobs.lent = {**self.environment(), "MLFLOW_TRACKING_TOKEN": self.token}
 
     async def _stop(self) -> None:
         await self.jobs.stop()
@@ -241,19 +232,13 @@ class AzureStandIn:
         await self.hosts.stop()
         if self._runner is not None:
             await self._runner.cleanup()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._loop.begin()
         self.run(self._start())
         return self
 
     def __exit__(self, *error: object) -> None:
         with contextlib.suppress(TimeoutError):
             self.run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self._loop.end()

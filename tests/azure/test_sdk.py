@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.azure.caller import AzureCaller, until
 from tests.azure.containers import HOME
 from tests.azure.datastores import Credentials
 from tests.azure.standin import AzureStandIn
@@ -93,3 +94,32 @@ def test_jobs_and_a_cluster_by_the_unmodified_client(azure: AzureStandIn, tmp_pa
         "too late": 400,
         "clusters": ["cpu-cluster"],
     }
+
+
+TRACKS = """
+import os
+os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_TRACKING_URI"].replace("azureml://", "https://")
+import mlflow
+with mlflow.start_run():
+    mlflow.log_params({"depth": 3})
+    mlflow.log_metric("accuracy", 0.5, step=1)
+    mlflow.log_metric("accuracy", 0.75, step=2)
+    mlflow.set_tag("made", "here")
+"""
+
+
+@pytest.mark.slow
+def test_a_job_tracks_its_run_by_mlflows_own_client(azure: AzureStandIn, tmp_path: Path) -> None:
+    (tmp_path / "track.py").write_text(TRACKS)
+    caller = AzureCaller(azure)
+    settings = {"jobType": "Command", "command": f"{sys.executable} {tmp_path / 'track.py'}", "experimentName": "late"}
+    caller.send("PUT", "jobs", "tracked", body={"properties": settings}, version="2025-01-01-preview")
+    until(lambda: azure.jobs.held["tracked"].ended_at, "the job has ended", 120)
+    assert azure.jobs.held["tracked"].state == "Completed", azure.jobs.log("tracked")
+    path = f"/mlflow/v1.0{azure.place.workspace}/api/2.0/mlflow/runs/get"
+    run = caller.client.get(path, params={"run_id": "tracked"}).json()["run"]
+    assert run["info"]["status"] == "FINISHED"
+    assert run["data"]["params"] == [{"key": "depth", "value": "3"}]
+    assert [(one["key"], one["value"], int(one["step"])) for one in run["data"]["metrics"]] == [("accuracy", 0.75, 2)]
+    assert {"key": "made", "value": "here"} in run["data"]["tags"]
+    caller.client.close()

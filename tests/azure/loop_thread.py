@@ -1,0 +1,46 @@
+"""An event loop in a thread of its own, which tests call from theirs."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """It runs from `begin` to `end`."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+
+    def begin(self) -> None:
+        """Run from now on."""
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """From another thread: do it on the loop and wait, a minute at most."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def do(self, function: Callable[[], T]) -> T:
+        """From another thread: call it on the loop."""
+
+        async def called() -> T:
+            return function()
+
+        return self.run(called())
+
+    def end(self) -> None:
+        """Cancel what still waits, and run no more."""
+        self.run(_cancelled())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+async def _cancelled() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for one in others:
+        one.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
