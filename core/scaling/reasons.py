@@ -97,7 +97,10 @@ def _late(facts: ScalingFacts) -> ScalingReason:
         return ScalingReason(Cause.NOT_READY, why, "make room for it there; it is tried again by itself")
     why = f"{ready}{said}"
     calm = worst is not None and _trouble(worst) == (False, 0)
-    todo = "wait for it" if calm else "see its log: 4 on the deck, its line, l"
+    if worst is None:
+        todo = "none of them is known yet; where that lasts, 'quarterdeck doctor' says what the place lacks"
+    else:
+        todo = "wait for it" if calm else "see its log: 4 on the deck, its line, l"
     return ScalingReason(Cause.NOT_READY, why, todo, calm)
 
 

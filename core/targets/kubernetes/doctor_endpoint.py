@@ -1,6 +1,7 @@
 """What the doctor asks a cluster about one endpoint: its secrets and address, and do its pods answer."""
 
 import os
+import socket
 from typing import Any
 
 from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
@@ -59,7 +60,7 @@ def pull_secret(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
 
 
 def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
-    """Whether callers have an address."""
+    """Whether callers have an address, and it can be reached."""
     if at.place.traffic == "gateway":
         return [ok("callers come through the gateway")]
     try:
@@ -73,10 +74,27 @@ def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
         return [ok(f"{at.name} is reached inside the cluster ({at.place.service.type})")]
     given = ((body.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     known = [str(one.get("hostname") or one.get("ip")) for one in given if one.get("hostname") or one.get("ip")]
-    if known:
-        return [ok(f"{known[0]}, port {at.place.service.port}")]
     look = f"kubectl --context {at.place.context} -n {at.place.namespace} describe service {at.name}"
+    if known:
+        return [_connected(known[0], at.place.service.port, look)]
     return [fail(f"the load balancer has given {at.name} no address", f"{look}; or kubernetes.service.type: ClusterIP")]
+
+
+def _connected(host: str, port: int, look: str) -> Diagnosis:
+    """Whether what a load balancer gave can be reached from here."""
+    if (why := refused_by(host, port)) is None:
+        return ok(f"{host}, port {port}, takes connections")
+    rule = f"the firewall's rule for port {port} must let this machine in (security group, loadBalancerSourceRanges)"
+    return fail(f"{host}, port {port}, takes no connection from here ({why})", f"{rule}: {look}")
+
+
+def refused_by(host: str, port: int) -> str | None:
+    """Why no connection comes about; None where one does."""
+    try:
+        socket.create_connection((host, port), PROBE_S).close()
+    except OSError as error:
+        return "no answer in time" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
+    return None
 
 
 def probes(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shlex
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -287,6 +288,11 @@ BROKEN: Mapping[str, tuple[Callable[[Scene], None], dict[str, Condition], str]] 
     "another key": (key_of_another_name, {"key": FAIL}, "holds no 'key'"),
     "no login": (no_login, {"pull": FAIL}, "no Secret ecr-credentials in flights"),
     "another login": (login_of_another_type, {"pull": FAIL}, "is of type Opaque, which logs nobody in"),
+    "a firewall": (
+        lambda scene: scene.patch.setattr(doctor_endpoint, "refused_by", lambda *_: "no answer in time"),
+        {"address": FAIL},
+        "takes no connection from here (no answer in time)",
+    ),
     "the registry has no such image": (
         lambda scene: registry(scene.patch, has=False),
         {"image": FAIL},
@@ -415,3 +421,9 @@ def test_each_quota_is_judged_by_what_it_counts() -> None:
     ]
     assert list(room.short([quota], endpoint, 1)) == []
     assert list(room.short([{"metadata": {"name": "new"}}], endpoint, 99)) == []
+
+
+def test_an_address_that_takes_no_connection_is_told_with_the_reason() -> None:
+    assert doctor_endpoint.refused_by("127.0.0.1", free_port()) == "Connection refused"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert doctor_endpoint.refused_by("127.0.0.1", server.getsockname()[1]) is None
