@@ -51,7 +51,8 @@ class AzurePlaceOf:
             **place,
         }
         self.at: AzureEndpoint = azure_endpoint(
-            load(project(folder, said, endpoint=endpoint or {"name": "late"}), "prod", environ={})
+            load(project(folder, said, endpoint=endpoint or {"name": "late"}), "prod", environ={}),
+            {"SSL_CERT_FILE": str(azure.ca)},
         )
         self.model = linear(folder / "model")
 
@@ -64,13 +65,13 @@ class AzurePlaceOf:
             (folder / "model.json").write_text(json.dumps({**about, "target": f"side{version.number}"}))
         return folder
 
+    def token(self, _: str) -> AccessToken:
+        """Of whoever is logged in, for any scope."""
+        return AccessToken(self.azure.token, time.time() + 3600)
+
     def target(self, token: int) -> AzureMLTarget:
         """One driver's."""
-
-        def source(scope: str) -> AccessToken:
-            return AccessToken(self.azure.token, time.time() + 3600)
-
-        made = AzureMLTarget(self.at, self.models, token, row=lambda _: ROW, source=source)
+        made = AzureMLTarget(self.at, self.models, token, row=lambda _: ROW, source=self.token)
         self.made.append(made)
         return made
 

@@ -14,8 +14,7 @@ from tests.targets.contract import Contract, MakeTarget
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
     """One for all of them; each test has an endpoint of its own."""
     folder = tmp_path_factory.mktemp("azure")
-    with pytest.MonkeyPatch.context() as patch, serving_workspace(folder) as one:
-        patch.setenv("SSL_CERT_FILE", str(one.ca))
+    with serving_workspace(folder) as one:
         yield one
 
 

@@ -13,11 +13,9 @@ from core.targets.azureml.api_errors import (
     AzureRequest,
     AzureThrottled,
     NotSent,
-    login_failure,
-    operation_failure,
     refusal,
-    scoring_refusal,
 )
+from core.targets.azureml.failures import login_failure, operation_failure, scoring_refusal
 
 ASKED = AzureRequest("ws", "PUT", "onlineEndpoints/late")
 INFO = [

@@ -1,7 +1,6 @@
 """What Azure said no with, as one clear line and the next step. Pure. No token and no signed address gets into it.
 
-Four envelopes: of the resource manager, of the service with `details` and `additionalInfo`, of an operation that ended
-badly with 200, and of what a deployment answers.
+Two envelopes: of the resource manager, and of the service with `details` and `additionalInfo`.
 """
 
 import json
@@ -25,7 +24,6 @@ _QUOTA = re.compile(
     r"Current usage/limit: (\d+)/(\d+)\. Additional needed: (\d+)"
 )
 _STATE = re.compile(r"it is in (\w+) provisioning state")
-_BUILD_LOG = re.compile(r"blob store '([^']+)' under the path '([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,52 +89,7 @@ def refusal(asked: AzureRequest, status: int, body: Json, headers: Mapping[str, 
             return Unreachable(f"{asked}: Azure answers {status}{tail}; theirs, it is tried again")
 
 
-def operation_failure(what: str, body: Json, tail: str = "") -> Failed:
-    """Why an operation ended badly, from its body; `tail` is the last that the container wrote."""
-    error = body.get("error") or {}
-    code, message = error.get("code"), str(error.get("message") or "")
-    word, _, rest = message.partition(":")
-    word, rest = (str(code), message) if code else (word.strip(), rest.strip())
-    known = _OPERATIONS.get(word)
-    ended = str(body.get("status") or "Failed").lower()
-    said = clipped(message) or f"the operation {ended} without a word"
-    why = said if known is None else known(rest)
-    return Failed(f"{what}: {why}{f'; it wrote last: {clipped(tail)}' if tail else ''}")
-
-
-def scoring_refusal(status: int, headers: Mapping[str, str], text: str = "") -> str:
-    """What an answer of the endpoint other than 200 means, and what to do."""
-    inner = headers.get("ms-azureml-model-error-statuscode", "")
-    reason = headers.get("ms-azureml-model-error-reason", "")
-    match status:
-        case 401 | 403:
-            return f"{status}: the endpoint's key or token is wrong or old; it is read anew"
-        case 404:
-            return "404: no deployment has traffic, or the address is wrong; release a version, or see 'status'"
-        case 408:
-            return "408: longer than the request timeout; raise azureml.request_timeout_s"
-        case 424:
-            told = f" {inner}" if inner else " another status than 200"
-            because = f" ({clipped(reason)})" if reason else ""
-            return f"424: the model answered{told}{because}; see its log with 'quarterdeck logs'"
-        case 429:
-            return "429: more at once than the instances take; more instances, or azureml.max_concurrent_requests"
-        case 502 | 503 | 504:
-            return f"{status}: the container does not answer; it crashed, is too slow, or still starts; see its log"
-        case _:
-            return f"{status}{f': {clipped(text)}' if text else ''}"
-
-
 LOGIN = "call 'az login', in a pipeline give it a new secret or a federated credential"
-LOGIN_ENDED = ("AADSTS700082", "AADSTS70043", "AADSTS50173", "AADSTS50076", "AADSTS7000222")
-
-
-def login_failure(workspace: str, text: str) -> NotSent:
-    """Why no token was to be had; of what the login's library says only its own code is kept."""
-    code = next((one for one in LOGIN_ENDED if one in text), "")
-    if code:
-        return NotSent(f"azureml {workspace}: the login has run out ({code}); {LOGIN}")
-    return NotSent(f"azureml {workspace}: no login was found that works; {LOGIN}")
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -151,12 +104,6 @@ def clipped(text: str) -> str:
     """One line of a message, without the signatures of addresses."""
     line = " ".join(_SIGNED.sub("?…", text).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-
-
-def words_of(body: Json) -> str:
-    """All that a refusal says, in one text."""
-    error = body.get("error")
-    return " ".join(_said(error)) if isinstance(error, dict) else ""
 
 
 def _said(error: Json, depth: int = 0) -> Iterator[str]:
@@ -212,7 +159,8 @@ def _made_lately(text: str) -> str:
     return "; one that was just made is known everywhere some minutes later" if "not found in endpoint" in text else ""
 
 
-def _quota(text: str) -> str:
+def quota_words(text: str) -> str:
+    """What is lacking, of which family, and what to do."""
     if match := _QUOTA.search(text):
         family, used, limit, more = match.groups()
         free = max(0, int(limit) - int(used))
@@ -221,19 +169,6 @@ def _quota(text: str) -> str:
             "instances (azureml.instance_type), delete what is unused, or ask Azure for more"
         )
     return f"out of quota: {clipped(text)}; take fewer or smaller instances, delete what is unused, or ask for more"
-
-
-def _crashed(rest: str) -> str:
-    return (
-        f"the container crashed or never got ready ({clipped(rest)}); see its log below, and give a slow start "
-        "longer probes (azureml.liveness.initial_s) or a larger instance"
-    )
-
-
-def _build(rest: str) -> str:
-    where = _BUILD_LOG.search(rest)
-    at = f"; its log is in the blob store {where[1]} under {where[2]}" if where else ""
-    return f"the image could not be built: {clipped(rest)}{at}" if not where else f"the image could not be built{at}"
 
 
 def _busy(text: str) -> str:
@@ -254,16 +189,17 @@ class _Rule:
         return any(mark in text for mark in self.marks)
 
 
-def _always(words: str) -> Callable[[str], str]:
+def always(words: str) -> Callable[[str], str]:
+    """The same words whatever was said."""
     return lambda _: words
 
 
 _RULES = (
-    _Rule(("Not enough quota", "OutOfQuota"), Refused, _quota),
+    _Rule(("Not enough quota", "OutOfQuota"), Refused, quota_words),
     _Rule(
         ("name needs to be unique", "already an endpoint with this name"),
         Refused,
-        _always("somebody in this region has an endpoint of this name; write another one into azureml.name"),
+        always("somebody in this region has an endpoint of this name; write another one into azureml.name"),
     ),
     _Rule(
         ("provisioning state", "AnotherOperationInProgress"),
@@ -273,34 +209,32 @@ _RULES = (
     _Rule(
         ("InferencingClientCallFailed",),
         AzureBusy,
-        _always(
-            "its name was deleted a moment ago and is not free yet; wait some minutes, or set another azureml.name"
-        ),
+        always("its name was deleted a moment ago and is not free yet; wait some minutes, or set another azureml.name"),
     ),
     _Rule(
         ("Asset paths cannot be updated",),
         AssetTaken,
-        _always("this version is there with other files, which no version changes; release a new version"),
+        always("this version is there with other files, which no version changes; release a new version"),
     ),
     _Rule(
         ("cannot be recreated",),
         AssetTaken,
-        _always("this version was deleted once, and its number is used up; release a new version"),
+        always("this version was deleted once, and its number is used up; release a new version"),
     ),
     _Rule(
         ("Workspace not found", "WorkspaceNotFound"),
         BadInput,
-        _always("there is no such workspace; check azureml.subscription, resource_group and workspace"),
+        always("there is no such workspace; check azureml.subscription, resource_group and workspace"),
     ),
     _Rule(
         ("SubscriptionNotFound", "ResourceGroupNotFound"),
         BadInput,
-        _always("this login knows no such subscription or group; check azureml.subscription and resource_group"),
+        always("this login knows no such subscription or group; check azureml.subscription and resource_group"),
     ),
     _Rule(
         ("MissingSubscriptionRegistration", "not registered to use namespace"),
         Refused,
-        _always(
+        always(
             "the subscription never used this service; call "
             "'az provider register --namespace Microsoft.MachineLearningServices'"
         ),
@@ -308,28 +242,7 @@ _RULES = (
     _Rule(
         ("InvalidVmSize", "VmSizeNotSupported", "instance type is not supported", "not available in location"),
         BadInput,
-        _always("the region has no instances of azureml.instance_type; name another size, or another workspace"),
+        always("the region has no instances of azureml.instance_type; name another size, or another workspace"),
     ),
-    _Rule(("MissingApiVersionParameter",), Failed, _always("the call named no api-version: a fault of Quarterdeck's")),
+    _Rule(("MissingApiVersionParameter",), Failed, always("the call named no api-version: a fault of Quarterdeck's")),
 )
-
-_OPERATIONS: Mapping[str, Callable[[str], str]] = {
-    "ImageBuildFailure": _build,
-    "OutOfQuota": _quota,
-    "OutOfCapacity": _always(
-        "the region has no such machine free now; try again later, or name another azureml.instance_type or region"
-    ),
-    "BadArgument": lambda rest: (
-        f"an image, a model or a role is missing: {clipped(rest)}; the endpoint's identity needs AcrPull and "
-        "Storage Blob Data Reader, a model its folder as it was registered"
-    ),
-    "ResourceNotReady": _crashed,
-    "ResourceNotFound": lambda rest: (
-        f"a storage account or registry was not found, or is closed to it: {clipped(rest)}; check names, roles"
-    ),
-    "OperationCanceled": _always("a later change took its place; it is tried again after a minute"),
-    "SecretsInjectionError": _always(
-        "the endpoint's identity may not read the secrets that are named; give it the role"
-    ),
-    "InternalServerError": lambda rest: f"Azure's own error: {clipped(rest)}; try again, then ask its support",
-}

@@ -38,7 +38,7 @@ class WorkspaceAssets:
         self._at = at
         self._calls = calls
         self._do: Callable[[Callable[[], Any]], Any] = do
-        self._uploads = BlobUploads(calls)
+        self._uploads = BlobUploads(calls, at.ca)
 
     def ids(self, version: Version, folder: Path) -> Mapping[str, str]:
         """The ids of model, environment and code for a version, made where they are not there yet."""

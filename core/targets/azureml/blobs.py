@@ -63,9 +63,9 @@ def given_store(sas_uri: str) -> BlobRight:
 class BlobUploads:
     """Uploads of one target, one file after the other."""
 
-    def __init__(self, calls: AzureCalls) -> None:
+    def __init__(self, calls: AzureCalls, ca: str) -> None:
         self._calls = calls
-        self._client = HttpsClient()
+        self._client = HttpsClient(ca)
 
     def put(self, right: BlobRight, path: str, content: bytes, metadata: Mapping[str, str] | None = None) -> None:
         """One file; raises Refused where the store says no, Unreachable where nobody answers."""

@@ -38,10 +38,10 @@ class AzureCalls:
     Raises AzureMissing, AzureBusy, AzureThrottled, Refused, BadInput or Unreachable, each with one line.
     """
 
-    def __init__(self, place: AzureMLSettings, login: AzureLogin) -> None:
+    def __init__(self, place: AzureMLSettings, login: AzureLogin, ca: str = "") -> None:
         self._place = place
         self.login = login
-        self._client = HttpsClient()
+        self._client = HttpsClient(ca)
         self.reads_left: int | None = None
         self.heard_s = time.monotonic()
 

@@ -39,6 +39,11 @@ class EndpointChanges:
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
+    @property
+    def drives(self) -> bool:
+        """Whether this driver has changed something."""
+        return self._held is not None
+
     def claimed(self, view: AzureView) -> dict[str, str]:
         """The tag of this driver's claim, for the next change; raises Refused once somebody has followed."""
         tagged = [view.tags, *((one.get("tags") or {}) for one in view.deployments.values())]
@@ -76,6 +81,7 @@ class EndpointChanges:
                 self.book.forget(begun)
                 raise
             except Unreachable:
+                self.book.gave_up(begun)
                 raise
             except QuarterdeckError:
                 self.book.forget(begun)

@@ -14,7 +14,7 @@ from core.targets.azureml.assets import WorkspaceAssets
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.container_logs import ContainerLogs
-from core.targets.azureml.credentials import AzureLogin, TokenSource
+from core.targets.azureml.credentials import AzureLogin, TokenSource, login_of
 from core.targets.azureml.deploying import SlotDeployer
 from core.targets.azureml.forwarding import AzureForwarder
 from core.targets.azureml.observing import AzureObserver
@@ -41,13 +41,14 @@ class AzureMLTarget:
         *,
         row: Callable[[Version], bytes] = lambda _: b"{}",
         source: TokenSource | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.at = at
         self.token = token
         self._models = models
         self._row = row
-        self._login = AzureLogin(at.place, source)
-        self._calls = AzureCalls(at.place, self._login)
+        self._login = AzureLogin(at.place, source or login_of(at.place, environ))
+        self._calls = AzureCalls(at.place, self._login, at.ca)
         self._reader = EndpointReader(at, self._calls, self._told)
         self._changes = EndpointChanges(at, self._calls, self._reader, OperationBook(at.folder, at.name), token)
         self._assets = WorkspaceAssets(at, self._calls, self._changes.beside)
@@ -63,15 +64,17 @@ class AzureMLTarget:
         """Ask for `replicas` instances of a version in a slot."""
         check_apply(slot, replicas)
         self._open("apply")
+        number = self._deployer.begin(slot)
         needed = await aside(lambda: self._deployer.needs_files(slot, version, replicas), "azureml apply")
         folder = await self._models(version) if needed else None
-        await self._do("apply", lambda: self._deployer.deploy(slot, version, replicas, folder))
+        await self._do("apply", lambda: self._deployer.deploy(number, slot, version, replicas, folder))
 
     async def scale(self, slot: Slot, replicas: int) -> None:
         """Ask for so many instances of what a slot holds."""
         check_apply(slot, replicas)
         self._open("scale")
-        asleep = await aside(lambda: self._deployer.scale(slot, replicas), "azureml scale")
+        number = self._deployer.begin(slot)
+        asleep = await aside(lambda: self._deployer.scale(number, slot, replicas), "azureml scale")
         self._observer.poke()
         if asleep is not None:
             await self.apply(slot, asleep, replicas)
@@ -94,15 +97,12 @@ class AzureMLTarget:
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to drain and go."""
-        await self._do("remove", lambda: self._deployer.remove(slot))
+        number = self._deployer.begin(slot)
+        await self._do("remove", lambda: self._deployer.remove(number, slot))
 
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; what can't be read is raised, and tried again meanwhile."""
-        self._observer.begin(self._router, self._deployer.take_back)
-        if not self._greeted:
-            self._greeted = True
-            threading.Thread(target=self._greet, name="azureml account", daemon=True).start()
-        async for report in self._observer.reports():
+        async for report in self._observer.reports(self._begin):
             yield report
 
     async def logs(self, slot: Slot, replica: str = "", lines: int = 50) -> AsyncIterator[str]:  # noqa: ARG002
@@ -119,8 +119,11 @@ class AzureMLTarget:
         if self._reader.view is None:
             await aside(self._reader.read, "azureml address")
         if self._forwarder is None:
-            within_s = self.at.place.request_timeout_s + 5.0
-            self._forwarder = AzureForwarder(self._scoring, lambda: self._reader.view, self._observer.tell, within_s)
+            at = self.at
+            within_s = at.place.request_timeout_s + 5.0
+            self._forwarder = AzureForwarder(
+                self._scoring, lambda: self._reader.view, self._observer.tell, within_s, at.ca
+            )
             await self._forwarder.open()
         return Address(self._forwarder.url, self._forwarder.headers(slot) if slot else {})
 
@@ -134,6 +137,12 @@ class AzureMLTarget:
             await self._forwarder.close()
         for one in (self._calls, self._scoring, self._assets):
             one.close()
+
+    def _begin(self) -> None:
+        self._observer.begin(self._router, self._deployer.take_back)
+        if not self._greeted:
+            self._greeted = True
+            threading.Thread(target=self._greet, name="azureml account", daemon=True).start()
 
     async def _do(self, verb: str, work: Callable[[], None]) -> None:
         self._open(verb)

@@ -3,14 +3,15 @@
 import base64
 import json
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from core.domain.errors import BadInput
-from core.targets.azureml.api_errors import login_failure
+from core.targets.azureml.failures import login_failure
 from core.targets.azureml.settings import AzureMLSettings
 
 SPARE_S = 300.0
@@ -86,22 +87,48 @@ class AzureLogin:
             return self._source(scope)
         if self._credential is None:
             self._credential = _credential(self._place.cloud.authority)
-        try:
-            found = self._credential.get_token(scope)
-        except Exception as error:
-            # What the package raises has a tree of its own, and texts of many lines.
-            raise login_failure(self._place.workspace, str(error)) from None
-        return AccessToken(str(found.token), float(found.expires_on))
+        return _token(self._place.workspace, self._credential, scope)
+
+
+def login_of(place: AzureMLSettings, environ: Mapping[str, str] | None) -> TokenSource | None:
+    """The login that the variables of a release's shell are, where this process has others; else None."""
+    names = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+    if environ is None or not all(environ.get(name) for name in names):
+        return None
+    if all(environ.get(name) == os.environ.get(name) for name in names):
+        return None
+    tenant, client, secret = (environ[name] for name in names)
+    held: list[Any] = []
+
+    def fetched(scope: str) -> AccessToken:
+        if not held:
+            held.append(_package().ClientSecretCredential(tenant, client, secret, authority=place.cloud.authority))
+        return _token(place.workspace, held[0], scope)
+
+    return fetched
 
 
 def _credential(authority: str) -> Any:
+    return _package().DefaultAzureCredential(authority=authority, exclude_interactive_browser_credential=True)
+
+
+def _package() -> Any:
     try:
-        from azure.identity import DefaultAzureCredential
+        import azure.identity
     except ImportError as error:
         raise BadInput("target azureml needs a package more: pip install 'quarterdeck[azure]'") from error
     # It tells each failed try to the log, with what every one of its ways said.
     logging.getLogger("azure").setLevel(logging.CRITICAL)
-    return DefaultAzureCredential(authority=authority, exclude_interactive_browser_credential=True)
+    return azure.identity
+
+
+def _token(workspace: str, credential: Any, scope: str) -> AccessToken:
+    try:
+        found = credential.get_token(scope)
+    except Exception as error:
+        # What the package raises has a tree of its own, and texts of many lines.
+        raise login_failure(workspace, str(error)) from None
+    return AccessToken(str(found.token), float(found.expires_on))
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A version in a slot: the endpoint and what the version is made of, then its deployment; and its way out again."""
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.domain.errors import Failed, Refused
@@ -24,6 +25,14 @@ class SlotDeployer:
     def __init__(self, changes: EndpointChanges, assets: WorkspaceAssets) -> None:
         self._changes = changes
         self._assets = assets
+        self._lock = threading.Lock()
+        self._newest: dict[Slot, int] = {}
+
+    def begin(self, slot: Slot) -> int:
+        """The number of what is asked of a slot now; what was asked before and not sent yet comes to nothing."""
+        with self._lock:
+            self._newest[slot] = self._newest.get(slot, 0) + 1
+            return self._newest[slot]
 
     def needs_files(self, slot: Slot, version: Version, replicas: int) -> bool:
         """Whether the version's files are needed for what is asked: it is not there, or is broken."""
@@ -31,23 +40,27 @@ class SlotDeployer:
         self._changes.claimed(view)
         return replicas > 0 and not _holds(view.deployments.get(slot), slot, version)
 
-    def deploy(self, slot: Slot, version: Version, replicas: int, folder: Path | None) -> None:
+    def deploy(self, number: int, slot: Slot, version: Version, replicas: int, folder: Path | None) -> None:
         """So many instances of a version; none of them is a slot that remembers its version."""
-        self._changes.patiently(lambda: self._deploy(slot, version, replicas, folder))
 
-    def scale(self, slot: Slot, replicas: int) -> Version | None:
+        def still() -> None:
+            self._still(number, slot)
+
+        self._changes.patiently(lambda: self._deploy(slot, version, replicas, folder, still), still)
+
+    def scale(self, number: int, slot: Slot, replicas: int) -> Version | None:
         """So many instances of what a slot holds; the version to deploy where it holds one without any instance."""
         view = self._changes.reader.read()
         self._changes.claimed(view)
         check_scale(slot, replicas, view.versions(), bounds(self._changes.at))
         if slot not in view.deployments:
             return view.versions()[slot]
-        self._changes.patiently(lambda: self._resize(slot, replicas))
+        self._changes.patiently(lambda: self._resize(slot, replicas), lambda: self._still(number, slot))
         return None
 
-    def remove(self, slot: Slot) -> None:
+    def remove(self, number: int, slot: Slot) -> None:
         """Let a slot go; Azure drains it. What is asked of it and still lands is taken back."""
-        self._changes.patiently(lambda: self._remove(slot))
+        self._changes.patiently(lambda: self._remove(slot), lambda: self._still(number, slot))
 
     def take_back(self, slot: Slot) -> None:
         """Delete a deployment that landed after it was no longer wanted."""
@@ -55,7 +68,13 @@ class SlotDeployer:
         call = ("DELETE", changes.at.deployment(slot), DEPLOYMENT_API, None)
         changes.patiently(lambda: changes.send("remove", call, slot))
 
-    def _deploy(self, slot: Slot, version: Version, replicas: int, folder: Path | None) -> None:
+    def _still(self, number: int, slot: Slot) -> None:
+        if number != self._newest.get(slot):
+            raise Refused(f"{slot}: something else was asked of it meanwhile")
+
+    def _deploy(
+        self, slot: Slot, version: Version, replicas: int, folder: Path | None, still: Callable[[], None]
+    ) -> None:
         changes = self._changes
         view = changes.reader.read()
         tags = changes.claimed(view)
@@ -75,7 +94,7 @@ class SlotDeployer:
         ids = self._assets.ids(version, folder)
         body = bodies.deployment(changes.at, changes.reader.location(), version, replicas, ids, tags)
         call = ("PUT", changes.at.deployment(slot), DEPLOYMENT_API, body)
-        changes.send("deploy", call, slot, {"model": version.model, "number": version.number})
+        changes.send("deploy", call, slot, {"model": version.model, "number": version.number}, still)
         changes.reader.read()
 
     def _ready_endpoint(self, view: AzureView, tags: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """What `quarterdeck doctor` looks at in Azure: login, workspace, role, provider, quota, size, the endpoint's name."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from core.config.config import endpoint_name
@@ -24,6 +25,8 @@ from core.targets.azureml.workspace import (
 WITHIN_S = 40.0
 """A login by a command takes seconds, and of its ways to log in each is tried."""
 WRITES = (f"{SERVICE}/workspaces/onlineEndpoints/write", f"{SERVICE}/workspaces/onlineEndpoints/deployments/write")
+UPGRADES = 1.2
+"""Azure wants a fifth more cores than the instances have, for its upgrades."""
 Look = Callable[[AzureCalls, AzureEndpoint], Diagnoses]
 
 
@@ -33,16 +36,19 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
     shared: dict[str, AzureCalls] = {}
     for settings in several:
         at, name = azure_endpoint(settings), endpoint_name(settings)
-        looks: dict[str, Look] = {"size": size, "quota": quota, "name": name_taken}
-        if at.workspace not in shared:
-            shared[at.workspace] = AzureCalls(at.place, AzureLogin(at.place))
-            looks = {"login": login, "workspace": workspace, "role": role, "provider": provider, **looks}
+        looks = dict(LOOKS)
+        if at.workspace in shared:
+            looks = {what: look for what, look in looks.items() if what in OF_ENDPOINT}
+        else:
+            shared[at.workspace] = AzureCalls(at.place, AzureLogin(at.place), at.ca)
         calls = shared[at.workspace]
-        made += [_examination(what, look, calls, at, name) for what, look in looks.items()]
+        made += [examination(what, look, calls, at, name) for what, look in looks.items()]
     return made
 
 
-def _examination(what: str, look: Look, calls: AzureCalls, at: AzureEndpoint, name: str) -> Examination:
+def examination(what: str, look: Look, calls: AzureCalls, at: AzureEndpoint, name: str) -> Examination:
+    """One look, which says in a line what keeps it from looking."""
+
     def looked() -> Diagnoses:
         try:
             return list(look(calls, at))
@@ -66,7 +72,10 @@ def workspace(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
 def role(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether this login may make endpoints and deployments."""
     path = f"{at.workspace}/providers/Microsoft.Authorization/permissions"
-    found = calls.ask("GET", path, PERMISSIONS_API).body.get("value") or []
+    try:
+        found = calls.ask("GET", path, PERMISSIONS_API).body.get("value") or []
+    except AzureMissing:
+        return [warn("what this login may do is not said", f"it needs the role '{ROLE}' on {at.place.workspace}")]
     missing = [action for action in WRITES if not any(allows(one, action) for one in found)]
     if missing:
         return [fail(f"this login may not {', '.join(missing)}", f"ask for the role '{ROLE}' on {at.place.workspace}")]
@@ -85,7 +94,10 @@ def allows(permission: dict[str, list[str]], action: str) -> bool:
 def provider(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether the subscription has the service registered."""
     path = f"/subscriptions/{at.place.subscription}/providers/{SERVICE}"
-    state = str(calls.ask("GET", path, PROVIDER_API).body.get("registrationState") or "")
+    try:
+        state = str(calls.ask("GET", path, PROVIDER_API).body.get("registrationState") or "")
+    except AzureMissing:
+        return [warn(f"whether {SERVICE} is registered is not said", f"see 'az provider show --namespace {SERVICE}'")]
     if state != "Registered":
         return [fail(f"{SERVICE} is {state or 'not registered'}", f"call 'az provider register --namespace {SERVICE}'")]
     return [ok(f"{SERVICE} is registered")]
@@ -110,7 +122,7 @@ def quota(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     if found is None:
         return [warn(f"how many cores {kind} has is not said", "see quotas in the workspace's page")]
     family, cores = str(found.get("family") or ""), int(found.get("vCPUs") or 0)
-    needed = cores * at.endpoint.replicas * 2
+    needed = math.ceil(cores * at.endpoint.replicas * UPGRADES) * 2
     usages = calls.ask("GET", f"{base}/usages", COMPUTE_API).body.get("value") or []
     of = next((one for one in usages if _named(one).casefold() == family.casefold()), None)
     if of is None:
@@ -148,3 +160,16 @@ def _fits(pattern: str, action: str) -> bool:
     if not star:
         return pattern == action
     return action.startswith(head) and action.endswith(tail) and len(action) >= len(head) + len(tail)
+
+
+LOOKS: dict[str, Look] = {
+    "login": login,
+    "workspace": workspace,
+    "role": role,
+    "provider": provider,
+    "size": size,
+    "quota": quota,
+    "name": name_taken,
+}
+OF_ENDPOINT = frozenset({"size", "quota", "name"})
+"""What is another with each endpoint of a workspace."""

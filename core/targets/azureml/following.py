@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Slot
-from core.targets.azureml.api_errors import AzureMissing, Json, operation_failure
+from core.targets.azureml.api_errors import AzureMissing, Json
 from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.failures import operation_failure
 from core.targets.azureml.operations import AzureOperation, OperationBook, span
 from core.targets.azureml.routing import SOURCE
 

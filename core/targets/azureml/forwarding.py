@@ -17,7 +17,7 @@ import httpx
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Sample, Slot
 from core.system.aside import aside
-from core.targets.azureml.api_errors import scoring_refusal
+from core.targets.azureml.failures import scoring_refusal
 from core.targets.azureml.https_client import trusted
 from core.targets.azureml.samples import SlotSamples
 from core.targets.azureml.scoring_calls import DEPLOYMENT, ScoringCalls
@@ -41,10 +41,12 @@ class AzureForwarder:
         view: Callable[[], AzureView | None],
         tell: Callable[[Sample], None],
         within_s: float,
+        ca: str,
     ) -> None:
         self._scoring = scoring
         self._view = view
         self._within_s = within_s
+        self._ca = ca
         self._secret = token_hex(8)
         self._samples = SlotSamples(tell)
         self._server: asyncio.Server | None = None
@@ -81,7 +83,7 @@ class AzureForwarder:
 
     def _made(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        return httpx.AsyncClient(verify=trusted(), limits=limits, follow_redirects=False)
+        return httpx.AsyncClient(verify=trusted(self._ca), limits=limits, follow_redirects=False)
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)

@@ -1,8 +1,8 @@
 """HTTPS for threads: one client that is made with its first call, and leaves no connection behind once it is closed."""
 
-import os
 import ssl
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import certifi
@@ -14,9 +14,11 @@ from core.domain.errors import BadInput
 class HttpsClient:
     """Any thread may call. Follows nobody elsewhere; raises httpx's errors, RuntimeError once it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, ca: str = "") -> None:
+        self._ca = ca
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
+        self._transport: httpx.HTTPTransport | None = None
         self._closed = False
 
     def request(self, method: str, url: httpx.URL | str, **more: Any) -> httpx.Response:
@@ -25,9 +27,9 @@ class HttpsClient:
         try:
             return client.request(method, url, **more)
         finally:
-            if self._closed:
-                # A connection that was being made when this was closed is known only now.
-                client.close()
+            if self._closed and self._transport is not None:
+                # A connection that was being made when this was closed is known only now; a client closes once only.
+                self._transport.close()
 
     def close(self) -> None:
         """Let go of the connections; a call in use breaks off."""
@@ -41,18 +43,24 @@ class HttpsClient:
             if self._closed:
                 raise RuntimeError("closed")
             if self._client is None:
-                self._client = httpx.Client(verify=trusted(), follow_redirects=False)
+                context = trusted(self._ca)
+                self._transport = httpx.HTTPTransport(verify=context)
+                self._client = httpx.Client(transport=self._transport, verify=context, follow_redirects=False)
             return self._client
 
 
-def trusted() -> ssl.SSLContext:
-    """What this machine trusts, and the file that SSL_CERT_FILE or REQUESTS_CA_BUNDLE names; raises BadInput."""
-    extra = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or ""
+def named_ca(environ: Mapping[str, str]) -> str:
+    """The file of authorities that variables name beside what this machine trusts; empty where none does."""
+    return environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or ""
+
+
+def trusted(ca: str) -> ssl.SSLContext:
+    """What this machine trusts, and the authorities in a file; raises BadInput."""
     try:
         context = ssl.create_default_context(cafile=certifi.where())
         context.load_default_certs()
-        if extra:
-            context.load_verify_locations(cafile=extra)
+        if ca:
+            context.load_verify_locations(cafile=ca)
     except OSError as error:
-        raise BadInput(f"SSL_CERT_FILE, REQUESTS_CA_BUNDLE: {extra} can't be used: {error.strerror or error}") from None
+        raise BadInput(f"SSL_CERT_FILE, REQUESTS_CA_BUNDLE: {ca} can't be used: {error.strerror or error}") from None
     return context

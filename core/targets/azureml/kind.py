@@ -35,10 +35,14 @@ class AzureMLKind:
         """The endpoint's target; raises BadInput for what can't work. A version's files are fetched where needed."""
         if not _installed():
             raise BadInput("target azureml needs a package more: pip install 'quarterdeck[azure]'")
-        at, folder = azure_endpoint(settings), state_folder(settings) / "models"
+        at, folder = azure_endpoint(settings, environ), state_folder(settings) / "models"
         check(at)
         at = replace(at, run=ci_run(os.environ if environ is None else environ))
-        return lambda token: AzureMLTarget(at, models, token, row=lambda version: example_row(folder, version))
+
+        def row(version: Version) -> bytes:
+            return example_row(folder, version)
+
+        return lambda token: AzureMLTarget(at, models, token, row=row, environ=environ)
 
     def key(self, settings: Settings, endpoint: str) -> str:
         """Azure makes the key; it is read with the login where it is needed, and known to nobody here."""
@@ -90,7 +94,7 @@ def _installed() -> bool:
 
 
 def _calls(at: AzureEndpoint) -> AzureCalls:
-    return AzureCalls(at.place, AzureLogin(at.place))
+    return AzureCalls(at.place, AzureLogin(at.place), at.ca)
 
 
 def _standing(at: AzureEndpoint) -> Standing | None:

@@ -16,6 +16,7 @@ from core.targets.azureml.autoscaler import AutoscaleKeeper
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.container_logs import last_line
 from core.targets.azureml.costs import priced
+from core.targets.azureml.feed import AzureFeed
 from core.targets.azureml.following import FEW_TIMES, OperationFollower
 from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AzureProofs
@@ -28,24 +29,6 @@ STALE_S = 120.0
 WORDS_S = 10.0
 """How often the age of what goes on is said anew."""
 log = logging.getLogger("quarterdeck")
-
-
-class AzureFeed:
-    """One who reads reports on a loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.changed = asyncio.Event()
-        self.queue: list[Noted | Sample | Scaled] = []
-
-    def tell(self, *reports: Noted | Sample | Scaled) -> None:
-        """Hand over from any thread; a loop that has ended wants nothing more."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._take, reports)
-
-    def _take(self, reports: tuple[Noted | Sample | Scaled, ...]) -> None:
-        self.queue.extend(reports)
-        self.changed.set()
 
 
 class AzureObserver:
@@ -111,11 +94,12 @@ class AzureObserver:
         """Something is other than before."""
         self.tell()
 
-    async def reports(self) -> AsyncIterator[Report]:
-        """All that is true, then Synced, then each change, until closed."""
+    async def reports(self, begin: Callable[[], None]) -> AsyncIterator[Report]:
+        """All that is true, then Synced, then each change, until closed. `begin` is called once somebody hears it."""
         reader = AzureFeed()
         self._readers.add(reader)
         reader.queue = list(self._scaler.looks())
+        begin()
         told: dict[Slot, Observation] = {}
         synced = stale = False
         try:
@@ -198,6 +182,9 @@ class AzureObserver:
     def _look(self, looked_s: float) -> float:
         book, reader, place = self._changes.book, self._changes.reader, self._at.place
         before, self._operations = self._operations, book.operations()
+        changed = {one.id for one in before} != {one.id for one in self._operations}
+        if changed:
+            self.told()
         ended = self._follower.ended(self._operations)
         for one in ended:
             if one.operation.slot:
@@ -206,12 +193,9 @@ class AzureObserver:
                     self._why[one.operation.slot] = one.why
         if ended:
             self._operations = book.operations()
-        if [one.id for one in before] != [one.id for one in self._operations]:
-            self.told()
         view = reader.view
         look_s = place.look_s * (FEW_TIMES if self._changes.calls.few_left else 1.0)
         since_s = time.monotonic() - looked_s
-        changed = {one.id for one in before} != {one.id for one in self._operations}
         if not (
             view is None or ended or changed or since_s >= look_s or (since_s >= place.poll_s and self._expects(view))
         ):
@@ -236,12 +220,13 @@ class AzureObserver:
         if self._router is not None:
             self._router.watch(view)
         book, asked = self._changes.book, self._changes.book.route()
+        now, call_s = time.time(), self._at.place.call_s
         for one in book.operations():
-            if one.address:
+            if not one.unanswered(now, call_s):
                 continue
             if one.doing == "deploy" and one.slot in view.deployments:
                 book.forget(one)
-                if one.undo and state_of(view.deployments[one.slot]) != "Deleting":
+                if one.undo and self._changes.drives and state_of(view.deployments[one.slot]) != "Deleting":
                     text = f"{one.slot}: a deployment that nobody had answered for has landed late; it is removed"
                     self.note(Noted(text, Level.WARNING, one.slot, SOURCE))
                     threading.Thread(

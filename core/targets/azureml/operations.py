@@ -23,6 +23,7 @@ KEPT = 20
 """So many earlier ones of a kind say what is usual."""
 LATE_S = 1800.0
 """A call that nobody answered lands within this, or never."""
+SPARE_S = 5.0
 DOUBT_S = 90.0
 """What nobody has answered for longer has most likely not happened."""
 WORDS: Mapping[Doing, tuple[str, str]] = {
@@ -38,7 +39,8 @@ WORDS: Mapping[Doing, tuple[str, str]] = {
 class AzureOperation:
     """One change that was asked for. Without an `address` nobody has answered; it is signed and shown to nobody.
 
-    `begun` is in seconds since the epoch. With `undo` nobody wants it any more: what still lands is taken back.
+    `begun` is in seconds since the epoch. With `undo` nobody wants it any more: what still lands is taken back. A call
+    that ended without an answer is `lost`.
     """
 
     id: str
@@ -48,6 +50,11 @@ class AzureOperation:
     address: str = field(default="", repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict)
     undo: bool = False
+    lost: bool = False
+
+    def unanswered(self, now: float, call_s: float) -> bool:
+        """Whether nobody will answer any more: a call takes `call_s` at the most, whatever became of who made it."""
+        return not self.address and (self.lost or now - self.begun > call_s + SPARE_S)
 
     def goes_on(self, now: float) -> bool:
         """Whether it surely does, or nobody has answered for a moment only."""
@@ -93,6 +100,10 @@ class OperationBook:
             self.forget(operation)
             return
         self._each(lambda one: replace(one, address=address) if one.id == operation.id else one)
+
+    def gave_up(self, operation: AzureOperation) -> None:
+        """Nobody answered; it may still happen."""
+        self._each(lambda one: replace(one, lost=True) if one.id == operation.id else one)
 
     def ended(self, operation: AzureOperation, seconds: float | None) -> None:
         """It is over, after so many seconds; None where it went wrong, which says nothing of how long is usual."""

@@ -44,7 +44,10 @@ class AzureRouter:
     def watch(self, view: AzureView) -> None:
         """Put back what a call brought that nobody answered and nobody wants any more."""
         book, asked = self._changes.book, self._changes.book.route()
-        late = [one for one in book.operations() if one.doing == "traffic" and not one.address]
+        now, call_s = time.time(), self._changes.at.place.call_s
+        late = [one for one in book.operations() if one.doing == "traffic" and one.unanswered(now, call_s)]
+        if not self._changes.drives:
+            return  # Whoever does puts it back.
         if not late or asked is None or view.state != READY:
             return
         shown = {"weights": view.weights, "mirror": view.mirror}

@@ -9,8 +9,8 @@ import httpx
 
 from core.domain.errors import Unreachable
 from core.domain.model import Slot
-from core.targets.azureml.api_errors import scoring_refusal
 from core.targets.azureml.calls import CONNECT_S, AzureCalls
+from core.targets.azureml.failures import scoring_refusal
 from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
@@ -40,7 +40,7 @@ class ScoringCalls:
         self._calls = calls
         self._view = view
         self._lock = threading.Lock()
-        self._client = HttpsClient()
+        self._client = HttpsClient(at.ca)
         self._key = ""
         self._read_at = 0.0
 

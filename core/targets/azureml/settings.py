@@ -89,9 +89,10 @@ class AzureMLSettings(TargetSettings):
     `AZURE_WORKSPACE_NAME`, also of a `.env` beside it.
 
     `name` is the endpoint's in production, unique in its region over all customers; without it the endpoint is called
-    as in the project. `liveness` waits longer than a cold image takes. `prices` are of an instance's hour in dollars,
-    for all regions or by region. An operation that goes on is asked for every `poll_s`, all else every `look_s`: a
-    subscription has few reads.
+    as in the project. An instance takes `max_concurrent_requests` at once: our model answers one in a few ms, so that
+    many wait for less than the timeout. `liveness` waits longer than a cold image takes. `prices` are of an instance's
+    hour in dollars, for all regions or by region. An operation that goes on is asked for every `poll_s`, all else every
+    `look_s`: a subscription has few reads.
     """
 
     subscription: str = ""
@@ -101,7 +102,7 @@ class AzureMLSettings(TargetSettings):
     name: str | None = None
     instance_type: str = "Standard_DS3_v2"
     request_timeout_s: Annotated[float, BeforeValidator(timed), Field(gt=0, le=180)] = 5.0
-    max_concurrent_requests: Annotated[int, Field(ge=1, le=1000)] = 1
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     liveness: AzureProbeSettings = AzureProbeSettings(initial_s=90.0)
     readiness: AzureProbeSettings = AzureProbeSettings()
     auth: Literal["key", "aad"] = "key"

@@ -1,5 +1,7 @@
 """An endpoint as a workspace knows it, and the paths of everything in it. Pure."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from core.config.serving import EndpointSettings
 from core.config.settings import Settings
 from core.domain.errors import BadInput
 from core.domain.model import Slot, Version
+from core.targets.azureml.https_client import named_ca
 from core.targets.azureml.names import azure_name
 from core.targets.azureml.settings import AzureMLSettings
 
@@ -32,7 +35,7 @@ LONGEST_TAG = 256
 class AzureEndpoint:
     """An endpoint: `name` is Azure's, `called` the project's, `folder` where what is under way is written down.
 
-    `run` is the number of the run of CI that asks, if it is one.
+    `run` is the number of the run of CI that asks, if it is one; `ca` a file of authorities to trust besides.
     """
 
     name: str
@@ -41,6 +44,7 @@ class AzureEndpoint:
     place: AzureMLSettings
     folder: Path
     run: str = ""
+    ca: str = ""
 
     @property
     def workspace(self) -> str:
@@ -59,8 +63,8 @@ class AzureEndpoint:
         return f"{self.path}/deployments" if slot is None else f"{self.path}/deployments/{slot}"
 
 
-def azure_endpoint(settings: Settings) -> AzureEndpoint:
-    """The endpoint of these settings; raises BadInput."""
+def azure_endpoint(settings: Settings, environ: Mapping[str, str] | None = None) -> AzureEndpoint:
+    """The endpoint of these settings, as this shell's variables reach it, or others; raises BadInput."""
     place = getattr(settings, "azureml", None)
     if not isinstance(place, AzureMLSettings):
         raise BadInput(
@@ -69,7 +73,8 @@ def azure_endpoint(settings: Settings) -> AzureEndpoint:
     called = endpoint_name(settings)
     folder = state_folder(settings) / "azureml"
     name = azure_name(several.called(place.name, settings.environment) if place.name else called)
-    return AzureEndpoint(name, called, settings.endpoint, place, folder)
+    ca = named_ca(os.environ if environ is None else environ)
+    return AzureEndpoint(name, called, settings.endpoint, place, folder, ca=ca)
 
 
 def version_tags(version: Version) -> dict[str, str]:

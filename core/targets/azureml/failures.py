@@ -1,0 +1,92 @@
+"""Why an operation of Azure's came to nothing, and what an endpoint's answers mean: a line and the next step. Pure.
+
+An operation that failed is an answer with 200, whose error begins with the word that says what it is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from core.domain.errors import Failed
+from core.targets.azureml.api_errors import LOGIN, Json, NotSent, always, clipped, quota_words
+
+_BUILD_LOG = re.compile(r"blob store '([^']+)' under the path '([^']+)'")
+LOGIN_ENDED = ("AADSTS700082", "AADSTS70043", "AADSTS50173", "AADSTS50076", "AADSTS7000222")
+
+
+def login_failure(workspace: str, text: str) -> NotSent:
+    """Why no token was to be had; of what the login's library says only its own code is kept."""
+    code = next((one for one in LOGIN_ENDED if one in text), "")
+    if code:
+        return NotSent(f"azureml {workspace}: the login has run out ({code}); {LOGIN}")
+    return NotSent(f"azureml {workspace}: no login was found that works; {LOGIN}")
+
+
+def operation_failure(what: str, body: Json, tail: str = "") -> Failed:
+    """Why an operation ended badly, from its body; `tail` is the last that the container wrote."""
+    error = body.get("error") or {}
+    code, message = error.get("code"), str(error.get("message") or "")
+    word, _, rest = message.partition(":")
+    word, rest = (str(code), message) if code else (word.strip(), rest.strip())
+    known = _OPERATIONS.get(word)
+    ended = str(body.get("status") or "Failed").lower()
+    said = clipped(message) or f"the operation {ended} without a word"
+    why = said if known is None else known(rest)
+    return Failed(f"{what}: {why}{f'; it wrote last: {clipped(tail)}' if tail else ''}")
+
+
+def scoring_refusal(status: int, headers: Mapping[str, str], text: str = "") -> str:
+    """What an answer of the endpoint other than 200 means, and what to do."""
+    inner = headers.get("ms-azureml-model-error-statuscode", "")
+    reason = headers.get("ms-azureml-model-error-reason", "")
+    match status:
+        case 401 | 403:
+            return f"{status}: the endpoint's key or token is wrong or old; it is read anew"
+        case 404:
+            return "404: no deployment has traffic, or the address is wrong; release a version, or see 'status'"
+        case 408:
+            return "408: longer than the request timeout; raise azureml.request_timeout_s"
+        case 424:
+            told = f" {inner}" if inner else " another status than 200"
+            because = f" ({clipped(reason)})" if reason else ""
+            return f"424: the model answered{told}{because}; see its log with 'quarterdeck logs'"
+        case 429:
+            return "429: more at once than the instances take; more instances, or azureml.max_concurrent_requests"
+        case 502 | 503 | 504:
+            return f"{status}: the container does not answer; it crashed, is too slow, or still starts; see its log"
+        case _:
+            return f"{status}{f': {clipped(text)}' if text else ''}"
+
+
+def _crashed(rest: str) -> str:
+    return (
+        f"the container crashed or never got ready ({clipped(rest)}); see its log, and give a slow start "
+        "longer probes (azureml.liveness.initial_s) or a larger instance"
+    )
+
+
+def _build(rest: str) -> str:
+    where = _BUILD_LOG.search(rest)
+    at = f"; its log is in the blob store {where[1]} under {where[2]}" if where else ""
+    return f"the image could not be built: {clipped(rest)}{at}" if not where else f"the image could not be built{at}"
+
+
+_OPERATIONS: Mapping[str, Callable[[str], str]] = {
+    "ImageBuildFailure": _build,
+    "OutOfQuota": quota_words,
+    "OutOfCapacity": always(
+        "the region has no such machine free now; try again later, or name another azureml.instance_type or region"
+    ),
+    "BadArgument": lambda rest: (
+        f"an image, a model or a role is missing: {clipped(rest)}; the endpoint's identity needs AcrPull and "
+        "Storage Blob Data Reader, a model its folder as it was registered"
+    ),
+    "ResourceNotReady": _crashed,
+    "ResourceNotFound": lambda rest: (
+        f"a storage account or registry was not found, or is closed to it: {clipped(rest)}; check names, roles"
+    ),
+    "OperationCanceled": always("a later change took its place; it is tried again after a minute"),
+    "SecretsInjectionError": always(
+        "the endpoint's identity may not read the secrets that are named; give it the role"
+    ),
+    "InternalServerError": lambda rest: f"Azure's own error: {clipped(rest)}; try again, then ask its support",
+}

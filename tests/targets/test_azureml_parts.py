@@ -1,0 +1,176 @@
+"""The parts of the Azure ML target that ask nobody: claims, the book of operations, logs, shares, proofs."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import Refused, Unreachable
+from core.domain.model import Observation, ReplicaState, Version
+from core.targets.azureml.claims import TAG, DriverClaim, next_claim
+from core.targets.azureml.container_logs import after
+from core.targets.azureml.operations import OperationBook, span
+from core.targets.azureml.proving import prove_shares
+from core.targets.azureml.view import AzureView, asleep_tag, observations, same_route
+from core.targets.azureml.workspace import version_tags
+from tests.targets.azureml_scenes import SEVEN
+
+
+def tagged(*claims: str) -> list[dict[str, str]]:
+    """Things with these claims."""
+    return [{TAG: claim} for claim in claims]
+
+
+@pytest.mark.parametrize(
+    ("tags", "held", "claim"),
+    [
+        ([], None, DriverClaim(1, "here/0", 5)),
+        (tagged("3 here/0 4"), None, DriverClaim(4, "here/0", 5)),
+        (tagged("3 here/0 5"), 3, DriverClaim(3, "here/0", 5)),
+        (tagged("7 there/1 9"), None, DriverClaim(8, "here/0", 5)),
+        (tagged("what is this", "2 here/0 1"), None, DriverClaim(3, "here/0", 5)),
+    ],
+)
+def test_a_driver_claims_what_no_later_one_has(
+    tags: Sequence[dict[str, str]], held: int | None, claim: DriverClaim
+) -> None:
+    assert next_claim(tags, "here/0", 5, held, "late") == claim
+
+
+@pytest.mark.parametrize(
+    ("tags", "held", "who"),
+    [
+        (tagged("3 here/0 6"), None, "driver 6 has followed"),
+        (tagged("3 here/0 5", "4 there/1 1"), 3, "a driver on there has followed"),
+    ],
+)
+def test_a_driver_that_was_followed_changes_nothing_more(
+    tags: Sequence[dict[str, str]], held: int | None, who: str
+) -> None:
+    with pytest.raises(Refused, match=who):
+        next_claim(tags, "here/0", 5, held, "late")
+
+
+def test_what_is_under_way_outlives_the_process_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    book = OperationBook(tmp_path, "late")
+    begun = book.begin("deploy", "green", {"number": "7"})
+    book.accepted(begun, "https://management/operations/1?s=signature")
+    book.begin("traffic", asked={"weights": {"blue": 100}, "mirror": {}})
+    found = OperationBook(tmp_path, "late").operations()
+    assert [(one.doing, one.slot, bool(one.address)) for one in found] == [
+        ("deploy", "green", True),
+        ("traffic", "", False),
+    ]
+    assert book.route() == {"weights": {"blue": 100}, "mirror": {}}
+    assert (tmp_path / "late.json").stat().st_mode & 0o777 == 0o600
+    assert "signature" not in repr(found)
+    assert "signature" not in found[0].words(time.time(), None)
+
+
+def test_a_call_that_is_still_waited_for_is_not_taken_for_lost(tmp_path: Path) -> None:
+    book = OperationBook(tmp_path, "late")
+    begun = book.begin("deploy", "green")
+    assert not begun.unanswered(begun.begun + 30, 30)
+    assert begun.unanswered(begun.begun + 36, 30)
+    book.gave_up(begun)
+    (lost,) = book.operations()
+    assert lost.unanswered(begun.begun, 30)
+    book.accepted(begun, "https://x")
+    (answered,) = book.operations()
+    assert not answered.unanswered(begun.begun + 999, 30)
+
+
+def test_what_is_usual_is_the_median_of_those_that_went_well(tmp_path: Path) -> None:
+    book = OperationBook(tmp_path, "late")
+    for seconds in (100.0, None, 600.0, 580.0):
+        one = book.begin("deploy", "blue")
+        book.accepted(one, "https://x")
+        book.ended(one, seconds)
+        book.ended(one, seconds)
+    assert book.usual_s("deploy") == 580.0
+    assert book.usual_s("traffic") is None
+    one = book.begin("deploy", "blue")
+    words = one.words(one.begun + 125, book.usual_s("deploy"))
+    assert words.startswith("blue is deployed: for 2 min, usually 10 min; Azure builds the image")
+    assert words.endswith("nobody has answered, it may still happen")
+
+
+def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "late.json").write_text('{"operations": [{"id": 1')
+    book = OperationBook(tmp_path, "late")
+    assert (book.operations(), book.route()) == ((), None)
+    book.begin("endpoint")
+    assert len(book.operations()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.2, "3 s"), (47, "40 s"), (89, "80 s"), (125, "2 min"), (5700, "1 h 35 min")]
+)
+def test_a_span_is_as_fine_as_is_worth_a_word(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "new"),
+    [
+        ([], ["a"], ["a"]),
+        (["a", "b"], ["a", "b"], []),
+        (["a", "b"], ["b", "c", "d"], ["c", "d"]),
+        (["a", "b"], ["a", "b", "c"], ["c"]),
+        (["a", "a"], ["a", "a", "a"], []),
+        (["a"], ["x", "y"], ["x", "y"]),
+    ],
+)
+def test_a_log_goes_on_behind_what_was_told(before: list[str], found: list[str], new: list[str]) -> None:
+    assert after(before, found) == new
+
+
+def test_answers_prove_shares_only_where_all_that_have_one_answer_and_nobody_else() -> None:
+    turns = iter(["green", *["blue", "green"] * 30])
+    assert prove_shares(lambda: next(turns), {"blue": 50, "green": 50}, lambda: True) == 20
+    with pytest.raises(Unreachable, match="none came from green"):
+        prove_shares(lambda: "blue", {"blue": 99, "green": 1}, lambda: True)
+    with pytest.raises(Unreachable, match="nobody answers"):
+        prove_shares(lambda: "blue", {"blue": 100}, lambda: False)
+
+
+def body(state: str, version: Version, count: int) -> dict[str, object]:
+    """A deployment."""
+    return {"tags": version_tags(version), "sku": {"capacity": count}, "properties": {"provisioningState": state}}
+
+
+@pytest.mark.parametrize(
+    ("state", "ready", "left"),
+    [
+        ("Succeeded", 3, ReplicaState.READY),
+        ("Creating", 0, ReplicaState.STARTING),
+        ("Scaling", 1, ReplicaState.STARTING),
+        ("Updating", 1, ReplicaState.STARTING),
+        ("Deleting", 0, ReplicaState.DRAINING),
+        ("Failed", 0, ReplicaState.DEAD),
+    ],
+)
+def test_instances_are_ready_as_far_as_the_service_says(state: str, ready: int, left: ReplicaState) -> None:
+    view = AzureView({"properties": {}}, {"blue": body(state, SEVEN, 3)})
+    before = {"blue": Observation("blue", SEVEN, 1, 1 if state in {"Scaling", "Updating"} else 0, 0.0)}
+    seen = observations(view, {}, before)["blue"]
+    assert (seen.version, seen.wanted, seen.ready, seen.replicas[-1].state) == (SEVEN, 3, ready, left)
+
+
+def test_a_slot_without_an_instance_remembers_its_version_within_a_tag() -> None:
+    long = Version("late", "7", "r" * 100, "models:/" + "u" * 200, "d" * 64)
+    for version in (SEVEN, long):
+        tags = asleep_tag("green", version)
+        assert all(len(value or "") <= 256 for value in tags.values())
+        found = AzureView({"tags": tags}).asleep()["green"]
+        assert (found.model, found.number) == ("late", "7")
+    assert AzureView({"tags": asleep_tag("green", SEVEN)}).asleep()["green"] == SEVEN
+    assert json.loads(str(asleep_tag("green", SEVEN)["quarterdeck-asleep-green"]))["number"] == "7"
+
+
+def test_routes_are_the_same_whatever_says_them() -> None:
+    one = {"weights": {"blue": 100, "green": 0}, "mirror": {}}
+    assert same_route(one, {"weights": {"blue": 100.0}, "mirror": None, "at": 3.0})
+    assert not same_route(one, {"weights": {"blue": 90.0, "green": 10.0}, "mirror": {}})
