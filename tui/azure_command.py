@@ -18,7 +18,7 @@ Write = Callable[[str], None]
 async def setup(project: Project, region: str, yes: bool, write: Write) -> int:
     """Say what is missing and what it costs, ask, make it; raises Refused where nobody can be asked."""
     at = azure_endpoint(project.settings)
-    calls = AzureCalls(at.place, AzureLogin(at.place))
+    calls = AzureCalls(at.place, AzureLogin(at.place), at.ca)
     try:
         pieces = await aside(lambda: missing(at, calls, region), "azure setup")
         if not pieces:

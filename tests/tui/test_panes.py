@@ -8,6 +8,7 @@ from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Level as Loudness, LoadOutcome, Noted, Reading, Sample, Scaled
 from core.state import events as ev
 from core.state.endpoint import Mark, MarkKind
+from core.state.fold import fold_all
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
@@ -339,6 +340,18 @@ def test_what_is_pending_stands_at_the_endpoint() -> None:
     assert "moves" in {role for _, role in TrafficPane().lines(view, 100, 6)[2]}
     assert "pending removal of green pending" not in "\n".join(TrafficPane().why(view))
     assert "aliases back pending: registry did not answer, tried 2 times" in "\n".join(TrafficPane().why(view))
+
+
+def test_what_a_slot_costs_stands_beside_it_where_there_is_room() -> None:
+    events = scenes.rolled_back()
+    slots = fold_all(events).endpoint(ENDPOINT).slots.values()
+    priced = [ev.Observed(ENDPOINT, replace(seen, costs="$0.20–0.40/h")) for seen in slots if seen.slot == "blue"]
+    view = seen(scenes.then(events, *priced), KEY + 1)
+    blue, green = lines(TrafficPane(), view, 100, 6)[:2]
+    assert "$0.20–0.40/h" in blue
+    assert "$" not in green
+    assert "$" not in "".join(lines(TrafficPane(), view, 50, 6))
+    assert "blue costs $0.20–0.40/h" in TrafficPane().why(view)
 
 
 def test_a_comparison_says_in_a_line_what_is_shown_and_all_of_it_under_why() -> None:
