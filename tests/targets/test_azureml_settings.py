@@ -13,6 +13,7 @@ from core.domain.plan import Deploy
 from core.targets.azureml.names import azure_name
 from core.targets.azureml.settings import AzureMLSettings
 from tests.targets.azureml_scenes import SUBSCRIPTION, project, settings_of
+from tests.test_house import loaded_by
 
 NAME = "azureml"
 NAMED = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION, "AZURE_RESOURCE_GROUP": "rg", "AZURE_WORKSPACE_NAME": "ws"}
@@ -112,6 +113,12 @@ def test_what_is_cut_off_a_name_still_tells_it_apart() -> None:
     one, two = azure_name("a" * 40), azure_name("a" * 41)
     assert one != two
     assert max(len(one), len(two)) <= 32
+
+
+def test_the_target_loads_nothing_of_azure_s_until_it_needs_a_token() -> None:
+    loaded = loaded_by("import core.targets.azureml.kind")
+    assert "httpx" in loaded
+    assert "azure" not in loaded
 
 
 def test_endpoints_that_would_be_one_are_refused(tmp_path: Path) -> None:
