@@ -23,7 +23,7 @@ async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], Non
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         slot = scaled_slot(engine.snapshot.endpoint(name), asked.slot)
-        command = replace(asked, endpoint=name, slot=slot)
+        command = replace(asked, endpoint=name, slot=slot, least=project.settings.place.least)
         # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
         if not accept(command, engine.snapshot, engine.now()):
             write(f"{name}: {slot} has, or was asked for, {counted(asked.replicas, 'replica')} already")

@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def scale(
-    replicas: Annotated[int, typer.Argument(help="How many; within the autoscaler's bounds, where there is one.")],
+    replicas: Annotated[int, typer.Argument(help="How many; within the autoscaler's bounds, if any. 0 on Azure ML alone.")],
     slot: Annotated[str, typer.Option("--slot", help="blue or green; the one that serves without it.")] = "",
     config: Config = None,
     env: Env = None,

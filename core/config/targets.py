@@ -57,6 +57,11 @@ class TargetSettings(SettingsPart):
         return False
 
     @property
+    def least(self) -> int:
+        """How few replicas a slot without traffic may be asked for by hand."""
+        return 1
+
+    @property
     def beforehand(self) -> str:
         """Why a version can't be trained and deployed here in one release, with what to do; empty where it can."""
         return ""

@@ -3,8 +3,11 @@
 from core.domain.model import Slot
 
 
-def outside(slot: Slot, replicas: int, bounds: tuple[int, int] | None) -> str:
-    """Why a slot can't have so many replicas; empty where it can. `bounds` are its autoscaler's, if it has one."""
+def outside(slot: Slot, replicas: int, bounds: tuple[int, int] | None, least: int = 1) -> str:
+    """Why a slot can't have so many replicas; empty where it can. `bounds` are its autoscaler's, if it has one; where
+    `least` is 0 a slot may also have none, whatever those are."""
+    if replicas == least == 0:
+        return ""
     if replicas < 1:
         ways = f"'quarterdeck retire {slot} --env ENVIRONMENT' removes one without traffic"
         return f"{slot}: {replicas} replicas: a slot keeps one at least; {ways}"

@@ -105,9 +105,14 @@ class PendingWork:
         name = self._environment.endpoint
 
         async def scale() -> ev.Body:
+            seen = self._store.snapshot.endpoint(name).slots.get(slot)
             try:
                 async with asyncio.timeout(CALL_S):
-                    await self._target.scale(slot, replicas)
+                    if replicas == 0 and seen is not None and seen.version is not None:
+                        # Of none a place remembers the version, which it must be told.
+                        await self._target.apply(slot, seen.version, 0)
+                    else:
+                        await self._target.scale(slot, replicas)
             except (Refused, BadInput) as error:
                 return ev.Resized(name, slot, replicas, str(error))
             return ev.Resized(name, slot, replicas)

@@ -49,12 +49,16 @@ class RetireSlot:
 
 @dataclass(frozen=True, slots=True)
 class ScaleSlot:
-    """A slot gets so many replicas now; its autoscaler goes on from there. Without a name it is the one that serves."""
+    """A slot gets so many replicas now; its autoscaler goes on from there. Without a name it is the one that serves.
+
+    `least` is how few a slot may have where it stands.
+    """
 
     endpoint: str
     replicas: int
     slot: Slot = ""
     reason: str = ""
+    least: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,11 @@ def asked_scale(
     endpoint = endpoint or Endpoint(command.endpoint)
     slot, replicas = scaled_slot(endpoint, command.slot), command.replicas
     seen, look = endpoint.slots[slot], endpoint.scaled.get(slot)
-    if why_not := outside(slot, replicas, (look.min, look.max) if look is not None else None):
+    if why_not := outside(slot, replicas, (look.min, look.max) if look is not None else None, command.least):
         raise Refused(f"{command.endpoint}: {why_not}")
+    if replicas == 0 and seen.weight > 0:
+        why = f"{slot}: it gets {seen.weight:g} % of the traffic, which nobody would answer; move that away first"
+        raise Refused(f"{command.endpoint}: {why}")
     if release is not None and release.live and slot in (release.slot, release.old):
         if release.state is not ReleaseState.RUNNING:
             raise Refused(f"{command.endpoint}: {release.id} is on its way {release.state.value}; wait for it")

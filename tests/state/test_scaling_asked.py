@@ -87,6 +87,17 @@ def test_what_is_taken(scene: Callable[[], World], replicas: int, slot: str) -> 
     assert (pended.slot, pended.replicas) == (slot, replicas)
 
 
+def test_none_is_taken_where_the_place_can_and_the_slot_has_no_traffic() -> None:
+    world = taken_back()
+    _, pended = accept(c.ScaleSlot("late", 0, "green", least=0), world.snapshot, world.now)
+    assert isinstance(pended, ev.Pended)
+    assert (pended.slot, pended.replicas) == ("green", 0)
+    with pytest.raises(Refused, match="blue: it gets 100 % of the traffic, which nobody would answer"):
+        accept(c.ScaleSlot("late", 0, "blue", least=0), world.snapshot, world.now)
+    with pytest.raises(Refused, match="a slot keeps one at least"):
+        accept(c.ScaleSlot("late", 0, "green"), world.snapshot, world.now)
+
+
 def test_production_wants_its_name_typed() -> None:
     world = serving()
     asked = c.ScaleSlot("late", 4)

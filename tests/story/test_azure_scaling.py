@@ -91,7 +91,23 @@ def test_a_size_by_hand_stays_within_the_bounds(shop: Shop, azure: AzureStandIn)
 
 
 @pytest.mark.slow
+def test_a_slot_without_traffic_goes_to_none_and_comes_back(shop: Shop, azure: AzureStandIn) -> None:
+    _run(shop, azure, "release", "--env", "dev", "--skip", "load", "--set", "release.retire_after_s=never", *shop.flags)
+    deployments = azure.endpoints.held["iris-dev"].deployments
+    assert set(deployments) == {"blue", "green"}
+    (refused,) = [line for line in _run(shop, azure, "scale", "0", "--env", "dev", code=3) if "refused" in line]
+    assert "green: it gets 100 % of the traffic" in refused
+    _run(shop, azure, "scale", "0", "--slot", "blue", "--env", "dev")
+    assert azure.do(lambda: set(deployments)) <= {"blue", "green"}
+    status = _run(shop, azure, "status", "--env", "dev")
+    assert any(line.split()[:3] == ["blue", "iris", "v1"] and "0/0 ready" in line for line in status)
+    assert not any("costs" in line and "blue" in line for line in status)
+    _run(shop, azure, "scale", "1", "--slot", "blue", "--env", "dev")
+    assert azure.do(lambda: deployments["blue"].state) == "Succeeded"
+
+
+@pytest.mark.slow
 def test_what_costs_money_is_said_and_ends(shop: Shop, azure: AzureStandIn) -> None:
     said = _run(shop, azure, "down", "--env", "dev")
-    assert any("what it costs ends: blue: 3 x Standard_DS2_v2, $0.42 an hour" in line for line in said)
+    assert any("what it costs ends: " in line and "blue: 1 x Standard_DS2_v2, $0.14 an hour" in line for line in said)
     assert azure.do(lambda: (list(azure.endpoints.held), list(azure.autoscale.held))) == ([], [])

@@ -165,6 +165,9 @@ def _reason(one: AutoscaledSlot, readings: tuple[Reading, ...], profile: Json, f
     measured = ", ".join(f"{r.name} {r.value:.0f} % of {r.target:g} %" for r in readings if r.value is not None)
     causes = {obstacle.cause for obstacle in found}
     said = [one.why] if one.why else []
+    if one.before not in (None, one.count):
+        # Why it is of this size now, not why of no other.
+        return "; ".join([measured, *said] if measured else said) or "another size was asked for"
     if Cause.HELD in causes:
         said.append("held while traffic moves")
     elif Cause.MAXIMUM in causes:

@@ -186,6 +186,11 @@ class AzureMLSettings(TargetSettings):
         return Patience(deploy_s=2700.0, shift_s=300.0, back_s=1800.0, step_s=300.0, size_s=1200.0, call_s=180.0)
 
     @property
+    def least(self) -> int:
+        """None: the deployment goes, and its version is remembered until it is brought back."""
+        return 0
+
+    @property
     def where(self) -> str:
         """Subscription, group and workspace."""
         return f"{self.subscription[:8]}/{self.resource_group}/{self.workspace}"
