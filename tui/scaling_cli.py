@@ -13,7 +13,9 @@ app = typer.Typer()
 
 @app.command()
 def scale(
-    replicas: Annotated[int, typer.Argument(help="How many; within the autoscaler's bounds, if any. 0 on Azure ML alone.")],
+    replicas: Annotated[
+        int, typer.Argument(help="How many; within the autoscaler's bounds, if any. Azure ML takes 0.")
+    ],
     slot: Annotated[str, typer.Option("--slot", help="blue or green; the one that serves without it.")] = "",
     config: Config = None,
     env: Env = None,
