@@ -77,7 +77,7 @@ def spelled(values: Values) -> Values:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: a key given twice is an error, and 1e-3 is a number."""
+    """YAML as people mean it: a key given twice is an error, `on` is a name where it is a key, and 1e-3 is a number."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """A mapping, once its keys are known to differ."""
@@ -86,6 +86,8 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
             seen.add(str(key.value))
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"  # `on:` is a key's name, and no yes
         return super().construct_mapping(node, deep)
 
 

@@ -47,7 +47,7 @@ class Environment(Protocol):
         ...
 
     async def cancel_work(self) -> None:
-        """End the work that is under way, at once."""
+        """End the work that is under way, at once, wherever it goes on: nobody wants it any more."""
         ...
 
     async def load(

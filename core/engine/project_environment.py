@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.config.config import alias, endpoint_name, previous_alias, runs_folder, state_folder
 from core.config.planner import background_profile
@@ -28,6 +29,9 @@ from core.targets.protocol import Address, Target
 from core.work import gate
 from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress
+
+if TYPE_CHECKING:
+    from core.training.elsewhere import TrainingElsewhere
 
 ROWS = "rows.jsonl"
 
@@ -60,6 +64,7 @@ class ProjectEnvironment:
         self._models = ModelFolders(settings, environ)
         self._target = kind_of(settings.target).opened(settings, self._models.of, environ)
         self._warming: asyncio.Task[None] | None = None
+        self._elsewhere: TrainingElsewhere | None = None
 
     def target(self, token: int) -> Target:
         """The endpoint in the place that the settings name."""
@@ -86,11 +91,24 @@ class ProjectEnvironment:
             settings = Settings.from_dump(dumped).model_copy(update={"folder": self.settings.folder})
         if name == "gate" and isinstance(measured := options.get("measured"), Mapping):
             return _judge(settings, measured, options)
-        return self._work.run(Job(name, self._folder(release.id), settings, release.id, options))
+        job = Job(name, self._folder(release.id), settings, release.id, options)
+        if name == "train" and settings.train.on != "local":
+            return self._training().run(job)
+        return self._work.run(job)
+
+    def _training(self) -> "TrainingElsewhere":
+        """Whoever trains elsewhere, made when it is needed: what speaks HTTP takes a tenth of a second to load."""
+        if self._elsewhere is None:
+            from core.training.elsewhere import TrainingElsewhere  # noqa: PLC0415
+
+            self._elsewhere = TrainingElsewhere(self.settings, self.endpoint, self._environ, self._work)
+        return self._elsewhere
 
     async def cancel_work(self) -> None:
-        """Kill the child."""
+        """Kill the child, and let nobody go on elsewhere."""
         await self._work.cancel()
+        if self.settings.train.on != "local":
+            self._training().let_go()
 
     async def load(
         self,
@@ -153,7 +171,9 @@ class ProjectEnvironment:
         return f"{result.ok} of {checks}"
 
     async def report(self, snapshot: Snapshot, release: Release) -> Path:
-        """The run folder of a release."""
+        """The run folder of a release, which nobody trains for any more."""
+        if self.settings.train.on != "local":
+            self._training().let_go(release.id)
         model = None if release.version is None else self.model_folder(release.version)
         folder = runs_folder(self.settings) / release.id
         return await asyncio.to_thread(report.write, snapshot, release, folder, model, self._folder(release.id))
@@ -162,5 +182,7 @@ class ProjectEnvironment:
         """End the children."""
         if self._warming is not None:
             self._warming.cancel()
+        if self._elsewhere is not None:
+            await self._elsewhere.close()
         await self._models.close()
         await self._work.close()

@@ -98,19 +98,21 @@ class StepRunner:
         if gives_way:
             self._end_task()
 
-    def _end_task(self) -> None:
+    def _end_task(self, wanted: bool = False) -> None:
         task, self._task = self._task, None
         if task is not None and not task.done():
             task.cancel()
-            self._ending = self._guard.start(self._end(task, self._ending), "end the work")
+            self._ending = self._guard.start(self._end(task, self._ending, wanted), "end the work")
 
-    async def _end(self, task: asyncio.Task[None], before: asyncio.Task[None] | None) -> None:
-        await self._environment.cancel_work()
+    async def _end(self, task: asyncio.Task[None], before: asyncio.Task[None] | None, wanted: bool) -> None:
+        # What is still wanted may go on elsewhere, for the driver after this one; the child ends with its task.
+        if not wanted:
+            await self._environment.cancel_work()
         await asyncio.wait({task} if before is None else {task, before}, timeout=ENDING_S)
 
     async def close(self) -> None:
-        """End what is under way and wait until it has."""
-        self._end_task()
+        """End what is under way here and wait until it has."""
+        self._end_task(wanted=True)
         if self._ending is not None:
             await asyncio.wait({self._ending}, timeout=ENDING_S)
         await self._guard.close(ENDING_S)

@@ -119,6 +119,18 @@ def decode(text: str) -> Said:
     return said
 
 
+MARK = "quarterdeck: "
+"""Behind it, on a line of a log that is not ours alone, stands something said."""
+
+
+def heard(line: str) -> Said:
+    """What a line of such a log is: something said, or a line for ours."""
+    if line.startswith(MARK):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return decode(line.removeprefix(MARK))
+    return OutputLine(clean_line(line))
+
+
 def _plain(value: object) -> object:
     """Numbers of numpy as Python's own, paths as text."""
     item = getattr(value, "item", None)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from core.config.settings import ModelKind
-from core.work import bundle, preprocess, runs
+from core.work import adopt, bundle, preprocess, runs
 from core.work.cores import threads
 from core.work.entrants import ALGORITHMS, FOREST, NAMES, compete, new, winner
 from core.work.figures import SHORT, short
@@ -26,8 +26,13 @@ NAME = "folder"
 
 
 def run(job: Job, say: Report) -> Done:
-    """Fit both, leave their model folders, log them. What they reach on the held-out rows is for evaluate."""
+    """Fit both, leave their model folders, log them. What they reach on the held-out rows is for evaluate.
+
+    Option `brought`: a folder with both, trained elsewhere; they are only logged.
+    """
     needed(job.folder, "preprocess", "train")
+    if brought := job.options.get("brought"):
+        return adopt.run(job, say, Path(brought))
     x, y, _, _ = preprocess.matrices(job.folder)
     raw = preprocess.frames(job.folder)[0].head(runs.EXAMPLE_ROWS).copy()
     train = job.settings.train

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,14 +176,26 @@ class Jobs:
                 os.killpg(process.pid, signal.SIGKILL if process.returncode is None else 0)
             told.cancel()
             await process.wait()
+        self._take_away(job, folder)
         return process.returncode or 0
+
+    def _take_away(self, job: AzureJob, folder: Path) -> None:
+        """What lies in outputs that have a path in the store goes there."""
+        for name, one in (job.asked.get("outputs") or {}).items():
+            store, _, rest = str(one.get("uri") or "").partition("/datastores/")[2].partition("/paths/")
+            container, left = self.stores.containers.get(store), folder / "outputs" / name
+            for path in sorted(left.rglob("*")) if container else ():
+                if path.is_file():
+                    place = f"{rest.rstrip('/')}/{path.relative_to(left).as_posix()}"
+                    self.blobs.write(str(container), place, path.read_bytes())
 
     def _lent(self, job: AzureJob) -> dict[str, str]:
         """What the service puts into a job's environment: whose run it is, where it is tracked."""
         where = f"azureml://{self.place.base.removeprefix('https://')}/mlflow/v1.0{self.place.workspace}"
         names = {"AZUREML_RUN_ID": job.name, "MLFLOW_RUN_ID": job.name, "MLFLOW_TRACKING_URI": where}
         experiment = {"MLFLOW_EXPERIMENT_NAME": str(job.asked.get("experimentName") or "Default")}
-        return {"PYTHONPATH": str(HOME), **self.lent, **names, **experiment}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        return {"PATH": path, "PYTHONPATH": str(HOME), **self.lent, **names, **experiment}
 
     def _command(self, job: AzureJob, folder: Path) -> str:
         """The command with its inputs and outputs in place of `${{inputs.…}}` and `${{outputs.…}}`."""

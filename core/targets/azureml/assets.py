@@ -45,8 +45,8 @@ class WorkspaceAssets:
         files = files_of(folder)
         return {
             "model": self._model(version, files),
-            "environment": self._environment(files),
-            "code": self._code(code_files()),
+            "environment": self.environment(ENVIRONMENT, self._at.place.image, bodies.conda(python(), pins(files))),
+            "code": self.code(code_files()),
         }
 
     def close(self) -> None:
@@ -85,17 +85,17 @@ class WorkspaceAssets:
         path = f"{self._at.workspace}/models/{azure_name(version.model)}/versions/{number}"
         return str(self._do(lambda: self._calls.ask("PUT", path, MODEL_API, body)).body["id"])
 
-    def _environment(self, files: Mapping[str, bytes]) -> str:
-        text = bodies.conda(python(), pins(files))
-        image = self._at.place.image
+    def environment(self, name: str, image: str, text: str) -> str:
+        """The id of an environment of these packages upon an image, in the version that their digest names."""
         number = hashlib.sha256(f"{image}\n{text}".encode()).hexdigest()[:32]
-        path = f"{self._at.workspace}/environments/{ENVIRONMENT}/versions/{number}"
+        path = f"{self._at.workspace}/environments/{name}/versions/{number}"
         if (found := self._read(path, ENVIRONMENT_API)) is not None:
             return str(found["id"])
         body = bodies.environment_version(image, text)
         return str(self._do(lambda: self._calls.ask("PUT", path, ENVIRONMENT_API, body)).body["id"])
 
-    def _code(self, files: Mapping[str, bytes]) -> str:
+    def code(self, files: Mapping[str, bytes]) -> str:
+        """The id of a folder of code; one with these files that is there already is taken."""
         made, name = digest(files), str(uuid.uuid4())
         path = f"{self._at.workspace}/codes/{name}/versions"
         by_hash = {"hash": made, "hashVersion": str(bodies.HASH_VERSION)}
