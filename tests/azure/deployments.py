@@ -41,7 +41,9 @@ class Deployments:
         """What is asked below `onlineEndpoints/NAME/deployments`."""
         match call.method, call.parts[3:]:
             case "GET", []:
-                return RestAnswer(200, {"value": [one.document() for one in _visible(endpoint)]})
+                return RestAnswer(
+                    200, {"value": [one.document() for one in endpoint.deployments.values() if not self._hidden(one)]}
+                )
             case "GET", [name]:
                 return RestAnswer(200, self._known(endpoint, name).document())
             case "PUT", [name]:
@@ -52,9 +54,12 @@ class Deployments:
                 return self._logs(self._known(endpoint, name), call.body)
         raise user_error(405, f"{call.method} is not supported for this resource.")
 
+    def _hidden(self, deployment: OnlineDeployment) -> bool:
+        return time.monotonic() < deployment.made_at_s + self.delays.hidden_s
+
     def _known(self, endpoint: OnlineEndpoint, name: str) -> OnlineDeployment:
         found = endpoint.deployments.get(name)
-        if found is None or found.hidden_until_s > time.monotonic():
+        if found is None or self._hidden(found):
             said = f"Deployment {name} not found in endpoint {endpoint.name}, workspace {self.place.name}"
             about = {"deploymentName": name, "endpointName": endpoint.name, "workspaceName": self.place.name}
             raise RestRefusal(404, "UserError", said, service=True, inner=("NotFound",), parameters=about)
@@ -62,7 +67,7 @@ class Deployments:
 
     def _put(self, endpoint: OnlineEndpoint, name: str, call: RestCall) -> RestAnswer:
         asked = call.body
-        if endpoint.state != "Succeeded" or endpoint.settled_at_s > time.monotonic():
+        if endpoint.state != "Succeeded" or time.monotonic() < endpoint.landed_at_s + self.delays.settling_s:
             state = endpoint.state if endpoint.state != "Succeeded" else "Updating"
             raise busy(f"Cannot create a deployment in endpoint {endpoint.name}", state)
         deployment = endpoint.deployments.get(name)
@@ -73,7 +78,6 @@ class Deployments:
         if deployment is None:
             path = self.place.path("onlineEndpoints", endpoint.name, "deployments", name)
             deployment = OnlineDeployment(path, name, asked)
-            deployment.hidden_until_s = time.monotonic() + self.delays.hidden_s
             endpoint.deployments[name] = deployment
         else:
             deployment.asked, deployment.state, deployment.modified_at = asked, "Updating", stamp()
@@ -176,8 +180,3 @@ class Deployments:
 
 CRASHED_ITSELF = ProvisioningFailure(CRASHED.code, CRASHED.text)
 """A container that ended by itself: its log is its own."""
-
-
-def _visible(endpoint: OnlineEndpoint) -> list[OnlineDeployment]:
-    now = time.monotonic()
-    return [one for one in endpoint.deployments.values() if one.hidden_until_s <= now]

@@ -6,9 +6,7 @@ listKeys, regenerateKeys, a name that somebody else has or that was deleted a mo
 is not ready (here taken: its requests are 503).
 """
 
-import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.azure.calls import NULL, Json, RestAnswer, RestCall
@@ -116,13 +114,16 @@ class OnlineEndpoints:
         endpoint.traffic = {one: share for one, share in traffic.items() if one in endpoint.deployments}
         endpoint.mirror = {one: share for one, share in mirror.items() if one in endpoint.deployments}
         endpoint.state, endpoint.modified_at = "Succeeded", stamp()
-        endpoint.settled_at_s = time.monotonic() + self.delays.settling_s
+        endpoint.landed_at_s = time.monotonic()
         shown = (endpoint.traffic, endpoint.mirror)
-
-        def show() -> None:
+        if self.delays.shown_s > 0:
+            self.deployments.instances.begin(self._shown_late(endpoint, shown))
+        else:
             endpoint.shown = shown
 
-        _later(self.delays.shown_s, show)
+    async def _shown_late(self, endpoint: OnlineEndpoint, shown: tuple[dict[str, int], dict[str, int]]) -> None:
+        await self.delays.spent("shown_s")
+        endpoint.shown = shown
 
     def _delete(self, name: str, call: RestCall) -> RestAnswer:
         endpoint = self.held.get(name.lower())
@@ -155,13 +156,6 @@ class OnlineEndpoints:
         await self.delays.spent("traffic_s")
         endpoint.keys.renew(kind)
         return None
-
-
-def _later(seconds: float, function: Callable[[], None]) -> None:
-    if seconds > 0:
-        asyncio.get_running_loop().call_later(seconds, function)
-    else:
-        function()
 
 
 def _wanted(asked: Json, endpoint: OnlineEndpoint, *, strict: bool) -> tuple[dict[str, int], dict[str, int]]:

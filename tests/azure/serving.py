@@ -4,6 +4,7 @@ Recorded: both documents, ready and not (endpoint-2026, deployment-2025, traffic
 deployment that failed.
 """
 
+import time
 from dataclasses import dataclass, field
 
 from tests.azure.calls import Json
@@ -36,7 +37,7 @@ class OnlineDeployment:
     created_at: str = field(default_factory=stamp)
     modified_at: str = field(default_factory=stamp)
     operation_uri: str = ""
-    hidden_until_s: float = 0.0
+    made_at_s: float = field(default_factory=time.monotonic)
     containers: list[ServingContainer] = field(default_factory=list)
     last: ServingContainer | None = None
     in_flight: int = 0
@@ -108,7 +109,7 @@ class OnlineEndpoint:
     shown: tuple[dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}))
     keys: EndpointKeys = field(default_factory=EndpointKeys)
     deployments: dict[str, OnlineDeployment] = field(default_factory=dict)
-    settled_at_s: float = 0.0
+    landed_at_s: float = 0.0
 
     @property
     def mode(self) -> str:

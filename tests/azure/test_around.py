@@ -96,7 +96,7 @@ def test_more_reads_than_the_limit_are_429_with_a_time(limited: RequestLimits, c
 
 def test_a_call_that_hangs_lands_after_its_caller_has_left(azure: AzureStandIn, caller: AzureCaller) -> None:
     caller.ready("late", "blue", "green")
-    azure.fault(FaultKind.HANG, "PUT", "onlineEndpoints/late", seconds=0.6, times=1)
+    azure.fault(FaultKind.HANG, "PUT", "onlineEndpoints/late", seconds=2, times=1)
     caller.client.timeout = httpx.Timeout(0.2)
     with pytest.raises(httpx.TimeoutException):
         caller.put_endpoint("late", {"green": 100})

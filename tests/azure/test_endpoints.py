@@ -35,12 +35,13 @@ def test_an_address_of_an_operation_is_good_as_it_was_given_alone(caller: AzureC
 
 def test_an_answer_to_new_traffic_shows_the_old_one(azure: AzureStandIn, caller: AzureCaller) -> None:
     caller.ready("moving", "blue", "green")
-    azure.delays.shown_s = 0.6
+    azure.delays.shown_s = 600
     answer = caller.put_endpoint("moving", {"green": 100})
     assert answer.json()["properties"]["traffic"] == {"blue": 100}
     caller.succeed(answer)
     assert caller.endpoint("moving")["traffic"] == {"blue": 100}
     assert caller.score("moving").json() == {"deployment": "green"}
+    azure.delays.shown_s = 0
     until(lambda: caller.endpoint("moving")["traffic"] == {"green": 100}, "the new traffic is shown")
 
 
@@ -87,18 +88,16 @@ def test_a_creation_of_twenty_minutes_is_over_when_a_test_says_so(azure: AzureSt
 def test_what_is_ready_may_still_refuse_and_what_is_new_may_still_be_404(
     azure: AzureStandIn, caller: AzureCaller
 ) -> None:
-    azure.delays.settling_s = azure.delays.hidden_s = 0.5
+    azure.delays.settling_s = azure.delays.hidden_s = 600
     caller.succeed(caller.put_endpoint("settling"))
     assert caller.put_deployment("settling", "blue").status_code == 409
-
-    def taken() -> bool:
-        return caller.put_deployment("settling", "blue").status_code == 201
-
-    until(taken, "the endpoint takes a deployment")
+    azure.delays.settling_s = 0
+    assert caller.put_deployment("settling", "blue").status_code == 201
     hidden = caller.deployment("settling", "blue")
     assert hidden.status_code == 404
     assert "Deployment blue not found in endpoint settling, workspace ws" in hidden.text
-    until(lambda: caller.deployment("settling", "blue").status_code == 200, "it is known")
+    azure.delays.hidden_s = 0
+    assert caller.deployment("settling", "blue").status_code == 200
 
 
 def test_names_that_others_have_and_names_that_went_a_moment_ago(azure: AzureStandIn, caller: AzureCaller) -> None:

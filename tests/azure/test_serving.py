@@ -69,7 +69,6 @@ def test_a_container_that_crashes_is_started_again(caller: AzureCaller, tmp_path
     container = held.deployments["blue"].containers[0]
     caller.azure.do(container.crash)
     until(lambda: not container.ready, "the crash is noticed")
-    assert caller.score("crashes", ROWS).status_code == 503
     until(lambda: container.ready, "it serves again")
     assert caller.score("crashes", ROWS).status_code == 200
 
@@ -108,14 +107,14 @@ def test_who_has_no_key_is_401_and_no_traffic_is_404(caller: AzureCaller) -> Non
 
 def test_a_slow_answer_is_408_and_too_many_at_once_are_429(caller: AzureCaller, tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
-    slow.write_text("import time\ndef init(): pass\ndef run(raw): time.sleep(1.5); return 1\n")
+    slow.write_text("import time\ndef init(): pass\ndef run(raw): time.sleep(30)\n")
     command = (sys.executable, "-P", "-m", "tests.azure.inference", "--port", "{port}", str(slow))
     caller.azure.instances.programs["registry.example/slow:1"] = ContainerProgram(command)
     body = {"properties": {"image": "registry.example/slow:1", "isAnonymous": False}}
     env = caller.send("PUT", "environments", "slow", "versions", "1", body=body, version="2023-04-01-preview").json()[
         "id"
     ]
-    caller.ready("slow", "blue", environmentId=env, requestSettings={"requestTimeout": "PT1S"})
+    caller.ready("slow", "blue", environmentId=env, requestSettings={"requestTimeout": "PT3S"})
     with ThreadPoolExecutor(4) as pool:
         found = sorted(pool.map(lambda _: caller.score("slow").status_code, range(4)))
     assert found == [408, 408, 429, 429]
