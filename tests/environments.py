@@ -153,7 +153,7 @@ class FakeEnvironment:
             raise faults.pop(0)
         yield self.results.get(name) or Done({}, name)
 
-    async def cancel_work(self) -> None:
+    async def cancel_work(self, wanted: bool = False) -> None:
         """Counted."""
         self.cancelled += 1
 

@@ -56,6 +56,12 @@ def test_the_engine_loads_no_face() -> None:
     assert not loaded & {"tui", "textual", "typer", *HEAVY}
 
 
+def test_what_trains_elsewhere_loads_no_sdk_where_it_is_steered() -> None:
+    loaded = loaded_by("import core.training.elsewhere")
+    assert "httpx" in loaded
+    assert not loaded & set(HEAVY)
+
+
 def test_scoring_loads_nothing_of_ours_and_nothing_heavy() -> None:
     loaded = loaded_by("import scoring.service, scoring.score")
     assert "scoring" in loaded

@@ -46,8 +46,9 @@ class Environment(Protocol):
         """Do one piece of work for a release; raises Failed, BadInput, BadData."""
         ...
 
-    async def cancel_work(self) -> None:
-        """End the work that is under way, at once, wherever it goes on: nobody wants it any more."""
+    async def cancel_work(self, wanted: bool = False) -> None:
+        """End the work that is under way, at once. What is still `wanted`, by the driver after this one, may go on
+        elsewhere, though not here."""
         ...
 
     async def load(

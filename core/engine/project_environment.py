@@ -104,10 +104,10 @@ class ProjectEnvironment:
             self._elsewhere = TrainingElsewhere(self.settings, self.endpoint, self._environ, self._work)
         return self._elsewhere
 
-    async def cancel_work(self) -> None:
-        """Kill the child, and let nobody go on elsewhere."""
+    async def cancel_work(self, wanted: bool = False) -> None:
+        """Kill the child; what nobody wants ends elsewhere too."""
         await self._work.cancel()
-        if self.settings.train.on != "local":
+        if not wanted and self.settings.train.on != "local":
             self._training().let_go()
 
     async def load(

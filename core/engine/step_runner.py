@@ -105,9 +105,7 @@ class StepRunner:
             self._ending = self._guard.start(self._end(task, self._ending, wanted), "end the work")
 
     async def _end(self, task: asyncio.Task[None], before: asyncio.Task[None] | None, wanted: bool) -> None:
-        # What is still wanted may go on elsewhere, for the driver after this one; the child ends with its task.
-        if not wanted:
-            await self._environment.cancel_work()
+        await self._environment.cancel_work(wanted)
         await asyncio.wait({task} if before is None else {task, before}, timeout=ENDING_S)
 
     async def close(self) -> None:

@@ -34,10 +34,9 @@ from core.training.begun import begin
 from core.training.following import NEW_S, FollowedJob
 from core.training.job_body import output_path
 from core.training.kept_jobs import KeptJob, KeptJobs
-from core.work.adopt import RUN
 from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress
-from core.work.remote import PACKED
+from core.work.remote import PACKED, RUN
 
 AGAIN_S = 2.0
 CLOSE_S = 5.0

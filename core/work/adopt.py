@@ -12,9 +12,8 @@ from core.work import preprocess, runs
 from core.work.figures import short
 from core.work.job import Done, Job, Report, needed
 from core.work.registry import answering, connect
+from core.work.remote import RUN
 
-RUN = "run.json"
-"""The run as the place that trained keeps it, left beside what it made: params, and of each metric steps and values."""
 FOLDER = "folder"
 
 

@@ -20,6 +20,8 @@ from core.work.job import MARK, Broken, Job, OutputLine, Progress, Report, Said,
 
 PACKED = "work.tar.gz"
 WORK = "work"
+RUN = "run.json"
+"""The run as the place that trained keeps it, put beside what it made: params, and of each metric steps and values."""
 LEFT_OUT = frozenset({"train.parquet", "test.parquet", "matrices.npz", "mlflow.db", "mlartifacts"})
 """What whoever gave the rows has already, or nobody needs again."""
 THEIRS = frozenset({"RUN_ID", "EXPERIMENT_ID", "EXPERIMENT_NAME", "TRACKING_TOKEN", "TRACKING_URI"})

@@ -12,7 +12,7 @@ from tests.story.kills_scene import wait_for
 from tests.story.roles import by_role, kill
 from tests.story.training_scene import ALONE, LONG, TrainingScene
 
-LONG_S = 240.0
+LONG_S = 600.0
 """Libraries are loaded three times on a machine that others use."""
 
 
