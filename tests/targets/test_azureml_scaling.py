@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ async def test_a_look_says_what_was_measured_and_what_the_autoscaler_did(
     )
     azure.metrics.use(place.at.deployment("blue"), **{METRICS["cpu"]: 91.0})
     await seen.until(lambda: seen.looks["blue"].proposed == 2, "two are asked for")
-    azure.autoscale.wanted(f"ws-{place.name}-blue", 2)
+    azure.do(lambda: azure.autoscale.wanted(f"ws-{place.name}-blue", 2))
     await seen.until(lambda: seen.looks["blue"].after == 2, "it has scaled")
     assert any(isinstance(one, Scaled) and (one.before, one.after) == (1, 2) for one in seen.told)
     await seen.until(
@@ -154,3 +155,14 @@ async def test_settings_that_are_not_ours_stay_as_they_are(azure: AzureStandIn, 
     assert settings(azure, place, "blue") is None
     assert azure.autoscale.held["by-hand"]["properties"]["profiles"][0]["name"] == "hers"
     caller.client.close()
+
+
+async def test_settings_of_a_time_when_it_was_scaled_are_taken_away(azure: AzureStandIn, place: AzurePlaceOf) -> None:
+    _, seen = await serving(place)
+    await seen.until(lambda: enabled(azure, place) == {"blue": True}, "blue is scaled")
+    await seen.end()
+    await place.made.pop().close()
+    place.at = replace(place.at, endpoint=place.at.endpoint.model_copy(update={"autoscaling": None}))
+    again = Reading(place.target(2))
+    await again.until(lambda: enabled(azure, place) == {}, "it is scaled no more")
+    await again.end()

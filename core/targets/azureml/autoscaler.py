@@ -79,6 +79,9 @@ class AutoscaleKeeper:
 
     def _run(self) -> None:
         every_s = max(2 * self._at.place.look_s, self._at.place.poll_s)
+        if self._at.endpoint.autoscaling is None:
+            # There is nothing to keep, and what a former project left has time.
+            self._closed.wait(every_s)
         while not self._closed.is_set():
             self._news.wait(every_s)
             self._news.clear()
