@@ -233,7 +233,7 @@ async def test_a_container_that_crashes_says_its_last_line(place: AzurePlaceOf) 
         assert "it wrote last: Worker failed to boot." in note.text
         await watcher.until(lambda: watcher.state("blue-1") is ReplicaState.DEAD)
         assert watcher.slots["blue"].ready == 0
-        assert "crashed" in watcher.slots["blue"].why
+        await watcher.until(lambda: "crashed" in watcher.slots["blue"].why)
         logs = target.logs("blue", lines=3)
         assert await anext(logs) == "    import flights"
         assert await anext(logs) == "ModuleNotFoundError: No module named 'flights'"

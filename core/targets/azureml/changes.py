@@ -9,7 +9,7 @@ from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Slot
 from core.targets.azureml.api_errors import AzureBusy, AzureThrottled, NotSent
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.claims import TAG, driver_name, next_claim, read_claim
+from core.targets.azureml.claims import CHANGE, TAG, driver_name, newest_claim, next_claim
 from core.targets.azureml.operations import Doing, OperationBook
 from core.targets.azureml.reading import EndpointReader
 from core.targets.azureml.view import AzureView, same_route
@@ -39,24 +39,16 @@ class EndpointChanges:
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
-    @property
-    def drives(self) -> bool:
-        """Whether this driver has changed something."""
-        return self._held is not None
-
     def claimed(self, view: AzureView) -> dict[str, str]:
         """The tag of this driver's claim, for the next change; raises Refused once somebody has followed."""
-        tagged = [view.tags, *((one.get("tags") or {}) for one in view.deployments.values())]
         with self._lock:
-            claim = next_claim(tagged, self._driver, self._token, self._held, self.at.called)
+            claim = next_claim(view.tagged, self._driver, self._token, self._held, self.at.called)
             self._held = claim.number
         return {TAG: str(claim)}
 
     def drove_last(self, view: AzureView) -> bool:
         """Whether it was this driver, or one before it in this project, who changed the endpoint last."""
-        tagged = [view.tags, *((one.get("tags") or {}) for one in view.deployments.values())]
-        claims = [claim for claim in map(read_claim, tagged) if claim is not None]
-        last = max(claims, key=lambda claim: claim.number, default=None)
+        last = newest_claim(view.tagged)
         return last is not None and last.driver == self._driver and last.token <= self._token
 
     def send(
@@ -72,11 +64,13 @@ class EndpointChanges:
         `still` raises where nobody wants it any more when it is its turn. What nobody answered stays written down.
         """
 
+        method, path, api, body = call
+
         def work() -> None:
             still()
             begun = self.book.begin(doing, slot, asked)
             try:
-                answer = self.calls.ask(*call)
+                answer = self.calls.ask(method, path, api, _marked(body, begun.id))
             except (NotSent, AzureBusy, AzureThrottled):
                 self.book.forget(begun)
                 raise
@@ -128,3 +122,8 @@ class EndpointChanges:
         now = time.time()
         words = [one.words(now, self.book.usual_s(one.doing)) for one in self.book.operations()]
         return f" ({'; '.join(words)})" if words else ""
+
+
+def _marked(body: Any, change: str) -> Any:
+    """What is sent, with the id of its change among its tags; a deletion has none."""
+    return body if body is None else {**body, "tags": {**(body.get("tags") or {}), CHANGE: change}}

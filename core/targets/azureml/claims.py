@@ -13,6 +13,8 @@ from core.domain.errors import Refused
 from core.targets.azureml.workspace import PREFIX
 
 TAG = f"{PREFIX}driver"
+CHANGE = f"{PREFIX}change"
+"""A tag with the id of the change that wrote it: what is read says so which call has landed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,16 @@ def read_claim(tags: Mapping[str, str] | None) -> DriverClaim | None:
     return DriverClaim(int(parts[0]), parts[1], int(parts[2]))
 
 
+def newest_claim(tagged: Iterable[Mapping[str, str] | None]) -> DriverClaim | None:
+    """The last claim of all that was made; None before the first."""
+    return max((one for one in map(read_claim, tagged) if one is not None), key=lambda one: one.number, default=None)
+
+
+def changed_by(tags: Mapping[str, str] | None) -> str:
+    """The id of the change that wrote these tags; empty where it was none of ours."""
+    return (tags or {}).get(CHANGE, "")
+
+
 def next_claim(
     tagged: Iterable[Mapping[str, str] | None], driver: str, token: int, held: int | None, called: str
 ) -> DriverClaim:
@@ -48,8 +60,7 @@ def next_claim(
 
     `held` is the number of this driver's claim, if it made one.
     """
-    found = [claim for claim in map(read_claim, tagged) if claim is not None]
-    last = max(found, key=lambda claim: claim.number, default=DriverClaim(0, "", 0))
+    last = newest_claim(tagged) or DriverClaim(0, "", 0)
     if (last.driver, last.token) == (driver, token):
         return last
     followed = held is not None and last.number >= held

@@ -7,13 +7,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Observation, Sample, Scaled, Slot, Synced
 from core.targets.azureml.api_errors import AzureThrottled
 from core.targets.azureml.autoscaler import AutoscaleKeeper
 from core.targets.azureml.changes import EndpointChanges
+from core.targets.azureml.claims import changed_by
 from core.targets.azureml.container_logs import last_line
 from core.targets.azureml.costs import priced
 from core.targets.azureml.feed import AzureFeed
@@ -22,7 +23,7 @@ from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AzureProofs
 from core.targets.azureml.routing import SOURCE, AzureRouter
 from core.targets.azureml.scoring_calls import ScoringCalls
-from core.targets.azureml.view import READY, AzureView, observations, same_route, state_of
+from core.targets.azureml.view import READY, AzureView, observations, state_of
 from core.targets.protocol import Report
 
 STALE_S = 120.0
@@ -219,26 +220,18 @@ class AzureObserver:
         """What nobody answered and is seen now: it has happened, or it is taken back where nobody wants it any more."""
         if self._router is not None:
             self._router.watch(view)
-        book, asked = self._changes.book, self._changes.book.route()
-        now, call_s = time.time(), self._at.place.call_s
+        book, now, call_s = self._changes.book, time.time(), self._at.place.call_s
         for one in book.operations():
-            if not one.unanswered(now, call_s):
+            held = view.deployments.get(one.slot) if one.doing == "deploy" else None
+            if held is None or changed_by(held.get("tags")) != one.id or not one.unanswered(now, call_s):
                 continue
-            if one.doing == "deploy" and one.slot in view.deployments:
-                book.forget(one)
-                if one.undo and self._changes.drives and state_of(view.deployments[one.slot]) != "Deleting":
-                    text = f"{one.slot}: a deployment that nobody had answered for has landed late; it is removed"
-                    self.note(Noted(text, Level.WARNING, one.slot, SOURCE))
-                    threading.Thread(
-                        target=self._taken_back, args=(one.slot,), name="azureml undo", daemon=True
-                    ).start()
-            elif one.doing == "traffic" and asked is not None and self._in_force(view, one.asked, asked):
-                book.forget(one)
-
-    @staticmethod
-    def _in_force(view: AzureView, one: Mapping[str, object], asked: Mapping[str, object]) -> bool:
-        shown = {"weights": view.weights, "mirror": view.mirror}
-        return view.state == READY and same_route(one, asked) and same_route(shown, asked)
+            if one.undo and not self._changes.drove_last(view):
+                continue  # Whoever does takes it back.
+            book.forget(one)
+            if one.undo and state_of(held) != "Deleting":
+                text = f"{one.slot}: a deployment that nobody had answered for has landed late; it is removed"
+                self.note(Noted(text, Level.WARNING, one.slot, SOURCE))
+                threading.Thread(target=self._taken_back, args=(one.slot,), name="azureml undo", daemon=True).start()
 
     def _taken_back(self, slot: Slot) -> None:
         try:

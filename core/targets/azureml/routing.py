@@ -14,6 +14,7 @@ from core.domain.model import Level, Noted, Slot
 from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AzureMissing
 from core.targets.azureml.changes import EndpointChanges
+from core.targets.azureml.claims import changed_by
 from core.targets.azureml.view import READY, AzureView, plain_shares, same_route
 from core.targets.azureml.workspace import ENDPOINT_API
 from core.targets.checks import check_weights
@@ -42,37 +43,34 @@ class AzureRouter:
         self._changes.patiently(lambda: self._move(number, weights, mirror), lambda: self._still(number))
 
     def watch(self, view: AzureView) -> None:
-        """Put back what a call brought that nobody answered and nobody wants any more."""
+        """Put back what a call brought that nobody answered and nobody wants any more: its mark says which it was.
+
+        A change of the endpoint alone carries the traffic that was read before it, so it can bring that back too.
+        """
         book, asked = self._changes.book, self._changes.book.route()
+        landed = changed_by(view.tags)
         now, call_s = time.time(), self._changes.at.place.call_s
-        late = [one for one in book.operations() if one.doing == "traffic" and one.unanswered(now, call_s)]
-        if not self._changes.drives:
-            return  # Whoever does puts it back.
-        if not late or asked is None or view.state != READY:
+        late = [one for one in book.operations() if one.id == landed and one.unanswered(now, call_s)]
+        if not late or asked is None or view.state != READY or not self._changes.drove_last(view):
             return
         shown = {"weights": view.weights, "mirror": view.mirror}
         if same_route(shown, asked):
+            book.forget(late[0])
             return
-        for one in late:
-            if same_route(shown, one.asked):
-                self._note(
-                    Noted(
-                        f"a change of traffic that nobody had answered has landed late ({_words(shown)}); "
-                        f"it is put back to {_words(asked)}",
-                        Level.WARNING,
-                        source=SOURCE,
-                    )
-                )
-                book.forget(one)
-                number = self.begin()
-                threading.Thread(target=self._back, args=(number, asked), name="azureml back", daemon=True).start()
-                return
+        if late[0].asked.get("at") == asked.get("at"):
+            return  # The newest, whose traffic is not shown yet.
+        text = f"a change of traffic that nobody had answered has landed late ({_words(shown)})"
+        self._note(Noted(f"{text}; it is put back to {_words(asked)}", Level.WARNING, source=SOURCE))
+        book.forget(late[0])
+        # It takes the place of no move that is asked for meanwhile.
+        threading.Thread(target=self._back, args=(self._newest, asked), name="azureml back", daemon=True).start()
 
     def _back(self, number: int, asked: Mapping[str, Any]) -> None:
         try:
             self.move(number, asked["weights"], asked["mirror"])
         except QuarterdeckError as error:
-            self._note(Noted(f"traffic that landed late was not put back: {error}", Level.ERROR, source=SOURCE))
+            if number == self._newest:
+                self._note(Noted(f"traffic that landed late was not put back: {error}", Level.ERROR, source=SOURCE))
 
     def _move(self, number: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
         changes = self._changes

@@ -58,6 +58,11 @@ class AzureView:
         """The endpoint's tags."""
         return dict((self.body or {}).get("tags") or {})
 
+    @property
+    def tagged(self) -> list[dict[str, str]]:
+        """The tags of the endpoint and of each deployment."""
+        return [self.tags, *(dict(one.get("tags") or {}) for one in self.deployments.values())]
+
     def ready(self, slot: Slot) -> bool:
         """Whether a slot's deployment is."""
         return slot in self.deployments and state_of(self.deployments[slot]) == READY

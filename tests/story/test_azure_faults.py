@@ -1,0 +1,81 @@
+"""Strikes on releases to Azure ML, a creation that takes long under the eyes of a deck, and secrets that go nowhere.
+
+A short form of tests.azure_chaos.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from core.state.events import Outcome
+from tests.azure_chaos import END_S, AzureChaos, project
+from tests.story.azure_faults import FAULTS
+from tests.story.azure_scene import NAME
+from tests.story.kills_scene import wait_for
+from tests.story.terminal import Terminal
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+HANGS_S, CALL_S, CREATED_S = 6.0, 2.0, 20.0
+ROUNDS = (
+    "the way there's call hangs, sent again, taken back",
+    "watch killed, the way there's call hangs",
+    "the deployment is still being created",
+)
+AGE = "is deployed: for"
+
+
+@pytest.fixture(scope="module")
+def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureChaos]:
+    """One project that serves its first version."""
+    with project(tmp_path_factory.mktemp("azure"), HANGS_S, call_s=CALL_S) as one:
+        yield one
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_traffic_is_back_whatever_hangs_or_dies(chaos: AzureChaos, name: str) -> None:
+    """And nobody's request failed."""
+    found = chaos.round(next(one for one in FAULTS if one.name == name))
+    assert (found.wrong, found.failed) == ("", 0), found.line
+
+
+def test_a_creation_that_takes_long_is_followed_through_the_death_of_the_watch(chaos: AzureChaos) -> None:
+    """The deck is usable meanwhile, may be left and opened elsewhere, and Azure is asked once alone."""
+    scene, azure = chaos.scene, chaos.scene.azure
+    since, azure.delays.deployment_s = time.time(), CREATED_S
+    call = scene.call(
+        *("release", "--env", "prod", "--skip", "load", "--model-uri", f"models:/{NAME}/1"),
+        sets=(*scene.sets, "release.strategy=all-at-once"),
+    )
+    wait_for(lambda: "Creating" in scene.deployed().values(), f"the creation\n{call.text}", END_S)
+    with Terminal(scene, "--env", "prod", cells=80, height=24) as deck:
+        deck.shows(AGE)
+        deck.press("?")
+        deck.shows("any other key closes")
+        deck.press("x")
+        deck.press("q")
+    scene.kill_watch()
+    killed = time.time()
+    with Terminal(scene, "--env", "prod") as second:
+        second.shows(AGE)
+        wait_for(lambda: scene.release.outcome is not None, f"the end\n{call.text}", END_S)
+        assert scene.release.outcome is Outcome.DONE, scene.release.why
+    call.ends(END_S)
+    azure.delays.deployment_s = 0.3
+    calls = [one for one in azure.seen if one.came_at >= since]
+    assert len([one for one in calls if one.method == "PUT" and "/deployments/" in one.path]) == 1
+    polled = {one.path for one in calls if "/mfeOperationsStatus/odidp:" in one.path and one.came_at > killed}
+    before = {one.path for one in calls if "/mfeOperationsStatus/odidp:" in one.path and one.came_at < killed}
+    assert polled & before, "the operation was not followed on"
+    assert any("usually" in text for text in scene.said())
+
+
+def test_nothing_that_was_written_or_said_holds_a_secret(chaos: AzureChaos) -> None:
+    """None of all that the stand-in handed out: tokens, keys, signatures."""
+    scene = chaos.scene
+    scene.run("status", "--json")
+    scene.run("doctor", "--env", "prod")
+    handed = scene.handed_out()
+    assert len(handed) > 5
+    found = [f"{what} in {where}" for where, text in scene.all_that_was_said() for what, one in handed if one in text]
+    assert found == []
