@@ -38,7 +38,7 @@ from core.work.child import WorkChild
 from core.work.job import Done, Job, OutputLine, Progress
 from core.work.remote import PACKED, RUN
 
-AGAIN_S = 2.0
+AGAIN_S, SELDOM_S = 2.0, 60.0
 CLOSE_S = 5.0
 BROUGHT = "elsewhere"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
@@ -54,6 +54,7 @@ class TrainingElsewhere:
         self._child = child
         self._book = KeptJobs(state_folder(settings) / "azureml" / "jobs" / endpoint)
         self._guard = TaskGuard(f"jobs of {endpoint}")
+        self._giving_up: set[str] = set()
 
     async def run(self, job: Job) -> AsyncIterator[Progress | OutputLine | Done]:
         """The step train; the last that comes is Done. Whoever stops listening leaves the job to itself."""
@@ -101,10 +102,13 @@ class TrainingElsewhere:
     def _give_up(self, kept: KeptJob) -> None:
         unwanted = replace(self._book.of(kept.release) or kept, unwanted=True)
         self._book.keep(unwanted)
-        self._guard.start(self._cancelled(unwanted), f"cancel {kept.name}")
+        if kept.name not in self._giving_up:
+            self._giving_up.add(kept.name)
+            self._guard.start(self._cancelled(unwanted), f"cancel {kept.name}")
 
     async def _cancelled(self, kept: KeptJob) -> None:
         """Ask until it is heard. What nobody answered may still come to be, for a moment."""
+        rest_s, told = AGAIN_S, ""
         with self._opened(self._settings) as (_, _, jobs):
             while True:
                 try:
@@ -113,15 +117,19 @@ class TrainingElsewhere:
                     if time.time() - kept.begun > NEW_S:
                         break
                 except Unreachable as error:
-                    log.warning("the job %s is not cancelled yet: %s", kept.name, error)
+                    if str(error) != told:
+                        told = str(error)
+                        log.warning("the job %s is not cancelled yet: %s", kept.name, error)
+                    rest_s = min(2 * rest_s, SELDOM_S)
                 except QuarterdeckError as error:
                     log.warning("the job %s can't be cancelled: %s", kept.name, error)
                     break
                 else:
                     log.info("the job %s %s", kept.name, "is cancelled" if heard else "had ended")
                     break
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(rest_s)
         self._book.forget(kept)
+        self._giving_up.discard(kept.name)
 
     async def close(self) -> None:
         """Let a cancel that is under way be heard; what is not stays on disk for whoever comes next."""
