@@ -69,7 +69,6 @@ FAULTS = (
         _hang("PUT", DEPLOYMENT),
         ahead=True,
         lands=True,
-        says="has landed late",
     ),
     AzureFault("no poll is answered", strike=_hang("GET", OPERATION, None)),
     AzureFault("polls are 404", strike=_fault(FaultKind.STATUS, "GET", OPERATION, None, status=404)),

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from core.watch.place import WatchPlace
 from tests.azure.blobs import DOMAIN
 from tests.azure.serving import OnlineEndpoint
 from tests.azure.standin import AzureStandIn
-from tests.story.kills_scene import QUICK, Scene
+from tests.story.kills_scene import QUICK, Scene, wait_for
 from tests.story.users import ROW, Answer
 
 NAME = "iris"
@@ -72,6 +73,19 @@ class AzureScene(Scene):
     def deployed(self) -> dict[str, str]:
         """The state of each deployment that there is."""
         return self.azure.do(lambda: {one.name: one.state for one in self.endpoint.deployments.values()})
+
+    def take_away_idle(self) -> None:
+        """Delete, as by hand, the deployment that has no traffic, so that the next release makes one."""
+        for slot in set(self.deployed()) - set(self.traffic):
+            url = f"{self.azure.url}{self.endpoint.path}/deployments/{slot}?api-version=2023-04-01-preview"
+            headers = {"authorization": f"Bearer {self.azure.token}"}
+            with httpx.Client(verify=str(self.azure.ca), headers=headers) as client:
+                assert client.delete(url).status_code == 202
+            wait_for(partial(self._without, slot), f"{slot} gone")
+
+    def _without(self, slot: str) -> bool:
+        """Whether a slot is gone, and known to be."""
+        return slot not in self.deployed() and slot not in self.snapshot.endpoints[NAME].slots
 
     def kill_watch(self) -> int:
         """SIGKILL to the process that steers; its id, 0 where there is none."""

@@ -42,6 +42,7 @@ def test_traffic_is_back_whatever_hangs_or_dies(chaos: AzureChaos, name: str) ->
 def test_a_creation_that_takes_long_is_followed_through_the_death_of_the_watch(chaos: AzureChaos) -> None:
     """The deck is usable meanwhile, may be left and opened elsewhere, and Azure is asked once alone."""
     scene, azure = chaos.scene, chaos.scene.azure
+    scene.take_away_idle()
     since, azure.delays.deployment_s = time.time(), CREATED_S
     call = scene.call(
         *("release", "--env", "prod", "--skip", "load", "--model-uri", f"models:/{NAME}/1"),
