@@ -39,6 +39,8 @@ from core.work.job import Done, Job, OutputLine, Progress
 from core.work.remote import PACKED, RUN
 
 AGAIN_S, SELDOM_S = 2.0, 60.0
+HEARD_S = 20.0
+"""A login that a command gives takes seconds, and then the call."""
 CLOSE_S = 5.0
 BROUGHT = "elsewhere"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
@@ -55,6 +57,7 @@ class TrainingElsewhere:
         self._book = KeptJobs(state_folder(settings) / "azureml" / "jobs" / endpoint)
         self._guard = TaskGuard(f"jobs of {endpoint}")
         self._giving_up: set[str] = set()
+        self._cancels: set[asyncio.Task[None]] = set()
 
     async def run(self, job: Job) -> AsyncIterator[Progress | OutputLine | Done]:
         """The step train; the last that comes is Done. Whoever stops listening leaves the job to itself."""
@@ -104,7 +107,7 @@ class TrainingElsewhere:
         self._book.keep(unwanted)
         if kept.name not in self._giving_up:
             self._giving_up.add(kept.name)
-            self._guard.start(self._cancelled(unwanted), f"cancel {kept.name}")
+            self._cancels.add(self._guard.start(self._cancelled(unwanted), f"cancel {kept.name}"))
 
     async def _cancelled(self, kept: KeptJob) -> None:
         """Ask until it is heard. What nobody answered may still come to be, for a moment."""
@@ -133,6 +136,8 @@ class TrainingElsewhere:
 
     async def close(self) -> None:
         """Let a cancel that is under way be heard; what is not stays on disk for whoever comes next."""
+        if self._cancels:
+            await asyncio.wait(self._cancels, timeout=HEARD_S)
         await self._guard.close(CLOSE_S)
 
     @contextmanager
