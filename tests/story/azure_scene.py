@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ PLACE = {
     "max_concurrent_requests": 20,
     "instance_type": "Standard_DS2_v2",
 }
+
+
+def trusted(azure: AzureStandIn) -> ssl.SSLContext:
+    """Whom a caller of the stand-in trusts."""
+    return ssl.create_default_context(cafile=str(azure.ca))
 
 
 class AzureScene(Scene):
@@ -79,7 +85,7 @@ class AzureScene(Scene):
         for slot in set(self.deployed()) - set(self.traffic):
             url = f"{self.azure.url}{self.endpoint.path}/deployments/{slot}?api-version=2023-04-01-preview"
             headers = {"authorization": f"Bearer {self.azure.token}"}
-            with httpx.Client(verify=str(self.azure.ca), headers=headers) as client:
+            with httpx.Client(verify=trusted(self.azure), headers=headers) as client:
                 assert client.delete(url).status_code == 202
             wait_for(partial(self._without, slot), f"{slot} gone")
 
@@ -137,7 +143,7 @@ class AzureUsers:
         endpoint = azure.endpoint(NAME)
         self._url = f"{endpoint.url}/score"
         self._headers = {"authorization": f"Bearer {endpoint.keys.primary}", "content-type": "application/json"}
-        self._ca = str(azure.ca)
+        self._trusted = trusted(azure)
         self._pause_s = pause_s
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(users)]
@@ -162,7 +168,7 @@ class AzureUsers:
         return max((one.at for one in list(self.answers) if one.version == slot), default=0.0)
 
     def _ask(self) -> None:
-        with httpx.Client(verify=self._ca, timeout=10, headers=self._headers) as client:
+        with httpx.Client(verify=self._trusted, timeout=10, headers=self._headers) as client:
             while not self._over.wait(self._pause_s):
                 began_s, slot = time.monotonic(), ""
                 try:
