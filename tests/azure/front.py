@@ -52,7 +52,7 @@ class RequestLimits:
 
 @dataclass(slots=True)
 class RestFront:
-    """Answers requests; `seen` are the last calls.
+    """Answers requests; `seen` are the last calls, `dropped` those that came to nothing.
 
     `rooms` answer below the workspace once `before` did not refuse, `beyond` under other paths (`/$`: that path
     alone), `open_pages` without a login.
@@ -70,6 +70,7 @@ class RestFront:
     standing: Callable[[], None]
     limits: RequestLimits = field(default_factory=RequestLimits)
     seen: deque[SeenCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    dropped: deque[SeenCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request, through the faults."""
@@ -78,10 +79,11 @@ class RestFront:
         met = self.faults.met_by(request.method, request.path_qs)
         kinds = {one.kind: one for one in met}
         await slowed(met)
+        said = (request.method, request.path, request.query_string, _shown(raw, request.content_type))
         if FaultKind.DROP in kinds:
+            self.dropped.append(SeenCall(*said, 0, came_at, time.time()))
             return _broken(request)
         found = _set(kinds.values()) or self._answered(request, raw)
-        said = (request.method, request.path, request.query_string, _shown(raw, request.content_type))
         self.seen.append(SeenCall(*said, found.status, came_at, time.time()))
         if FaultKind.LOSE in kinds:
             return _broken(request)

@@ -10,11 +10,9 @@ import pytest
 
 from core.domain.errors import Refused, Unreachable
 from core.domain.model import ReplicaState
-from core.targets.azureml import bodies
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin
 from core.targets.azureml.operations import OperationBook
-from core.targets.azureml.standing import looked_at
 from core.targets.azureml.worker import ChangeThread, Urgency
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from tests.azure.calls import SeenCall
@@ -74,23 +72,16 @@ def lose(place: AzurePlaceOf, path: str) -> None:
 
 
 def land(place: AzurePlaceOf, weights: dict[str, float] | None = None) -> None:
-    """A change that was under way lands now: of traffic, else green."""
+    """A change that was lost lands now, as it was sent: the one that asked for this traffic, else green."""
     at = place.at
+    green = at.deployment("green")
+    (lost,) = [
+        one
+        for one in place.azure.front.dropped
+        if (one.path.lower() == green.lower() if weights is None else _asked_for(one) == weights)
+    ]
     calls = AzureCalls(at.place, AzureLogin(at.place, place.token), at.ca)
-    view = looked_at(at, calls)
-    assert view.body is not None
-    if weights is not None:
-        body = bodies.changed_endpoint(at, view.body, {}, weights, {})
-        calls.ask("PUT", at.path, ENDPOINT_API, body)
-    else:
-        asked = view.deployments["blue"]["properties"]
-        ids = {
-            "code": asked["codeConfiguration"]["codeId"],
-            "environment": asked["environmentId"],
-            "model": asked["model"],
-        }
-        body = bodies.deployment(at, view.location, TWO, 1, ids, {})
-        calls.ask("PUT", at.deployment("green"), DEPLOYMENT_API, body)
+    calls.ask("PUT", lost.path, ENDPOINT_API if weights else DEPLOYMENT_API, lost.body)
     calls.close()
 
 
@@ -138,10 +129,15 @@ async def test_the_way_back_holds_whatever_a_call_that_hung_comes_to(hasty: Azur
         await at_rest(hasty, watcher, {"blue": 100})
 
 
+def _asked_for(call: SeenCall) -> dict[str, float]:
+    """The traffic that a call asks for."""
+    asked = (call.body or {}).get("properties") or {}
+    return asked.get("traffic") or {}
+
+
 def _moves(call: SeenCall, green: int) -> bool:
     """Whether a call brings green this share."""
-    asked = (call.body or {}).get("properties") or {}
-    return call.method == "PUT" and (asked.get("traffic") or {}).get("green") == green
+    return call.method == "PUT" and _asked_for(call).get("green") == green
 
 
 async def test_traffic_that_lands_after_the_way_back_is_put_back_and_said(place: AzurePlaceOf) -> None:
@@ -206,14 +202,14 @@ async def test_traffic_goes_back_while_a_deployment_is_still_made(place: AzurePl
 
 
 async def test_what_a_process_began_is_followed_by_the_next(place: AzurePlaceOf) -> None:
-    old = place.target(1)
+    old, book = place.target(1), OperationBook(place.at.folder, place.at.name)
     async with watching(old) as watcher:
         await old.apply("blue", ONE, 1)
         await watcher.ready("blue", 1)
+        await until(lambda: not book.operations())
     place.azure.delays.deployment_s = 1.5
     await old.apply("green", TWO, 1)
     await old.close()
-    book = OperationBook(place.at.folder, place.at.name)
     assert [(one.doing, one.slot, bool(one.address)) for one in book.operations()] == [("deploy", "green", True)]
     async with watching(place.target(2)) as watcher:
         note = await watcher.noted("green is deployed: for")
