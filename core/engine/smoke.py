@@ -104,7 +104,7 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version | None, 
     """Send `checks` rows to an address, or to one slot of it. `version`: the one that must answer, if one must."""
     gate = asyncio.Semaphore(AT_ONCE)
     examples: dict[str, str] = {}
-    await _load_client()
+    await load_client()
     async with _client(address, TIMEOUT_S) as client:
         until = asyncio.get_running_loop().time() + PATIENCE_S
 
@@ -123,7 +123,7 @@ async def smoke(address: Address, rows: Sequence[Any], version: Version | None, 
     return SmokeResult(checks, available, latency, dict(failed), examples)
 
 
-async def _load_client() -> None:
+async def load_client() -> None:
     """In a thread, by whoever sends first: it takes a tenth of a second, and most commands send nothing."""
     await asyncio.to_thread(import_module, "httpx")
 
@@ -157,7 +157,7 @@ def keep(figures: Mapping[str, Any], folder: Path) -> Path:
 
 async def answers_as(address: Address, version: Version, within_s: float = 1.0) -> bool:
     """Whether whoever stands at an address answers well, as this version, at this moment."""
-    await _load_client()
+    await load_client()
     import httpx  # noqa: PLC0415
 
     try:

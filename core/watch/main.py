@@ -18,6 +18,7 @@ from core.config.config import state_folder
 from core.domain.errors import QuarterdeckError
 from core.engine.engine import Engine
 from core.engine.project import JOURNAL, Project
+from core.engine.smoke import load_client
 from core.journal.journal import Journal
 from core.state.release import ReleaseState
 from core.system.log_files import make_room
@@ -95,6 +96,8 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
                         group.create_task(alerting.run(), name="look for alerts"),
                         group.create_task(telling.run(), name="tell people"),
                         group.create_task(answering.run(), name="let people answer"),
+                        # No way back is to wait for that.
+                        group.create_task(load_client(), name="load what speaks HTTP"),
                     ]
                     await _until_over(place, server)
                     _say_that_it_ends(place, me)
