@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/quarterdeck demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 	$(BIN)/python tests/coverage_floor.py
 
 check: $(READY)
