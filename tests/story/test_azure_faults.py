@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HANGS_S, CALL_S, CREATED_S = 6.0, 2.0, 20.0
 ROUNDS = (
     "the way there's call hangs, sent again, taken back",
-    "watch killed, the way there's call hangs",
     "the deployment is still being created",
 )
 AGE = "is deployed: for"

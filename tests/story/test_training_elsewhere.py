@@ -12,6 +12,8 @@ from tests.story.kills_scene import wait_for
 from tests.story.roles import by_role, kill
 from tests.story.training_scene import ALONE, LONG, TrainingScene
 
+QUEUED_S = 2.0
+"""Twice as long as between two looks at a job."""
 LONG_S = 600.0
 """Libraries are loaded three times on a machine that others use."""
 
@@ -28,6 +30,7 @@ def azure(tmp_path: Path) -> Iterator[AzureStandIn]:
 
 
 def test_a_job_trains_and_its_model_its_figures_and_its_log_come_here(tmp_path: Path, azure: AzureStandIn) -> None:
+    azure.delays.job_s = QUEUED_S
     with TrainingScene(tmp_path / "iris", azure, "train.n_iter=3") as scene:
         scene.furnish()
         call = scene.call("release", *ALONE)
