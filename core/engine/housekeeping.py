@@ -41,7 +41,7 @@ class Housekeeping:
         self._emit = emit
         self._pending = pending
         self._guard = TaskGuard(f"logs of {environment.endpoint}")
-        self._warm = False
+        self._warm = self._compares = False
         self._tails: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
@@ -66,11 +66,14 @@ class Housekeeping:
         wanted = self._pending is not None and last is not None and (last.live or now - (last.ended_at or 0.0) < KEEP_S)
         if wanted and not self._warm:
             self._environment.warm()
-            # Gates that compare need it, and the first look at a hold must not stand still while it loads.
-            await asyncio.to_thread(importlib.import_module, "core.rollout.comparison")
         elif self._warm and not wanted:
             await self._environment.cancel_work()
         self._warm = wanted
+        if wanted and last is not None and last.slot is not None and not self._compares:
+            # Gates that compare need it: the first look at a hold must not stand still while it loads, nor may the work
+            # child's libraries, which come first.
+            self._compares = True
+            await asyncio.to_thread(importlib.import_module, "core.rollout.comparison")
 
     def _follow_logs(self, endpoint: Endpoint, now: float) -> None:
         wanted = {source for source, until in endpoint.tails.items() if until > now}
