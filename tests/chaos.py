@@ -74,7 +74,9 @@ class Chaos:
         wanted = "1" if before == "2" else "2"
         seen = len(scene.snapshot.releases)
         skip = () if fault.load else ("--skip", "load")
-        call = scene.call("release", *skip, "--model-uri", f"models:/iris/{wanted}")
+        # Other rows each time, or what was measured once would not be measured again.
+        rows = ("--set", f"data.random_state={self.releases}")
+        call = scene.call("release", *skip, *rows, "--model-uri", f"models:/iris/{wanted}")
         self.releases += 1
         moment = self._draw.choice(fault.at)
         wait_for(lambda: len(scene.snapshot.releases) > seen, f"the release to begin\n{call.text}")

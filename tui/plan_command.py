@@ -11,6 +11,7 @@ from core.config.settings import Settings
 from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
+from core.engine.known_figures import by_known_figures
 from core.engine.project import Project
 from core.state.commands import Begin
 from core.state.confirmation import begins
@@ -34,7 +35,7 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
 
 def planned_together(project: Project, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:
     """The next release, or those that go as one, and the plan of each as lines."""
-    members = [planned(one.settings, snapshot, wishes) for one in project.together]
+    members = [planned(one.settings, snapshot, by_known_figures(one, snapshot, wishes)) for one in project.together]
     begins = [begin for begin, _ in members]
     if len(members) == 1:
         return members[0]

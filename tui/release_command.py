@@ -11,6 +11,7 @@ from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.engine import shell_variables
 from core.engine.engine import Engine
+from core.engine.known_figures import by_known_figures
 from core.engine.project import Project
 from core.engine.retention import look_after
 from core.state import events as ev
@@ -88,7 +89,9 @@ async def release(
             await engine.resume(left.endpoint)
         ids: Mapping[str, str] = {left.endpoint: left.id for left in before}
         if not ids:
-            ids = await begun(engine, members, lambda of: wishes if choose is None else choose(of, engine.snapshot))
+            ids = await begun(
+                engine, members, lambda of: wishes if choose is None else choose(of, engine.snapshot), write
+            )
         async with driven(project, engine, list(ids), attached):
             work = _follow(engine, ids, after, write)
             code = await interruptible(work, engine, next(iter(ids)), write, attached)
@@ -121,7 +124,10 @@ async def _finish_way(engine: Engine, name: str, before: Release, write: Callabl
 
 
 async def begun(
-    engine: Engine, members: Sequence[Project], wishes_of: Callable[[Project], Wishes]
+    engine: Engine,
+    members: Sequence[Project],
+    wishes_of: Callable[[Project], Wishes],
+    write: Callable[[str], None] = lambda _: None,
 ) -> Mapping[str, str]:
     """Begin a new release of each, in one moment, with this shell's variables; gives their names by their endpoints.
 
@@ -130,7 +136,10 @@ async def begun(
     begins = []
     for one in members:
         serving = engine.snapshot.endpoints.get(endpoint_name(one.settings))
-        wishes = wishes_of(one)
+        asked = wishes_of(one)
+        wishes = by_known_figures(one, engine.snapshot, asked)
+        if wishes.measured is not asked.measured and wishes.measured and wishes.version:
+            write(f"{wishes.version.label} was measured in {wishes.measured['from']} on the same rows: judged by that")
         if wishes.model_uri:
             await one.look(wishes.model_uri)
         begins.append(release_of(one.settings, serving is None or serving.serving is None, wishes))
