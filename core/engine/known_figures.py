@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 from core.config.config import endpoint_name, state_folder
@@ -48,6 +49,9 @@ def _same_rows(project: Project, release: Release) -> bool:
 
 
 def _changed_at(source: Path) -> float:
-    """When the newest of its files was written."""
-    files = [source, *source.rglob("*")] if source.is_dir() else [source]
-    return max(one.stat().st_mtime for one in files)
+    """When the newest of its files was written; of what can't be looked at nobody knows."""
+    try:
+        files = [source, *source.rglob("*")] if source.is_dir() else [source]
+        return max(one.stat().st_mtime for one in files)
+    except OSError:
+        return inf
