@@ -231,7 +231,7 @@ from core.targets.kubernetes.calls import ApiCalls
 def ask():
     calls = ApiCalls("stand-in", sys.argv[1])
     calls.ask("GET", "/version")
-    print(calls.context, flush=True)
+    sys.stdout.write(calls.context + "\\n")
 
 threads = [threading.Thread(target=ask) for _ in range(6)]
 for one in threads: one.start()
