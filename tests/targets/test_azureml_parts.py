@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.domain.errors import Refused, Unreachable
 from core.domain.model import Observation, ReplicaState, Version
+from core.system.moment import KeptMoment
 from core.targets.azureml.claims import TAG, DriverClaim, next_claim
 from core.targets.azureml.container_logs import after
 from core.targets.azureml.operations import OperationBook, span
@@ -53,6 +55,12 @@ def test_a_driver_that_was_followed_changes_nothing_more(
         next_claim(tags, "here/0", 5, held, "late")
 
 
+def ago(seconds: float) -> KeptMoment:
+    """So long before now."""
+    now = KeptMoment.now()
+    return KeptMoment(now.at - seconds, now.boot, now.boot_s - seconds)
+
+
 def test_what_is_under_way_outlives_the_process_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     book = OperationBook(tmp_path, "late")
     begun = book.begin("deploy", "green", {"number": "7"})
@@ -66,20 +74,31 @@ def test_what_is_under_way_outlives_the_process_and_only_its_owner_may_read_it(t
     assert book.route() == {"weights": {"blue": 100}, "mirror": {}}
     assert (tmp_path / "late.json").stat().st_mode & 0o777 == 0o600
     assert "signature" not in repr(found)
-    assert "signature" not in found[0].words(time.time(), None)
+    assert "signature" not in found[0].words(None)
 
 
 def test_a_call_that_is_still_waited_for_is_not_taken_for_lost(tmp_path: Path) -> None:
     book = OperationBook(tmp_path, "late")
     begun = book.begin("deploy", "green")
-    assert not begun.unanswered(begun.begun + 30, 30)
-    assert begun.unanswered(begun.begun + 36, 30)
+    assert not replace(begun, begun=ago(30)).unanswered(30)
+    assert replace(begun, begun=ago(36)).unanswered(30)
     book.gave_up(begun)
     (lost,) = book.operations()
-    assert lost.unanswered(begun.begun, 30)
+    assert lost.unanswered(30)
     book.accepted(begun, "https://x")
     (answered,) = book.operations()
-    assert not answered.unanswered(begun.begun + 999, 30)
+    assert not replace(answered, begun=ago(999)).unanswered(30)
+
+
+@pytest.mark.parametrize("jump_s", [-7200, -3, 7200])
+def test_a_clock_that_is_set_changes_no_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
+    book, wall = OperationBook(tmp_path, "late"), time.time
+    book.begin("deploy", "green")
+    monkeypatch.setattr("time.time", lambda: wall() + jump_s)
+    (one,) = OperationBook(tmp_path, "late").operations()
+    assert one.goes_on()
+    assert not one.unanswered(30)
+    assert one.words(None).startswith("green is deployed: for 0 s, ")
 
 
 def test_what_is_usual_is_the_median_of_those_that_went_well(tmp_path: Path) -> None:
@@ -91,8 +110,8 @@ def test_what_is_usual_is_the_median_of_those_that_went_well(tmp_path: Path) -> 
         book.ended(one, seconds)
     assert book.usual_s("deploy") == 580.0
     assert book.usual_s("traffic") is None
-    one = book.begin("deploy", "blue")
-    words = one.words(one.begun + 125, book.usual_s("deploy"))
+    one = replace(book.begin("deploy", "blue"), begun=ago(125))
+    words = one.words(book.usual_s("deploy"))
     assert words.startswith("blue is deployed: for 2 min, usually 10 min; Azure builds the image")
     assert words.endswith("nobody has answered, it may still happen")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Slot
+from core.system.moment import KeptMoment
 from core.targets.azureml.api_errors import AzureBusy, AzureThrottled, NotSent
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.claims import CHANGE, TAG, driver_name, newest_claim, next_claim
@@ -86,11 +87,12 @@ class EndpointChanges:
 
     def traffic_moves(self, view: AzureView) -> bool:
         """Whether the traffic that is shown may not be what was asked for: that takes a while to be seen."""
-        if any(one.doing == "traffic" and one.goes_on(time.time()) for one in self.book.operations()):
+        if any(one.doing == "traffic" and one.goes_on() for one in self.book.operations()):
             return True
         asked = self.book.route()
-        lately = asked is not None and time.time() - float(asked.get("at", 0.0)) < SHOWN_S
-        return lately and asked is not None and not same_route({"weights": view.weights, "mirror": view.mirror}, asked)
+        if asked is None or KeptMoment(**asked["at"]).age_s >= SHOWN_S:
+            return False
+        return not same_route({"weights": view.weights, "mirror": view.mirror}, asked)
 
     def beside(self, work: Callable[[], Any]) -> Any:
         """A change that is no operation, such as a file, when it is its turn."""
@@ -119,8 +121,7 @@ class EndpointChanges:
 
     def _holding(self) -> str:
         """What goes on, in words."""
-        now = time.time()
-        words = [one.words(now, self.book.usual_s(one.doing)) for one in self.book.operations()]
+        words = [one.words(self.book.usual_s(one.doing)) for one in self.book.operations()]
         return f" ({'; '.join(words)})" if words else ""
 
 

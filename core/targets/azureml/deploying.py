@@ -1,7 +1,6 @@
 """A version in a slot: the endpoint and what the version is made of, then its deployment; and its way out again."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -116,7 +115,7 @@ class SlotDeployer:
         changes = self._changes
         for one in changes.book.operations():
             if one.doing == "deploy" and one.slot == slot and not one.address:
-                if one.goes_on(time.time()):
+                if one.goes_on():
                     raise AzureBusy(f"{slot}: nobody has answered whether it is being deployed; looked for")
                 changes.book.forget(one)
 

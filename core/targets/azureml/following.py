@@ -57,13 +57,11 @@ class OperationFollower:
     def _announced(self, one: AzureOperation) -> None:
         if one.id not in self._told and one.address:
             self._told.add(one.id)
-            self._note(
-                Noted(one.words(time.time(), self._book.usual_s(one.doing)), slot=one.slot or None, source=SOURCE)
-            )
+            self._note(Noted(one.words(self._book.usual_s(one.doing)), slot=one.slot or None, source=SOURCE))
 
     def _due(self, one: AzureOperation) -> bool:
         now = time.monotonic()
-        pause_s = max(self._poll_s, (time.time() - one.begun) / SLOWER) * (FEW_TIMES if self._calls.few_left else 1.0)
+        pause_s = max(self._poll_s, one.begun.age_s / SLOWER) * (FEW_TIMES if self._calls.few_left else 1.0)
         if now - self._asked.get(one.id, 0.0) < pause_s:
             return False
         self._asked[one.id] = now
@@ -77,7 +75,7 @@ class OperationFollower:
             self._book.forget(one)
             return EndedOperation(one)
         status = str(body.get("status") or "")
-        took_s = time.time() - one.begun
+        took_s = one.begun.age_s
         if status == "Succeeded":
             self._book.ended(one, took_s)
             self._note(Noted(f"{_done(one)} after {span(took_s)}", slot=one.slot or None, source=SOURCE))

@@ -152,10 +152,10 @@ class AzureObserver:
 
     def _slots(self, view: AzureView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force, and what goes on there."""
-        now, why = time.time(), dict(self._why)
+        why = dict(self._why)
         for one in self._operations:
             if one.slot:
-                why[one.slot] = one.words(now, self._changes.book.usual_s(one.doing))
+                why[one.slot] = one.words(self._changes.book.usual_s(one.doing))
         found = priced(observations(view, why, self._before), view, self._at.place)
         self._before = found
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
@@ -212,7 +212,7 @@ class AzureObserver:
         """Whether something is about to be seen: nothing goes on, and yet it is not as it was asked for."""
         if any(one.address for one in self._operations):
             return False
-        if not view.settled or any(one.goes_on(time.time()) for one in self._operations):
+        if not view.settled or any(one.goes_on() for one in self._operations):
             return True
         return self._changes.traffic_moves(view)
 
@@ -220,10 +220,10 @@ class AzureObserver:
         """What nobody answered and is seen now: it has happened, or it is taken back where nobody wants it any more."""
         if self._router is not None:
             self._router.watch(view)
-        book, now, call_s = self._changes.book, time.time(), self._at.place.call_s
+        book, call_s = self._changes.book, self._at.place.call_s
         for one in book.operations():
             held = view.deployments.get(one.slot) if one.doing == "deploy" else None
-            if held is None or changed_by(held.get("tags")) != one.id or not one.unanswered(now, call_s):
+            if held is None or changed_by(held.get("tags")) != one.id or not one.unanswered(call_s):
                 continue
             if one.undo and not self._changes.drove_last(view):
                 continue  # Whoever does takes it back.

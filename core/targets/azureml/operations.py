@@ -7,7 +7,6 @@ ended goes on from there: what has an address is followed, what has none may sti
 import fcntl
 import json
 import statistics
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from core.domain.errors import Failed
 from core.domain.model import Slot
+from core.system.moment import KeptMoment
 
 Doing: TypeAlias = Literal["endpoint", "traffic", "deploy", "resize", "remove"]
 KEPT = 20
@@ -39,33 +39,32 @@ WORDS: Mapping[Doing, tuple[str, str]] = {
 class AzureOperation:
     """One change that was asked for. Without an `address` nobody has answered; it is signed and shown to nobody.
 
-    `begun` is in seconds since the epoch. With `undo` nobody wants it any more: what still lands is taken back. A call
-    that ended without an answer is `lost`.
+    With `undo` nobody wants it any more: what still lands is taken back. A call that ended without an answer is `lost`.
     """
 
     id: str
     doing: Doing
-    begun: float
+    begun: KeptMoment
     slot: Slot = ""
     address: str = field(default="", repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict)
     undo: bool = False
     lost: bool = False
 
-    def unanswered(self, now: float, call_s: float) -> bool:
+    def unanswered(self, call_s: float) -> bool:
         """Whether nobody will answer any more: a call takes `call_s` at the most, whatever became of who made it."""
-        return not self.address and (self.lost or now - self.begun > call_s + SPARE_S)
+        return not self.address and (self.lost or self.begun.age_s > call_s + SPARE_S)
 
-    def goes_on(self, now: float) -> bool:
+    def goes_on(self) -> bool:
         """Whether it surely does, or nobody has answered for a moment only."""
-        return bool(self.address) or now - self.begun < DOUBT_S
+        return bool(self.address) or self.begun.age_s < DOUBT_S
 
-    def words(self, now: float, usual_s: float | None) -> str:
+    def words(self, usual_s: float | None) -> str:
         """Its age, what is normal for it, and what it waits for."""
         what, waits = WORDS[self.doing]
         usual = "how long is usual is not known yet" if usual_s is None else f"usually {span(usual_s)}"
         said = "" if self.address else "; nobody has answered, it may still happen"
-        return f"{what.format(slot=self.slot)}: for {span(max(0.0, now - self.begun))}, {usual}; {waits}{said}"
+        return f"{what.format(slot=self.slot)}: for {span(self.begun.age_s)}, {usual}; {waits}{said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class OperationBook:
 
     def begin(self, doing: Doing, slot: Slot = "", asked: Mapping[str, Any] | None = None) -> AzureOperation:
         """Write down what is about to be asked for."""
-        made = AzureOperation(uuid.uuid4().hex, doing, time.time(), slot, "", dict(asked or {}))
+        made = AzureOperation(uuid.uuid4().hex, doing, KeptMoment.now(), slot, "", dict(asked or {}))
         route = dict(asked or {}) if doing == "traffic" else None
 
         def change(page: _Page) -> _Page:
@@ -131,8 +130,7 @@ class OperationBook:
 
     def operations(self) -> tuple[AzureOperation, ...]:
         """What goes on, oldest first; what nobody answered for half an hour has not happened."""
-        now = time.time()
-        return tuple(one for one in self._page().operations if one.address or now - one.begun < LATE_S)
+        return tuple(one for one in self._page().operations if one.address or one.begun.age_s < LATE_S)
 
     def route(self) -> Mapping[str, Any] | None:
         """The traffic that was asked for last, by whichever process of this project."""
@@ -175,7 +173,9 @@ class OperationBook:
         """What the file says; one that can't be read says nothing."""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
-            operations = tuple(AzureOperation(**one) for one in found["operations"])
+            operations = tuple(
+                AzureOperation(**{**one, "begun": KeptMoment(**one["begun"])}) for one in found["operations"]
+            )
             took = {key: tuple(float(one) for one in values) for key, values in found["took"].items()}
             return _Page(operations, took, found["route"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):

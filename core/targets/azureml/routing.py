@@ -5,12 +5,13 @@ so traffic that such a call brings is put back, and said.
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Level, Noted, Slot
+from core.system.moment import KeptMoment
 from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AzureMissing
 from core.targets.azureml.changes import EndpointChanges
@@ -49,8 +50,8 @@ class AzureRouter:
         """
         book, asked = self._changes.book, self._changes.book.route()
         landed = changed_by(view.tags)
-        now, call_s = time.time(), self._changes.at.place.call_s
-        late = [one for one in book.operations() if one.id == landed and one.unanswered(now, call_s)]
+        call_s = self._changes.at.place.call_s
+        late = [one for one in book.operations() if one.id == landed and one.unanswered(call_s)]
         if not late or asked is None or view.state != READY or not self._changes.drove_last(view):
             return
         shown = {"weights": view.weights, "mirror": view.mirror}
@@ -85,7 +86,7 @@ class AzureRouter:
         wanted = {slot: weight for slot, weight in weights.items() if weight > 0}
         if empty := [slot for slot in [*wanted, *mirror] if slot not in view.deployments]:
             raise Refused(f"{empty[0]}: it has no instance, so it can't take traffic; scale it up first")
-        asked = {"weights": wanted, "mirror": dict(mirror), "at": time.time()}
+        asked = {"weights": wanted, "mirror": dict(mirror), "at": asdict(KeptMoment.now())}
         goes_on = any(one.doing == "traffic" for one in changes.book.operations())
         if not goes_on and view.state == READY and same_route({"weights": view.weights, "mirror": view.mirror}, asked):
             return

@@ -41,7 +41,7 @@ class SlotSamples:
         if pinned or not slot:
             return
         second = self._seconds.setdefault(slot, _Second())
-        self._last[slot] = time.time()
+        self._last[slot] = time.monotonic()
         if status in _CALLERS:
             second.refused[str(status)] += 1
             return
@@ -58,18 +58,18 @@ class SlotSamples:
         while True:
             await asyncio.sleep(EVERY_S)
             seconds, self._seconds = self._seconds, {}
-            now = time.time()
+            at, now_s = time.time(), time.monotonic()
             for slot, one in seconds.items():
                 self._tell(
                     Sample(
                         slot,
-                        now,
+                        at,
                         ok=one.ok,
                         failed=dict(one.failed),
                         latency=Histogram.of(one.times),
                         mix=dict(one.mix),
                         seconds=EVERY_S,
                         refused=dict(one.refused),
-                        quiet_s=now - self._last[slot],
+                        quiet_s=now_s - self._last[slot],
                     )
                 )

@@ -35,8 +35,8 @@ def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]
     if view.scoring_uri:
         lines.append(f"url      {view.scoring_uri}")
     lines += [f"{slot:8} {state_of(body)}" for slot, body in view.deployments.items()]
-    now, book = time.time(), _book(at)
-    lines += [f"goes on  {one.words(now, book.usual_s(one.doing))}" for one in book.operations()]
+    book = _book(at)
+    lines += [f"goes on  {one.words(book.usual_s(one.doing))}" for one in book.operations()]
     return lines
 
 
@@ -97,5 +97,5 @@ def _book(at: AzureEndpoint) -> OperationBook:
 
 
 def _words(at: AzureEndpoint, slot: str) -> str:
-    book, now = _book(at), time.time()
-    return next((one.words(now, book.usual_s(one.doing)) for one in book.operations() if one.slot == slot), "")
+    book = _book(at)
+    return next((one.words(book.usual_s(one.doing)) for one in book.operations() if one.slot == slot), "")
