@@ -1,21 +1,30 @@
-"""Operations that go on, asked for until they end: on our own clock, and the longer one takes the less often."""
+"""Operations that go on, asked for until they end: on our own clock, and the longer one takes the less often.
 
+A thread of its own asks: where no answer comes the endpoint is still looked at, and says by itself what has ended.
+"""
+
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Slot
-from core.targets.azureml.api_errors import AzureMissing, Json
+from core.targets.azureml.api_errors import AzureMissing, AzureThrottled, Json
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.failures import operation_failure
 from core.targets.azureml.operations import AzureOperation, OperationBook, span
 from core.targets.azureml.routing import SOURCE
+from core.targets.azureml.view import AzureView
 
 SLOWER = 40.0
 """One that goes on for so many seconds is asked for a second less often."""
 FEW_TIMES = 4.0
 """So many times less often where the subscription has few reads left."""
+SILENT_S = 2.0
+"""Who has not answered for so long is not waited for."""
+log = logging.getLogger("quarterdeck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ class EndedOperation:
 
 
 class OperationFollower:
-    """Follows what the book holds. `tail` reads the last line of a slot's container."""
+    """Follows what the book holds, and hands over what is `over`. `tail` reads the last line of a slot's container."""
 
     def __init__(
         self,
@@ -36,23 +45,85 @@ class OperationFollower:
         poll_s: float,
         tail: Callable[[Slot], str],
         note: Callable[[Noted], None],
+        over: Callable[[EndedOperation], None],
     ) -> None:
         self._calls = calls
         self._book = book
         self._poll_s = poll_s
         self._tail = tail
         self._note = note
+        self._over = over
         self._asked: dict[str, float] = {}
         self._told: set[str] = set()
+        self._silent: frozenset[str] = frozenset()
+        self._asking: tuple[str, float] = ("", 0.0)
+        self._poked = threading.Event()
+        self._closed = threading.Event()
 
-    def ended(self, operations: Iterable[AzureOperation]) -> list[EndedOperation]:
-        """Those that are over now; what they came to is said. Raises QuarterdeckError where nobody tells."""
-        found: list[EndedOperation] = []
+    def start(self) -> None:
+        """Begin to ask."""
+        threading.Thread(target=self._run, name="azureml operations", daemon=True).start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        self._poked.set()
+
+    def poke(self) -> None:
+        """Something may have begun: look soon."""
+        self._poked.set()
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """The operations of which nobody tells now: the last question got no answer, or gets none for a while."""
+        asking, since_s = self._asking
+        waits = asking and time.monotonic() - since_s > SILENT_S
+        return self._silent | {asking} if waits else self._silent
+
+    def seen(self, view: AzureView, silent: frozenset[str]) -> bool:
+        """Whether one that was `silent` before the view was read shows there that it is over."""
+        found = [one for one in self._book.operations() if one.id in silent and view.over(one.doing, one.slot)]
+        for one in found:
+            self._book.forget(one)
+            failed = view.failed(one.doing, one.slot)
+            why = f"{one.slot or 'the endpoint'}: Azure says that it failed, and gives no answer why" if failed else ""
+            text = why or f"{_done(one)}, as the endpoint shows; its operation gives no answer"
+            self._note(Noted(text, Level.ERROR if why else Level.INFO, one.slot or None, SOURCE))
+            self._over(EndedOperation(one, why))
+        return bool(found)
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._asked_all()
+            except AzureThrottled as error:
+                self._closed.wait(error.retry_after_s)
+            except Exception:
+                # What the service says may be anything; a look that broke is followed by the next.
+                log.exception("operations of an endpoint")
+            self._poked.wait(self._poll_s)
+            self._poked.clear()
+
+    def _asked_all(self) -> None:
+        operations = self._book.operations()
+        self._silent &= {one.id for one in operations}
         for one in operations:
             self._announced(one)
-            if one.address and self._due(one) and (end := self._looked(one)) is not None:
-                found.append(end)
-        return found
+            if not one.address or self._closed.is_set() or not self._due(one):
+                continue
+            self._asking = (one.id, time.monotonic())
+            try:
+                end = self._looked(one)
+                self._silent -= {one.id}
+            except AzureThrottled:
+                raise
+            except QuarterdeckError:
+                self._silent |= {one.id}
+                continue
+            finally:
+                self._asking = ("", 0.0)
+            if end is not None:
+                self._over(end)
 
     def _announced(self, one: AzureOperation) -> None:
         if one.id not in self._told and one.address:

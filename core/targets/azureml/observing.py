@@ -18,7 +18,7 @@ from core.targets.azureml.claims import changed_by
 from core.targets.azureml.container_logs import last_line
 from core.targets.azureml.costs import priced
 from core.targets.azureml.feed import AzureFeed
-from core.targets.azureml.following import FEW_TIMES, OperationFollower
+from core.targets.azureml.following import FEW_TIMES, EndedOperation, OperationFollower
 from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AzureProofs
 from core.targets.azureml.routing import SOURCE, AzureRouter
@@ -46,6 +46,7 @@ class AzureObserver:
             self._at.place.poll_s,
             lambda slot: last_line(self._at, changes.calls, slot),
             self.note,
+            self._over,
         )
         self._scaler = AutoscaleKeeper(changes, self.tell)
         self._router: AzureRouter | None = None
@@ -68,6 +69,7 @@ class AzureObserver:
             self._runs = True
         self._router, self._undo = router, undo
         self._proofs.start()
+        self._follower.start()
         threading.Thread(target=self._run, name="azureml watch", daemon=True).start()
 
     def close(self) -> None:
@@ -75,12 +77,14 @@ class AzureObserver:
         self._closed.set()
         self._poked.set()
         self._proofs.close()
+        self._follower.close()
         self._scaler.close()
         self.told()
 
     def poke(self) -> None:
         """Something was changed: look soon."""
         self._poked.set()
+        self._follower.poke()
 
     def note(self, note: Noted) -> None:
         """Say something in words."""
@@ -152,10 +156,11 @@ class AzureObserver:
 
     def _slots(self, view: AzureView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force, and what goes on there."""
-        why = dict(self._why)
+        why, silent = dict(self._why), self._follower.silent
         for one in self._operations:
             if one.slot:
-                why[one.slot] = one.words(self._changes.book.usual_s(one.doing))
+                quiet = "; nobody answers how far it is" if one.id in silent else ""
+                why[one.slot] = one.words(self._changes.book.usual_s(one.doing)) + quiet
         found = priced(observations(view, why, self._before), view, self._at.place)
         self._before = found
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
@@ -186,31 +191,32 @@ class AzureObserver:
         changed = {one.id for one in before} != {one.id for one in self._operations}
         if changed:
             self.told()
-        ended = self._follower.ended(self._operations)
-        for one in ended:
-            if one.operation.slot:
-                self._why.pop(one.operation.slot, None)
-                if one.why:
-                    self._why[one.operation.slot] = one.why
-        if ended:
-            self._operations = book.operations()
         view = reader.view
         look_s = place.look_s * (FEW_TIMES if self._changes.calls.few_left else 1.0)
         since_s = time.monotonic() - looked_s
-        if not (
-            view is None or ended or changed or since_s >= look_s or (since_s >= place.poll_s and self._expects(view))
-        ):
+        if not (view is None or changed or since_s >= look_s or (since_s >= place.poll_s and self._expects(view))):
             return looked_s
-        looked_s = time.monotonic()
+        looked_s, silent = time.monotonic(), self._follower.silent
         view = reader.read()
         self._heard_s = time.monotonic()
         self._scaler.seen(view)
         self._landed(view)
+        if self._follower.seen(view, silent):
+            self._operations = book.operations()
+            self.told()
         return looked_s
 
+    def _over(self, end: EndedOperation) -> None:
+        """An operation has ended: what became of its slot is looked at at once."""
+        if slot := end.operation.slot:
+            others = {one: why for one, why in self._why.items() if one != slot}
+            self._why = {**others, slot: end.why} if end.why else others
+        self._poked.set()
+
     def _expects(self, view: AzureView) -> bool:
-        """Whether something is about to be seen: nothing goes on, and yet it is not as it was asked for."""
-        if any(one.address for one in self._operations):
+        """Whether something is about to be seen: nobody tells of what goes on, or it is not as it was asked for."""
+        silent = self._follower.silent
+        if any(one.address and one.id not in silent for one in self._operations):
             return False
         if not view.settled or any(one.goes_on() for one in self._operations):
             return True

@@ -33,6 +33,19 @@ class AzureView:
         states = [self.state, *(state_of(one) for one in self.deployments.values())]
         return all(state in {*_OVER, ""} for state in states)
 
+    def over(self, doing: str, slot: Slot) -> bool:
+        """Whether a change that was accepted before this was read has ended, as far as the endpoint shows."""
+        if doing == "remove":
+            return slot not in self.deployments
+        if doing in {"deploy", "resize"}:
+            return slot in self.deployments and state_of(self.deployments[slot]) in _OVER
+        return self.state in _OVER
+
+    def failed(self, doing: str, slot: Slot) -> bool:
+        """Whether what a change was of shows that it failed."""
+        held = self.deployments.get(slot) if doing in {"deploy", "resize"} else None
+        return (self.state if held is None else state_of(held)) in _OVER - {READY}
+
     @property
     def weights(self) -> dict[Slot, float]:
         """The traffic that the service shows, in percent; slots without any are left out."""
