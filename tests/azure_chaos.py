@@ -17,6 +17,7 @@ from pathlib import Path
 
 from core.state import events as ev
 from core.state.events import Outcome
+from core.state.release import ReleaseState
 from tests.azure.delays import AzureDelays
 from tests.azure.standin import AzureStandIn
 from tests.story.azure_faults import FAULTS, AzureFault
@@ -61,6 +62,7 @@ class AzureChaos:
         with AzureUsers(scene.azure) as users:
             try:
                 back_s = self._struck(fault, users)
+                assert users.failed() == [], f"requests failed: {users.failed()[:2]}"
             except AssertionError as error:
                 wrong = " ".join(str(error).split())[-900:]
                 self._mend()
@@ -95,14 +97,21 @@ class AzureChaos:
         key = time.time()
         back = scene.call("rollback", "--env", "prod", sets=())
         if fault.kills:
-            back.says("back", END_S)
+            wait_for(self._going_back, f"the way back\n{back.text}", END_S)
             scene.kill_watch()
         code = back.ends(END_S)
         assert code == 0, f"the rollback ended with {code}: {back.text}"
         call.ends(END_S)
         wait_for(lambda: scene.snapshot.live_release(NAME) is None, f"the end\n{call.text}", END_S)
+        if fault.kills:
+            scene.has_watch()
         self._right(fault, old, after, struck)
         return max(0.0, users.last_of(new) - key)
+
+    def _going_back(self) -> bool:
+        """Whether the release is on its way back, or has arrived."""
+        live = self.scene.snapshot.live_release(NAME)
+        return live is None or live.state is ReleaseState.BACK
 
     def _begun(self) -> Call:
         """The release of the version that does not serve, by canary."""
@@ -153,6 +162,7 @@ class AzureChaos:
         scene.end_calls()
         self._calm()
         with contextlib.suppress(AssertionError):
+            scene.has_watch()
             for verb in ("abort", "rollback"):
                 if scene.snapshot.live_release(NAME) is not None:
                     scene.call(verb, "--env", "prod", sets=()).ends(END_S)

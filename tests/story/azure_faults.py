@@ -74,7 +74,7 @@ FAULTS = (
     AzureFault("polls are 404", strike=_fault(FaultKind.STATUS, "GET", OPERATION, None, status=404)),
     AzureFault("traffic takes long", strike=_slow("traffic_s")),
     AzureFault("new traffic is shown late", strike=_slow("shown_s")),
-    AzureFault("429 with Retry-After, 5 times", strike=_fault(FaultKind.BUSY, "", "", 5, seconds=1.0)),
+    AzureFault("429 with Retry-After, 5 times", strike=_fault(FaultKind.BUSY, "", "/subscriptions/", 5, seconds=1.0)),
     AzureFault("watch killed", kills=True),
     AzureFault("watch killed, the way back's call hangs", strike=_hang("PUT", TRAFFIC), lands=True, kills=True),
     AzureFault(

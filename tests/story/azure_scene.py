@@ -101,6 +101,12 @@ class AzureScene(Scene):
         os.kill(who.pid, signal.SIGKILL)
         return who.pid
 
+    def has_watch(self) -> None:
+        """Look once, as the next person does: one that was killed after the last command had ended is brought back."""
+        if not self.roles().get("watch"):
+            assert self.call("status", sets=()).ends() == 0
+            wait_for(lambda: self.roles().get("watch"), "the watch")
+
     def said(self, after: int = 0) -> list[str]:
         """What the target told in words, in order."""
         return [event.body.noted.text for event in self.events(after) if isinstance(event.body, ev.Remarked)]
