@@ -21,6 +21,8 @@ from core.targets.local.counters import Exposition, parse
 from core.targets.local.scraped import Scraped
 
 EVERY_S, ANSWER_S, ROUND_S = 1.0, 1.0, 3.0
+LOOK_S, REST_S = 0.5, 0.4
+"""Who proves a share waits so long for pods to say what they answered, and looks again so much later."""
 ANSWERS = "scoring_requests_total{"
 MOST = 50
 """So many pods are asked a second: of more, each when its turn comes."""
@@ -68,17 +70,25 @@ class PodMeasurer:
             for one in self._meter.samples(labels, time.time())
         ]
 
-    def answered(self, view: ClusterView, slots: Collection[Slot]) -> int:
-        """How many answers the pods of some slots have given so far; pods that do not say count as none."""
+    def at_rest(self, view: ClusterView, slots: Collection[Slot]) -> bool:
+        """Whether the pods of some slots answer nothing for a moment, as far as they say so in time.
+
+        A pod whose counters can't be had holds up nobody: what answers have shown does not depend on it.
+        """
         found = pods_of(self._at, view)
-        pages = self._pages([one for slot in slots for one in found.get(slot, []) if _runs(one)])
-        return sum(
-            int(value)
-            for page in pages
-            if page is not None
-            for name, value in page.values.items()
-            if name.startswith(ANSWERS)
-        )
+        pods = [one for slot in slots for one in found.get(slot, []) if _runs(one)]
+        before = self._answered(pods)
+        if not before:
+            return True
+        time.sleep(REST_S)
+        after = self._answered([one for one in pods if one["metadata"]["uid"] in before])
+        return all(count <= before[who] for who, count in after.items())
+
+    def _answered(self, pods: Sequence[Json]) -> dict[str, int]:
+        """How many answers each pod has given so far, of those that say it in time."""
+        pages = side_by_side(lambda one: self._page(one["metadata"]["name"], LOOK_S), pods, LOOK_S)
+        said = zip(pods, pages, strict=True)
+        return {one["metadata"]["uid"]: _total(page) for one, page in said if page is not None}
 
     def _in_turn(self, pods: list[tuple[Slot, Json]]) -> list[tuple[Slot, Json]]:
         """Those to ask now: each in its turn where there are many, and what it counted since is of all that time."""
@@ -92,11 +102,11 @@ class PodMeasurer:
         """Side by side: one that hangs holds up no other, and no more than a second's round."""
         return side_by_side(lambda one: self._page(one["metadata"]["name"]), pods, ROUND_S)
 
-    def _page(self, name: str) -> Exposition | None:
+    def _page(self, name: str, timeout_s: float = ANSWER_S) -> Exposition | None:
         """What a pod has counted until now; None where it does not say."""
         path = PODS.path(self._at.place.namespace, f"{name}:{PORT}", "proxy/metrics")
         try:
-            return parse(self._calls.text(path, headers=self._headers, timeout_s=ANSWER_S)[0])
+            return parse(self._calls.text(path, headers=self._headers, timeout_s=timeout_s)[0])
         except Refused as error:
             # A pod that has gone is missing; one that may not be asked is a rule that is missing.
             if "may not" in str(error):
@@ -104,6 +114,10 @@ class PodMeasurer:
             return None
         except (QuarterdeckError, ValueError):
             return None
+
+
+def _total(page: Exposition) -> int:
+    return sum(int(value) for name, value in page.values.items() if name.startswith(ANSWERS))
 
 
 def _answers(sample: Sample) -> int:

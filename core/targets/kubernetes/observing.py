@@ -12,6 +12,7 @@ from functools import partial
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Level, Noted, Observation, Sample, Slot
+from core.system.aside import aside
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.event_news import EventNews
@@ -25,7 +26,6 @@ from core.targets.kubernetes.pod_logs import PodLogs
 from core.targets.kubernetes.pods import PodReplicas
 from core.targets.kubernetes.proved_weights import ProvedWeights
 from core.targets.kubernetes.reaching import answerer
-from core.targets.kubernetes.threads import in_thread
 from core.targets.kubernetes.traffic import holder, traffic_of
 from core.targets.kubernetes.watching import ClusterView, ClusterWatch
 from core.targets.protocol import Report
@@ -133,7 +133,7 @@ class ClusterObserver:
         reading = PodLogs(self._calls, self._at.place.namespace, lines)
         while not self._closed.is_set():
             names = [replica] if replica else self._pods(slot)
-            for line in await in_thread(partial(reading.news, names), "logs"):
+            for line in await aside(partial(reading.news, names), "kubernetes logs"):
                 yield line
             await asyncio.sleep(LOGS_S)
 
@@ -146,11 +146,11 @@ class ClusterObserver:
         """Each slot, with the weights that are known to be in force."""
         traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
         slots = observed(self._at, view, traffic, self._read, self._measurer.usages.known)
-        return self._weights.applied(slots, traffic, self._ask, self._strays)
+        return self._weights.applied(slots, traffic, self._ask, self._at_rest)
 
-    def _strays(self, slots: Collection[Slot]) -> int:
-        """How many answers these slots have given so far."""
-        return 0 if self._watch is None or not slots else self._measurer.answered(self._watch.view(), slots)
+    def _at_rest(self, slots: Collection[Slot]) -> bool:
+        """Whether these slots answer nothing any more, as far as their pods say so."""
+        return self._watch is None or not slots or self._measurer.at_rest(self._watch.view(), slots)
 
     def _measure(self) -> None:
         """Ask pods what they counted, each second, until closed."""

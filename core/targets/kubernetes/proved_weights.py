@@ -34,7 +34,7 @@ class _Wanted:
     mirror: Mapping[Slot, float]
     versions: Mapping[Slot, str]
     ask: Answerer
-    strays: Callable[[], int]
+    at_rest: Callable[[], bool]
 
 
 class ProvedWeights:
@@ -63,7 +63,7 @@ class ProvedWeights:
         slots: Mapping[Slot, Observation],
         traffic: RoutedTraffic,
         ask: Answerer,
-        strays: Callable[[Collection[Slot]], int],
+        at_rest: Callable[[Collection[Slot]], bool],
     ) -> dict[Slot, Observation]:
         """The slots with the weights that are known to be in force; those that the cluster says are looked into.
 
@@ -76,7 +76,7 @@ class ProvedWeights:
             proof = self._proof
             if proof is None or proof.key != key:
                 idle = set(slots) - set(weights) - set(traffic.mirror)
-                self._wanted = _Wanted(key, weights, dict(traffic.mirror), versions, ask, partial(strays, idle))
+                self._wanted = _Wanted(key, weights, dict(traffic.mirror), versions, ask, partial(at_rest, idle))
                 self._news.notify_all()
             else:
                 self._wanted = None
@@ -98,7 +98,7 @@ class ProvedWeights:
                 wanted = self._wanted
             key, weights, still = wanted.key, wanted.weights, partial(self._still, wanted.key)
             try:
-                count = prove(wanted.ask, weights, wanted.versions, still, wanted.strays) if weights else 0
+                count = prove(wanted.ask, weights, wanted.versions, still, wanted.at_rest) if weights else 0
             except Exception as error:
                 if not isinstance(error, QuarterdeckError):
                     log.exception("the proof of a share")

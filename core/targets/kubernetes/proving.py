@@ -16,7 +16,7 @@ from core.targets.kubernetes.paths import SERVICES
 
 ENOUGH, MOST = 20, 400
 """So many answers in a row prove that a slot gets nothing; so many are asked for at the most."""
-GIVE_UP_S, PAUSE_S, REST_S = 6.0, 0.02, 0.4
+GIVE_UP_S, PAUSE_S = 6.0, 0.02
 PAGE, HEADER = "health", "x-model-version"
 
 Answerer: TypeAlias = Callable[[], str]
@@ -28,13 +28,13 @@ def prove(
     weights: Mapping[Slot, float],
     versions: Mapping[Slot, str],
     still: Callable[[], bool] = lambda: True,
-    strays: Callable[[], int] = lambda: 0,
+    at_rest: Callable[[], bool] = lambda: True,
 ) -> int:
     """How many answers in a row came from the slots that have a share, each of them among these.
 
-    `strays` counts the answers that slots without a share have given so far: callers who keep their connections get
-    them for as long as they do, so it must have come to rest. Raises Unreachable with what speaks against it where
-    that was not so within some seconds, or nobody wants to know it any more.
+    `at_rest` looks at the slots without a share, which must answer nothing any more: callers who keep their connections
+    get answers there for as long as they do. Raises Unreachable with what speaks against it where that was not so
+    within some seconds, or nobody wants to know it any more.
     """
     served = {versions[slot] for slot, weight in weights.items() if weight > 0 and slot in versions}
     good: Counter[str] = Counter()
@@ -55,9 +55,7 @@ def prove(
             continue
         good[version] += 1
         if good.total() >= ENOUGH and set(good) == served:
-            before = strays()
-            time.sleep(REST_S)
-            if strays() <= before:
+            if at_rest():
                 return good.total()
             why = "callers still get answers from where they should not, on connections that they keep"
             good.clear()

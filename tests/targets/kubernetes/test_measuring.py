@@ -93,3 +93,35 @@ def test_pods_that_hang_hold_up_none_of_the_others(monkeypatch: pytest.MonkeyPat
     counted = sum(sample.ok for _ in range(3) for sample in measurer.measure(view(20), SERVED))
     assert counted == 2 * 10 * 17
     calls.over.set()
+
+
+class Resting(Hanging):
+    """Its pods answer nobody any more."""
+
+    def text(self, path: str, **more: Any) -> tuple[str, Mapping[str, str]]:
+        """The same page again and again."""
+        super().text(path, **more)
+        return 'scoring_requests_total{status="200"} 10\n', {}
+
+
+@pytest.mark.parametrize(
+    ("calls", "rests", "looks"),
+    [
+        (Hanging(0), False, {2}),
+        (Hanging(3), False, {2}),
+        (Hanging(20), True, set()),
+        (Resting(0), True, {2}),
+        (Resting(3), True, {2}),
+    ],
+)
+def test_a_slot_is_at_rest_once_no_pod_that_says_how_many_it_answered_goes_on(
+    monkeypatch: pytest.MonkeyPatch, calls: Hanging, rests: bool, looks: set[int]
+) -> None:
+    monkeypatch.setattr(measuring, "LOOK_S", 1.0)
+    assert PodMeasurer(AT, calls, "").at_rest(view(20), {"blue"}) is rests
+    assert set(calls.asked.values()) == looks
+    calls.over.set()
+
+
+def test_a_slot_without_pods_is_at_rest() -> None:
+    assert PodMeasurer(AT, Counting(), "").at_rest(view(3), {"green"})
