@@ -16,6 +16,7 @@ from core.engine.project import Project
 from core.rollout.promotion import known_anywhere
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
+from core.system.aside import aside
 from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.dry_run import DryRun, compared
@@ -24,7 +25,6 @@ from core.targets.kubernetes.labels import MANAGER, ClusterEndpoint, cluster_end
 from core.targets.kubernetes.manifests import all_of, image_of, key_secret
 from core.targets.kubernetes.manifests_pod import KEY
 from core.targets.kubernetes.names import key_name
-from core.targets.kubernetes.threads import in_thread
 from tui.audit_command import past
 
 Write = Callable[[str], None]
@@ -61,7 +61,7 @@ async def against_cluster(project: Project, number: str, say: Write) -> int:
         key = os.environ.get(name, "").strip() if name is not None else ""
         objects += [key_secret(at, key)] if key else []
         calls = ApiCalls(at.place.context, os.environ.get("KUBECONFIG", ""))
-        found = await in_thread(partial(compared, at, calls, objects), "dry run")
+        found = await aside(partial(compared, at, calls, objects), "kubernetes dry run")
         say(f"{at.called} {version.label} beside what runs in {at.place.where}")
         for tried in found:
             for line in compared_lines(tried):

@@ -125,7 +125,7 @@ class AzureMLTarget:
                 self._scoring, lambda: self._reader.view, self._observer.tell, within_s, at.ca
             )
             await self._forwarder.open()
-        return Address(self._forwarder.url, self._forwarder.headers(slot) if slot else {})
+        return Address(self._forwarder.url, self._forwarder.pin(slot) if slot else {})
 
     async def close(self) -> None:
         """Let go: watches and logs end, what is served and what goes on goes on."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Level, Noted, Slot, Sticky, Version
+from core.system.aside import aside
 from core.targets.checks import check_apply, check_remove, check_scale, check_sticky
 from core.targets.kubernetes import deploying, manifests
 from core.targets.kubernetes.api_errors import Json
@@ -24,7 +25,6 @@ from core.targets.kubernetes.observing import ClusterObserver
 from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, PODS, SERVICES
 from core.targets.kubernetes.reaching import Reach
 from core.targets.kubernetes.routing import TrafficRouter
-from core.targets.kubernetes.threads import in_thread
 from core.targets.kubernetes.traffic import holder, traffic_of
 from core.targets.kubernetes.watching import ClusterView, ClusterWatch
 from core.targets.protocol import Address, Report
@@ -82,13 +82,13 @@ class KubernetesTarget:
 
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; what can't be listed is raised, and tried again meanwhile."""
-        await in_thread(self._open, "watch")
+        await aside(self._open, "kubernetes watch")
         async for report in self._observer.reports():
             yield report
 
     async def logs(self, slot: Slot, replica: str = "", lines: int = 50) -> AsyncIterator[str]:
         """The last lines that a pod (or all of a slot) wrote, then each new one."""
-        await in_thread(self._open, "watch")
+        await aside(self._open, "kubernetes watch")
         async for line in self._observer.logs(slot, replica, lines):
             yield line
 
@@ -107,7 +107,7 @@ class KubernetesTarget:
     async def _do(self, verb: str, work: Callable[[], None]) -> None:
         if self._closed.is_set():
             raise Refused(f"{verb}: this target is closed")
-        await in_thread(work, verb)
+        await aside(work, f"kubernetes {verb}")
 
     def _apply(self, slot: Slot, version: Version, replicas: int) -> None:
         self._claimed(new=True)

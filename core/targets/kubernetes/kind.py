@@ -10,6 +10,7 @@ from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.system.aside import aside
 from core.targets.kinds import Models, Note, Standing
 from core.targets.kubernetes import doctor
 from core.targets.kubernetes.calls import ApiCalls
@@ -19,7 +20,6 @@ from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
 from core.targets.kubernetes.manifests_pod import resources
 from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
-from core.targets.kubernetes.threads import in_thread
 from core.targets.protocol import Target
 
 NAME = "kubernetes"
@@ -48,7 +48,7 @@ class KubernetesKind:
 
     async def standing(self, root: Path, settings: Sequence[Settings]) -> Sequence[Standing]:
         """What stands at each endpoint; where its cluster can't be asked, why."""
-        found = [await in_thread(partial(_standing, cluster_endpoint(one)), "status") for one in settings]
+        found = [await aside(partial(_standing, cluster_endpoint(one)), "kubernetes status") for one in settings]
         return [one for one in found if one is not None]
 
     async def stop(self, settings: Settings, endpoint: str) -> bool:
@@ -56,7 +56,7 @@ class KubernetesKind:
         if endpoint_name(settings) != endpoint:
             raise Refused(f"{endpoint}: no environment is called so any more, so nobody knows its cluster")
         at = cluster_endpoint(settings)
-        return await in_thread(lambda: taken_down(at, _calls(at)), "down")
+        return await aside(lambda: taken_down(at, _calls(at)), "kubernetes down")
 
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """The package stands in an image there, which this machine's package does not change."""

@@ -10,11 +10,11 @@ from core.targets.kubernetes.labels import MANAGED, MANAGER, ClusterEndpoint, me
 from core.targets.kubernetes.manifests_pod import KEY, PORT_NAME, Json, deployment
 from core.targets.kubernetes.names import key_name, slot_name
 from core.targets.kubernetes.settings import PINNED
+from core.targets.loopback import SLOT_HEADER
 
 BOUNDS = "quarterdeck.dev/bounds"
 NOWHERE = "none"
 """The slot that no pod is of."""
-SLOT_HEADER = "x-quarterdeck-slot"
 WHOLE = 100
 """So many parts of a percent are told apart where a share is not a whole number of them."""
 

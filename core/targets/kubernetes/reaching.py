@@ -1,18 +1,16 @@
 """Where an endpoint in a cluster answers: at its own address, or through the API server where it has none out here."""
 
-from secrets import token_hex
-
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Slot
+from core.system.aside import aside
 from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.forwarding import ApiForwarder
 from core.targets.kubernetes.labels import ClusterEndpoint
-from core.targets.kubernetes.manifests import SLOT_HEADER
 from core.targets.kubernetes.paths import GATEWAYS, SERVICES
 from core.targets.kubernetes.proving import Answerer, through, through_service
-from core.targets.kubernetes.threads import in_thread
+from core.targets.loopback import LoopbackServer
 from core.targets.protocol import Address
 
 
@@ -64,35 +62,35 @@ def external_url(at: ClusterEndpoint, service: Json) -> str:
 
 
 class Reach:
-    """The addresses of one target. A forwarder is opened with the first who needs it, and ends with the target."""
+    """The addresses of one target. A server on loopback opens with the first who needs it, and ends with it."""
 
     def __init__(self, at: ClusterEndpoint, calls: ApiCalls, changes: ObjectChanges, key: str) -> None:
         self._at = at
         self._calls = calls
         self._changes = changes
         self._key = key
-        self._secret = token_hex(8)
-        self._forwarder: ApiForwarder | None = None
+        self._loopback: LoopbackServer | None = None
 
     async def address(self, slot: Slot | None) -> Address:
         """Where everybody's requests go, or one slot's alone; raises Refused while there is no such place."""
         if slot is not None:
-            return Address(await self._forwarded(), {SLOT_HEADER: f"{slot}.{self._secret}"}, self._key)
+            server = await self._forwarded()
+            return Address(server.url, server.pin(slot), self._key)
         if self._at.place.traffic == "gateway":
-            return Address(await in_thread(self._gateway, "address"), {}, self._key)
-        service = await in_thread(lambda: self._changes.owned(SERVICES, self._at.name), "address")
+            return Address(await aside(self._gateway, "kubernetes address"), {}, self._key)
+        service = await aside(lambda: self._changes.owned(SERVICES, self._at.name), "kubernetes address")
         if service is None:
             raise Refused(f"{self._at.called} has no address yet; deploy a model first")
         if self._at.place.service.type != "LoadBalancer":
-            return Address(await self._forwarded(), {}, self._key)
+            return Address((await self._forwarded()).url, {}, self._key)
         if url := external_url(self._at, service):
             return Address(url, {}, self._key)
         raise Refused(f"{self._at.called} has no address yet: the cluster's load balancer has given it none so far")
 
     async def close(self) -> None:
         """Nobody is led anywhere any more."""
-        if self._forwarder is not None:
-            await self._forwarder.close()
+        if self._loopback is not None:
+            await self._loopback.close()
 
     def _gateway(self) -> str:
         try:
@@ -100,8 +98,8 @@ class Reach:
         except Unreachable as error:
             raise Refused(str(error)) from error
 
-    async def _forwarded(self) -> str:
-        if self._forwarder is None:
-            self._forwarder = ApiForwarder(self._at, self._calls, self._secret)
-            await self._forwarder.open()
-        return self._forwarder.url
+    async def _forwarded(self) -> LoopbackServer:
+        if self._loopback is None:
+            self._loopback = LoopbackServer(ApiForwarder(self._at, self._calls).pass_on)
+            await self._loopback.open()
+        return self._loopback
