@@ -123,10 +123,14 @@ def test_each_environment_has_its_own_endpoint_and_its_own_aliases(good: Shop) -
 
 
 def test_a_down_of_one_environment_leaves_the_others(good: Shop) -> None:
-    """Production answers on, and its watch steers on."""
+    """Production answers on, and its watch steers on; the next release brings back what was taken down."""
     down = good.run("down", "--env", "dev")
     assert (down.code, down.lines) == (0, ["grades-dev: drained and stopped"])
     with good.client() as client:
         assert client.get("/metadata").status_code == 200
     looks = good.run("status")
     assert any(line.startswith("watch: process ") for line in looks.lines)
+    again = good.release("--env", "dev", "--skip", "train")
+    assert again.code == 0, again.out + again.err
+    with good.client("dev") as client:
+        assert client.get("/metadata").json()["model_version"] == "2"
