@@ -1,9 +1,11 @@
 """Whether the deck stands still while calls to Azure hang: `python -m tests.bench.azure_deck`.
 
-A workspace in this process, an endpoint with one deployment there; a child drives it and shows the deck of 80x24 on a
+A workspace in this process, an endpoint with one deployment there; a child drives it and shows the deck of 120x36 on a
 pseudo-terminal, all in one process, which is the worst case: with a watch beside it the deck calls nobody. The child
 wakes up every 5 ms and notes how late. First while Azure answers, then while every call hangs for half a minute, one of
-traffic and the polls among them. Also what a process weighs that attends the endpoint and shows nothing.
+traffic and the polls among them; then, in each, while keys open and close a page over the whole screen, whose painting
+holds the loop for some 40 ms whatever Azure does: calls that hang may add nothing to that. Also what a process weighs
+that attends the endpoint and shows nothing.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from tests.bench.deck import Terminal, terminal
 NAME, SECONDS, WAKES_S, HANGS_S = "late", 15, 0.005, 30.0
 LIMIT_MS = 20.0
 PHASES = ("Azure answers", "every call hangs")
+KEYS = ", pages open"
 
 
 async def look_on(folder: Path, *, shows: bool) -> None:
@@ -164,21 +167,29 @@ def main() -> int:
                     azure.fault(FaultKind.HANG, seconds=HANGS_S)
                 (folder / "phase").write_text(phase)
                 one.drain(SECONDS)
+                (folder / "phase").write_text(phase + KEYS)
+                one.drain(2)
                 keys[phase] = keys_ms(one)
+                one.drain(2)
             size = psutil.Process(one.process.pid).memory_info().rss / 1e6
         lags = json.loads((folder / "lags.json").read_text())
         azure.take_back()
         watch = attended_mb(folder)
-    over = 0
+    worst = {phase: late(phase, lags[phase]) for one in PHASES for phase in (one, one + KEYS)}
     for phase in PHASES:
-        middle, most, worst = percentiles(lags[phase])
-        over += worst > LIMIT_MS
-        print(f"{phase} ({len(lags[phase])} wakings)")
-        print(f"  late by {middle:.1f} ms in the middle, {most:.1f} at 99 of 100, {worst:.1f} at the most")
-        print(f"  key to paint {keys[phase][2]:.0f} ms, {keys[phase][-1]:.0f} at the most")
+        print(f"{phase}: key to paint {keys[phase][2]:.0f} ms, {keys[phase][-1]:.0f} at the most")
     print(f"memory: deck and target {size:.0f} MB; a process that attends alone {watch:.0f} MB")
     print(f"load of this machine after: {os.getloadavg()[0]:.1f}")
-    return int(over > 0)
+    more = worst[PHASES[1] + KEYS] - worst[PHASES[0] + KEYS]
+    return int(worst[PHASES[1]] > LIMIT_MS or more > LIMIT_MS)
+
+
+def late(phase: str, lags: list[float]) -> float:
+    """How late at the most; all of it is printed."""
+    middle, most, worst = percentiles(lags)
+    print(f"{phase} ({len(lags)} wakings)")
+    print(f"  late by {middle:.1f} ms in the middle, {most:.1f} at 99 of 100, {worst:.1f} at the most")
+    return worst
 
 
 def attended_mb(folder: Path) -> float:
