@@ -204,6 +204,8 @@ def main() -> int:
             print(found[-1].line, flush=True)
             print("".join(f"      {text}\n" for text in found[-1].said), end="", flush=True)
         print(f"journal whole: {chaos.scene.whole()} events")
+        watch = [one.memory_info().rss / 1e6 for one in chaos.scene.roles().get("watch", [])]
+        print(f"memory of the watch, the login's package loaded: {', '.join(f'{one:.0f} MB' for one in watch)}")
     print("\n".join(one.line for one in found))
     return int(any(one.wrong for one in found))
 
