@@ -13,6 +13,7 @@ from tui import (
     backtest_command,
     export_command,
     headless,
+    pipeline_command,
     releases_command,
     replay_command,
     rollback_command,
@@ -50,6 +51,7 @@ def truth(
     end(headless.run(truth_command.truth(project, file, out), err))
 
 
+PIPELINE = "azureml-pipeline"
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Since = Annotated[str, typer.Option("--since", help="2026-11-20 14:00, today, 2h or 3d.")]
 
@@ -121,12 +123,19 @@ def releases(
 def export(
     what: Annotated[
         str,
-        typer.Argument(metavar="ID|kubernetes", help="A release, as 'quarterdeck releases' names it, or kubernetes."),
+        typer.Argument(
+            metavar="ID|kubernetes|azureml-pipeline",
+            help="A release, as 'quarterdeck releases' names it, or kubernetes, or azureml-pipeline.",
+        ),
     ],
     version: Annotated[str, typer.Argument(help="With kubernetes: a version, else the one that serves.")] = "",
     path: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The file to write; with kubernetes a folder, else kubernetes/NAME."),
+        typer.Option(
+            "-o",
+            "--out",
+            help="The file to write; with the others a folder, else kubernetes/NAME or azureml-pipeline/NAME.",
+        ),
     ] = None,
     config: Config = None,
     env: Env = None,
@@ -142,10 +151,14 @@ def export(
         ),
     ] = "",
 ) -> None:
-    """A release in one file, with what was measured, to look at elsewhere; or what a cluster would get, as YAML.
+    """A release in one file, with what was measured, to look at elsewhere; what a cluster would get, as YAML; or the
+    steps up to a registered version as a pipeline for Azure ML.
 
-    Neither holds a key. A release holds no settings either.
+    None of them holds a key. A release holds no settings either.
     """
+    if what == PIPELINE:
+        # Whatever trains otherwise: this one is trained there.
+        sets = [*(sets or []), "train.on=azureml"]
     project = project_of(config, env, sets, endpoint)
     if dry_run:
         if wrong := _no_dry_run(what, dry_run, path):
@@ -154,6 +167,8 @@ def export(
         end(headless.run(export_command.against_cluster(project, version, out), err))
     if what == "kubernetes":
         _now(lambda: export_command.kubernetes(project, version, path, out))
+    if what == PIPELINE and not version:
+        _now(lambda: pipeline_command.azureml_pipeline(project, path, out))
     if path is None or version:
         err(f"error: export {what}: {f'takes no {version}' if version else 'name the file to write with -o'}")
         end(BadInput.exit_code)

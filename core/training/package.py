@@ -1,6 +1,7 @@
 """What a job runs: our own package as it is installed here, and the packages that training needs, each pinned."""
 
 import re
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -45,10 +46,10 @@ def package_files() -> dict[str, bytes]:
     return found
 
 
-def training_conda() -> str:
-    """The packages, as the environment of a workspace takes them."""
+def training_conda(more: Sequence[str] = ()) -> str:
+    """The packages and some more, as the environment of a workspace takes them."""
     try:
-        pins = [f"{name}=={metadata.version(name)}" for name in NEEDED]
+        pins = [f"{name}=={metadata.version(name)}" for name in (*NEEDED, *more)]
     except metadata.PackageNotFoundError as error:
         raise Failed(f"{error.name} is not installed here, and training needs it; install quarterdeck again") from None
     return _NAMED.sub("name: training", conda(python(), pins))

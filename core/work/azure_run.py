@@ -5,9 +5,10 @@ below the tracking address, with the token that a job is given.
 """
 
 import json
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,33 @@ TOKEN = ("MLFLOW_TRACKING_TOKEN", "AZUREML_RUN_TOKEN")
 
 def written(folder: Path, environ: Mapping[str, str]) -> str:
     """Write the candidate's settings and figures; gives what could not be done, in a line, and ends nothing."""
+    trained = needed(folder, "train", "the workspace's run")["candidate"]
+    return _told(environ, lambda run: bodies(run, trained["run_id"], folder))
+
+
+def measured(folder: Path, environ: Mapping[str, str]) -> str:
+    """Write what baseline and candidate reached on the held-out rows; gives what could not be done, in a line."""
+    found = needed(folder, "evaluate", "the workspace's run")
+    now_ms = int(time.time() * 1000)
+    metrics = [
+        {"key": f"{name}_{key}" if name != "candidate" else key, "value": value, "timestamp": now_ms, "step": 0}
+        for name in ("candidate", "baseline")
+        for key, value in sorted((found[name] or {}).items())
+        if isinstance(value, int | float)
+    ]
+    return _told(environ, lambda run: iter([{"run_id": run, "metrics": metrics}]))
+
+
+def _told(environ: Mapping[str, str], told: Callable[[str], Iterator[Mapping[str, Any]]]) -> str:
+    """Send what is told of the run that this job is; gives what could not be done, in a line."""
     tracking = environ.get("MLFLOW_TRACKING_URI", "")
     run = next((environ[name] for name in RUN_ID if environ.get(name)), "")
     token = next((environ[name] for name in TOKEN if environ.get(name)), "")
     if not (tracking.startswith("azureml://") and run and token):
         return "this machine names no run of a workspace, so no figures were written there"
     server = f"https://{tracking.removeprefix('azureml://').partition('?')[0]}/api/2.0/mlflow"
-    trained = needed(folder, "train", "the workspace's run")["candidate"]
     try:
-        for body in bodies(run, trained["run_id"], folder):
+        for body in told(run):
             _post(f"{server}/runs/log-batch", body, token)
     except (urllib.error.URLError, OSError) as error:
         code = getattr(error, "code", None)

@@ -11,7 +11,7 @@ import shutil
 import sys
 import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,11 +34,9 @@ def main() -> int:
     given, out, *steps = sys.argv[1:]
     folder = Path(WORK).resolve()
     copied(Path(given), folder)
-    given_us = dict(os.environ)
-    for name in [one for one in os.environ if one.startswith("MLFLOW_") and one.partition("_")[2] in THEIRS]:
-        del os.environ[name]
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
-    done = ran(steps, folder)
+    given_us = own_registry(folder)
+    job = job_in(folder)
+    done = ran(steps, job, Teller().tell)
     if done and "train" in steps:
         # What trains is loaded by now, and the registry with it.
         from core.work import azure_run  # noqa: PLC0415
@@ -48,6 +46,15 @@ def main() -> int:
     if done:
         pack(folder, Path(out))
     return 0 if done else 1
+
+
+def own_registry(folder: Path) -> dict[str, str]:
+    """From now on MLflow keeps everything in the folder; gives the variables as they were given to us."""
+    given_us = dict(os.environ)
+    for name in [one for one in os.environ if one.startswith("MLFLOW_") and one.partition("_")[2] in THEIRS]:
+        del os.environ[name]
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
+    return given_us
 
 
 def copied(given: Path, folder: Path) -> None:
@@ -62,16 +69,20 @@ def copied(given: Path, folder: Path) -> None:
         packed.unlink()
 
 
-def ran(steps: Sequence[str], folder: Path) -> bool:
+def job_in(folder: Path) -> Job:
+    """The job that lies in a folder, to be done there."""
+    dumped = Job.from_dump((folder / "job.json").read_text(encoding="utf-8"))
+    return replace(dumped, folder=folder, settings=dumped.settings.model_copy(update={"folder": folder}))
+
+
+def ran(steps: Sequence[str], job: Job, say: Callable[[Said], None]) -> bool:
     """Whether all of them did what they should; what went wrong is said."""
     from core.work.worker import answer  # noqa: PLC0415 - loads what the registry's address must be set before
 
-    dumped = Job.from_dump((folder / "job.json").read_text(encoding="utf-8"))
-    job = replace(dumped, folder=folder, settings=dumped.settings.model_copy(update={"folder": folder}))
     for step in steps:
-        tell(OutputLine(f"{step} begins"))
-        came = answer(replace(job, step=step), Report(Teller().tell))
-        tell(came)
+        say(OutputLine(f"{step} begins"))
+        came = answer(replace(job, step=step), Report(say))
+        say(came)
         if isinstance(came, Broken):
             return False
     return True

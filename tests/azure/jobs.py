@@ -23,31 +23,15 @@ from tests.azure.computes import ComputeClusters
 from tests.azure.containers import HOME
 from tests.azure.datastores import ARTIFACTS, Datastores
 from tests.azure.delays import AzureDelays
+from tests.azure.job import ENDED, AzureJob, Pipelines
 from tests.azure.job_documents import KNOWN, job_document, run_details
 from tests.azure.place import AzurePlace
 from tests.azure.refusals import RestRefusal, user_error
 from tests.azure.stamps import stamp
 from tests.azure.tracking import TrackingServer
 
-ENDED = frozenset({"Completed", "Failed", "Canceled"})
 _OUTCOMES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 LOG = "user_logs/std_log.txt"
-
-
-@dataclass(slots=True)
-class AzureJob:
-    """One job. `told` is set to be told of a cancel."""
-
-    path: str
-    name: str
-    asked: Json
-    state: str = "Starting"
-    created_at: str = field(default_factory=stamp)
-    started_at: str = ""
-    ended_at: str = ""
-    error: str = ""
-    told: asyncio.Event = field(default_factory=asyncio.Event)
-    task: "asyncio.Task[None] | None" = None
 
 
 @dataclass(slots=True)
@@ -62,6 +46,7 @@ class Jobs:
     tracking: TrackingServer
     folder: Path
     lent: dict[str, str] = field(default_factory=dict)
+    pipelines: Pipelines | None = None
     held: dict[str, AzureJob] = field(default_factory=dict)
 
     @property
@@ -108,13 +93,21 @@ class Jobs:
         if compute and compute.lower() not in self.clusters.held:
             raise user_error(400, f"Unknown compute target '{compute}'.", inner=("BadArgument",))
         job = AzureJob(self.place.path("jobs", name), name, asked)
+        if asked.get("jobType") == "Pipeline" and self.pipelines is not None:
+            self.pipelines.check(asked)
+            job.task = asyncio.get_running_loop().create_task(self._nodes(job, self.pipelines))
         self.held[name] = job
         if asked.get("jobType") == "Command":
-            job.task = asyncio.get_running_loop().create_task(self._run(job))
+            job.task = asyncio.get_running_loop().create_task(self.through(job))
         headers = {"location": f"{self.place.base}{job.path}?api-version={call.version}"}
         return RestAnswer(201, self._document(job), headers)
 
-    async def _run(self, job: AzureJob) -> None:
+    async def _nodes(self, job: AzureJob, pipelines: Pipelines) -> None:
+        job.state, job.started_at = "Running", stamp()
+        self._end(job, await pipelines.run(job))
+
+    async def through(self, job: AzureJob) -> None:
+        """One command from its begin to its end."""
         for state in ("Starting", "Provisioning", "Preparing", "Queued"):
             job.state = state
             with suppress(TimeoutError):

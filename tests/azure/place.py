@@ -15,6 +15,8 @@ from tests.azure.operations import PROVIDER
 from tests.azure.refusals import LOCATION, RestRefusal, forbidden, not_here, unauthorized
 from tests.azure.stamps import made_by_user
 
+AUDIENCE = "https://management.azure.com"
+"""Whom its tokens are for; a client that submits a pipeline looks."""
 NOBODY = "00000000-0000-0000-0000-000000000000"
 USER = "Test User"
 BIRTH = "2026-03-03T16:24:54.5499685Z"
@@ -122,7 +124,7 @@ class AzureLogins:
     def login(self, name: str = "user@example.com", *lacks: str, seconds: float = 3600.0) -> str:
         """A new token of a user."""
         now = int(time.time())
-        claims = {"aud": "https://management.azure.com", "tid": self.tenant, "oid": NOBODY, "upn": name, "name": USER}
+        claims = {"aud": AUDIENCE, "tid": self.tenant, "oid": NOBODY, "upn": name, "name": USER}
         said = {**claims, "iat": now, "exp": now + int(seconds)}
         head = {"typ": "JWT", "alg": "none"}
         parts = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in (head, said)]

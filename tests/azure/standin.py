@@ -15,6 +15,7 @@ from tests.azure.blobs import DOMAIN, BlobStore
 from tests.azure.calls import RestAnswer, RestCall, SeenCall
 from tests.azure.certificates import certified
 from tests.azure.codes import Codes
+from tests.azure.components import Components
 from tests.azure.computes import ComputeClusters
 from tests.azure.datastores import Datastores
 from tests.azure.delays import AzureDelays
@@ -28,7 +29,8 @@ from tests.azure.jobs import Jobs
 from tests.azure.loop_thread import LoopThread
 from tests.azure.metrics import DeploymentMetrics
 from tests.azure.operations import PROVIDER, Operations
-from tests.azure.place import AzureLogins, AzurePlace
+from tests.azure.pipelines import PipelineRuns
+from tests.azure.place import AUDIENCE, AzureLogins, AzurePlace
 from tests.azure.quota import VmQuota
 from tests.azure.scoring_hosts import ScoredCall, ScoringHosts
 from tests.azure.serving import OnlineEndpoint
@@ -63,6 +65,8 @@ class AzureStandIn:
         self.jobs = Jobs(
             self.place, self.delays, self.codes, self.datastores, self.clusters, self.tracking, folder / "jobs"
         )
+        self.components = Components(Versions(self.place, "components"))
+        self.jobs.pipelines = PipelineRuns(self.jobs, self.components, self.models)
         self.autoscale = AutoscaleSettings(self.place, self._size, self._scaled)
         self.metrics = DeploymentMetrics()
         self.surroundings = Surroundings(self.place, self.logins)
@@ -97,6 +101,7 @@ class AzureStandIn:
             "models": self.models.answer,
             "environments": self.environments.answer,
             "codes": self.codes.answer,
+            "components": self.components.answer,
             "datastores": self.datastores.answer,
             "jobs": self.jobs.answer,
             "computes": self.clusters.answer,
@@ -166,9 +171,9 @@ class AzureStandIn:
     @property
     def cloud_metadata(self) -> dict[str, str]:
         """What `MLClient(cloud=…, cloud_metadata=…)` wants to know."""
-        names = ("active_directory", "azure_portal", "aml_resource_id", "registry_discovery_endpoint")
-        here = dict.fromkeys(("resource_manager", *names), f"{self.url}/")
-        return {**here, "storage_endpoint": DOMAIN}
+        names = ("resource_manager", "active_directory", "azure_portal", "registry_discovery_endpoint")
+        here = dict.fromkeys(names, f"{self.url}/")
+        return {**here, "aml_resource_id": AUDIENCE, "storage_endpoint": DOMAIN}
 
     def secrets(self) -> set[str]:
         """Every key, token and signature that was handed out, for a test that looks where they went."""

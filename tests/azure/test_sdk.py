@@ -15,6 +15,7 @@ from tests.azure.containers import HOME
 from tests.azure.datastores import Credentials
 from tests.azure.standin import AzureStandIn
 from tests.images.small import linear
+from tests.training.test_pipeline_nodes import THROUGH, exported
 
 SCORE = "from scoring.score import init, run\n"
 
@@ -94,6 +95,24 @@ def test_jobs_and_a_cluster_by_the_unmodified_client(azure: AzureStandIn, tmp_pa
         "too late": 400,
         "clusters": ["cpu-cluster"],
     }
+
+
+@pytest.mark.slow
+def test_an_exported_pipeline_by_the_unmodified_client(azure: AzureStandIn, tmp_path: Path) -> None:
+    """It takes the files as they are; run, they end with a version of a model and figures in the nodes' runs."""
+    azure.delays.retry_after_s, azure.delays.job_s = 1, 0.05
+    azure.datastores.credentials = "AccountKey"
+    told = _told(azure, "tests.azure.sdk_pipeline", str(exported(tmp_path, thresholds=THROUGH) / "pipeline.yml"))
+    name = told.pop("name")
+    nodes = ["validate", "features", "train", "evaluate", "register", "prepare"]
+    assert told == {"validated": True, "submitted": ["pipeline", "late-dev", "late", nodes], "read": "pipeline"}
+    pipeline = azure.jobs.held[name]
+    until(lambda: pipeline.ended_at, "the pipeline has ended", 300)
+    assert pipeline.state == "Completed", (pipeline.error, [azure.jobs.log(f"{name}-{one}") for one in nodes])
+    model = azure.models.files("azureml:late:1")
+    assert model is not None
+    assert (model / "MLmodel").is_file()
+    assert azure.tracking.runs[f"{name}-train"].params["algorithm"] == "XGBoost"
 
 
 TRACKS = """

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from tests.azure.blobs import DOMAIN
-from tests.azure.jobs import AzureJob
+from tests.azure.job import AzureJob
 from tests.azure.standin import AzureStandIn
 from tests.story.kills_scene import QUICK, Scene
 

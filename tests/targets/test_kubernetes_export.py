@@ -9,7 +9,8 @@ from hypothesis import given, strategies as st
 
 from core.domain.errors import BadInput, Failed
 from core.domain.model import Version
-from core.targets.kubernetes.export import KUSTOMIZATION, MARK, files_of, to_yaml, write
+from core.system.yaml_text import to_yaml
+from core.targets.kubernetes.export import KUSTOMIZATION, MARK, files_of, write
 from core.targets.kubernetes.manifests import all_of
 from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, SEVEN, endpoint_of
 

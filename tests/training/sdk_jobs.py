@@ -1,6 +1,7 @@
 """What the official client makes of a job's YAML, as JSON. Runs in a child, which it may fill.
 
-`python -m tests.training.sdk_jobs FILE` for a command's body; with `--pipeline` the jobs of a pipeline by their names.
+`python -m tests.training.sdk_jobs FILE` for a command's body; with `--pipeline` a pipeline as it reads it, with
+`--deployment` the body of an online deployment.
 """
 
 import contextlib
@@ -13,8 +14,13 @@ from typing import Any
 
 def main(file: Path) -> Any:
     """The body that it would send, before names become ids."""
-    from azure.ai.ml import load_job
+    from azure.ai.ml import load_job, load_online_deployment
 
+    if "--deployment" in sys.argv:
+        deployment = load_online_deployment(file)
+        # What uploads would have made of its parts.
+        deployment.environment = deployment.code_configuration.code = "there"
+        return json.loads(json.dumps(deployment._to_rest_object("eastus").as_dict()))
     found = load_job(file)
     if "--pipeline" in sys.argv:
         return json.loads(json.dumps(found._to_dict(), default=str))

@@ -2,7 +2,6 @@
 
 import ssl
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import certifi
@@ -47,11 +46,6 @@ class HttpsClient:
                 self._transport = httpx.HTTPTransport(verify=context)
                 self._client = httpx.Client(transport=self._transport, verify=context, follow_redirects=False)
             return self._client
-
-
-def named_ca(environ: Mapping[str, str]) -> str:
-    """The file of authorities that variables name beside what this machine trusts; empty where none does."""
-    return environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or ""
 
 
 def trusted(ca: str) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""The workspace as variables name it, or a `.env` beside quarterdeck.yaml: what the file itself says comes first."""
+"""What variables say: of the workspace, also in a `.env` beside quarterdeck.yaml, and of whom to trust."""
 
 import re
 from collections.abc import Mapping
@@ -18,6 +18,11 @@ def workspace_from(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     written = _written(folder / FILE)
     found = {key: environ.get(name) or written.get(name, "") for key, name in NAMED.items()}
     return {key: value for key, value in found.items() if value}
+
+
+def named_ca(environ: Mapping[str, str]) -> str:
+    """The file of authorities that variables name beside what this machine trusts; empty where none does."""
+    return environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or ""
 
 
 def _written(path: Path) -> dict[str, str]:

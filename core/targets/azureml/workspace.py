@@ -11,9 +11,9 @@ from core.config.serving import EndpointSettings
 from core.config.settings import Settings
 from core.domain.errors import BadInput
 from core.domain.model import Slot, Version
-from core.targets.azureml.https_client import named_ca
 from core.targets.azureml.names import azure_name
 from core.targets.azureml.settings import AzureMLSettings
+from core.targets.azureml.variables import named_ca
 
 SERVICE = "Microsoft.MachineLearningServices"
 ENDPOINT_API = "2022-02-01-preview"

@@ -4,21 +4,15 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from core.domain.errors import BadInput, Failed
+from core.system.yaml_text import to_yaml
 from core.targets.kubernetes.manifests_pod import Json
 
 MARK = "# Written by 'quarterdeck export kubernetes', which writes it anew: change quarterdeck.yaml instead.\n"
 """How each file of ours begins; no other is overwritten or removed."""
 KUSTOMIZATION = "kustomization.yaml"
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*", re.ASCII)
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
-"""What one reader of YAML or another takes for something else than text."""
 _FILE = re.compile(r"[a-z0-9][a-z0-9.-]*", re.ASCII)
-_WIDE = 100_000
 
 
 def files_of(objects: Sequence[Json]) -> dict[str, str]:
@@ -31,11 +25,6 @@ def files_of(objects: Sequence[Json]) -> dict[str, str]:
         found[name] = MARK + to_yaml(body)
     kinds = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(found)}
     return {**found, KUSTOMIZATION: MARK + to_yaml(kinds)}
-
-
-def to_yaml(value: object) -> str:
-    """One document that every reader of YAML understands alike: text that could be anything else is quoted."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDE)
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[str]:
@@ -79,19 +68,3 @@ def _put(path: Path, text: str) -> None:
             raise
     beside.chmod(0o644)
     beside.replace(path)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Block style, quotes wherever they may matter, no anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - as PyYAML calls it
-        """Every object is written where it stands."""
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
-
-
-_Dumper.add_representer(str, _text)
