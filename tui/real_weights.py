@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from core.domain.model import Sample, Series, Slot
 from core.state.endpoint import Endpoint
+from core.state.release import Release
 from core.state.snapshot import Snapshot
 from tui import format as as_text
 
@@ -24,16 +25,20 @@ def recent(series: Series, since: float, moved: float = 0.0) -> Sample | None:
     return total
 
 
-def shares_since(endpoint: Endpoint, series_of: SeriesOf, since: float) -> Mapping[Slot, float | None]:
+def shares_since(
+    endpoint: Endpoint, series_of: SeriesOf, since: float, release: Release | None
+) -> Mapping[Slot, float | None]:
     """Each slot's share in percent of the answers since a moment; None for each where there was none.
 
-    Counted by the versions in the load's answers, or else by the router.
+    Counted by the versions in the load's answers, or else by the router. What the slot of a `release` answers before
+    traffic was asked for it, the smoke test asked.
     """
+    tested = release.slot if release is not None and release.live and not release.touched else None
     # What answered before traffic moved says nothing of where it goes now.
     moved = endpoint.verified_at or 0.0
     after = {slot: recent(series_of(slot), since, moved) for slot in endpoint.slots}
     counts = _by_version(endpoint, recent(series_of(None), since, moved)) or {
-        slot: s.requests if s and not s.mirrored else 0 for slot, s in after.items()
+        slot: s.requests if s and not s.mirrored and slot != tested else 0 for slot, s in after.items()
     }
     total = sum(counts.values())
     return {slot: 100 * counts.get(slot, 0) / total if total else None for slot in endpoint.slots}
@@ -42,7 +47,10 @@ def shares_since(endpoint: Endpoint, series_of: SeriesOf, since: float) -> Mappi
 def real_weights(snapshot: Snapshot, name: str, now: float) -> Mapping[Slot, float | None]:
     """The shares of the seconds before `now`, for whoever looks once."""
     return shares_since(
-        snapshot.endpoint(name), lambda slot: snapshot.series.get((name, slot), NO_SERIES), now - FRESH_S
+        snapshot.endpoint(name),
+        lambda slot: snapshot.series.get((name, slot), NO_SERIES),
+        now - FRESH_S,
+        snapshot.live_release(name),
     )
 
 

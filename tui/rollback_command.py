@@ -16,10 +16,11 @@ from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.confirmation import confirmation
 from core.state.release import Release, ReleaseState
-from core.state.reversal import earlier, named_version, refused_rollback, rollback_of
+from core.state.reversal import earlier, just_taken_back, named_version, refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
 from core.system.processes import running_s
+from tui.format import about
 from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
@@ -132,11 +133,20 @@ async def retire(project: Project, slot: str, reason: str, write: Callable[[str]
 
 
 async def ask(engine: Engine, command: c.Command, write: Callable[[str], None]) -> None:
-    """Ask for it; whoever asks for a way back that somebody drives already follows that one."""
+    """Ask for it; whoever asks for a way back that somebody drives already follows that one.
+
+    Two who press at once both wanted what has come: the later one is told so, and has not failed.
+    """
     try:
         await engine.do(command)
     except Refused:
         going = engine.snapshot.live_release(command.endpoint)
+        if isinstance(command, c.Rollback) and going is None:
+            back = just_taken_back(engine.snapshot, command.endpoint, engine.now())
+            if back is None:
+                raise
+            write(f"{back.id} was taken back already, {about(engine.now() - (back.ended_at or 0.0))} ago: that is done")
+            return
         if not isinstance(command, c.Rollback | c.Abort) or going is None or going.state is not ReleaseState.BACK:
             raise
         write(f"{going.id} is on its way back already; this follows it to its end")

@@ -36,7 +36,7 @@ def reality(view: View) -> Mapping[Slot, Reality]:
         # What came in the seconds before is no figure of now.
         return dict.fromkeys(endpoint.slots, Reality(None, None))
     since = view.end - FRESH_S
-    shares = shares_since(endpoint, view.series, since)
+    shares = shares_since(endpoint, view.series, since, view.release)
     return {slot: Reality(shares[slot], recent(view.series(slot), since)) for slot in endpoint.slots}
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from core.config.quantities import Seconds, SettingsPart
-from core.domain.gates import COMPARED, LIVE, MEASURED, MIX, RESTARTS, SHARES, SURE, Gate
+from core.domain.gates import COMPARED, LIVE, MEASURED, MIX, RESTARTS, Gate
+from core.domain.judging import idle
 from core.domain.sources import PLACES, MetricSource, places
 from core.elsewhere.kinds import KINDS
 from core.system.suggest import did_you_mean
@@ -141,16 +142,14 @@ class GateSettings(SettingsPart):
         if self.source is not None:
             return self._elsewhere(self.source)
         below = self.op in ("<", "<=")
-        if self.against and self.metric in SHARES | COMPARED and not below:
-            raise ValueError(f"{self.metric} against live takes < or <=, not {self.op}")
+        if why := idle(self.gate()):
+            raise ValueError(why)
         if self.metric == MIX and self.against != LIVE:
             raise ValueError(f"{MIX} is how the labels of two slots differ: add 'against: {LIVE}'")
         if self.metric == RESTARTS and (self.against or self.window_s or not below):
             raise ValueError(
                 f"{RESTARTS} counts those of the new slot in the whole hold: 'limit: 3' alone says how many"
             )
-        if self.metric in SURE and not below:
-            raise ValueError(f"{self.metric} takes < or <=, not {self.op}")
         if self.against and self.metric in COMPARED and (self.window_s or self.limit < 0):
             raise ValueError(f"{self.metric} against live is asked of the whole hold, with a limit of 0 or more")
         return self

@@ -12,6 +12,9 @@ _CPU = re.compile(r"^(\d+)m$|^(\d+(?:\.\d+)?)$")
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|k|M|G)$")
 _BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
 
+MOST_S = 366 * 86400.0
+"""No span of time is longer: a year on a calendar is a slip of the hand."""
+
 
 class SettingsPart(BaseModel):
     """A part of the settings: unknown keys and loose types are refused."""
@@ -74,7 +77,7 @@ def _name(text: str) -> str:
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
-Seconds: TypeAlias = Annotated[float, BeforeValidator(timed), Field(ge=0)]
+Seconds: TypeAlias = Annotated[float, BeforeValidator(timed), Field(ge=0, le=MOST_S)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(listed)]

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from core.config.quantities import to_seconds
+from core.config.quantities import MOST_S, to_seconds
 from core.domain.plan import FULL, Ask, Hold, Mirror, Shift, Smoke, Step
 from core.domain.strategies import MIRROR_MOST
 from core.system.suggest import did_you_mean
 
 QUESTION = "go on?"
+LEAST_HOLD_S = 1.0
+"""Samples are of a second each."""
 
 
 def _share(word: str, text: str, most: float) -> float:
@@ -24,9 +26,12 @@ def _share(word: str, text: str, most: float) -> float:
 
 def _span(text: str) -> float:
     try:
-        return to_seconds(text)
+        span = to_seconds(text)
     except ValueError:
         raise ValueError(f"hold {text}: takes a time, such as 'hold 10m' or 'hold 90s'") from None
+    if not LEAST_HOLD_S <= span <= MOST_S:
+        raise ValueError(f"hold {text}: takes at least {LEAST_HOLD_S:g} s, or nothing is judged, and at most 366 d")
+    return span
 
 
 def _smoke(text: str) -> Step:

@@ -152,6 +152,8 @@ SHARES = frozenset({FAILED, MIX, *PARTS})
 """Metrics that against another slot are compared in percentage points, and only where the difference is sure."""
 SURE = frozenset({DIFFERING, "unknown_percent", "out_of_range_percent"})
 """Those of them that also by themselves fail only where they are surely beyond their limit."""
+RISING = frozenset({SUCCESS, AVAILABILITY})
+"""Metrics that are good where they are large; `rps` may be either, all others are good where they are small."""
 LIVE = "live"
 EDGES = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
 COMPARED = frozenset({FAILED, *EDGES})

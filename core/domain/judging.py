@@ -1,8 +1,23 @@
 """What a gate says of what was measured, as it is: no data is never a pass. Pure; `core.rollout.comparison` bets."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 
-from core.domain.gates import DIFFERING, FAILED, MEASURED, METRICS, MIX, SURE, Gate, GateResult, Verdict
+from core.domain.gates import (
+    AVAILABILITY,
+    DIFFERING,
+    FAILED,
+    MEASURED,
+    METRICS,
+    MIX,
+    RISING,
+    SHARES,
+    SUCCESS,
+    SURE,
+    Gate,
+    GateResult,
+    Verdict,
+)
 from core.domain.intervals import sure_difference, wilson
 from core.domain.model import Sample
 from core.domain.shares import PARTS, labelled, mix_of
@@ -19,6 +34,21 @@ OPERATORS = tuple(_HOLDS)
 def holds(op: str, value: float, limit: float) -> bool:
     """Whether `value op limit`; raises KeyError for an operator that is not in OPERATORS."""
     return _HOLDS[op](value, limit)
+
+
+def idle(gate: Gate) -> str:
+    """Why a gate on what is measured here points the wrong way or says one thing whatever is measured; empty where it
+    judges."""
+    if gate.metric != "rps" and (gate.op in ("<", "<=")) == (gate.metric in RISING):
+        good, ops = ("large", ">= or >") if gate.metric in RISING else ("small", "< or <=")
+        return f"{gate.metric} is good where it is {good}: it takes {ops}, not {gate.op}"
+    least = -100.0 if gate.against and gate.metric != MIX else 0.0
+    of_all = gate.metric in (FAILED, SUCCESS, AVAILABILITY, MIX, *PARTS) and (not gate.against or gate.metric in SHARES)
+    most = 100.0 if of_all else inf
+    if (always := holds(gate.op, least, gate.limit)) != holds(gate.op, most, gate.limit):
+        return ""
+    span = f"{least:g} to {most:g}" if of_all else f"{least:g} or more"
+    return f"{gate.metric} {gate.op} {gate.limit:g} {'holds' if always else 'fails'} whatever is measured ({span})"
 
 
 def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:

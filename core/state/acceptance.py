@@ -234,10 +234,17 @@ def _next(release: Release, driven: bool) -> tuple[ev.Body, ...]:
 def _answer(release: Release, yes: bool, only: OpenQuestion | None) -> tuple[ev.Body, ...]:
     step = release.current
     if step is None or step.question is None or step.answer is not None or release.state is not ReleaseState.RUNNING:
-        raise Refused(f"{release.id}: no question is open")
+        raise Refused(f"{release.id}: no question is open{_whither(release)}")
     if only is not None and only != OpenQuestion(release.id, release.index, step.question.until):
         raise Refused(f"{release.id}: another question is open now than the one that was answered")
     return (ev.Answered(release.id, release.index, yes),)
+
+
+def _whither(release: Release) -> str:
+    """What became of a release whose question another answered, in words; nothing while it runs."""
+    if release.outcome is not None:
+        return f"; it ended: {release.outcome.value}"
+    return "" if release.state is ReleaseState.RUNNING else f"; it is on its way {release.state.value}"
 
 
 def _pause(release: Release, step_by_step: bool | None) -> tuple[ev.Body, ...]:

@@ -36,6 +36,14 @@ def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
     return last if last is not None and last.slot == serving else release
 
 
+def just_taken_back(snapshot: Snapshot, endpoint: str, now: float) -> Release | None:
+    """The release that somebody took back so shortly ago that who asks for it now means that one."""
+    release = rollback_of(snapshot, endpoint)
+    if release is None or release.outcome not in TAKEN_BACK or release.ended_at is None:
+        return None
+    return release if now - release.ended_at <= UNDO_S else None
+
+
 def in_steps(release: Release | None) -> bool:
     """Whether a way back is under way that has steps before its end."""
     way = release.way if release is not None and release.state is ReleaseState.BACK else None

@@ -255,7 +255,7 @@ def test_that_a_person_is_asked_in_production_no_flag_or_variable_takes_away(tmp
         ),
         (
             "release.gates=[{metric: unknown_percent, limit: 5, op: '>'}]",
-            "release.gates[0]: unknown_percent takes < or <=, not >",
+            "release.gates[0]: unknown_percent is good where it is small: it takes < or <=, not >",
         ),
         ("release.gates=[{metric: p50_ms}]", "release.gates[0].limit: is needed and not set"),
         ("environments.dev.train.n_iter=5", "environments: can't be set here"),

@@ -112,6 +112,8 @@ def test_a_written_plan_that_makes_no_release_is_refused(lines: list[str], why: 
         ("shift 101", "takes more than 0 and at most 100 percent"),
         ("mirror 60%", "at most 50 percent"),
         ("hold forever", "takes a time, such as 'hold 10m'"),
+        ("hold 1ms", "takes at least 1 s, or nothing is judged"),
+        ("hold 9999999999d", "at most 366 d"),
         ("smoke 12", "takes nothing"),
     ],
 )

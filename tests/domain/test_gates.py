@@ -9,7 +9,7 @@ from core.config.gates import GATES
 from core.domain.gates import METRICS, Gate, GateResult, Verdict
 from core.domain.histogram import Histogram
 from core.domain.intervals import sure_difference
-from core.domain.judging import OPERATORS, holds, judge
+from core.domain.judging import OPERATORS, holds, idle, judge
 from core.domain.model import Sample
 
 
@@ -235,3 +235,29 @@ def test_what_differs_takes_an_upper_limit_and_its_own_count() -> None:
     assert judge(replace(gate, op="<=", at_least=0), second(), None).outcome is GateResult.INCONCLUSIVE
     never, first = replace(gate, op="<", limit=0.0, at_least=1), replace(second(), compared=1, differing=1)
     assert judge(never, first, None).outcome is GateResult.FAIL
+
+
+@pytest.mark.parametrize(
+    ("gate", "why"),
+    [
+        (Gate("failed_percent", "<", -1), "failed_percent < -1 fails whatever is measured (0 to 100)"),
+        (Gate("failed_percent", "<", 0), "failed_percent < 0 fails whatever is measured (0 to 100)"),
+        (Gate("failed_percent", "<=", 0), ""),
+        (Gate("failed_percent", "<", 101), "failed_percent < 101 holds whatever is measured (0 to 100)"),
+        (Gate("failed_percent", "<", 100), ""),
+        (Gate("failed_percent", ">=", 5), "failed_percent is good where it is small: it takes < or <=, not >="),
+        (Gate("failed_percent", "<", 101, "live"), "failed_percent < 101 holds whatever is measured (-100 to 100)"),
+        (Gate("success_percent", "<", 95), "success_percent is good where it is large: it takes >= or >, not <"),
+        (Gate("success_percent", ">=", 0), "success_percent >= 0 holds whatever is measured (0 to 100)"),
+        (Gate("success_percent", ">", 100), "success_percent > 100 fails whatever is measured (0 to 100)"),
+        (Gate("p95_ms", "<=", -1), "p95_ms <= -1 fails whatever is measured (0 or more)"),
+        (Gate("p95_ms", "<", 300, "live"), ""),
+        (Gate("cpu_percent", "<", 150), ""),
+        (Gate("rps", ">", 1), ""),
+        (Gate("rps", "<", 1000), ""),
+        (Gate("mix_points", "<", 100, "live"), ""),
+        (Gate("mix_points", "<=", 100, "live"), "mix_points <= 100 holds whatever is measured (0 to 100)"),
+    ],
+)
+def test_a_gate_that_could_judge_nothing_says_so(gate: Gate, why: str) -> None:
+    assert idle(gate) == why

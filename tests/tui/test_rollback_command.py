@@ -19,13 +19,14 @@ from tui.rollback_command import agreed, ask, came_of
 BACK = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
 
 
-def refusing(events: list[Event]) -> Engine:
-    """An engine that refuses all, at this moment."""
+def refusing(events: list[Event], after_s: float = 0.0) -> Engine:
+    """An engine that refuses all, so long after the last of these."""
 
     async def do(_: c.Command) -> None:
         raise Refused("as it stands")
 
-    return cast("Engine", SimpleNamespace(snapshot=fold_all(events), do=do))
+    known = {"snapshot": fold_all(events), "now": lambda: (events[-1].at if events else 0.0) + after_s, "do": do}
+    return cast("Engine", SimpleNamespace(**known))
 
 
 def standing(events: list[Event]) -> Engine:
@@ -39,6 +40,16 @@ async def test_a_way_back_that_is_under_way_is_followed(command: c.Command) -> N
     said: list[str] = []
     await ask(refusing(scenes.then(scenes.at_ten(), BACK)), command, said.append)
     assert said == [f"{RELEASE} is on its way back already; this follows it to its end"]
+
+
+async def test_who_presses_a_moment_after_another_is_told_that_it_is_done_and_has_not_failed() -> None:
+    said: list[str] = []
+    whole = scenes.rolled_back()
+    ended = whole[: next(n for n, e in enumerate(whole, 1) if isinstance(e.body, ev.Ended))]
+    await ask(refusing(ended, 3.0), c.Rollback(ENDPOINT), said.append)
+    assert said == [f"{RELEASE} was taken back already, 3 s ago: that is done"]
+    with pytest.raises(Refused):
+        await ask(refusing(ended, 61.0), c.Rollback(ENDPOINT), said.append)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,17 @@ def test_without_a_load_the_real_weight_is_the_routers_count() -> None:
     assert reality(view)["green"].share == pytest.approx(10, abs=1)
 
 
+def test_what_the_smoke_test_asks_is_nobodys_traffic() -> None:
+    """Before a share was asked for, the new slot answers to it alone."""
+    whole = scenes.at_ten()
+    shift = next(n for n, e in enumerate(whole) if e.body == ev.StepStarted(RELEASE, scenes.HOLD - 1))
+    before, at = [e for e in whole[:shift] if not isinstance(e.body, ev.Sampled)], whole[shift].at
+    smoked = scenes.then(before, ev.Sampled(ENDPOINT, Sample("green", at - 0.5, 50)), at=at)
+    assert {slot: real.share for slot, real in reality(seen(smoked, at)).items()} == {"blue": None, "green": None}
+    users = scenes.then(smoked, ev.Sampled(ENDPOINT, Sample("blue", at - 0.5, 90)), at=at)
+    assert {slot: real.share for slot, real in reality(seen(users, at)).items()} == {"blue": 100.0, "green": 0.0}
+
+
 def test_two_slots_of_one_version_are_told_apart_by_the_router() -> None:
     last = scenes.at_ten()
     again = Observation("green", Version("late", "6"), 4, 4, 10.0)
