@@ -116,6 +116,23 @@ def test_what_is_usual_is_the_median_of_those_that_went_well(tmp_path: Path) -> 
     assert words.endswith("nobody has answered, it may still happen")
 
 
+@pytest.mark.parametrize(
+    ("address", "usual_s", "silent", "said"),
+    [
+        ("https://x", 600.0, False, "Creating 12 min, usually 10 min; image, VMs, container"),
+        ("https://x", None, False, "Creating 12 min, none before; image, VMs, container"),
+        ("https://x", 600.0, True, "Creating 12 min, usually 10 min; no answer how far"),
+        ("", 600.0, False, "Creating 12 min, usually 10 min; not answered yet"),
+    ],
+)
+def test_a_narrow_screen_has_room_for_state_age_what_is_usual_and_what_it_waits_for(
+    tmp_path: Path, address: str, usual_s: float | None, silent: bool, said: str
+) -> None:
+    one = replace(OperationBook(tmp_path, "late").begin("deploy", "green"), begun=ago(720), address=address)
+    assert one.briefly("Creating", usual_s, silent=silent) == said
+    assert len(f"! green 0 of 1 ready: {said}") <= 76
+
+
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "late.json").write_text('{"operations": [{"id": 1')
     book = OperationBook(tmp_path, "late")

@@ -159,8 +159,8 @@ class AzureObserver:
         why, silent = dict(self._why), self._follower.silent
         for one in self._operations:
             if one.slot:
-                quiet = "; nobody answers how far it is" if one.id in silent else ""
-                why[one.slot] = one.words(self._changes.book.usual_s(one.doing)) + quiet
+                state, usual_s = state_of(view.deployments.get(one.slot, {})), self._changes.book.usual_s(one.doing)
+                why[one.slot] = one.briefly(state, usual_s, silent=one.id in silent)
         found = priced(observations(view, why, self._before), view, self._at.place)
         self._before = found
         moves = any(one.doing == "traffic" and one.address for one in self._operations)

@@ -33,6 +33,12 @@ WORDS: Mapping[Doing, tuple[str, str]] = {
     "resize": ("{slot} changes its size", "Azure brings up instances, or lets them go"),
     "remove": ("{slot} is removed", "Azure drains the instances and gives them back"),
 }
+BRIEFLY: Mapping[Doing, str] = {
+    "deploy": "image, VMs, container",
+    "resize": "VMs come or go",
+    "remove": "VMs drain and go",
+}
+"""What a slot waits for, where a line has 80 cells and more to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,12 @@ class AzureOperation:
         usual = "how long is usual is not known yet" if usual_s is None else f"usually {span(usual_s)}"
         said = "" if self.address else "; nobody has answered, it may still happen"
         return f"{what.format(slot=self.slot)}: for {span(self.begun.age_s)}, {usual}; {waits}{said}"
+
+    def briefly(self, state: str, usual_s: float | None, *, silent: bool) -> str:
+        """The same of a slot that is in a state, for a narrow line. With `silent` nobody answers how far it is."""
+        usual = "none before" if usual_s is None else f"usually {span(usual_s)}"
+        waits = "no answer how far" if silent else BRIEFLY.get(self.doing, "") if self.address else "not answered yet"
+        return f"{state or 'Asked for'} {span(self.begun.age_s)}, {usual}; {waits}"
 
 
 @dataclass(frozen=True, slots=True)
