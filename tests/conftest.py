@@ -1,11 +1,16 @@
 """What holds for every test."""
 
+import gc
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+OUTWARD = frozenset({"azure", "story", "targets"})
+"""The folders whose tests talk to servers."""
 
 # How long an example takes is the machine's matter.
 settings.register_profile("quarterdeck", deadline=None)
@@ -33,6 +38,17 @@ def no_thread_is_left() -> Iterator[None]:
     for one in left:
         one.join(5)
     assert [one for one in left if one.is_alive()] == []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Clients of clouds and users of real commands leave connections open: they end with their file, and not as a
+    warning in some test after it."""
+    yield
+    if not OUTWARD.isdisjoint(request.path.parts):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

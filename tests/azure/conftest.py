@@ -1,7 +1,5 @@
 """A stand-in for each test file."""
 
-import gc
-import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -34,12 +32,3 @@ def caller(azure: AzureStandIn) -> Iterator[AzureCaller]:
     caller = AzureCaller(azure)
     yield caller
     caller.client.close()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def left_open() -> Iterator[None]:
-    """Microsoft's client leaves connections open: they end here, and not as a warning in some test after it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()

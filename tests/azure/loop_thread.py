@@ -32,11 +32,19 @@ class LoopThread:
         return self.run(called())
 
     def end(self) -> None:
-        """Cancel what still waits, and run no more."""
+        """Cancel what still waits, hang up, and run no more."""
         self.run(_cancelled())
+        self.run(self._hung_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    async def _hung_up(self) -> None:
+        """A client that never answers a farewell would leave its connection to whatever runs after this."""
+        for transport in [*getattr(self._loop, "_transports", {}).values()]:
+            transport.abort()
+        for _ in range(2):
+            await asyncio.sleep(0)  # It is at the turn after that they are closed.
 
 
 async def _cancelled() -> None:
