@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import Refused, Unreachable
+from core.domain.errors import Refused
 from core.domain.model import Observation, ReplicaState, Version
 from core.system.moment import KeptMoment
 from core.targets.azureml.claims import TAG, DriverClaim, next_claim
 from core.targets.azureml.container_logs import after
 from core.targets.azureml.operations import OperationBook, span
-from core.targets.azureml.proving import prove_shares
 from core.targets.azureml.view import AzureView, asleep_tag, observations, same_route
 from core.targets.azureml.workspace import version_tags
 from tests.targets.azureml_scenes import SEVEN
@@ -161,15 +160,6 @@ def test_a_span_is_as_fine_as_is_worth_a_word(seconds: float, text: str) -> None
 )
 def test_a_log_goes_on_behind_what_was_told(before: list[str], found: list[str], new: list[str]) -> None:
     assert after(before, found) == new
-
-
-def test_answers_prove_shares_only_where_all_that_have_one_answer_and_nobody_else() -> None:
-    turns = iter(["green", *["blue", "green"] * 30])
-    assert prove_shares(lambda: next(turns), {"blue": 50, "green": 50}, lambda: True) == 20
-    with pytest.raises(Unreachable, match="none came from green"):
-        prove_shares(lambda: "blue", {"blue": 99, "green": 1}, lambda: True)
-    with pytest.raises(Unreachable, match="nobody answers"):
-        prove_shares(lambda: "blue", {"blue": 100}, lambda: False)
 
 
 def body(state: str, version: Version, count: int) -> dict[str, object]:

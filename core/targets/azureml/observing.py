@@ -20,11 +20,12 @@ from core.targets.azureml.costs import priced
 from core.targets.azureml.feed import AzureFeed
 from core.targets.azureml.following import FEW_TIMES, EndedOperation, OperationFollower
 from core.targets.azureml.operations import AzureOperation
-from core.targets.azureml.proving import AzureProofs
+from core.targets.azureml.proving import AGAIN_S, proof_key, proof_look
 from core.targets.azureml.routing import SOURCE, AzureRouter
 from core.targets.azureml.scoring_calls import ScoringCalls
 from core.targets.azureml.view import READY, AzureView, observations, state_of
 from core.targets.protocol import Report
+from core.targets.proving import ProvedWeights
 
 STALE_S = 120.0
 WORDS_S = 10.0
@@ -39,7 +40,8 @@ class AzureObserver:
         self._at = changes.at
         self._changes = changes
         self._readers: set[AzureFeed] = set()
-        self._proofs = AzureProofs(lambda: scoring.who(row()), self.told)
+        self._ask = lambda: scoring.who(row())
+        self._proofs = ProvedWeights(self.told, "azureml proof", AGAIN_S)
         self._follower = OperationFollower(
             changes.calls,
             changes.book,
@@ -164,7 +166,8 @@ class AzureObserver:
         found = priced(observations(view, why, self._before), view, self._at.place)
         self._before = found
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
-        return self._proofs.applied(found, settled=view.state == READY and not moves)
+        settled = view.state == READY and not moves
+        return self._proofs.applied(found, proof_key(found), proof_look(self._ask, found) if settled else None)
 
     def _run(self) -> None:
         """Look until closed: at operations as often as they are due, at everything when something was or changed."""

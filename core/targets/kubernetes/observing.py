@@ -24,11 +24,12 @@ from core.targets.kubernetes.news import ClusterNews
 from core.targets.kubernetes.observed import observed, pods_of
 from core.targets.kubernetes.pod_logs import PodLogs
 from core.targets.kubernetes.pods import PodReplicas
-from core.targets.kubernetes.proved_weights import ProvedWeights
+from core.targets.kubernetes.proving import AGAIN_S, proof_key, proof_look
 from core.targets.kubernetes.reaching import answerer
 from core.targets.kubernetes.traffic import holder, traffic_of
 from core.targets.kubernetes.watching import ClusterView, ClusterWatch
 from core.targets.protocol import Report
+from core.targets.proving import ProvedWeights
 
 LOGS_S = 1.0
 REST, MOST_REST_S = 9.0, 0.5
@@ -62,7 +63,7 @@ class ClusterObserver:
         self._calls = calls
         self._changes = changes
         self._readers: set[ClusterReader] = set()
-        self._weights = ProvedWeights(self.told)
+        self._weights = ProvedWeights(self.told, "kubernetes proof", AGAIN_S)
         self._measurer = PodMeasurer(at, calls, key)
         self._read = PodReplicas()
         self._ask = answerer(at, calls)
@@ -146,7 +147,7 @@ class ClusterObserver:
         """Each slot, with the weights that are known to be in force."""
         traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
         slots = observed(self._at, view, traffic, self._read, self._measurer.usages.known)
-        return self._weights.applied(slots, traffic, self._ask, self._at_rest)
+        return self._weights.applied(slots, proof_key(traffic, slots), proof_look(self._ask, slots, self._at_rest))
 
     def _at_rest(self, slots: Collection[Slot]) -> bool:
         """Whether these slots answer nothing any more, as far as their pods say so."""

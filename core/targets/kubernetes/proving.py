@@ -1,69 +1,40 @@
-"""Whether answers show that traffic goes where it should: new connections are made, and who answers them is counted."""
+"""Whether answers show where traffic goes: new connections are made by the way of everybody's requests."""
 
 import http.client
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Hashable, Mapping
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from core.domain.errors import QuarterdeckError, Unreachable
-from core.domain.model import Slot
+from core.domain.model import Observation, Slot
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.manifests_pod import PORT_NAME
 from core.targets.kubernetes.paths import SERVICES
+from core.targets.kubernetes.traffic import RoutedTraffic
+from core.targets.proving import Asker, ProofLook, prove
 
-ENOUGH, MOST = 20, 400
-"""So many answers in a row prove that a slot gets nothing; so many are asked for at the most."""
-GIVE_UP_S, PAUSE_S = 6.0, 0.02
+MOST, GIVE_UP_S, AGAIN_S = 400, 6.0, 0.5
+"""So many answers are asked for at the most, for so long, and again so much later."""
 PAGE, HEADER = "health", "x-model-version"
 
-Answerer: TypeAlias = Callable[[], str]
-"""Asks once, on a connection of its own, and says which version answered; raises Unreachable where nobody did."""
+
+def proof_key(traffic: RoutedTraffic, slots: Mapping[Slot, Observation]) -> Hashable:
+    """What a proof holds for. Of shares that are counts, the last change: pods come and go without anybody's doing."""
+    weights = {slot: seen.weight for slot, seen in slots.items() if seen.weight > 0}
+    shares = tuple(sorted(weights)) if traffic.split else tuple(sorted(weights.items()))
+    of = tuple(sorted((slot, seen.version.number) for slot, seen in slots.items() if seen.version and slot in weights))
+    return (traffic.change, traffic.split, shares, tuple(sorted(traffic.mirror.items())), of)
 
 
-def prove(
-    ask: Answerer,
-    weights: Mapping[Slot, float],
-    versions: Mapping[Slot, str],
-    still: Callable[[], bool] = lambda: True,
-    at_rest: Callable[[], bool] = lambda: True,
-) -> int:
-    """How many answers in a row came from the slots that have a share, each of them among these.
-
-    `at_rest` looks at the slots without a share, which must answer nothing any more: callers who keep their connections
-    get answers there for as long as they do. Raises Unreachable with what speaks against it where that was not so
-    within some seconds, or nobody wants to know it any more.
-    """
-    served = {versions[slot] for slot, weight in weights.items() if weight > 0 and slot in versions}
-    good: Counter[str] = Counter()
-    until_s, why = time.monotonic() + GIVE_UP_S, "nobody answers"
-    for _ in range(MOST):
-        if time.monotonic() > until_s or not still():
-            break
-        try:
-            version = ask()
-        except Unreachable as error:
-            why = str(error)
-            time.sleep(PAUSE_S)
-            continue
-        if version not in served:
-            why = f"v{version} still answers" if version in versions.values() else f"v{version} answers"
-            good.clear()
-            time.sleep(PAUSE_S)
-            continue
-        good[version] += 1
-        if good.total() >= ENOUGH and set(good) == served:
-            if at_rest():
-                return good.total()
-            why = "callers still get answers from where they should not, on connections that they keep"
-            good.clear()
-    missing = ", ".join(f"v{version}" for version in sorted(served - set(good)))
-    raise Unreachable(f"no answer proves it: {f'none came from {missing}' if good and missing else why}")
+def proof_look(ask: Asker, slots: Mapping[Slot, Observation], at_rest: Callable[[Collection[Slot]], bool]) -> ProofLook:
+    """Asks until the versions that have a share have answered, nobody else, and slots without one are at rest."""
+    served = {f"v{seen.version.number}" for seen in slots.values() if seen.weight > 0 and seen.version is not None}
+    idle = {slot for slot, seen in slots.items() if not seen.weight > 0 and not seen.mirror > 0}
+    return partial(prove, ask, served, most=MOST, within_s=GIVE_UP_S, at_rest=partial(at_rest, idle))
 
 
-def through_service(calls: ApiCalls, at: ClusterEndpoint) -> Answerer:
+def through_service(calls: ApiCalls, at: ClusterEndpoint) -> Asker:
     """By the API server's way to the endpoint's Service, which takes one of its endpoints by chance."""
     path = SERVICES.path(at.place.namespace, f"{at.name}:{PORT_NAME}", f"proxy/{PAGE}")
 
@@ -79,7 +50,7 @@ def through_service(calls: ApiCalls, at: ClusterEndpoint) -> Answerer:
     return ask
 
 
-def through(url: str, host: str | None) -> Answerer:
+def through(url: str, host: str | None) -> Asker:
     """By a gateway's address, each time on a connection of its own."""
     parts = urlsplit(url)
 
@@ -103,4 +74,4 @@ def through(url: str, host: str | None) -> Answerer:
 def _version(text: str | None) -> str:
     if text is None:
         raise Unreachable("what answers does not say which version it is")
-    return unquote(text)
+    return f"v{unquote(text)}"

@@ -9,12 +9,13 @@ from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.forwarding import ApiForwarder
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.paths import GATEWAYS, SERVICES
-from core.targets.kubernetes.proving import Answerer, through, through_service
+from core.targets.kubernetes.proving import through, through_service
 from core.targets.loopback import LoopbackServer
 from core.targets.protocol import Address
+from core.targets.proving import Asker
 
 
-def answerer(at: ClusterEndpoint, calls: ApiCalls) -> Answerer:
+def answerer(at: ClusterEndpoint, calls: ApiCalls) -> Asker:
     """How one answer is asked for that goes the way of everybody's requests."""
     gateway = at.place.gateway
     if at.place.traffic != "gateway" or gateway is None:

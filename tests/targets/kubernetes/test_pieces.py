@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from core.domain.errors import BadInput, Unreachable
+from core.domain.errors import BadInput
 from core.domain.figures import Use
 from core.domain.model import ReplicaState
 from core.targets.kubernetes.api_errors import ApiRequest, Json, clipped, refusal, retry_after
@@ -17,7 +17,6 @@ from core.targets.kubernetes.observed import observed
 from core.targets.kubernetes.paths import DEPLOYMENTS, PODS
 from core.targets.kubernetes.pod_use import PodUsages, usages
 from core.targets.kubernetes.pods import PodReplicas
-from core.targets.kubernetes.proving import prove
 from core.targets.kubernetes.scraping import PodMeter
 from core.targets.kubernetes.shares import counts_for, shares_of
 from core.targets.kubernetes.traffic import RoutedTraffic, annotated, first, spec_for, traffic_of
@@ -228,15 +227,6 @@ def test_a_quota_that_is_used_up_is_the_slots_why(at: ClusterEndpoint) -> None:
 def test_what_is_of_others_is_no_slot(at: ClusterEndpoint) -> None:
     other = {"metadata": metadata(replace(at, name="early"), "early-blue", "blue", ONE), "spec": {"replicas": 1}}
     assert observed(at, ClusterView({(DEPLOYMENTS.plural, "early-blue"): other}), RoutedTraffic()) == {}
-
-
-def test_twenty_answers_in_a_row_prove_a_share_and_each_side_must_have_answered() -> None:
-    answers = iter(["1"] * 5 + ["2"] + ["1"] * 40)
-    assert prove(lambda: next(answers), {"blue": 100}, {"blue": "1", "green": "2"}) == 20
-    answers = iter((["1"] * 9 + ["2"]) * 40)
-    assert prove(lambda: next(answers), {"blue": 90, "green": 10}, {"blue": "1", "green": "2"}) >= 20
-    with pytest.raises(Unreachable, match="none came from v2"):
-        prove(lambda: "1", {"blue": 50, "green": 50}, {"blue": "1", "green": "2"})
 
 
 @pytest.mark.parametrize(
