@@ -19,7 +19,7 @@ from core.state import commands as c
 from core.state.alert import Alert, AlertState, Hush, Notice, Topic
 from core.state.endpoint import Endpoint
 from core.system.suggest import did_you_mean
-from tui import format as as_text
+from tui import format as as_text, receivers
 from tui.headless import opened, unheard, watch_of
 from tui.moments import iso
 from tui.output import json_line
@@ -45,23 +45,32 @@ async def alerts(project: Project, write: Write, as_json: bool = False) -> int:
             "notice": one.notice.id,
             "tries": one.tries,
             "why": one.why,
-            "again_at": iso(one.again_at),
+            "again_at": iso(failing.again_at) if (failing := endpoint.failing.get(one.receiver)) else None,
         }
         for one in endpoint.untold
     ]
     if as_json:
         told = {one: list(how.told_of) for one, how in settings.alerts.receivers.items()}
-        document = {"endpoint": name, "rules": rows, "off": off, "receivers": told, "untold": untold}
+        document = {
+            "endpoint": name,
+            "rules": rows,
+            "off": off,
+            "receivers": told,
+            "failing": receivers.failing_rows(endpoint, list(told), now),
+            "untold": untold,
+        }
         write(json_line(document))
         return 0
     for line in _table([[str(row[key]) for key in ("rule", "state", "for", "next", "what")] for row in rows]):
         write(line)
     if off:
         write(f"off: {', '.join(off)}")
-    receivers = [f"{one} ({how.kind})" for one, how in settings.alerts.receivers.items()]
-    write(f"told: {', '.join(receivers)}" if receivers else "told: nobody; name who under alerts.receivers")
+    names = [f"{one} ({how.kind})" for one, how in settings.alerts.receivers.items()]
+    write(f"told: {', '.join(names)}" if names else "told: nobody; name who under alerts.receivers")
     if (answers := settings.alerts.answers) is not None:
         write(f"links answer questions: {answers.url}, which the watch serves at {answers.host}:{answers.port}")
+    for line in receivers.failing_lines(endpoint, list(settings.alerts.receivers), now):
+        write(line)
     for one in endpoint.untold:
         write(f"not told yet: {one.receiver}: {one.notice.title}: {one.why or 'being told'}, try {one.tries + 1}")
     for line in await unheard(project):
@@ -132,8 +141,8 @@ async def test(project: Project, write: Write) -> int:
     settings = project.settings
     if settings.read_only:
         raise Refused(f"alerts --test: {settings.environment}: {READ_ONLY}")
-    receivers = settings.alerts.receivers
-    if not receivers:
+    named = settings.alerts.receivers
+    if not named:
         raise BadInput("nobody is told: name who under alerts.receivers in quarterdeck.yaml")
     name, at = endpoint_name(settings), time.time()
     text = "nothing is wrong: somebody asked whether this arrives"
@@ -141,16 +150,16 @@ async def test(project: Project, write: Write) -> int:
 
     async def told(receiver: str) -> str:
         try:
-            await send(receivers[receiver], notice, os.environ)
+            await send(named[receiver], notice, os.environ)
         except Unset as error:
             return f"{error} in this shell; whether the watch has it, {typed('alerts')} says"
         except QuarterdeckError as error:
             return str(error)
         return ""
 
-    whys = await asyncio.gather(*(told(one) for one in receivers))
-    for receiver, why in zip(receivers, whys, strict=True):
-        write(f"{'✖' if why else '✔'} {receiver} ({receivers[receiver].kind}){': ' + why if why else ' took it'}")
+    whys = await asyncio.gather(*(told(one) for one in named))
+    for receiver, why in zip(named, whys, strict=True):
+        write(f"{'✖' if why else '✔'} {receiver} ({named[receiver].kind}){': ' + why if why else ' took it'}")
     return 1 if any(whys) else 0
 
 

@@ -26,6 +26,7 @@ from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of
 from tui.kept import stays
 from tui.real_weights import real_weights, share
+from tui.receivers import failing_lines
 
 UNREAD = "journal"
 """What a line of the log is about that says of an event that it can't be read."""
@@ -67,6 +68,8 @@ async def lines_of(project: Project) -> list[str]:
         lines += _truth(release) if release else []
         pending = snapshot.endpoint(name).pending
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
+        unheard = failing_lines(snapshot.endpoint(name), list(own.alerts.receivers), now)
+        lines += [f"  ! told   {line}" for line in unheard]
         if snapshot.endpoint(name).serving is not None:
             drill = project.typed("drill", own)
             lines.append(f"  drill    {proven(snapshot.endpoint(name), own.drill.max_age_s, now, drill)[0]}")

@@ -90,10 +90,22 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """A notice that a receiver has not got yet; it is tried again at `again_at`. `why` is how the last try ended."""
+    """A notice that a receiver has not got yet; `why` is how the last try ended."""
 
     notice: Notice
     receiver: str
-    again_at: float
     tries: int = 0
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailingReceiver:
+    """A receiver that took nothing since `since`: `why` is how its last try ended, and at `again_at` is the next.
+
+    `waits` is how often it was let wait since then.
+    """
+
+    since: float
+    why: str
+    again_at: float
+    waits: int = 1

@@ -53,3 +53,13 @@ class TellingFailed:
     why: str
     again_at: float
     dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """A receiver is not told a notice that still waited, for it holds no more."""
+
+    endpoint: str
+    notice: str
+    receiver: str
+    why: str

@@ -29,6 +29,8 @@ def of_alert(body: ev.Body, who: str) -> tuple[str, str, str] | None:
         case ev.TellingFailed(notice=notice, receiver=receiver, why=why, dead=dead):
             then = "given up; it lies in .quarterdeck/dead-letters.jsonl" if dead else "tried again"
             return "told", f"{receiver} did not get {notice}: {why}; {then}", "error" if dead else "warning"
+        case ev.Overtaken(notice=notice, receiver=receiver, why=why):
+            return "told", f"{receiver} is not told {notice} so late: {why}", "info"
         case _:
             return None
 

@@ -10,7 +10,7 @@ from core.state.messages import message_of, share
 
 QUIET = (
     *(ev.StepStarted, ev.StepAsked, ev.AskFailed, ev.StepDone, ev.Grew, ev.Applied, ev.RetireDue),
-    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported, ev.Told, ev.Promised, ev.Reached),
+    *(ev.Tailed, ev.Drove, ev.Pended, ev.Reported, ev.Told, ev.Promised, ev.Overtaken, ev.Reached),
 )
 """What a release does between two decisions; told only where all is asked for."""
 

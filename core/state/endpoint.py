@@ -7,7 +7,7 @@ from enum import StrEnum
 from core.domain.gates import Gate, Verdict
 from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Slot, Version
 from core.state import events as ev
-from core.state.alert import Alert, Hush, Untold
+from core.state.alert import Alert, FailingReceiver, Hush, Untold
 from core.system.text import counted
 
 KEEP_MARKS = 100
@@ -96,7 +96,8 @@ class Pending:
 class Endpoint:
     """What serves: slots by name, the weights that were asked for, and what happened to it.
 
-    `alerts` and `hushed` are by rule; `told_seq` is the last fact that people were promised to be told of.
+    `alerts` and `hushed` are by rule, `failing` by receiver; `told_seq` is the last fact that people were promised to
+    be told of.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Endpoint:
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     hushed: Mapping[str, Hush] = field(default_factory=dict)
     untold: tuple[Untold, ...] = ()
+    failing: Mapping[str, FailingReceiver] = field(default_factory=dict)
     told_seq: int = 0
 
     @property

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from core.state.alert_events import (
     Alerted as Alerted,
+    Overtaken as Overtaken,
     Promised as Promised,
     Silenced as Silenced,
     TellingFailed as TellingFailed,
@@ -145,6 +146,7 @@ Body: TypeAlias = (
     | Promised
     | Told
     | TellingFailed
+    | Overtaken
     | Carried
     | Unreadable
 )

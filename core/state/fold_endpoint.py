@@ -78,7 +78,7 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
         case ev.Tailed(source=source, until=until):
             tails = without(endpoint.tails, source) if until is None else with_(endpoint.tails, source, until)
             return replace(endpoint, tails=tails)
-        case ev.Alerted() | ev.Silenced() | ev.Promised() | ev.Told() | ev.TellingFailed():
+        case ev.Alerted() | ev.Silenced() | ev.Promised() | ev.Told() | ev.TellingFailed() | ev.Overtaken():
             return of_alerts(endpoint, event)
         case _:
             return _of_load(endpoint, event)

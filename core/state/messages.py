@@ -166,7 +166,7 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             return Message("scaling", by_hand, "warning")
         case ev.Pended(why=why) if why:
             return Message(*_left(body))
-        case ev.Alerted() | ev.Silenced() | ev.Told() | ev.TellingFailed():
+        case ev.Alerted() | ev.Silenced() | ev.Told() | ev.TellingFailed() | ev.Overtaken():
             told = of_alert(body, who)
             return Message(*told) if told is not None else None
         case ev.Acted(what=what):

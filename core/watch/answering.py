@@ -14,10 +14,11 @@ from core.engine.engine import Engine
 from core.state import events as ev
 from core.state.commands import Answer
 from core.state.confirmation import Confirmation, confirmation
-from core.state.release import Release, ReleaseState
+from core.state.release import Release
 from core.system.tasks import TaskGuard
 from core.watch import answer_page
 from core.watch.answer_links import PATH, AnswerLink, AnswerSigner
+from core.watch.overtaken import question_over
 from core.watch.pages import PageAsked, PageServer, WatchPage, listen
 from core.watch.scopes import AlertScope, Scopes
 
@@ -100,7 +101,8 @@ class Answering:
             text = answer_page.said("A link is looked at, or its button pressed.")
             return WatchPage(HTTPStatus.METHOD_NOT_ALLOWED, text, ", ".join(METHODS))
         release = self._engine.snapshot.releases.get(link.question.release)
-        over = "That release is gone." if release is None else self._over(release, link)
+        now = self._engine.now()
+        over = "That release is gone." if release is None else question_over(release, link.question, now)
         if release is None or over:
             return WatchPage(HTTPStatus.GONE, answer_page.said(over))
         wanted = self._wanted(link)
@@ -116,19 +118,6 @@ class Answering:
         scope = (await self._read_scopes()).get(link.endpoint)
         told = scope.alerts.answered_by(link.receiver) if scope is not None else None
         return told is not None and (told.host, told.port) == where
-
-    def _over(self, release: Release, link: AnswerLink) -> str:
-        """Why the question is open no more; empty while it is."""
-        step = release.steps[link.question.index] if link.question.index < len(release.steps) else None
-        if step is None or step.question is None or step.question.until != link.question.until:
-            return "That question is no longer open."
-        if step.answer is not None:
-            return f"That question was answered already, with {'yes' if step.answer else 'no'}; a link works once."
-        if self._engine.now() >= link.question.until:
-            return "Nobody answered in time: that question is no longer open."
-        if release.state is not ReleaseState.RUNNING or release.index != link.question.index:
-            return "That question is no longer open: the release has gone on without an answer."
-        return ""
 
     def _wanted(self, link: AnswerLink) -> Confirmation | None:
         return confirmation(_command(link), self._engine.snapshot, self._engine.now())

@@ -6,6 +6,7 @@ from core.domain.hints import typed
 from core.state import events as ev
 from core.state.alert import Alert, AlertState, Notice, OpenQuestion, Topic
 from core.state.snapshot import Snapshot
+from core.watch.overtaken import id_of, key_of
 
 QUIET = (AlertState.PENDING, AlertState.SILENCED)
 
@@ -21,14 +22,13 @@ def of_alert(alert: Alert, before: Alert | None, endpoint: str, environment: str
     told = before is not None and (before.burns or before.did != "")
     if alert.state in QUIET or (resolved and not told):
         return None
-    key = f"{endpoint}/{alert.rule}/{alert.since:.0f}"
     # The time to the telling counts from when it had lasted long enough.
     due_at = before.due_at if before is not None and before.state is AlertState.PENDING else alert.at
     title = f"{endpoint}: {alert.rule} {alert.state.value}"
     lasted = f", after {span(max(0.0, alert.at - alert.since))}" if resolved else ""
     then = f"; {alert.did}" if alert.did and not resolved else f"; {alert.will}" if alert.will else ""
     text = f"{alert.why}{then}{lasted}"
-    id_ = f"{key}/{alert.state.value}{alert.times or ''}"
+    id_, key = id_of(endpoint, alert), key_of(endpoint, alert)
     return Notice(id_, due_at, alert.topic, endpoint, environment, title, text, key, resolved)
 
 

@@ -5,7 +5,7 @@ import pytest
 from core.domain.errors import Refused
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
-from core.state.alert import Alert, AlertState, Notice, Topic
+from core.state.alert import Alert, AlertState, FailingReceiver, Notice, Topic
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 
@@ -24,9 +24,27 @@ def test_what_is_promised_stays_until_it_is_told() -> None:
     assert once.told_seq == 7
     failed = ev.TellingFailed("late", NOTICE.id, "ops", "no answer", 9.0)
     tried = after(promised, failed, failed).endpoint("late").untold[0]
-    assert (tried.tries, tried.why, tried.again_at) == (2, "no answer", 9.0)
+    assert (tried.tries, tried.why) == (2, "no answer")
     dead = ev.TellingFailed("late", NOTICE.id, "ops", "no answer", 9.0, dead=True)
     assert after(promised, ev.Told("late", NOTICE.id, "mail", 0.2), dead).endpoint("late").untold == ()
+    lapsed = ev.Overtaken("late", NOTICE.id, "ops", "the alert is over")
+    assert [one.receiver for one in after(promised, lapsed).endpoint("late").untold] == ["mail"]
+
+
+def test_a_receiver_fails_from_its_first_failed_try_until_it_takes_something() -> None:
+    promised = ev.Promised("late", NOTICE, ("ops", "mail"))
+    first = ev.TellingFailed("late", NOTICE.id, "ops", "no answer", 5.0)
+    beside = ev.TellingFailed("late", "errors-61", "ops", "answered 500", 5.0)
+    later = ev.TellingFailed("late", NOTICE.id, "ops", "answered 500", 65.0, dead=True)
+    assert after(promised, first, beside).endpoint("late").failing == {
+        "ops": FailingReceiver(2.0, "answered 500", 5.0, waits=1)
+    }
+    known = after(promised, first, beside, later).endpoint("late")
+    assert known.failing == {"ops": FailingReceiver(2.0, "answered 500", 65.0, waits=2)}
+    assert [one.receiver for one in known.untold] == ["mail"]
+    well = ev.Told("late", "errors-62", "ops", 0.1)
+    assert after(promised, first, ev.Told("late", NOTICE.id, "mail", 0.1)).endpoint("late").failing.keys() == {"ops"}
+    assert after(promised, first, later, well).endpoint("late").failing == {}
 
 
 def test_a_silence_has_an_end_and_a_reason() -> None:
@@ -42,11 +60,15 @@ def test_a_silence_has_an_end_and_a_reason() -> None:
 
 def test_the_log_says_what_an_alert_did() -> None:
     log = after(
-        ev.Alerted("late", FIRED), ev.Silenced("late", "errors", None), ev.Told("late", NOTICE.id, "ops", 0.25)
+        ev.Alerted("late", FIRED),
+        ev.Silenced("late", "errors", None),
+        ev.Told("late", NOTICE.id, "ops", 0.25),
+        ev.Overtaken("late", NOTICE.id, "ops", "the alert is over"),
     ).log
     assert [line.text for line in log] == [
         "errors fired: 8 %; rolls back at once",
         "ada lets errors speak again",
         "ops: errors-60, 0.2 s after it came true",
+        "ops is not told errors-60 so late: the alert is over",
     ]
     assert log[0].level == "error"

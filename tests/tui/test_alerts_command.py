@@ -61,9 +61,18 @@ def test_every_rule_has_a_line_with_what_it_will_do_and_when(project: Project) -
     assert lines["off:"] == "off: no-requests"
     assert lines["told:"] == "told: ops (slack)"
     assert "not told yet: ops: late-dev: availability acted: slack answered 500, try 2" in text
+    since = time.strftime("%H:%M:%S", time.localtime(now))
+    said = next(line for line in text.splitlines() if line.startswith("ops takes nothing"))
+    assert said.startswith(f"ops takes nothing since {since} (")
+    assert said.endswith(("slack answered 500; 1 message waits, next try in 60 s", "next try in 59 s"))
     assert "no watch runs" in text
     code, text = call("alerts", "--json")
     document = json.loads(text)
+    (failing,) = document["failing"].values()
+    assert (failing["why"], failing["waiting"]) == ("slack answered 500", 1)
+    assert failing["again_at"] == document["untold"][0]["again_at"]
+    code, text = call("status")
+    assert f"  ! told   ops takes nothing since {since} (" in text
     assert document["receivers"] == {"ops": ["release", "alert", "page", "ticket"]}
     assert {row["rule"]: row["state"] for row in document["rules"]}["errors"] == "pending"
 

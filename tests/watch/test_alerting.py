@@ -198,7 +198,9 @@ async def test_what_nobody_takes_is_tried_again_and_then_laid_by(
         environ = {"HOOK": patient.url, "OTHER": broken.url}
         async with watched(Bridge(tmp_path), scopes(receivers), environ) as engine:
             await serve(engine)
-            await until(engine, lambda s: s.endpoint("late").told_seq and not s.endpoint("late").untold)
+            done = "late: release is done"
+            await until(engine, lambda s: done in [one.body["title"] for one in patient.got])
+            await until(engine, lambda s: not s.endpoint("late").untold)
             dead = [e.body for e in engine.since(0) if isinstance(e.body, ev.TellingFailed) and e.body.dead]
     assert len(patient.refused) == 2
     assert {one.receiver for one in dead} == {"other", "none"}
