@@ -60,6 +60,7 @@ class Admin:
             return web.json_response({"error": f"{word}: not one of {', '.join(self._words)}"}, status=404)
         try:
             asked = json.loads(await request.read() or b"{}")
+            self.cluster.spared = request.transport
             self._words[word](**asked)
         except (TypeError, ValueError, KeyError) as error:
             return web.json_response({"error": f"{word}: {error}"}, status=400)

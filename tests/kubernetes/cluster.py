@@ -51,6 +51,7 @@ class Cluster:
         self.server = ApiServer(self.registry, self.access, self.faults, self._served, beyond)
         self.admin = admin.Admin(self)
         self.port = 0
+        self.spared: asyncio.Transport | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
@@ -146,10 +147,10 @@ class Cluster:
             self.break_connections()
 
     def break_connections(self) -> None:
-        """Break every connection that is open."""
+        """Break every connection that is open, but for the one by which that is asked."""
         server = self._runner.server if self._runner is not None else None
         for one in tuple(server.connections) if server is not None else ():
-            if one.transport is not None:
+            if one.transport is not None and one.transport is not self.spared:
                 one.transport.abort()
 
     async def restart(self, *, forget: bool = True) -> None:
