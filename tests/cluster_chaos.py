@@ -84,12 +84,12 @@ class ClusterChaos:
 
     def _release(self, way: TrafficWay, moment: str, fault: ClusterFault, users: Users) -> tuple[str, float]:
         """Its outcome, and how long after the fault the last request failed."""
-        scene, before = self.scene, self._serving(way)
+        scene, before = self.scene, self.serving(way)
         wanted = "1" if before == "2" else "2"
-        call, release = self._begun(way, moment, wanted)
+        call, release = self.begun(way, moment, wanted)
         step, at = MOMENTS[moment], time.time()
         if step is not None:
-            wait_for(lambda: _in(release(), step), f"{moment}\n{call.text}", END_S)
+            wait_for(lambda: in_step(release(), step), f"{moment}\n{call.text}", END_S)
             at = time.time()
             fault.strike(ClusterVictims(scene.cluster, scene, call.process))
         if step is Ask:
@@ -108,7 +108,7 @@ class ClusterChaos:
         why = "" if outcome is Outcome.DONE else f": {release().why}"
         return f"{outcome.value}{why}", users.back(at, 20)
 
-    def _begun(self, way: TrafficWay, moment: str, wanted: str) -> tuple[Call, Callable[[], Release]]:
+    def begun(self, way: TrafficWay, moment: str, wanted: str) -> tuple[Call, Callable[[], Release]]:
         """The command, and its release as it is now."""
         scene, seen = self.scene, set(self.scene.snapshot.releases)
         asked = ("release", "--env", way.env, "--skip", "load", "--model-uri", f"models:/iris/{wanted}")
@@ -160,7 +160,7 @@ class ClusterChaos:
     def _endpoint(self, way: TrafficWay) -> Endpoint:
         return self.scene.snapshot.endpoints[way.endpoint]
 
-    def _serving(self, way: TrafficWay) -> str:
+    def serving(self, way: TrafficWay) -> str:
         endpoint = self._endpoint(way)
         version = endpoint.slots[endpoint.serving or ""].version
         assert version is not None
@@ -178,7 +178,7 @@ class ClusterChaos:
                     scene.call(verb, "--env", way.env, sets=()).ends(END_S)
 
 
-def _in(release: Release, step: type[Step]) -> bool:
+def in_step(release: Release, step: type[Step]) -> bool:
     """Whether a release is in a step of this kind, its question open; it was not to end before it came to that."""
     assert release.live, f"it ended before: {release.outcome} {release.why}"
     now = release.current

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import yaml
@@ -59,6 +60,12 @@ class ClusterScene(Scene):
         self.cluster = cluster
         self.places = places
         self.caller = cluster.caller()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self.caller.client.close()
 
     def environ(self, **more: str) -> dict[str, str]:
         """With the way to the cluster."""
