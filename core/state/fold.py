@@ -8,7 +8,7 @@ from core.domain.model import Series
 from core.domain.plan import FULL, Ask, Hold, title
 from core.state import events as ev
 from core.state.endpoint import Endpoint
-from core.state.fold_endpoint import of_endpoint, with_, without
+from core.state.fold_endpoint import of_endpoint, proved_before, with_, without
 from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
@@ -140,19 +140,21 @@ def _of_live(snapshot: Snapshot, release: Release) -> Series:
 def _log(snapshot: Snapshot, releases: Mapping[str, Release], event: ev.Event) -> tuple[LogLine, ...]:
     release = releases.get(getattr(event.body, "release", None) or "")
     said = message_of(event, tuple(title(s.step) for s in release.steps) if release else ())
-    if said is None or _said_before(snapshot, event.body):
+    if said is None or _said_before(snapshot, event):
         return snapshot.log
     endpoint = release.endpoint if release else getattr(event.body, "endpoint", "")
     line = LogLine(event.seq, event.at, event.who, endpoint, said.source, said.text, said.level)
     return (*snapshot.log[-KEEP_LINES + 1 :], line)
 
 
-def _said_before(snapshot: Snapshot, body: ev.Body) -> bool:
+def _said_before(snapshot: Snapshot, event: ev.Event) -> bool:
     """Whether a line would only say again what the last one of its kind said."""
-    match body:
-        case ev.Judged():
+    match event.body:
+        case ev.Judged() as body:
             return _same_verdicts(snapshot, body)
-        case ev.Pended(endpoint=endpoint, why=why):
+        case ev.Verified(endpoint=endpoint) as body:
+            return proved_before(snapshot.endpoint(endpoint), body, event.at)
+        case ev.Pended(endpoint=endpoint, why=why) as body:
             pending = snapshot.endpoint(endpoint).pending
             return not why or any(key_of(one) == key_of(body) and one.why == why for one in pending)
         case _:

@@ -54,7 +54,7 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
             return replace(endpoint, weights=weights, retire=kept)
         case ev.Verified(weights=weights):
-            if _again(endpoint, body, at):
+            if proved_before(endpoint, body, at):
                 return endpoint
             main = max(weights, key=lambda slot: weights[slot], default=None)
             moved = _moved(endpoint.verified, body)
@@ -102,7 +102,7 @@ def _used(known: Observation, body: ev.UsageSeen) -> Observation:
     return replace(known, replicas=replicas)
 
 
-def _again(endpoint: Endpoint, now: ev.Verified, at: float) -> bool:
+def proved_before(endpoint: Endpoint, now: ev.Verified, at: float) -> bool:
     """Whether the same key was proved before: whoever took over proves it again, and the first proof is what counts."""
     before = endpoint.verified
     if before is None or now.since != "key" or (before.since, before.weights) != (now.since, now.weights):

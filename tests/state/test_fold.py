@@ -275,3 +275,15 @@ def test_a_process_that_runs_for_long_holds_the_newest_releases_and_what_a_way_b
     last = snapshot.release_of("late")
     assert last is not None
     assert last.id == f"r{3 * KEEP_RELEASES - 1}"
+
+
+def test_a_proof_of_the_same_key_by_who_took_over_is_no_second_one() -> None:
+    """The first one counts, and is said once; another key has a proof of its own."""
+    back = {"blue": 100.0, "green": 0.0}
+    first = ev.Event(1, 102.2, "ops", ev.Verified("late", back, 2200.0, 20, "key"))
+    later = ev.Event(2, 108.3, "ops", ev.Verified("late", back, 8300.0, 21, "key"))
+    other = ev.Event(3, 110.0, "ops", ev.Verified("late", back, 50.0, 21, "key"))
+    said = fold_all([first, later])
+    assert said.endpoint("late").verified == first.body
+    assert [line.text for line in said.log] == ["blue 100 %, green 0 %, verified 2200 ms after the key by 20 answers"]
+    assert len(fold_all([first, later, other]).log) == 2
