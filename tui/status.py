@@ -22,6 +22,7 @@ from core.state.snapshot import Snapshot
 from core.state.together import waiting
 from core.system.text import span
 from core.targets.kinds import Standing, standing
+from core.training.unwanted import unwanted_lines
 from tui.environments import of_each, proven
 from tui.headless import replaced, watch_of
 from tui.kept import stays
@@ -70,6 +71,7 @@ async def lines_of(project: Project) -> list[str]:
         lines += [f"  pending  {one.what}: {one.why or 'being tried'}, try {one.tries}" for one in pending]
         unheard = failing_lines(snapshot.endpoint(name), list(own.alerts.receivers), now)
         lines += [f"  ! told   {line}" for line in unheard]
+        lines += [f"  ! job    {line}" for line in unwanted_lines(own, name)]
         if snapshot.endpoint(name).serving is not None:
             drill = project.typed("drill", own)
             lines.append(f"  drill    {proven(snapshot.endpoint(name), own.drill.max_age_s, now, drill)[0]}")

@@ -16,6 +16,7 @@ from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
 from core.targets.kinds import Standing, kind_of, standing
+from core.training.unwanted import unwanted_lines
 from tui.headless import have_watch, opened, watch_of
 
 TAKEN_DOWN = "the endpoint was taken down"
@@ -53,6 +54,8 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
                 write(f"{left.id}: ends here, {TAKEN_DOWN}")
             journal.append(gone, me(), journal.clock.now())
             write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
+            for line in unwanted_lines(settings_of(project, name), name):
+                write(f"{name}: {line}")
         if places:
             # There is no way back to what was taken down, so nobody needs what was kept of its shell.
             needed = way_back_needs(snapshot, [one.endpoint for one in others])

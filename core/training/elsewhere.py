@@ -54,7 +54,7 @@ class TrainingElsewhere:
         self._settings = settings
         self._environ = environ
         self._child = child
-        self._book = KeptJobs(state_folder(settings) / "azureml" / "jobs" / endpoint)
+        self._book = KeptJobs(state_folder(settings), endpoint)
         self._guard = TaskGuard(f"jobs of {endpoint}")
         self._giving_up: set[str] = set()
         self._cancels: set[asyncio.Task[None]] = set()
@@ -93,7 +93,7 @@ class TrainingElsewhere:
         """What was brought becomes runs of the project's registry; the job is known until that is done."""
         async for each in self._child.run(replace(job, options={**job.options, "brought": str(folder)})):
             if isinstance(each, Done):
-                self._book.forget(self._book.of(job.release) or kept)
+                self._book.forget(kept)
             yield each
 
     def let_go(self, release: str = "", but: str = "") -> None:
@@ -103,41 +103,52 @@ class TrainingElsewhere:
                 self._give_up(kept)
 
     def _give_up(self, kept: KeptJob) -> None:
-        unwanted = replace(self._book.of(kept.release) or kept, unwanted=True)
+        unwanted = replace(self._book.again(kept), unwanted=True)
         self._book.keep(unwanted)
         if kept.name not in self._giving_up:
             self._giving_up.add(kept.name)
             self._cancels.add(self._guard.start(self._cancelled(unwanted), f"cancel {kept.name}"))
 
     async def _cancelled(self, kept: KeptJob) -> None:
-        """Ask until it is heard. What nobody answered may still come to be, for a moment."""
-        rest_s, told = AGAIN_S, ""
-        with self._opened(self._settings) as (_, _, jobs):
-            while True:
-                try:
-                    heard = await aside(partial(jobs.cancel, kept.name), "azureml cancel")
-                except AzureMissing:
-                    if time.time() - kept.begun > NEW_S:
-                        break
-                except Unreachable as error:
-                    if str(error) != told:
-                        told = str(error)
-                        log.warning("the job %s is not cancelled yet: %s", kept.name, error)
-                    rest_s = min(2 * rest_s, SELDOM_S)
-                except QuarterdeckError as error:
-                    log.warning("the job %s can't be cancelled: %s", kept.name, error)
-                    break
-                else:
-                    log.info("the job %s %s", kept.name, "is cancelled" if heard else "had ended")
-                    break
-                await asyncio.sleep(rest_s)
-        self._book.forget(kept)
-        self._giving_up.discard(kept.name)
+        """Ask until it is heard. What is refused stays on disk, and whoever comes next asks again."""
+        try:
+            with self._opened(self._settings) as (_, _, jobs):
+                await self._heard(jobs, kept)
+            self._book.forget(kept)
+        except QuarterdeckError as error:
+            log.warning("the job %s goes on and costs: it can't be cancelled: %s", kept.name, error)
+            self._book.keep(replace(kept, why=str(error)))
+        finally:
+            self._giving_up.discard(kept.name)
 
-    async def close(self) -> None:
-        """Let a cancel that is under way be heard; what is not stays on disk for whoever comes next."""
+    async def _heard(self, jobs: AzureJobs, kept: KeptJob) -> None:
+        """What nobody answered may still come to be, for a moment; raises QuarterdeckError where Azure refuses."""
+        rest_s = AGAIN_S
+        while True:
+            try:
+                heard = await aside(partial(jobs.cancel, kept.name), "azureml cancel")
+                log.info("the job %s %s", kept.name, "is cancelled" if heard else "had ended")
+                return
+            except AzureMissing:
+                if time.time() - kept.begun > NEW_S:
+                    return
+            except Unreachable as error:
+                if str(error) != kept.why:
+                    log.warning("the job %s is not cancelled yet: %s", kept.name, error)
+                    kept = replace(kept, why=str(error))
+                    self._book.keep(kept)
+                rest_s = min(2 * rest_s, SELDOM_S)
+            await asyncio.sleep(rest_s)
+
+    async def let_gone(self) -> None:
+        """Once every cancel was heard or refused."""
         if self._cancels:
-            await asyncio.wait(self._cancels, timeout=HEARD_S)
+            await asyncio.wait(self._cancels)
+
+    async def close(self, heard_s: float = HEARD_S) -> None:
+        """Let a cancel that is under way be heard; what is not stays on disk for whoever comes next."""
+        if self._cancels and heard_s:
+            await asyncio.wait(self._cancels, timeout=heard_s)
         await self._guard.close(CLOSE_S)
 
     @contextmanager

@@ -11,24 +11,25 @@ from core.domain.errors import Failed
 @dataclass(frozen=True, slots=True)
 class KeptJob:
     """One job that was asked for, by its name. `begun` is in seconds since the epoch, `read` how many bytes of its log
-    were passed on. `unwanted`: its release needs it no more, and it is to be cancelled."""
+    were passed on. `unwanted`: its release needs it no more, and it is to be cancelled; `why` that was not done yet."""
 
     release: str
     name: str
     begun: float
     read: int = 0
     unwanted: bool = False
+    why: str = ""
 
 
 class KeptJobs:
-    """The folder of one endpoint's jobs, a file each; each write is whole."""
+    """One endpoint's jobs in a project's state folder, a file each; each write is whole."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, state: Path, endpoint: str) -> None:
+        self._folder = state / "azureml" / "jobs" / endpoint
 
     def keep(self, job: KeptJob) -> None:
         """Write it down; raises Failed."""
-        path = self._path(job.release)
+        path = self._path(job)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch = path.with_suffix(".new")
@@ -38,8 +39,13 @@ class KeptJobs:
             raise Failed(f"{path}: {error.strerror or error}; a job that is begun can't be kept track of") from None
 
     def of(self, release: str) -> KeptJob | None:
-        """A release's; None without one."""
-        return _read(self._path(release))
+        """A release's, the one that is still wanted before others; None without one."""
+        own = [job for job in self.every() if job.release == release]
+        return max(own, key=lambda job: (not job.unwanted, job.begun), default=None)
+
+    def again(self, job: KeptJob) -> KeptJob:
+        """As it is known now."""
+        return _read(self._path(job)) or job
 
     def every(self) -> Sequence[KeptJob]:
         """All that are not known to have ended."""
@@ -50,12 +56,11 @@ class KeptJobs:
         return tuple(job for path in paths if (job := _read(path)) is not None)
 
     def forget(self, job: KeptJob) -> None:
-        """It has ended, unless another one took its place."""
-        if (held := self.of(job.release)) is not None and held.name == job.name:
-            self._path(job.release).unlink(missing_ok=True)
+        """It has ended."""
+        self._path(job).unlink(missing_ok=True)
 
-    def _path(self, release: str) -> Path:
-        return self._folder / f"{release}.json"
+    def _path(self, job: KeptJob) -> Path:
+        return self._folder / f"{job.name}.json"
 
 
 def _read(path: Path) -> KeptJob | None:

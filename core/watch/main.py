@@ -23,6 +23,7 @@ from core.journal.journal import Journal
 from core.state.release import ReleaseState
 from core.system.log_files import make_room
 from core.system.processes import ProcessId, process_id
+from core.watch import left_jobs
 from core.watch.alerting import Alerting
 from core.watch.answer_links import AnswerSigner
 from core.watch.answering import Answering
@@ -96,6 +97,7 @@ async def _run(place: WatchPlace, foreground: bool) -> None:
                         group.create_task(alerting.run(), name="look for alerts"),
                         group.create_task(telling.run(), name="tell people"),
                         group.create_task(answering.run(), name="let people answer"),
+                        group.create_task(left_jobs.cancel(project, engine), name="cancel jobs that were left"),
                         # No way back is to wait for that.
                         group.create_task(load_client(), name="load what speaks HTTP"),
                     ]

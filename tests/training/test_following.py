@@ -33,7 +33,7 @@ def _texts(said: list[Progress | OutputLine]) -> list[str]:
 
 
 def _kept(folder: Path, name: str) -> tuple[KeptJobs, KeptJob]:
-    book, job = KeptJobs(folder / "jobs"), KeptJob(f"r-{name}", name, time.time())
+    book, job = KeptJobs(folder, "late"), KeptJob(f"r-{name}", name, time.time())
     book.keep(job)
     return book, job
 
@@ -113,7 +113,7 @@ def test_what_is_kept_is_kept_whole_and_forgotten_by_its_name(tmp_path: Path) ->
     other = replace(job, name="another")
     book.forget(other)
     assert book.every() == (job,)
-    (tmp_path / "jobs" / "half.json").write_text('{"release": "r')
+    (tmp_path / "azureml" / "jobs" / "late" / "half.json").write_text('{"release": "r')
     assert book.every() == (job,)
     book.forget(job)
     assert book.every() == ()
