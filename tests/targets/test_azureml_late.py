@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.worker import ChangeThread, Urgency
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from tests.azure.calls import SeenCall
-from tests.azure.faults import CRASHED
+from tests.azure.datastores import Credentials
+from tests.azure.faults import CRASHED, NO_IMAGE
 from tests.azure.instances import Instances
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
@@ -219,6 +221,26 @@ async def test_what_a_process_began_is_followed_by_the_next(place: AzurePlaceOf)
         await watcher.noted("green is deployed after")
     assert book.operations() == ()
     assert (book.usual_s("deploy") or 0) > 0
+
+
+@pytest.mark.parametrize("credentials", ["AccountKey", "Sas", "None"])
+async def test_an_image_that_cannot_be_built_says_the_end_of_its_log(
+    place: AzurePlaceOf, credentials: Credentials
+) -> None:
+    """By whatever right the store is read; a password in an address of packages is left out."""
+    target = place.target(1)
+    place.azure.datastores.credentials = credentials
+    long = (
+        "Collecting a package\n" * 2000 + "Looking in indexes: https://me:hunter2@pypi.example\n" + NO_IMAGE.build_log
+    )
+    place.azure.fail(f"{place.name}/blue", replace(NO_IMAGE, build_log=long))
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        note = await watcher.noted("the image could not be built; its log is in the blob store storageaccount1")
+    assert note.text.endswith(
+        "it wrote last: Looking in indexes: https://pypi.example | Collecting flights==99 | "
+        "ERROR: No matching distribution found for flights==99"
+    )
 
 
 async def test_a_container_that_crashes_says_its_last_line(place: AzurePlaceOf) -> None:

@@ -100,10 +100,12 @@ def retry_after(headers: Mapping[str, str]) -> float:
         return 5.0
 
 
-def clipped(text: str) -> str:
-    """One line of a message, without the signatures of addresses."""
+def clipped(text: str, end: bool = False) -> str:
+    """One line of a message, or its `end` where it is long; without the signatures of addresses."""
     line = " ".join(_SIGNED.sub("?…", text).split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    if len(line) <= LONGEST:
+        return line
+    return f"…{line[-LONGEST:]}" if end else f"{line[:LONGEST]}…"
 
 
 def _said(error: Json, depth: int = 0) -> Iterator[str]:

@@ -34,9 +34,9 @@ class BlobRight:
     key: str = field(default="", repr=False)
 
 
-def default_store(calls: AzureCalls, workspace: str, place: AzureMLSettings) -> BlobRight:
-    """The workspace's own store, with what may be used to write to it."""
-    path = f"{workspace}/datastores/{STORE}"
+def default_store(calls: AzureCalls, workspace: str, place: AzureMLSettings, name: str = STORE) -> BlobRight:
+    """One of the workspace's own stores, with what may be used to write to it."""
+    path = f"{workspace}/datastores/{name}"
     held = calls.ask("GET", path, DATASTORE_API).body.get("properties") or {}
     account, container = str(held.get("accountName") or ""), str(held.get("containerName") or "")
     url = f"{held.get('protocol') or 'https'}://{account}.blob.{place.cloud.storage}/{container}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from core.domain.errors import Failed
 from core.targets.azureml.api_errors import LOGIN, Json, NotSent, always, clipped, quota_words
 
-_BUILD_LOG = re.compile(r"blob store '([^']+)' under the path '([^']+)'")
+BUILD_LOG = re.compile(r"blob store '([^']+)' under the path '([^']+)'")
 LOGIN_ENDED = ("AADSTS700082", "AADSTS70043", "AADSTS50173", "AADSTS50076", "AADSTS7000222")
 
 
@@ -22,7 +22,7 @@ def login_failure(workspace: str, text: str) -> NotSent:
 
 
 def operation_failure(what: str, body: Json, tail: str = "") -> Failed:
-    """Why an operation ended badly, from its body; `tail` is the last that the container wrote."""
+    """Why an operation ended badly, from its body; `tail` is the last that the container or the build wrote."""
     error = body.get("error") or {}
     code, message = error.get("code"), str(error.get("message") or "")
     word, _, rest = message.partition(":")
@@ -31,7 +31,7 @@ def operation_failure(what: str, body: Json, tail: str = "") -> Failed:
     ended = str(body.get("status") or "Failed").lower()
     said = clipped(message) or f"the operation {ended} without a word"
     why = said if known is None else known(rest)
-    return Failed(f"{what}: {why}{f'; it wrote last: {clipped(tail)}' if tail else ''}")
+    return Failed(f"{what}: {why}{f'; it wrote last: {clipped(tail, end=True)}' if tail else ''}")
 
 
 def scoring_refusal(status: int, headers: Mapping[str, str], text: str = "") -> str:
@@ -65,7 +65,7 @@ def _crashed(rest: str) -> str:
 
 
 def _build(rest: str) -> str:
-    where = _BUILD_LOG.search(rest)
+    where = BUILD_LOG.search(rest)
     at = f"; its log is in the blob store {where[1]} under {where[2]}" if where else ""
     return f"the image could not be built: {clipped(rest)}{at}" if not where else f"the image could not be built{at}"
 

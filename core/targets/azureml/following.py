@@ -36,14 +36,15 @@ class EndedOperation:
 
 
 class OperationFollower:
-    """Follows what the book holds, and hands over what is `over`. `tail` reads the last line of a slot's container."""
+    """Follows what the book holds, and hands over what is `over`. `tail` reads the last that a slot's container wrote,
+    or the build of its image, which the operation's body names."""
 
     def __init__(
         self,
         calls: AzureCalls,
         book: OperationBook,
         poll_s: float,
-        tail: Callable[[Slot], str],
+        tail: Callable[[Slot, Json], str],
         note: Callable[[Noted], None],
         over: Callable[[EndedOperation], None],
     ) -> None:
@@ -154,15 +155,15 @@ class OperationFollower:
         if status not in {"Failed", "Canceled"}:
             return None
         self._book.ended(one, None)
-        why = str(operation_failure(one.slot or "the endpoint", body, self._last(one)))
+        why = str(operation_failure(one.slot or "the endpoint", body, self._last(one, body)))
         self._note(Noted(why, Level.ERROR, one.slot or None, SOURCE))
         return EndedOperation(one, why)
 
-    def _last(self, one: AzureOperation) -> str:
+    def _last(self, one: AzureOperation, body: Json) -> str:
         if one.doing not in {"deploy", "resize"}:
             return ""
         try:
-            return self._tail(one.slot)
+            return self._tail(one.slot, body)
         except QuarterdeckError:
             return ""
 

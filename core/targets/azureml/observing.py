@@ -13,6 +13,7 @@ from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Observation, Sample, Scaled, Slot, Synced
 from core.targets.azureml.api_errors import AzureThrottled
 from core.targets.azureml.autoscaler import AutoscaleKeeper
+from core.targets.azureml.build_logs import build_log_end
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.claims import changed_by
 from core.targets.azureml.container_logs import last_line
@@ -46,7 +47,7 @@ class AzureObserver:
             changes.calls,
             changes.book,
             self._at.place.poll_s,
-            lambda slot: last_line(self._at, changes.calls, slot),
+            lambda slot, body: build_log_end(self._at, changes.calls, body) or last_line(self._at, changes.calls, slot),
             self.note,
             self._over,
         )
