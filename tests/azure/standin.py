@@ -115,6 +115,7 @@ class AzureStandIn:
         return {
             f"{subscription}/$": self.surroundings.subscription,
             f"{subscription}/resourceGroups/*/$": self.foundations.group,
+            f"{self.place.scope}/providers/Microsoft.Authorization": self.surroundings.permissions,
             f"{self.place.scope}/providers/Microsoft.Storage/storageAccounts": self.foundations.beneath,
             f"{self.place.scope}/providers/Microsoft.KeyVault/vaults": self.foundations.beneath,
             f"{subscription}/providers/*/$": self.surroundings.provider,

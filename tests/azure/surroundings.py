@@ -43,10 +43,10 @@ class Surroundings:
             raise RestRefusal(409, "MissingSubscriptionRegistration", said)
 
     def permissions(self, call: RestCall) -> RestAnswer:
-        """What the caller may do with the workspace."""
-        if [one.lower() for one in call.parts[1:]] != ["microsoft.authorization", "permissions"]:
+        """What the caller may do with the workspace, or with the group that it lies in."""
+        if not call.path.lower().endswith("/providers/microsoft.authorization/permissions"):
             raise not_here(call.path)
         user = self.logins.who(call.headers.get("authorization", ""))
-        refused = [f"{PROVIDER}/workspaces/{one}" for one in user.lacks]
+        refused = [one if one.startswith("Microsoft.") else f"{PROVIDER}/workspaces/{one}" for one in user.lacks]
         allowed: Json = {"actions": ["*"], "notActions": refused, "dataActions": [], "notDataActions": []}
         return RestAnswer(200, {"value": [allowed]})

@@ -1,5 +1,6 @@
 """What doctor says of a workspace: who is logged in, what may be done, whether there is room; each in a line."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from core.domain.diagnosis import Condition, Diagnosis
 from core.domain.errors import Unreachable
 from core.targets.azureml import doctor
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.credentials import AccessToken, AzureLogin
 from core.targets.azureml.standing import costs_of, lines_of, looked_at, taken_down
 from tests.azure.standin import AzureStandIn
 from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
+from tests.targets.azureml_scenes import settings_of
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,25 @@ def test_who_is_logged_in_is_told_with_the_tenant(calls: AzureCalls, place: Azur
     found = said(doctor.login, calls, place)
     assert found.condition is Condition.OK
     assert found.text == f"logged in as user@example.com of tenant {place.azure.place.tenant}"
+
+
+def test_who_may_not_set_autoscaling_is_told_the_role_on_the_group(calls: AzureCalls, place: AzurePlaceOf) -> None:
+    """And only where it is set, for each endpoint."""
+    assert said(doctor.autoscale, calls, place).text == "this login may set the autoscaling"
+    token = place.azure.logins.login("bob@example.com", "Microsoft.Insights/autoscaleSettings/write")
+    login = AzureLogin(place.at.place, lambda _: AccessToken(token, time.time() + 3600))
+    less = AzureCalls(place.at.place, login, place.at.ca)
+    found = said(doctor.autoscale, less, place)
+    less.close()
+    assert found.condition is Condition.FAIL
+    assert found.text == "this login may not Microsoft.Insights/autoscaleSettings/write"
+    assert found.do == "ask for the role 'Monitoring Contributor' on the group rg"
+
+
+@pytest.mark.parametrize(("scales", "asked"), [({}, 0), ({"autoscaling": {"min": 1, "max": 3, "cpu": 60}}, 1)])
+def test_the_right_to_autoscale_is_asked_where_it_is_set(tmp_path: Path, scales: dict[str, object], asked: int) -> None:
+    several = [settings_of(tmp_path, endpoint={"name": "late", **scales})]
+    assert [one.name for one in doctor.examinations(several)].count("autoscaling") == asked
 
 
 def test_a_workspace_that_is_there_says_its_region(calls: AzureCalls, place: AzurePlaceOf) -> None:

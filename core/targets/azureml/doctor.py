@@ -25,6 +25,8 @@ from core.targets.azureml.workspace import (
 WITHIN_S = 40.0
 """A login by a command takes seconds, and of its ways to log in each is tried."""
 WRITES = (f"{SERVICE}/workspaces/onlineEndpoints/write", f"{SERVICE}/workspaces/onlineEndpoints/deployments/write")
+AUTOSCALES = ("Microsoft.Insights/autoscaleSettings/write", "Microsoft.Insights/autoscaleSettings/delete")
+AUTOSCALE_ROLE = "Monitoring Contributor"
 UPGRADES = 1.2
 """Azure wants a fifth more cores than the instances have, for its upgrades."""
 Look = Callable[[AzureCalls, AzureEndpoint], Diagnoses]
@@ -37,6 +39,8 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
     for settings in several:
         at, name = azure_endpoint(settings), endpoint_name(settings)
         looks = dict(LOOKS)
+        if at.endpoint.autoscaling is None:
+            del looks["autoscaling"]
         if at.workspace in shared:
             looks = {what: look for what, look in looks.items() if what in OF_ENDPOINT}
         else:
@@ -71,15 +75,28 @@ def workspace(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
 
 def role(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether this login may make endpoints and deployments."""
-    path = f"{at.workspace}/providers/Microsoft.Authorization/permissions"
+    done = "this login may make endpoints and deployments"
+    return _may(calls, at.workspace, WRITES, done, f"the role '{ROLE}' on {at.place.workspace}")
+
+
+def autoscale(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
+    """Whether this login may write the autoscale settings, which lie beside the workspace in its group."""
+    place = at.place
+    group = f"/subscriptions/{place.subscription}/resourceGroups/{place.resource_group}"
+    done = "this login may set the autoscaling"
+    return _may(calls, group, AUTOSCALES, done, f"the role '{AUTOSCALE_ROLE}' on the group {place.resource_group}")
+
+
+def _may(calls: AzureCalls, scope: str, actions: Sequence[str], done: str, needed: str) -> Diagnoses:
     try:
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
         found = calls.ask("GET", path, PERMISSIONS_API).body.get("value") or []
     except AzureMissing:
-        return [warn("what this login may do is not said", f"it needs the role '{ROLE}' on {at.place.workspace}")]
-    missing = [action for action in WRITES if not any(allows(one, action) for one in found)]
+        return [warn("what this login may do is not said", f"it needs {needed}")]
+    missing = [action for action in actions if not any(allows(one, action) for one in found)]
     if missing:
-        return [fail(f"this login may not {', '.join(missing)}", f"ask for the role '{ROLE}' on {at.place.workspace}")]
-    return [ok("this login may make endpoints and deployments")]
+        return [fail(f"this login may not {', '.join(missing)}", f"ask for {needed}")]
+    return [ok(done)]
 
 
 def allows(permission: dict[str, list[str]], action: str) -> bool:
@@ -170,6 +187,7 @@ LOOKS: dict[str, Look] = {
     "size": size,
     "quota": quota,
     "name": name_taken,
+    "autoscaling": autoscale,
 }
-OF_ENDPOINT = frozenset({"size", "quota", "name"})
+OF_ENDPOINT = frozenset({"size", "quota", "name", "autoscaling"})
 """What is another with each endpoint of a workspace."""
