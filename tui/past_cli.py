@@ -151,10 +151,10 @@ def export(
         ),
     ] = "",
 ) -> None:
-    """A release in one file, with what was measured, to look at elsewhere; what a cluster would get, as YAML; or the
-    steps up to a registered version as a pipeline for Azure ML.
+    """Write out a release, what a cluster would get, or a pipeline for Azure ML.
 
-    None of them holds a key. A release holds no settings either.
+    A release goes into one file with what was measured, to look at elsewhere; the objects of a cluster, and the steps
+    up to a registered version, into a folder. None of them holds a key. A release holds no settings either.
     """
     if what == PIPELINE:
         # Whatever trains otherwise: this one is trained there.
