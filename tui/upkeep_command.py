@@ -54,14 +54,15 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
                 write(f"{left.id}: ends here, {TAKEN_DOWN}")
             journal.append(gone, me(), journal.clock.now())
             write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
-            for line in unwanted_lines(settings_of(project, name), name):
-                write(f"{name}: {line}")
         if places:
             # There is no way back to what was taken down, so nobody needs what was kept of its shell.
             needed = way_back_needs(snapshot, [one.endpoint for one in others])
             shell_variables.forget_others(state_folder(project.settings), needed)
         else:
             write("nothing runs here")
+        for name, own in project.by_endpoint().items():
+            for line in unwanted_lines(own, name):
+                write(f"{name}: {line}")
         if not any(one.slots for one in others):
             await watch_of(project).stop()
     finally:

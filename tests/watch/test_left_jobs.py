@@ -93,7 +93,10 @@ async def test_a_cancel_that_is_refused_is_said_and_asked_again_by_the_next_watc
     await begun(project)
     assert azure.jobs.held["kept"].state == "Running"
     (line,) = unwanted_lines(project.settings, NAME)
-    assert line.startswith("the job kept of r1 trains on for nobody and costs; it is not cancelled: azureml ws: ")
+    assert line.startswith(
+        "the job kept of r1 may train on for nobody and cost, its cancel was not heard: azureml ws: "
+    )
+    assert line.endswith("type 'az ml job cancel --name kept --resource-group rg --workspace-name ws'")
     assert "ada may not Microsoft.MachineLearningServices/workspaces/jobs/cancel/action" in line
     azure.take_back()
     await begun(project)
