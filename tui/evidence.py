@@ -16,6 +16,8 @@ FEW_S = 15.0
 ENOUGH = 20
 SILENT_S = 5.0
 """While traffic flows a target says something each second; after so long without, it is not heard from."""
+NO_CONTACT_S = 12.0
+"""A place that gives signs of life every few seconds is not heard from after so long without."""
 NO_ANSWER_S = 2.0
 STARTS_S = 10.0
 """A load takes its time to send its first request."""
@@ -156,6 +158,10 @@ def silent_s(view: View) -> float | None:
     gone = view.now - (view.snapshot.at if heard is None else heard)
     if view.lost:
         return max(0.0, gone)
+    if (contact := endpoint.contact) is not None:
+        # A place that says so is silent since its last word, and not since what we said of it.
+        gone = view.now - max(contact.at, 0.0 if contact.lost else heard or 0.0)
+        return gone if contact.lost or gone > NO_CONTACT_S else None
     looks = [scaled.next_look_s for scaled in endpoint.scaled.values()]
     limit = SILENT_S if _busy(view) else max([UNWATCHED_S, *(2 * look for look in looks)])
     return gone if gone > limit else None

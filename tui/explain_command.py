@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from core.config.config import endpoint_name
+from core.domain.errors import Unreachable
+from core.domain.hints import typed
 from core.domain.model import Scaled
 from core.engine.project import Project
 from core.scaling.facts import ScalingFacts, facts_of
@@ -13,6 +15,7 @@ from core.state.fold import fold_all
 from core.state.snapshot import LogLine, Snapshot
 from core.system.text import counted
 from tui import format as as_text
+from tui.asked_place import as_of, asked
 from tui.audit_command import past
 from tui.moments import iso
 from tui.output import json_line
@@ -23,12 +26,18 @@ DECISIONS, CLUSTER = 5, "cluster"
 Write = Callable[[str], None]
 
 
-def explained(project: Project, write: Write, as_json: bool = False) -> int:
-    """Each slot in a line, its reasons below it, then what was decided last."""
+async def explained(project: Project, write: Write, as_json: bool = False) -> int:
+    """Each slot in a line, its reasons below it, then what was decided last; raises Unreachable where nothing is known.
+
+    What the place has now is told; where it can't be asked, what was last heard of it, and when that was.
+    """
     with past(project) as journal:
         now = journal.clock.now()
         snapshot = fold_all(journal.recent(now))
     name = endpoint_name(project.settings)
+    snapshot, trouble = await asked(project.settings, snapshot, now)
+    if trouble and not snapshot.endpoint(name).slots:
+        raise Unreachable(f"{name}: nothing is known of it here, and its place can't be asked: {trouble}")
     found = facts_of(snapshot, name, now)
     if as_json:
         endpoint = snapshot.endpoint(name)
@@ -36,13 +45,18 @@ def explained(project: Project, write: Write, as_json: bool = False) -> int:
         warned = [_told(line) for line in warnings(snapshot, name)]
         real = real_weights(snapshot, name, now)
         slots = [_slot(endpoint, one, real.get(one.slot)) for one in found]
-        about = {"endpoint": name, "environment": project.settings.environment}
+        heard = {"as_of": iso(as_of(snapshot, name)), "trouble": trouble} if trouble else {}
+        about = {"endpoint": name, "environment": project.settings.environment, **heard}
         write(json_line({**about, "slots": slots, "decisions": told, "warnings": warned}))
         return 0
     if not found:
         write(f"{name}: nothing is served; begin with 'quarterdeck release'")
         return 0
-    for line in _lines(snapshot, name, found, now):
+    if trouble:
+        heard_at = as_of(snapshot, name)
+        write(f"as of {as_text.clock(heard_at)}, {as_text.about(now - heard_at)} ago: {trouble}")
+        write(f"  → {typed('doctor', project.settings.environment)} says what is wrong")
+    for line in _lines(snapshot, name, found, now, asked_now=not trouble):
         write(line)
     return 0
 
@@ -57,7 +71,7 @@ def warnings(snapshot: Snapshot, name: str) -> list[LogLine]:
     return [line for line in snapshot.log if line.endpoint == name and line.source == CLUSTER][-DECISIONS:]
 
 
-def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: float) -> list[str]:
+def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: float, asked_now: bool) -> list[str]:
     endpoint, lines, real = snapshot.endpoint(name), [name], real_weights(snapshot, name, now)
     for one in found:
         seen = endpoint.slots[one.slot]
@@ -67,7 +81,7 @@ def _lines(snapshot: Snapshot, name: str, found: tuple[ScalingFacts, ...], now: 
         reasons = explain(one)
         for reason in reasons:
             lines += [f"    {'·' if reason.calm else '!'} {reason.text}", f"      → {reason.todo}"]
-        if not reasons:
+        if not reasons and asked_now:
             lines.append("    nothing is in its way" if one.weight > 0 else "    it has no traffic and keeps its size")
     for title, told in (
         ("last decisions", decisions(snapshot, name)),
@@ -87,7 +101,10 @@ def _size(one: ScalingFacts) -> str:
     if look is None:
         return f"{one.ready} of {counted(one.wanted, 'replica')} ready"
     measured = "".join(f" · {measure(reading)}" for reading in look.readings)
-    return f"{one.wanted} of {look.min}–{look.max} replicas, {one.ready} ready{measured} · {_last(look, one.looked_s)}"
+    between = (
+        f"{one.wanted} of {look.min}–{look.max} replicas" if look.min < look.max else counted(one.wanted, "replica")
+    )
+    return f"{between}, {one.ready} ready{measured} · {_last(look, one.looked_s)}"
 
 
 def _last(look: Scaled, looked_s: float) -> str:

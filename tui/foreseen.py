@@ -1,14 +1,15 @@
 """What would stop a release before it began, as far as that is seen without doing any of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from core.config.config import data_path
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Version
+from core.domain.plan import Plan
 from core.engine.project import READ_ONLY
-from core.targets.kinds import kind_of
+from core.targets.kinds import Forewarning, kind_of
 
 HEAD_BYTES = 1 << 16
 
@@ -32,6 +33,12 @@ def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> It
         yield f"data.source: {path}: no such file"
     elif path is not None and path.suffix == ".csv" and not _named(path, data.target):
         yield f"data.target: {path.name} has no column {data.target!r}"
+
+
+async def refused_there(settings: Settings, plan: Plan) -> Sequence[str]:
+    """Why the place would refuse a release by this plan, a line each; raises Unreachable where it does not answer."""
+    kind = kind_of(settings.target)
+    return await kind.beforehand(settings, plan) if isinstance(kind, Forewarning) else ()
 
 
 async def _no_model(version: Version) -> Path:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from core.domain.model import Observation, Sample, Slot
+from core.domain.model import Contact, Observation, Sample, Slot
 from core.state import events as ev
 from core.state.snapshot import Snapshot
 
@@ -66,7 +66,7 @@ class History:
                 return replace(known, answered={**known.answered, (name, sample.slot): answered_at(sample)})
             case ev.Looked(endpoint=name) | ev.Remarked(endpoint=name) | ev.Verified(endpoint=name):
                 return self._heard(name, at)
-            case ev.UsageSeen(endpoint=name):
+            case ev.UsageSeen(endpoint=name) | ev.Contacted(endpoint=name, contact=Contact(lost="")):
                 return self._heard(name, at)
             case ev.LoadStarted(endpoint=name) | ev.LoadWanted(endpoint=name, paused=False):
                 return replace(self, sending={**self.sending, name: at})
@@ -111,6 +111,7 @@ def _carried(known: Snapshot) -> History:
         looks = [scaled.at for scaled in endpoint.scaled.values()]
         last = [one.last.at for (of, slot), one in known.series.items() if of == name and slot and one.last]
         said = [*looks, *last, *([endpoint.verified_at] if endpoint.verified_at else [])]
+        said += [endpoint.contact.at] if endpoint.contact is not None else []
         heard |= {name: max(said)} if said else {}
     counted = {
         key: next((answered_at(one) for one in reversed(series.samples) if answers(one)), 0.0)

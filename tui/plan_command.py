@@ -2,12 +2,13 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, as_one, asks, release_of
 from core.config.settings import Settings
+from core.domain.errors import QuarterdeckError
 from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
@@ -18,7 +19,7 @@ from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.system.text import counted, rough, span
-from tui.foreseen import foreseen
+from tui.foreseen import foreseen, refused_there
 
 WIDTH = 10
 
@@ -30,7 +31,17 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     lines = planned_together(project, snapshot, wishes)[1]
     trains = not wishes.model_uri and wishes.version is None and "train" not in wishes.skip
     whys = [why for one in project.together for why in foreseen(one.settings, os.environ, trains)]
+    whys += [] if whys else [why for one in project.together for why in await _refused(one, snapshot, wishes)]
     return [*lines, *([""] if whys else []), *(f"would fail as it is now: {why}" for why in dict.fromkeys(whys))]
+
+
+async def _refused(project: Project, snapshot: Snapshot, wishes: Wishes) -> Sequence[str]:
+    """Why its place would refuse the next release; a place that does not answer too."""
+    begin, _ = planned(project.settings, snapshot, by_known_figures(project, snapshot, wishes))
+    try:
+        return await refused_there(project.settings, begin.plan)
+    except QuarterdeckError as error:
+        return (str(error),)
 
 
 def planned_together(project: Project, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:

@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, as_one, consent, release_of
 from core.config.settings import Settings
-from core.domain.errors import BadInput, Failed, QuarterdeckError
+from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
+from core.domain.plan import Plan
 from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.engine.known_figures import by_known_figures
@@ -17,6 +19,7 @@ from core.engine.retention import look_after
 from core.state import events as ev
 from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
+from tui.foreseen import refused_there
 from tui.headless import (
     BACK_S,
     INTERRUPTED,
@@ -33,6 +36,8 @@ from tui.plain_lines import lines_of
 
 REPORT_S = 60.0
 ASKED_S = 600.0
+MUTE_S, AGAIN_S = 30.0, 2.0
+"""For so long a place that does not answer is asked again before a release is given up, and so often."""
 
 
 Choose: TypeAlias = Callable[[Project, Snapshot], Wishes]
@@ -144,9 +149,33 @@ async def begun(
             await one.look(wishes.model_uri)
         begins.append(release_of(one.settings, serving is None or serving.serving is None, wishes))
     for one, begin in zip(members, begins, strict=True):
+        await may_go(one, begin.plan, write)
+    for one, begin in zip(members, begins, strict=True):
         shell_variables.keep(one.settings, begin.release)
     await engine.do(as_one(begins))
     return {begin.endpoint: begin.release for begin in begins}
+
+
+async def may_go(project: Project, plan: Plan, write: Callable[[str], None]) -> None:
+    """Ask the place before anything is trained for it; raises Refused with its reasons, Unreachable where it is mute.
+
+    What can't be asked may come back within moments: it is asked again for a while.
+    """
+    until_s, said = time.monotonic() + MUTE_S, False
+    while True:
+        try:
+            whys = await refused_there(project.settings, plan)
+        except Unreachable as error:
+            if time.monotonic() > until_s:
+                raise
+            if not said:
+                said = True
+                write(f"{error}; asked again for {MUTE_S:g} s before anything begins")
+            await asyncio.sleep(AGAIN_S)
+        else:
+            break
+    if whys:
+        raise Refused(f"{endpoint_name(project.settings)}: {'; '.join(whys)}")
 
 
 class _Following:

@@ -1,20 +1,26 @@
 """`quarterdeck scale`: another number of replicas by hand, followed until they serve."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
-from core.domain.errors import Failed, Refused
+from core.domain.errors import Failed, Refused, Unreachable
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
+from core.state.moved_place import serves_elsewhere
 from core.state.scaling_asked import scaled_slot
 from core.system.text import counted
+from tui.asked_place import asked
 from tui.headless import driven, have_watch, opened
 from tui.rollback_command import agreed
+
+MET_S = 20.0
+"""A watch that begins has told within so long what stands there."""
 
 
 async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], None]) -> int:
@@ -22,6 +28,7 @@ async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], Non
     await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
+        await _met(project.settings, engine)
         slot = scaled_slot(engine.snapshot.endpoint(name), asked.slot)
         command = replace(asked, endpoint=name, slot=slot, least=project.settings.place.least)
         # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
@@ -32,6 +39,29 @@ async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], Non
             return Refused.exit_code
         async with driven(project, engine, [name]):
             return await followed(engine, project.settings, command, write)
+
+
+async def _met(settings: Settings, engine: Engine) -> None:
+    """Where the journal knows nothing of the endpoint, what stands at its place is met first.
+
+    Raises Refused where the settings name another place, Unreachable where the place can't be asked.
+    """
+    name = endpoint_name(settings)
+    known = engine.snapshot.endpoint(name)
+    if moved := serves_elsewhere(known, settings.where):
+        raise Refused(moved)
+    if known.slots:
+        return
+    there, unknown = await asked(settings, engine.snapshot, engine.now())
+    if unknown:
+        raise Unreachable(f"{name}: not known what serves there: {unknown}")
+    if not there.endpoint(name).slots:
+        return
+    engine.attend(name)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MET_S):
+            while engine.snapshot.endpoint(name).serving is None:
+                await engine.change(1.0)
 
 
 async def followed(engine: Engine, settings: Settings, command: c.ScaleSlot, write: Callable[[str], None]) -> int:

@@ -47,6 +47,6 @@ def explain(
     project = project_of(config, env, sets, endpoint)
 
     async def work() -> int:
-        return explain_command.explained(project, out, json)
+        return await explain_command.explained(project, out, json)
 
     end(headless.run(work(), err))

@@ -16,6 +16,7 @@ from core.journal.leases import BEAT_S
 from core.rollout.sides import by_truth
 from core.state.fold import fold_all
 from core.state.gone import gone_slots
+from core.state.moved_place import serves_elsewhere
 from core.state.release import Release
 from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
@@ -58,10 +59,11 @@ async def lines_of(project: Project) -> list[str]:
         place = places.get(name)
         if place is None and release is None:
             continue
+        moved = serves_elsewhere(snapshot.endpoint(name), own.where)
         lines += [
             f"{name} · {own.environment}{' · production' if own.production else ''} · {own.where}",
             *stands(place, snapshot, name, now),
-            *gone_lines(place, snapshot, name, now),
+            *([f"  ! place  {moved}"] if moved else gone_lines(place, snapshot, name, now)),
             *_costs(place, project.typed("down", own)),
         ]
         lines += [f"  release  {_release(release, own.model)}"] if release else []
@@ -155,7 +157,7 @@ def _costs(place: Standing | None, down: str) -> list[str]:
 def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:
     version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
     copied = f"  mirror {seen.mirror:g} %" if seen.mirror else ""
-    ready = f"{seen.ready}/{seen.wanted} ready"
+    ready = f"{seen.ready}/{seen.due} ready"
     lasts = f"{f'  {seen.costs}' if seen.costs else ''}{f'  {kept}' if kept else ''}"
     weights = f"{seen.weight:5.1f} %  real {share(real):>7}{copied}"
     lines = [f"{seen.slot:<8} {version:<16} {weights}  {ready}{lasts}  {seen.why}".rstrip()]

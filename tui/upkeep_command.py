@@ -13,6 +13,7 @@ from core.engine.retention import way_back_needs
 from core.journal.journal import me
 from core.state import commands as c, events as ev
 from core.state.fold import fold_all
+from core.state.moved_place import serves_elsewhere
 from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
 from core.targets.kinds import Standing, kind_of, standing
@@ -33,6 +34,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
     journal = project.journal()
     try:
         snapshot = fold_all(journal.recent(journal.clock.now()))
+        _as_served(project, snapshot)
         for place in places:
             holder = journal.holder(place.endpoint)
             # Who has just brought a release to its end may hold the lease a moment longer.
@@ -68,6 +70,15 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
     finally:
         journal.close()
     return 0
+
+
+def _as_served(project: Project, snapshot: Snapshot) -> None:
+    """Raise Refused where the settings name another place than the one that an endpoint serves from."""
+    for name, own in project.by_endpoint().items():
+        if (not project.meant or name in project.meant) and (
+            moved := serves_elsewhere(snapshot.endpoint(name), own.where)
+        ):
+            raise Refused(moved)
 
 
 async def meant_places(project: Project) -> tuple[Sequence[Standing], Sequence[Standing]]:

@@ -85,7 +85,8 @@ class Observation:
 
     `mirror` is how many percent of the requests are copied to it; nobody gets its answers to those. `proved_by`
     counts the answers that showed the weight in force. A slot that is gone has no version. `costs` is what is paid for
-    it an hour, in few words; empty where that is nothing, or known to nobody.
+    it an hour, in few words; empty where that is nothing, or known to nobody. `held`: so many replicas it has for as
+    long as they are its share of the traffic; 0 where it has as many as are wanted.
     """
 
     slot: Slot
@@ -98,6 +99,12 @@ class Observation:
     why: str = ""
     mirror: float = 0.0
     costs: str = ""
+    held: int = 0
+
+    @property
+    def due(self) -> int:
+        """So many replicas it should have now."""
+        return self.held or self.wanted
 
 
 class StickyBy(StrEnum):
@@ -120,6 +127,15 @@ class Synced:
     """A watch has told everything that is true: these slots and no others. Kubernetes calls it HasSynced."""
 
     slots: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """When a place was last heard of, in seconds since the epoch, and `lost`: why nothing was since, where that is
+    long. Places that say so at rest too say it every few seconds."""
+
+    at: float
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,5 +337,7 @@ def _shifted(body: ev.Body, drift_s: float) -> ev.Body:
             return replace(body, sample=replace(sample, at=sample.at - drift_s))
         case ev.Looked(scaled=scaled):
             return replace(body, scaled=replace(scaled, at=scaled.at - drift_s))
+        case ev.Contacted(contact=contact):
+            return replace(body, contact=replace(contact, at=contact.at - drift_s))
         case _:
             return body

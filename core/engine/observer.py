@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
-from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Synced, Version
+from core.domain.model import Contact, Noted, Observation, Sample, Scaled, Slot, Synced, Version
 from core.engine.environment import Environment
 from core.engine.slot_facts import SlotFacts
 from core.engine.smoke import answers_as
@@ -118,6 +118,9 @@ class Observer:
             except (Lost, JournalError):
                 raise
             except QuarterdeckError as error:
+                if (contact := self._endpoint.contact) is not None and not contact.lost:
+                    lost = replace(contact, lost=str(error))
+                    await self._emit(ev.Contacted(self._environment.endpoint, lost))
                 # Whatever is wrong with it: without a watch nothing is known, and a deadline says so.
                 if str(error) != self._trouble or self._untold():
                     self._trouble = str(error)
@@ -177,6 +180,8 @@ class Observer:
                 await self._emit(ev.Sampled(name, report))
             case Scaled():
                 await self._emit(ev.Looked(name, report))
+            case Contact():
+                await self._emit(ev.Contacted(name, report))
             case Noted():
                 self._opened = False
                 await self._emit(ev.Remarked(name, report))
@@ -198,6 +203,8 @@ class Observer:
 def _cleaned(report: Report) -> Report:
     """What replicas, routers and servers wrote stands in it, and goes from here to the journal and to screens."""
     match report:
+        case Contact(lost=lost):
+            return replace(report, lost=clean_line(lost))
         case Noted(text=text):
             return replace(report, text=clean_line(text))
         case Observation(why=why, replicas=replicas) if not "".join(

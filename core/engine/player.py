@@ -11,7 +11,7 @@ from core.state.commands import Command
 from core.state.snapshot import Snapshot
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
-EACH_SECOND = (ev.Logged, ev.Sampled, ev.Looked, ev.Observed, ev.UsageSeen, ev.StepMoved, ev.Judged)
+EACH_SECOND = (ev.Logged, ev.Sampled, ev.Looked, ev.Contacted, ev.Observed, ev.UsageSeen, ev.StepMoved, ev.Judged)
 """What comes each second is nothing to jump to."""
 TICK_S = 0.05
 

@@ -19,6 +19,8 @@ def keys(body: ev.Body) -> tuple[Key, ...]:
             return (("usage", endpoint, slot, ""),)
         case ev.Looked(endpoint=endpoint, scaled=scaled):
             return (("looked", endpoint, scaled.slot, ""),)
+        case ev.Contacted(endpoint=endpoint):
+            return (("contact", endpoint, "", ""),)
         case ev.Gauged(endpoint=endpoint, slot=slot, metric=metric):
             return (("gauged", endpoint, slot, metric),)
         case ev.Judged(release=release, index=index):

@@ -12,7 +12,7 @@ SIZE = 2_000_000
 ROOMY = 32 * SIZE
 """With so many bytes free the space is put by again."""
 AGAIN_S = 10.0
-SPARED = (ev.Sampled, ev.Looked, ev.Logged, ev.StepMoved, ev.UsageSeen)
+SPARED = (ev.Sampled, ev.Looked, ev.Contacted, ev.Logged, ev.StepMoved, ev.UsageSeen)
 """What nobody decides by: left out while the disk is full."""
 
 

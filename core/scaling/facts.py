@@ -45,7 +45,7 @@ def facts_of(snapshot: Snapshot, name: str, now: float) -> tuple[ScalingFacts, .
         look, waits = endpoint.scaled.get(one.slot), one.slot in mine and one.weight == 0
         facts = ScalingFacts(
             slot=one.slot,
-            wanted=one.wanted,
+            wanted=one.due,
             ready=one.ready,
             weight=one.weight,
             look=look,
@@ -53,8 +53,8 @@ def facts_of(snapshot: Snapshot, name: str, now: float) -> tuple[ScalingFacts, .
             late=tuple(each for each in one.replicas if each.state not in SERVES),
             held_by=release.id if release is not None and waits else "",
             busy=_busy(snapshot, name, one.slot, now),
-            why=one.why if len(one.replicas) < one.wanted else "",
-            missing=max(0, one.wanted - len(one.replicas)),
+            why=one.why if len(one.replicas) < one.due else "",
+            missing=max(0, one.due - len(one.replicas)),
         )
         found.append(facts)
     return tuple(found)

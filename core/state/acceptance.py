@@ -29,6 +29,7 @@ from core.state.commands import (
     Undo,
 )
 from core.state.endpoint import Endpoint
+from core.state.moved_place import serves_elsewhere
 from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import in_steps, rollback_of
 from core.state.reversal_asked import REASON_LENGTH, asked_reason, asked_retire, asked_rollback, asked_undo
@@ -179,12 +180,9 @@ def _begin_one(command: Begin, snapshot: Snapshot, together: Mapping[str, str]) 
             f"{typed('', release.environment)}, or end it with {typed('abort', release.environment)}"
         )
     known = snapshot.endpoint(command.endpoint)
-    if known.serving is not None and known.target != command.target:
+    if moved := serves_elsewhere(known, command.target):
         # Traffic there would go on, and nobody would look after it any more.
-        raise Refused(
-            f"{command.endpoint} serves from {known.target}, and this release would go to {command.target}; "
-            f"call {typed('down', known.environment)} first, while the settings still name that place"
-        )
+        raise Refused(moved)
     if command.release in snapshot.releases:
         raise Refused(f"{command.release}: there is such a release already; call again")
     began = ev.Began(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Observation, Scaled, Slot, Version
+from core.domain.model import Contact, LoadOutcome, LoadProfile, LoadSource, Observation, Sample, Scaled, Slot, Version
 from core.state import events as ev
 from core.state.alert import Alert, FailingReceiver, Hush, Untold
 from core.system.text import counted
@@ -34,7 +34,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class LoadState:
-    """The load that runs, or the last one that did."""
+    """The load that runs, or the last one that did; `total` is all that one measured, once it is over."""
 
     kind: str
     profile: LoadProfile
@@ -57,6 +57,7 @@ class LoadState:
     stopped_by: str = ""
     how: LoadOutcome | None = None
     verdicts: tuple[Verdict, ...] = ()
+    total: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Endpoint:
 
     `alerts` and `hushed` are by rule, `failing` by receiver; `told_seq` is the last fact that people were promised to
     be told of.
+    `contact`: when its place was last heard of, where that place says so.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Endpoint:
     untold: tuple[Untold, ...] = ()
     failing: Mapping[str, FailingReceiver] = field(default_factory=dict)
     told_seq: int = 0
+    contact: Contact | None = None
 
     @property
     def serving(self) -> Slot | None:

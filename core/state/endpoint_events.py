@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Noted, Observation, Sample, Scaled, Slot, Version
+from core.domain.model import (
+    Contact,
+    LoadOutcome,
+    LoadProfile,
+    LoadSource,
+    Noted,
+    Observation,
+    Sample,
+    Scaled,
+    Slot,
+    Version,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,14 @@ class Looked:
 
     endpoint: str
     scaled: Scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Contacted:
+    """When a target was last heard of, or that it is not heard of any more."""
+
+    endpoint: str
+    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)

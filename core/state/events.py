@@ -17,6 +17,7 @@ from core.state.alert_events import (
 )
 from core.state.endpoint_events import (
     Acted as Acted,
+    Contacted as Contacted,
     Drilled as Drilled,
     Drove as Drove,
     Gauged as Gauged,
@@ -135,6 +136,7 @@ Body: TypeAlias = (
     | Sampled
     | Gauged
     | Looked
+    | Contacted
     | Remarked
     | Logged
     | Tailed
@@ -151,7 +153,10 @@ Body: TypeAlias = (
     | Unreadable
 )
 
-TELEMETRY = ("Observed", "ReplicasSeen", "UsageSeen", "Sampled", "Gauged", "Looked", "Logged", "StepMoved", "Judged")
+TELEMETRY = (
+    *("Observed", "ReplicasSeen", "UsageSeen", "Sampled", "Gauged", "Looked", "Contacted", "Logged", "StepMoved"),
+    "Judged",
+)
 """Facts that stop mattering after a while, but for the last of each; what they led to has facts of its own."""
 
 

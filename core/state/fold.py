@@ -8,7 +8,7 @@ from core.domain.model import Series
 from core.domain.plan import FULL, Ask, Hold, title
 from core.state import events as ev
 from core.state.endpoint import Endpoint
-from core.state.fold_endpoint import of_endpoint, proved_before, with_, without
+from core.state.fold_endpoint import of_endpoint, proved_before, same_change, with_, without
 from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
@@ -85,6 +85,8 @@ def _began(event: ev.Event, body: ev.Began) -> Release:
 def _met(endpoints: Mapping[str, Endpoint], body: ev.Began) -> Mapping[str, Endpoint]:
     endpoint = endpoints.get(body.endpoint) or Endpoint(body.endpoint)
     known = replace(endpoint, environment=body.environment, target=body.target, production=body.production)
+    if body.target != endpoint.target:
+        known = replace(known, contact=None)
     return with_(endpoints, body.endpoint, known)
 
 
@@ -154,6 +156,9 @@ def _said_before(snapshot: Snapshot, event: ev.Event) -> bool:
             return _same_verdicts(snapshot, body)
         case ev.Verified(endpoint=endpoint) as body:
             return proved_before(snapshot.endpoint(endpoint), body, event.at)
+        case ev.Looked(endpoint=endpoint, scaled=scaled):
+            last = snapshot.endpoint(endpoint).scaled.get(scaled.slot)
+            return last is not None and same_change(last, scaled)
         case ev.Pended(endpoint=endpoint, why=why) as body:
             pending = snapshot.endpoint(endpoint).pending
             return not why or any(key_of(one) == key_of(body) and one.why == why for one in pending)

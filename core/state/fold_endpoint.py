@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from core.domain.model import Level, Observation, Slot
+from core.domain.model import Level, Observation, Scaled, Slot
 from core.state import events as ev
 from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 from core.state.fold_alert import of_alerts
@@ -30,7 +30,9 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
     at, body = event.at, event.body
     match body:
         case ev.Opened(url=url, environment=environment, target=target, production=production):
-            return replace(endpoint, url=url, environment=environment, target=target, production=production)
+            contact = endpoint.contact if endpoint.target == target else None
+            opened = replace(endpoint, url=url, environment=environment, target=target, production=production)
+            return replace(opened, contact=contact)
         case ev.Drove(driver=driver):
             # A load by hand goes on under the new driver; any other ended with the one that sent it.
             load = endpoint.load
@@ -66,9 +68,12 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             return replace(endpoint, drilled=body, drilled_at=at)
         case ev.Looked(scaled=scaled):
             seen_one = replace(endpoint, scaled=with_(endpoint.scaled, scaled.slot, scaled))
-            if scaled.before == scaled.after:
+            before_it = endpoint.scaled.get(scaled.slot)
+            if scaled.before == scaled.after or (before_it is not None and same_change(before_it, scaled)):
                 return seen_one
             return _mark(seen_one, at, MarkKind.SCALED, f"{scaled.before} → {scaled.after}", scaled.slot)
+        case ev.Contacted(contact=contact):
+            return replace(endpoint, contact=contact)
         case ev.Remarked(noted=noted) if noted.level is Level.ERROR:
             return _mark(endpoint, at, MarkKind.DIED, noted.text, noted.slot)
         case ev.RetireDue(slot=slot, at=due):
@@ -89,6 +94,11 @@ def merged(known: Observation | None, seen: Observation, gone: tuple[str, ...]) 
     replicas = {replica.name: replica for replica in known.replicas} if known is not None else {}
     replicas.update((replica.name, replica) for replica in seen.replicas)
     return replace(seen, replicas=tuple(replica for name, replica in replicas.items() if name not in gone))
+
+
+def same_change(one: Scaled, two: Scaled) -> bool:
+    """Whether a look tells of the very change that the one before it told of."""
+    return (one.before, one.after) == (two.before, two.after)
 
 
 def _used(known: Observation, body: ev.UsageSeen) -> Observation:
@@ -146,6 +156,6 @@ def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
             return _mark(changed, at, MarkKind.USERS, f"{users} users", None) if users != load.users else changed
         case ev.LoadEnded() if load is not None and load.running and load.kind == body.kind:
             ended = replace(load, running=False, why=body.why, artifacts=body.artifacts)
-            return replace(endpoint, load=replace(ended, how=body.how, verdicts=body.verdicts))
+            return replace(endpoint, load=replace(ended, how=body.how, verdicts=body.verdicts, total=body.total))
         case _:
             return endpoint

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from core.config.settings import Settings
 from core.config.targets import FOLDER, target_names
 from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput
-from core.domain.model import Observation, Version
+from core.domain.model import Observation, Scaled, Slot, Version
+from core.domain.plan import Plan
 from core.system.suggest import did_you_mean
 from core.targets.protocol import Target
 
@@ -25,7 +26,8 @@ DEFAULT = "local"
 class Standing:
     """What stands at one endpoint, as its place says it now, and in `lines` for people. No `slots`: nothing serves.
 
-    `costs` is what somebody pays for while it stands.
+    `costs` is what somebody pays for while it stands, `unknown` why the place could not be asked. `looks` are what
+    its autoscalers came to; None where only a watch says that.
     """
 
     endpoint: str
@@ -33,6 +35,8 @@ class Standing:
     slots: tuple[Observation, ...]
     lines: tuple[str, ...]
     costs: tuple[str, ...] = ()
+    unknown: str = ""
+    looks: Mapping[Slot, Scaled] | None = None
 
 
 class TargetKind(Protocol):
@@ -63,6 +67,15 @@ class TargetKind(Protocol):
 
         Nothing is looked at before each is asked, and none changes anything.
         """
+        ...
+
+
+@runtime_checkable
+class Forewarning(Protocol):
+    """A kind of place that says by a cheap look why a release can't go there, before anything is trained for it."""
+
+    async def beforehand(self, settings: Settings, plan: Plan) -> Sequence[str]:
+        """Each reason in a line; nothing where none is seen. Raises Unreachable where nobody answers."""
         ...
 
 

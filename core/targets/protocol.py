@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from core.domain.model import Noted, Observation, Sample, Scaled, Slot, Sticky, Synced, Version
+from core.domain.model import Contact, Noted, Observation, Sample, Scaled, Slot, Sticky, Synced, Version
 
-Report: TypeAlias = Observation | Sample | Scaled | Noted | Synced
+Report: TypeAlias = Observation | Sample | Scaled | Noted | Synced | Contact
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.model import Observation, Sample, Version
+from core.domain.model import Contact, Noted, Observation, Sample, Version
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE
@@ -32,6 +32,21 @@ def idle() -> list[Event]:
     return scenes.seen_each_second(
         scenes.then(scenes.served(), *(ev.Sampled(ENDPOINT, one) for one in quiet), at=MOMENT - 150), 1
     )
+
+
+def in_touch() -> list[Event]:
+    """Nobody asks v6 anything, and its place says every few seconds that it is there."""
+    events = idle()
+    for n in range(5, 65, 5):
+        events = scenes.then(events, ev.Contacted(ENDPOINT, Contact(MOMENT + n)), at=MOMENT + n)
+    return events
+
+
+def out_of_touch() -> list[Event]:
+    """Its place has just been found to be silent, for 11 s by then; that this was said is no sign of life."""
+    lost = ev.Contacted(ENDPOINT, Contact(MOMENT + 60, "no answer from 10.0.0.1"))
+    note = ev.Remarked(ENDPOINT, Noted("nothing was heard of the cluster for 11 s", source="kubernetes"))
+    return scenes.then(in_touch(), lost, note, at=MOMENT + 71)
 
 
 def failing_at_the_router() -> list[Event]:
@@ -133,6 +148,9 @@ def users_after_none() -> list[Event]:
         (scenes.unheard, MOMENT + 12, "? not heard from for 13 s"),
         (scenes.at_ten, MOMENT + 700, "? not heard from for 12 min"),
         (idle, MOMENT + 1, "◦ ready, no traffic"),
+        (in_touch, MOMENT + 70, "◦ ready, no traffic"),
+        (in_touch, MOMENT + 73, "? not heard from for 13 s"),
+        (out_of_touch, MOMENT + 71, "? not heard from for 11 s"),
         (idle, MOMENT + 1 + UNWATCHED_S + 10, "? not heard from for 40 s"),
         (paused_load, MOMENT + 8, "◦ ready, no traffic"),
         (outside, MOMENT + 8, "● healthy v6"),

@@ -42,9 +42,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(made.path, "dev")
 
 
-def test_each_slot_has_its_line_its_reasons_and_the_next_step(project: Project) -> None:
+async def test_each_slot_has_its_line_its_reasons_and_the_next_step(project: Project) -> None:
     said: list[str] = []
-    assert explained(project, said.append) == 0
+    assert await explained(project, said.append) == 0
     assert said[:7] == [
         "late-dev",
         "  blue     late v1          100.0 %  real ?  4 of 1–4 replicas, 4 ready · cpu 142 % of 60 % · keeps 4, 3 s ago",  # noqa: E501
@@ -61,9 +61,9 @@ def test_each_slot_has_its_line_its_reasons_and_the_next_step(project: Project) 
     ]
 
 
-def test_as_json_it_says_the_same(project: Project) -> None:
+async def test_as_json_it_says_the_same(project: Project) -> None:
     said: list[str] = []
-    explained(project, said.append, as_json=True)
+    await explained(project, said.append, as_json=True)
     told = json.loads("".join(said))
     blue = told["slots"][0]
     assert (blue["slot"], blue["wanted"], blue["min"], blue["max"], blue["proposed"]) == ("blue", 4, 1, 4, 10)
@@ -73,17 +73,17 @@ def test_as_json_it_says_the_same(project: Project) -> None:
     assert [one["text"] for one in told["decisions"]] == ["blue 2 → 4: cpu 142 % of 60 %", "green to 2: asked by hand"]
 
 
-def test_the_weight_that_slots_really_have_is_counted_from_who_answered(project: Project) -> None:
+async def test_the_weight_that_slots_really_have_is_counted_from_who_answered(project: Project) -> None:
     with contextlib.closing(project.journal()) as journal:
         for slot, requests in (("blue", 30), ("green", 10)):
             journal.append([ev.Sampled(past.ENDPOINT, Sample(slot, past.T + 4001, requests))], "watch", past.T + 4001)
     said: list[str] = []
-    explained(project, said.append)
+    await explained(project, said.append)
     assert said[1].startswith("  blue     late v1          100.0 %  real 75.0 %  4 of 1–4 replicas")
     assert any(line.startswith("  green    late v2            0.0 %  real 25.0 %  1 of 2") for line in said)
 
 
-def test_where_nothing_is_served_it_says_how_to_begin(tmp_path: Path) -> None:
+async def test_where_nothing_is_served_it_says_how_to_begin(tmp_path: Path) -> None:
     said: list[str] = []
-    explained(Project(past.project(tmp_path).path, "dev"), said.append)
+    await explained(Project(past.project(tmp_path).path, "dev"), said.append)
     assert said == ["late-dev: nothing is served; begin with 'quarterdeck release'"]

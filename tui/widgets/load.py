@@ -112,7 +112,8 @@ class LoadPane(Pane):
     def _over(self, view: View, load: LoadState | None, width: int) -> Line:
         """What the load came to that sends nothing any more."""
         last = view.series(None).samples[-1]
-        total = self._total.of(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
+        counted = load.total if load is not None and not load.running else None
+        total = counted or self._total.of(view.series(None), min(load.started_at if load else 0.0, last.at - 1))
         if load is not None and load.running and last.at <= load.started_at:
             return (("begins: waits for its first sample", "dim"),)
         if total is None or (load is not None and load.running):
@@ -122,7 +123,7 @@ class LoadPane(Pane):
         how = how_it_ended(load) if load is not None else "ended"
         parts: list[Part] = [
             (0, ((how, "dim" if ends_well(load) else "fails"), (f" {as_text.clock(last.at)}", "dim"))),
-            (1, ((f"   {total.requests:,}", "strong"), (f" requests{self._part()}", "dim"))),
+            (1, ((f"   {total.requests:,}", "strong"), (f" requests{'' if counted else self._part()}", "dim"))),
             (0, ((f"   {as_text.percent(total.failed_percent)}", _failing_role(total)), (" failed", "dim"))),
         ]
         if total.errors:

@@ -23,6 +23,8 @@ LEAST_WHY = 8
 """In fewer cells a reason says nothing."""
 LEAST, ROOMY = 5, 11
 """From so many lines on the first reason has one of its own; from so many on all are told, and the last decisions."""
+OLD_LOOKS = 2.0
+"""A look is old after so many times as long as until its next one."""
 IN_HEAD = frozenset({Cause.BELOW_TARGET, Cause.TOLERANCE})
 """What the head says already, in two words."""
 CHART, DECISIONS, REASONS = 3, 5, 2
@@ -127,23 +129,32 @@ class Scaling(Pane):
                 return ((f"{ready} of {wanted} replicas ready when last heard of", "dim"),)
             return ((f"{ready}", "strong"), (f" of {wanted} replicas ready · not scaled by itself", "dim"))
         seen = slots.get(one.slot)
-        ago, heard = as_text.about(view.now - one.at), silent_s(view) is None
+        ago, old = as_text.about(view.now - one.at), view.now - one.at > OLD_LOOKS * one.next_look_s
+        heard = silent_s(view) is None and not old
+        between = f"{one.min}–{one.max}" if one.min < one.max else f"{one.max}"
         parts: list[Part] = [
             (5, (("scaling " if self.folded else "", "dim"),)),
-            (0, ((f"{seen.wanted if seen else one.after}", slot_role(one.slot) if heard else "dim"),)),
-            (4, ((f" of {one.min}–{one.max}{' replicas' if width >= 100 else ''}", "dim"),)),
+            (0, (("" if heard else f"as of {ago} ago: ", "moves"),)),
+            (0, ((f"{seen.due if seen else one.after}", slot_role(one.slot) if heard else "dim"),)),
+            (4, ((f" of {between}{' replicas' if width >= 100 else ''}", "dim"),)),
             (1, ((f" · {seen.ready if seen else 0} ready", "text" if heard else "dim"),)),
         ]
         for reading in one.readings:
             value = as_text.NOTHING if reading.value is None else f"{reading.value:.0f} %"
-            role = "moves" if reading.value is not None and reading.value > reading.target * 1.1 else "strong"
+            role = (
+                "dim"
+                if not heard
+                else "moves"
+                if reading.value is not None and reading.value > reading.target * 1.1
+                else "strong"
+            )
             said: Line = ((f"   {reading.name} ", "dim"), (value, role), (f" of {reading.target:g} %", "dim"))
             parts.append((2, said))
         changed = one.before != one.after
         change, gap = (f"{one.before} → {one.after}", " ") if changed else (f"keeps {one.after}", ": ")
         parts.append((3, ((f"   {change}", "moves" if changed else "dim"),)))
         line = fitting(parts, width)
-        end: Line = ((f"{ago} ago", "dim"),)
+        end: Line = ((f"{ago} ago" if heard else "", "dim"),)
         if cells_of(line) + cells_of(end) + 1 > width:
             return line
         room = width - cells_of(line) - cells_of(end) - 1 - len(gap)

@@ -214,7 +214,7 @@ def _figures(
 ) -> list[Part]:
     """The figures of a slot; what answers, what should, and what is ready stay longest. `quiet`: 0 was counted."""
     wanted = weights.get(seen.slot, seen.weight)
-    ready_role = "good" if seen.ready >= seen.wanted else "waits" if seen.ready else "fails"
+    ready_role = "good" if seen.ready >= seen.due else "waits" if seen.ready else "fails"
     sample = real.sample
     p95 = sample.latency.percentile_ms(95) if sample else None
     failed = sample.failed_percent if sample else None
@@ -229,6 +229,6 @@ def _figures(
         (4, ((" p95", "p95"), (right(as_text.ms(p95), 5), "text"))),
         (1, ((right(as_text.percent(failed), 8), failed_role), (" err", "dim"))),
         *cost,
-        (0, ((right(f" {seen.ready}/{seen.wanted}", 6), ready_role if heard else "dim"),)),
+        (0, ((right(f" {seen.ready}/{seen.due}", 6), ready_role if heard else "dim"),)),
         (5, ((READY, "dim"),)),
     ]

@@ -107,7 +107,7 @@ def _standing(at: AzureEndpoint) -> Standing | None:
         lines = tuple(lines_of(at, calls, view))
         return Standing(at.called, NAME, slots_in(at, view), lines, costs)
     except QuarterdeckError as error:
-        return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
+        return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",), unknown=str(error))
     finally:
         calls.close()
 

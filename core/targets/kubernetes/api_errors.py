@@ -72,6 +72,10 @@ def refusal(asked: ApiRequest, status: int, body: Json, headers: Mapping[str, st
             return Unreachable(f"{who}: not logged in, or the login has run out; {login(asked.context)}")
         case 403:
             return Refused(f"{asked}: {_forbidden(str(body.get('message') or ''), causes)}")
+        case 404 if details.get("kind") == "namespaces" and details.get("name"):
+            where = str(details["name"])
+            why = f"there is no namespace {where}; {make_namespace(asked.context, where)}"
+            return ApiMissing(f"kubernetes {asked.context}: {why}")
         case 404:
             return ApiMissing(f"{asked}: there is none{_of_no_api(body)}")
         case 409:
@@ -91,6 +95,11 @@ def refusal(asked: ApiRequest, status: int, body: Json, headers: Mapping[str, st
 def login(context: str) -> str:
     """What to type where a login is missing."""
     return f"log in as you do for kubectl, and see that 'kubectl --context {context} get ns' works"
+
+
+def make_namespace(context: str, name: str) -> str:
+    """What makes a namespace that is missing."""
+    return f"'kubectl --context {context} create namespace {name}' makes it, or kubernetes.create_namespace: true"
 
 
 def retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:

@@ -16,7 +16,8 @@ from urllib.parse import urlencode, urlsplit
 
 from core.domain.errors import BadInput, QuarterdeckError, Unreachable
 from core.system.suggest import did_you_mean
-from core.targets.kubernetes.api_errors import ApiRequest, Json, login, refusal
+from core.targets.kubernetes.api_errors import ApiRequest, Json, refusal
+from core.targets.kubernetes.login import logged_in
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -198,24 +199,28 @@ def _client(context: str, kubeconfig: str) -> Any:
         if context not in names:
             known = f"it has {', '.join(names)}" if names else "it has none"
             raise BadInput(f"kubernetes.context {context!r}: not in {path}; {known}{did_you_mean(context, names)}")
-        load_kube_config(path, context=context, client_configuration=settings)
-        logs_in = _logs_in(path, context)
+        if not _by_command(path, context, settings):
+            load_kube_config(path, context=context, client_configuration=settings)
     except ConfigException as error:
         raise BadInput(f"kubernetes: the kubeconfig {path} can't be used: {str(error)[:200]}") from error
-    if logs_in and not settings.api_key and not settings.cert_file:
-        raise Unreachable(f"kubernetes {context}: the login command {logs_in!r} gave nothing; {login(context)}")
     return ApiClient(settings)
 
 
-def _logs_in(path: str, context: str) -> str:
-    """The program that a context's user logs in by; empty where there is none."""
-    from kubernetes.config.kube_config import KubeConfigMerger
+def _by_command(path: str, context: str, settings: Any) -> bool:
+    """Fill in the settings of a context whose user logs in by a command, which we call; False for any other."""
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
     config = KubeConfigMerger(path).config
-    user = config["contexts"].get_with_name(context)["context"].safe_get("user")
-    held = config["users"].get_with_name(user, safe=True) if user and "users" in config else None
-    found = (held["user"].safe_get("exec") if held is not None else None) or {}
-    return str(found["command"]) if "command" in found else ""
+    chosen = config["contexts"].get_with_name(context)["context"]
+    name = chosen.safe_get("user")
+    held = config["users"].get_with_name(name, safe=True) if name and "users" in config else None
+    user = held.value.get("user") if held is not None else None
+    if held is None or not isinstance(user, dict) or not isinstance(user.get("exec"), dict):
+        return False
+    cluster = config["clusters"].get_with_name(chosen["cluster"])["cluster"].value
+    held.value["user"] = logged_in(context, user, str(Path(held.path or path).absolute().parent), cluster)
+    KubeConfigLoader(config_dict=config, active_context=context, config_base_path=None).load_and_set(settings)
+    return True
 
 
 def _failed(asked: ApiRequest, response: Any) -> QuarterdeckError:

@@ -6,11 +6,14 @@ others are left out.
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from core.config.config import endpoint_name
+from core.config.planner import Wishes, release_of
 from core.config.settings import Settings
 from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok
 from core.domain.errors import QuarterdeckError
+from core.targets.kubernetes.beforehand import missed_shares
 from core.targets.kubernetes.calls import CONNECT_S, ApiCalls
 from core.targets.kubernetes.doctor_cluster import access, clock, metrics, namespace, quota
 from core.targets.kubernetes.doctor_endpoint import address, key, probes, pull_secret
@@ -42,6 +45,7 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
     for settings in several:
         at, name = cluster_endpoint(settings), endpoint_name(settings)
         place = (at.place.context, at.place.namespace)
+        made += [looking("shares", partial(_shares, at, settings), name)]
         looks = dict(OF_ENDPOINT)
         if at.place.context not in shared:
             shared[at.place.context] = _Shared(at.place.context)
@@ -52,6 +56,14 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
         seen.add(place)
         made += [shared[at.place.context].later(what, look, at, name) for what, look in looks.items()]
     return made
+
+
+def _shares(at: ClusterEndpoint, settings: Settings) -> Diagnoses:
+    """Whether the pods that there may be can give the shares of the settings' steps. Nobody is asked."""
+    if at.place.traffic != "replicas":
+        return []
+    missed = list(missed_shares(at, release_of(settings, False, Wishes()).plan))
+    return [fail(why) for why in missed] or [ok("so many pods can give each share of the plan")]
 
 
 class _Shared:

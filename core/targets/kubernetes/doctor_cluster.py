@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
 from core.domain.errors import Refused, Unreachable
 from core.targets.kubernetes import rights, room
-from core.targets.kubernetes.api_errors import ApiMissing
+from core.targets.kubernetes.api_errors import ApiMissing, make_namespace
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.manifests import bounds
@@ -62,8 +62,8 @@ def namespace(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
         body = calls.ask("GET", namespace_path(name))
     except ApiMissing:
         if not at.place.create_namespace:
-            return [fail(f"there is no namespace {name}", f"{make}; or kubernetes.create_namespace: true")]
-        if not _may(calls, rights.review("", "create", "", "namespaces")):
+            return [fail(f"there is no namespace {name}", make_namespace(at.place.context, name))]
+        if not may(calls, rights.review("", "create", "", "namespaces")):
             return [fail(f"there is no namespace {name}, and it may not be made from here", make)]
         return [ok(f"{name} is made by the first release")]
     except Refused:
@@ -80,7 +80,7 @@ def access(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
         for verb in need.verbs:
             asked += 1
             review = rights.review(at.place.namespace, verb, need.group, need.kind.plural, need.sub)
-            if not _may(calls, review):
+            if not may(calls, review):
                 missing.append(f"{verb} {need.resource}")
     if not missing:
         return [*_gateway(calls, at), ok(f"all {asked} rights are there in {at.place.namespace}")]
@@ -92,7 +92,8 @@ def access(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     ]
 
 
-def _may(calls: ApiCalls, review: object) -> bool:
+def may(calls: ApiCalls, review: object) -> bool:
+    """Whether the API server would let whoever logs in here do what a review asks about."""
     answer = calls.ask("POST", REVIEWS, review, timeout_s=REVIEW_S)
     return bool((answer.get("status") or {}).get("allowed"))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.domain.errors import BadInput, Refused
-from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing, Json
+from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing, Json, make_namespace
 from core.targets.kubernetes.calls import APPLY, MANAGER, ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.differing import differences
@@ -41,10 +41,14 @@ def compared(at: ClusterEndpoint, calls: ApiCalls, objects: Sequence[Json]) -> l
 
 
 def _compared(at: ClusterEndpoint, changes: ObjectChanges, objects: Sequence[Json]) -> Iterator[DryRun]:
-    there = _has_namespace(at, changes.calls)
+    there, name = _has_namespace(at, changes.calls), at.place.namespace
+    if not there and not at.place.create_namespace:
+        # All of it would be new there: the one line that says why is lost among those.
+        yield DryRun(f"namespaces/{name}", error=f"there is none; {make_namespace(at.place.context, name)}")
+        return
     for body in objects:
         if body["kind"] == NAMESPACE:
-            yield DryRun(f"namespaces/{at.place.namespace}", new=not there)
+            yield DryRun(f"namespaces/{name}", new=not there)
             continue
         what = f"{kind_named(body['kind']).plural}/{body['metadata']['name']}"
         try:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,15 @@ from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.domain.diagnosis import Examination
 from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.plan import Plan
 from core.system.aside import aside
 from core.targets.kinds import Models, Note, Standing
-from core.targets.kubernetes import doctor
+from core.targets.kubernetes import beforehand, doctor
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.client import KubernetesTarget
 from core.targets.kubernetes.costs import costs_of
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
+from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.manifests_pod import resources
 from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
@@ -62,6 +65,17 @@ class KubernetesKind:
         """The package stands in an image there, which this machine's package does not change."""
         raise Refused(f"{endpoint}: on Kubernetes new processes come with a new image; build one and release it")
 
+    async def beforehand(self, settings: Settings, plan: Plan) -> Sequence[str]:
+        """Shares that so many pods can't give, else what the cluster would refuse."""
+        at = cluster_endpoint(settings)
+        if missed := list(beforehand.missed_shares(at, plan)):
+            return missed
+        calls = _calls(at)
+        try:
+            return await aside(lambda: list(beforehand.refusals(at, calls)), "kubernetes beforehand")
+        finally:
+            calls.close()
+
     def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
         """What the cluster says of each endpoint's place."""
         return doctor.examinations(settings)
@@ -81,12 +95,13 @@ def _standing(at: ClusterEndpoint) -> Standing | None:
     try:
         view = looked_at(at, calls)
     except QuarterdeckError as error:
-        return Standing(at.called, NAME, (), (f"cluster  {at.place.where}: {error}",))
+        return Standing(at.called, NAME, (), (f"cluster  {at.place.where}: {error}",), unknown=str(error))
     if not view.objects:
         return None
     usages.asked()
     slots = slots_in(at, view, usages.known)
-    return Standing(at.called, NAME, slots, tuple(lines_of(at, view)), costs_of(at, view))
+    seen = looks(at, view, time.time())
+    return Standing(at.called, NAME, slots, tuple(lines_of(at, view)), costs_of(at, view), looks=seen)
 
 
 KIND = KubernetesKind()

@@ -1,11 +1,15 @@
-"""What is new in what a cluster says, beside what was told of it before."""
+"""What is new in what a cluster says, beside what was told of it before; and, now and then, that it is still so."""
 
+import time
 from collections.abc import Iterator, Mapping
 
-from core.domain.model import Level, Noted, Observation, Scaled, Slot, Synced
+from core.domain.model import Contact, Level, Noted, Observation, Scaled, Slot, Synced
 from core.targets.kubernetes.looks import alike
-from core.targets.kubernetes.watching import STALE_S, ClusterView
+from core.targets.kubernetes.watching import ClusterView
 from core.targets.protocol import Report
+
+CONTACT_S = 5.0
+"""So often it is said that the cluster is heard of. A look that says nothing new is told once its next one is due."""
 
 
 class ClusterNews:
@@ -14,6 +18,8 @@ class ClusterNews:
     def __init__(self) -> None:
         self.looks: dict[Slot, Scaled] = {}
         self._slots: dict[Slot, Observation] = {}
+        self._looked_at: dict[Slot, float] = {}
+        self._contact: Contact | None = None
         self._synced = self._stale = False
 
     def of(
@@ -35,13 +41,27 @@ class ClusterNews:
         if not self._synced:
             self._synced = True
             yield Synced(tuple(slots))
+        contact = Contact(time.time() - view.silent_s, _lost(view))
+        if self._contact is None or self._contact.lost != contact.lost or self._due(contact):
+            self._contact = contact
+            yield contact
         if self._stale != bool(view.stale_s):
             self._stale = not self._stale
             yield _staleness(view)
         for slot, look in looks.items():
             known, self.looks[slot] = self.looks.get(slot), look
-            if not alike(known, look):
+            due = not view.stale_s and look.at - self._looked_at.get(slot, 0.0) >= look.next_look_s
+            if due or not alike(known, look):
+                self._looked_at[slot] = look.at
                 yield look
+
+    def _due(self, contact: Contact) -> bool:
+        return self._contact is not None and not contact.lost and contact.at - self._contact.at >= CONTACT_S
+
+
+def _lost(view: ClusterView) -> str:
+    """Why nothing is heard of the cluster; empty while it is."""
+    return (view.trouble or "the API server does not answer") if view.stale_s else ""
 
 
 def _staleness(view: ClusterView) -> Noted:
@@ -49,7 +69,7 @@ def _staleness(view: ClusterView) -> Noted:
         return Noted("the API server answers again", source="kubernetes")
     because = f" ({view.trouble})" if view.trouble else ""
     return Noted(
-        f"nothing was heard of the cluster for {STALE_S:g} s; what is shown is from before{because}",
+        f"nothing was heard of the cluster for {view.stale_s:.0f} s; what is shown is from before{because}",
         Level.WARNING,
         source="kubernetes",
     )

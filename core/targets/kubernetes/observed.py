@@ -92,6 +92,7 @@ def _slot(
         replicas=tuple(pod.replica for pod in pods),
         why=_why(deployment) if deployment is not None else "",
         mirror=traffic.mirror.get(slot, 0.0),
+        held=wanted if traffic.split and wanted > asked else 0,
     )
 
 

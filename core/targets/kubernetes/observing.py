@@ -118,7 +118,7 @@ class ClusterObserver:
                 begun_s = time.monotonic()
                 view = self._watch.view()
                 slots = self._slots(view)
-                seen = looks(self._at, view, time.time(), told.looks)
+                seen = looks(self._at, view, time.time() - view.silent_s, told.looks)
                 for news in told.of(view, slots, seen):
                     yield news
                 reports, reader.queue = reader.queue, []

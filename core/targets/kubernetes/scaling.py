@@ -41,13 +41,17 @@ def look_of(objects: SlotObjects, now: float, last: Scaled | None = None) -> Sca
     spec, status = _part(objects.autoscaler, "spec"), _part(objects.autoscaler, "status")
     wanted, active = _wanted(objects), _is(objects.autoscaler, "ScalingActive", "True")
     before = int(status.get("currentReplicas", wanted))
+    # Where its metrics fail, 0 desired replicas are not what is desired.
+    after = int(status.get("desiredReplicas", wanted)) if active else wanted
+    if objects.held_by and spec.get("minReplicas", 1) == spec.get("maxReplicas"):
+        # Its own last word is of before it was held.
+        before = after = int(spec["maxReplicas"])
     readings = tuple(_readings(spec, status))
     look = Scaled(
         slot=objects.slot,
         at=now,
         before=before,
-        # Where its metrics fail, 0 desired replicas are not what is desired.
-        after=int(status.get("desiredReplicas", wanted)) if active else wanted,
+        after=after,
         reason=_reason(objects.autoscaler, readings),
         readings=readings,
         min=int(spec.get("minReplicas", 1)) if spec else wanted,

@@ -16,17 +16,20 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.following import KindFollower
 from core.targets.kubernetes.paths import ApiKind
 
-BEAT_S, STALE_S = 4.0, 12.0
+BEAT_S, STALE_S = 3.0, 10.0
+"""So often somebody asks for a sign of life, and after so long without one what is known is called old."""
 
 Key: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """What was heard: objects by plural and name. `stale_s` is since when nothing was heard, where that is long."""
+    """What was heard: objects by plural and name. `silent_s` ago the cluster was heard; `stale_s` is the same
+    where that is long, else 0."""
 
     objects: Mapping[Key, Json] = field(default_factory=dict)
     stale_s: float = 0.0
+    silent_s: float = 0.0
     trouble: str = ""
     _sorted: dict[str, list[Json]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -98,7 +101,7 @@ class ClusterWatch:
             silent_s = time.monotonic() - self._heard_s
             stale = silent_s > STALE_S
             why = str(self._error) if stale and self._error is not None else ""
-            return ClusterView(dict(self._objects), silent_s if stale else 0.0, why)
+            return ClusterView(dict(self._objects), silent_s if stale else 0.0, silent_s, why)
 
     def put(self, kind: ApiKind, body: Json) -> None:
         """What a call of ours was answered, so that nobody waits for the watch to say it; never an older one.
@@ -164,7 +167,7 @@ class ClusterWatch:
             if away:
                 for one in self._followers:
                     one.wake()
-                self._told()
+            self._told()
 
 
 def version(body: Json) -> int:

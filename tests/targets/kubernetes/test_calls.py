@@ -185,8 +185,8 @@ def test_a_login_command_is_run_and_one_that_fails_is_named(cluster: Cluster, tm
     body["users"][0]["user"] = {"exec": {"apiVersion": api, "command": str(plugin), "interactiveMode": "Never"}}
     path.write_text(yaml.safe_dump(body))
     assert ApiCalls("stand-in", str(path)).ask("GET", namespace_path())["kind"] == "NamespaceList"
-    plugin.write_text("#!/bin/sh\necho s3cret >&2\nexit 3\n")
-    with pytest.raises(Unreachable, match=r"the login command '.*plugin' gave nothing; log in as you do") as told:
+    plugin.write_text("#!/bin/sh\necho s3cret\nexit 3\n")
+    with pytest.raises(Unreachable, match=r"the login command '.*plugin' ended with 3 and said nothing; log") as told:
         ApiCalls("stand-in", str(path)).ask("GET", namespace_path())
     assert "s3cret" not in str(told.value)
 

@@ -69,7 +69,7 @@ class Desk:
     def plugin(self) -> None:
         """A login by a command that fails."""
         path = self.folder / "plugin"
-        path.write_text(f"#!/bin/sh\necho {SECRET} >&2\nexit 3\n")
+        path.write_text(f"#!/bin/sh\necho {SECRET}\necho sign in again >&2\nexit 3\n")
         path.chmod(0o700)
         api = "client.authentication.k8s.io/v1"
         self.user(exec={"apiVersion": api, "command": str(path), "interactiveMode": "Never"})
@@ -127,7 +127,7 @@ def no_gateway(desk: Desk) -> None:
     [
         (lambda desk: desk.user(token=f"{SECRET}-of-yesterday"), 1,
          f"kubernetes stand-in: not logged in, or the login has run out; {LOG_IN}"),
-        (lambda desk: desk.plugin(), 1, f"gave nothing; {LOG_IN}"),
+        (lambda desk: desk.plugin(), 1, f"plugin' ended with 3: sign in again; {LOG_IN}"),
         (deny, 1, "may not patch deployments.apps in the namespace flights; a role needs the verb 'patch' on"),
         (no_gateway, 1, "PATCH httproutes/late-dev: there is none; the cluster may not have this API"),
         (lambda desk: desk.held_by_another(), 1, "kustomize holds spec.replicas: an apply stops at that"),
@@ -156,7 +156,7 @@ def test_each_refusal_is_one_line_and_says_what_to_do(
     [
         (lambda desk: desk.user(token=SECRET), f"not logged in, or the login has run out; {LOG_IN}"),
         (lambda desk: desk.away(), "no answer from 127.0.0.1:"),
-        (lambda desk: desk.plugin(), f"gave nothing; {LOG_IN}"),
+        (lambda desk: desk.plugin(), f"plugin' ended with 3: sign in again; {LOG_IN}"),
     ],
     ids=["401", "away", "login command"],
 )

@@ -1,0 +1,91 @@
+"""What would stop a release in a cluster is said before anything is trained for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.errors import Refused, Unreachable
+from core.domain.plan import Plan, Shift
+from core.engine.project import Project
+from core.targets.kubernetes.beforehand import missed_shares, refusals
+from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.paths import namespace_path
+from tests.kubernetes.access import AccessRule
+from tests.kubernetes.cluster import Cluster, running
+from tests.targets import kubernetes_scenes
+from tui import release_command
+
+STEPS = Plan("canary", (Shift(10), Shift(50), Shift(100)))
+SCALING = {"name": "late", "autoscaling": {"min": 2, "max": 4, "cpu": 60}}
+TEN = "10 % for the new version: with 4 pods the nearest share is 15 points off; raise endpoint.autoscaling.max"
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with running() as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "place", "said"),
+    [
+        (SCALING, {}, [TEN]),
+        ({"name": "late", "autoscaling": {"min": 2, "max": 10, "cpu": 60}}, {}, []),
+        ({"name": "late", "replicas": 2}, {}, []),
+        (SCALING, kubernetes_scenes.GATEWAY, []),
+    ],
+    ids=["too few", "enough", "no autoscaler", "a gateway splits"],
+)
+def test_shares_that_so_many_pods_can_not_give(
+    tmp_path: Path, endpoint: dict[str, Any], place: dict[str, Any], said: list[str]
+) -> None:
+    at = kubernetes_scenes.endpoint_of(tmp_path, place, endpoint=endpoint)
+    found = list(missed_shares(at, STEPS))
+    assert [one.partition(", move")[0] for one in found] == said
+
+
+def test_a_namespace_and_rights_that_are_missing_are_named_with_what_gives_them(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    calls = ApiCalls("stand-in", str(cluster.kubeconfig(tmp_path)))
+    at = kubernetes_scenes.endpoint_of(tmp_path)
+    (missing,) = refusals(at, calls)
+    assert missing == (
+        "kubernetes stand-in: there is no namespace flights; 'kubectl --context stand-in create namespace flights' "
+        "makes it, or kubernetes.create_namespace: true"
+    )
+    assert list(refusals(kubernetes_scenes.endpoint_of(tmp_path, {"create_namespace": True}), calls)) == []
+    calls.ask("POST", namespace_path(), {"metadata": {"name": "flights"}})
+    assert list(refusals(at, calls)) == []
+    cluster.access.denied.append(AccessRule(("create",), ("deployments",)))
+    (forbidden,) = refusals(at, calls)
+    assert forbidden.startswith("kubernetes stand-in: whoever logs in here may not create deployments in flights; ")
+    calls.close()
+
+
+async def test_a_place_that_is_mute_for_a_moment_is_asked_again_and_one_that_refuses_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Unreachable | list[str]] = [Unreachable("no answer"), Unreachable("no answer"), []]
+    said: list[str] = []
+
+    async def asked(*_: object) -> list[str]:
+        if isinstance(answer := answers.pop(0), Unreachable):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(release_command, "refused_there", asked)
+    monkeypatch.setattr(release_command, "AGAIN_S", 0.0)
+    project = Project(kubernetes_scenes.project(tmp_path), "prod")
+    await release_command.may_go(project, STEPS, said.append)
+    assert said == ["no answer; asked again for 30 s before anything begins"]
+    answers.append(["there is no namespace flights"])
+    with pytest.raises(Refused, match="late: there is no namespace flights"):
+        await release_command.may_go(project, STEPS, said.append)
+    monkeypatch.setattr(release_command, "MUTE_S", -1.0)
+    answers.append(Unreachable("no answer"))
+    with pytest.raises(Unreachable):
+        await release_command.may_go(project, STEPS, said.append)
+    assert answers == []

@@ -1,0 +1,53 @@
+"""What is true of an endpoint now, for who looks once: its place is asked, and where it can't be, that is said."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.config.config import endpoint_name
+from core.config.settings import Settings
+from core.domain.model import Scaled, Slot
+from core.state.endpoint import Endpoint
+from core.state.moved_place import serves_elsewhere
+from core.state.snapshot import Snapshot
+from core.targets.kinds import DEFAULT, Standing, kind_of
+
+STALE_LOOKS = 2.0
+"""A look that the journal has is as good as one of now for so many times as long as until the next one."""
+
+
+async def asked(settings: Settings, snapshot: Snapshot, now: float) -> tuple[Snapshot, str]:
+    """The state as the endpoint's place has it now, and why it could not be asked, where it could not.
+
+    On this machine the watch writes down what changes, as it changes: nobody is asked.
+    """
+    name = endpoint_name(settings)
+    endpoint = snapshot.endpoint(name)
+    if moved := serves_elsewhere(endpoint, settings.where):
+        return snapshot, moved
+    if settings.target == DEFAULT:
+        return snapshot, ""
+    places = await kind_of(settings.target).standing(settings.folder, [settings])
+    place = next((one for one in places if one.endpoint == name), Standing(name, settings.target, (), (), looks={}))
+    if place.unknown or place.looks is None:
+        return snapshot, place.unknown
+    slots = {seen.slot: seen for seen in place.slots}
+    known = replace(endpoint, slots=slots, scaled=_looks(endpoint, place.looks, now))
+    return replace(snapshot, endpoints={**snapshot.endpoints, name: known}), ""
+
+
+def as_of(snapshot: Snapshot, name: str) -> float:
+    """When an endpoint's place was last heard of, as far as the journal knows."""
+    endpoint = snapshot.endpoint(name)
+    heard = [one.at for one in endpoint.scaled.values()] + [endpoint.verified_at or 0.0]
+    heard += [one.last.at for (of, slot), one in snapshot.series.items() if of == name and slot and one.last]
+    heard += [endpoint.contact.at] if endpoint.contact is not None else []
+    return max(heard) or snapshot.at
+
+
+def _looks(endpoint: Endpoint, seen: Mapping[Slot, Scaled], now: float) -> Mapping[Slot, Scaled]:
+    """What the autoscalers came to; the watch's own look, while it is fresh, knows how long a window has been open."""
+    known = endpoint.scaled
+    return {
+        slot: known[slot] if slot in known and now - known[slot].at < STALE_LOOKS * known[slot].next_look_s else look
+        for slot, look in seen.items()
+    }
