@@ -40,7 +40,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 async def scene(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScaleScene]:
     path = tmp_path / "quarterdeck.yaml"
     path.write_text(
-        "environment: prod\ndata: {source: iris, target: species}\nendpoint: {name: late, ready_deadline_s: 1}\n"
+        "environment: prod\ntarget: fake\ndata: {source: iris, target: species}\nendpoint: {name: late, ready_deadline_s: 1}\n"
     )
     bridge = Bridge(tmp_path)
 
@@ -53,6 +53,7 @@ async def scene(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatc
 
     async with bridge.engine(journal) as engine:
         await serve(engine)
+        await engine.emit(ev.Opened("late", engine.snapshot.endpoint("late").url, "prod", "fake in memory"))
 
         @asynccontextmanager
         async def opened(_: Project) -> AsyncIterator[Engine]:

@@ -12,7 +12,7 @@ from core.config.config import endpoint_name
 from core.config.planner import Wishes, release_of
 from core.config.settings import Settings
 from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok
-from core.domain.errors import QuarterdeckError
+from core.domain.errors import BadInput, QuarterdeckError
 from core.targets.kubernetes.beforehand import missed_shares
 from core.targets.kubernetes.calls import CONNECT_S, ApiCalls
 from core.targets.kubernetes.doctor_cluster import access, clock, metrics, namespace, quota
@@ -59,11 +59,12 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
 
 
 def _shares(at: ClusterEndpoint, settings: Settings) -> Diagnoses:
-    """Whether the pods that there may be can give the shares of the settings' steps. Nobody is asked."""
-    if at.place.traffic != "replicas":
-        return []
-    missed = list(missed_shares(at, release_of(settings, False, Wishes()).plan))
-    return [fail(why) for why in missed] or [ok("so many pods can give each share of the plan")]
+    """Each share of the settings' steps that the pods there may be can't give. Nobody is asked."""
+    try:
+        plan = release_of(settings, False, Wishes()).plan
+    except BadInput:
+        return []  # Why there is no plan says 'quarterdeck plan'; what stands here may be well.
+    return [fail(why) for why in missed_shares(at, plan)]
 
 
 class _Shared:

@@ -45,6 +45,7 @@ ENDPOINT = {
     "replicas": 1,
     "autoscaling": {"min": 1, "max": 3, "cpu": 60},
 }
+AT_ONCE = {"strategy": "blue-green"}
 LINES = {"cluster", "clock", "metrics", "namespace", "access", "quota", "key", "pull", "image", "address", "probe"}
 
 
@@ -61,7 +62,7 @@ class Scene:
 
     def settings(self, **more: Any) -> Settings:
         """The project's."""
-        return settings_of(self.folder, {**self.place, **more}, endpoint=ENDPOINT)
+        return settings_of(self.folder, {**self.place, **more}, endpoint=ENDPOINT, release=AT_ONCE)
 
     async def examined(self, **more: Any) -> list[Diagnosis]:
         """All lines of the cluster."""
@@ -387,6 +388,13 @@ async def test_the_role_that_is_told_is_all_that_a_user_needs(scene: Scene) -> N
     assert named(found) == {}
     # A terminal is told lines of two thousand characters.
     assert len(line.do) < 1900
+
+
+async def test_shares_that_its_pods_can_not_give_are_a_line(scene: Scene) -> None:
+    settings = settings_of(scene.folder, scene.place, endpoint=ENDPOINT, release={"strategy": "canary"})
+    found = await examine([one for one in kind_of("kubernetes").doctor([settings]) if one.name == "shares"])
+    assert found[0].condition is FAIL
+    assert found[0].text.startswith("10 % for the new version: with 3 pods the nearest share is 23 points off; raise ")
 
 
 def test_a_role_asks_for_what_the_settings_need_and_no_more(tmp_path: Path) -> None:
