@@ -9,6 +9,6 @@ def serves_elsewhere(endpoint: Endpoint, where: str) -> str:
     if endpoint.serving is None or endpoint.target == where:
         return ""
     return (
-        f"{endpoint.name} serves from {endpoint.target}, and these settings name {where}; take --set away or mend the "
-        f"file, or call {typed('down', endpoint.environment)} first, while the settings still name that place"
+        f"{endpoint.name} serves from {endpoint.target}, and these settings name {where}; name the former again, or "
+        f"call {typed('down', endpoint.environment)} first, while the settings still name that place"
     )
