@@ -208,8 +208,9 @@ NO_RELEASE = "late: no release yet; begin one with 'quarterdeck release'"
             serving,
             replace(begin(V2, canary_plan()), target="kubernetes demo/late"),
             (
-                "late serves from fake, and this release would go to kubernetes demo/late; "
-                "call 'quarterdeck down --env dev' first, while the settings still name that place"
+                "late serves from fake, and these settings name kubernetes demo/late; "
+                "name the former again, or call 'quarterdeck down --env dev' first, while the settings still name "
+                "that place"
             ),
         ),
         (under_way, c.Answer("late", True), "r2: no question is open"),

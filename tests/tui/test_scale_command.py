@@ -40,7 +40,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 async def scene(tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScaleScene]:
     path = tmp_path / "quarterdeck.yaml"
     path.write_text(
-        "environment: prod\ntarget: fake\ndata: {source: iris, target: species}\nendpoint: {name: late, ready_deadline_s: 1}\n"
+        "environment: prod\ntarget: fake\ndata: {source: iris, target: species}\n"
+        "endpoint: {name: late, ready_deadline_s: 1}\n"
     )
     bridge = Bridge(tmp_path)
 
