@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,10 +12,9 @@ from core.domain.model import Level, Noted, Scaled, Slot
 from core.targets.local import logs, stats
 from core.targets.local.autoscaler import Autoscaler, interval_s
 from core.targets.local.broadcast import Broadcast
-from core.targets.local.bucket import family_seconds
-from core.targets.local.http import ask
 from core.targets.local.member import Member
 from core.targets.local.pool import Pool
+from core.targets.local.replica_checks import ReplicaChecks
 from core.targets.local.rows import SlotRows
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import Held, HostState
@@ -24,10 +22,6 @@ from core.targets.local.traffic import Traffic
 from core.targets.local.usage import UsageMeters
 
 ROUND_S = 1.0
-ASKS, ASK_S = 3, 1.0
-HANGS_S = ASKS * ASK_S
-HANGS_CPU_S = 0.002
-"""A replica that uses less than this while it owes an answer is not busy: it hangs."""
 
 
 class ControlledEndpoint(Protocol):
@@ -55,7 +49,7 @@ class ControlLoop:
         self._meters = UsageMeters()
         self._samples = stats.TrafficMeter(time.time())
         self._autoscaler = Autoscaler()
-        self._checked: dict[str, asyncio.Task[None]] = {}
+        self._checks = ReplicaChecks(endpoint.note)
         # A router of an earlier host has counted before: its first figures are where this host begins.
         self._counting = False
         self._not_made: dict[Slot, int] = {}
@@ -82,7 +76,7 @@ class ControlLoop:
         pools = [pool for of_slot in self._endpoint.pools.values() for pool in of_slot]
         self._meters.look({one.name: one.family for one in _members(pools) if one.family is not None})
         self._hold_memory(pools)
-        self._check(pools)
+        self._checks.check(pools)
 
     async def _tell(self) -> None:
         for slot in list(self._endpoint.pools):
@@ -100,32 +94,6 @@ class ControlLoop:
     def forget(self, slot: Slot) -> None:
         """A slot has gone."""
         self._autoscaler.forget(slot)
-
-    def _check(self, pools: Iterable[Pool]) -> None:
-        """Ask every replica that serves whether it still does, each as soon as its last question is answered."""
-        for pool in pools:
-            for member in pool.ready:
-                asked = self._checked.get(member.name)
-                if member.pid is not None and (asked is None or asked.done()):
-                    work = self._alive(pool, member, member.pid)
-                    self._checked[member.name] = asyncio.create_task(work, name=f"check {member.name}")
-
-    async def _alive(self, pool: Pool, member: Member, pid: int) -> None:
-        family = (pid, member.child.worker if member.child else None)
-        before_s = family_seconds(family)
-        # Several short questions: where this host itself was stopped meanwhile, only one of them has failed.
-        for _ in range(ASKS):
-            begun_s = time.monotonic()
-            with suppress(Unreachable):
-                await ask(("127.0.0.1", member.port), "/health", timeout_s=ASK_S)
-                return
-            await asyncio.sleep(begun_s + ASK_S - time.monotonic())
-            if member.pid != pid or member not in pool.ready:
-                return  # It has ended or is ending, and its pool says so.
-        after_s = family_seconds(family)
-        busy = before_s is None or after_s is None or after_s - before_s >= HANGS_CPU_S
-        if not busy and not pool.resting(member):
-            pool.kill(member, f"it hangs: no answer to /health within {HANGS_S:g} s, and no CPU used")
 
     async def _sample(self) -> None:
         endpoint = self._endpoint

@@ -21,6 +21,7 @@ from core.targets.local.detached import Detached
 from core.targets.local.http import ask
 from core.targets.local.logs import tail
 from core.targets.local.spec import socket_path
+from core.targets.local.unanswered import AnswerWatch
 
 DRAIN_S = 3
 OLD_ENDS_S = 5
@@ -161,10 +162,13 @@ class EnvoyProcess:
                 asked = self.present
             if not asked.alive:
                 return self.last_line() or "it left no word of it"
-            silent, begun_s = silent + 1, time.monotonic()
-            with suppress(Unreachable):
+            begun_s, watch = time.monotonic(), AnswerWatch((asked.process.pid if asked.process else 0, None))
+            try:
                 await ask(self.admin, "/ready", timeout_s=ASK_S)
                 silent = 0
+            except Unreachable:
+                watch.look(ASK_S)
+                silent = max(1, silent) if watch.starved else silent + 1
             if asked is not self.present or self._changing.locked():
                 silent = 0
             elif silent >= ASKS and asked.alive:

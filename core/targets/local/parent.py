@@ -20,6 +20,7 @@ from core.targets.local.child import Child
 from core.targets.local.detached import Detached
 from core.targets.local.logs import last_line
 from core.targets.local.spec import EndpointSpec, socket_path
+from core.targets.local.unanswered import AnswerWatch
 
 LOAD_S = 60.0
 END_S = 5.0
@@ -165,12 +166,14 @@ class Parent:
         why, silent = "", 0
         try:
             while not why:
+                watch = AnswerWatch((self._detached.process.pid if self._detached.process else 0, None))
                 try:
                     async with asyncio.timeout(PING_S):
                         line = await reader.readline()
                 except TimeoutError:
                     # Where this host itself was stopped for long, that is one question without an answer, no more.
-                    silent += 1
+                    watch.look(PING_S)
+                    silent += not watch.starved
                     why = f"it hangs: no sign of life for {HANGS_S:g} s" if silent >= SIGNS else ""
                     continue
                 if not line:
