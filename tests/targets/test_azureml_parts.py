@@ -5,14 +5,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from core.domain.errors import Refused
 from core.domain.model import Observation, ReplicaState, Version
 from core.system.moment import KeptMoment
+from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.claims import TAG, DriverClaim, next_claim
 from core.targets.azureml.container_logs import after
+from core.targets.azureml.following import OperationFollower
 from core.targets.azureml.operations import OperationBook, span
 from core.targets.azureml.view import AzureView, asleep_tag, observations, same_route
 from core.targets.azureml.workspace import version_tags
@@ -130,6 +133,20 @@ def test_a_narrow_screen_has_room_for_state_age_what_is_usual_and_what_it_waits_
     one = replace(OperationBook(tmp_path, "late").begin("deploy", "green"), begun=ago(720), address=address)
     assert one.briefly("Creating", usual_s, silent=silent) == said
     assert len(f"! green 0 of 1 ready: {said}") <= 76
+
+
+def test_how_it_goes_is_said_again_whenever_it_has_taken_twice_as_long(tmp_path: Path) -> None:
+    book, said = OperationBook(tmp_path, "late"), list[str]()
+    begun = book.begin("traffic")
+    one = replace(begun, address="https://x")
+    follower = OperationFollower(
+        cast("AzureCalls", None), book, 0.0, lambda _: "", lambda n: said.append(n.text), lambda _: None
+    )
+    for age_s in (0, 5, 29, 31, 50, 63, 100, 130, 250, 262):
+        follower.announce(replace(one, begun=ago(age_s)))
+    assert [text.partition(",")[0] for text in said] == [
+        f"traffic moves: for {age}" for age in ("0 s", "30 s", "60 s", "2 min", "4 min")
+    ]
 
 
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:

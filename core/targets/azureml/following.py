@@ -22,6 +22,8 @@ SLOWER = 40.0
 """One that goes on for so many seconds is asked for a second less often."""
 FEW_TIMES = 4.0
 """So many times less often where the subscription has few reads left."""
+AGAIN_S = 30.0
+"""How old what goes on is before it is said once more."""
 SILENT_S = 2.0
 """Who has not answered for so long is not waited for."""
 log = logging.getLogger("quarterdeck")
@@ -55,7 +57,7 @@ class OperationFollower:
         self._note = note
         self._over = over
         self._asked: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, float] = {}
         self._silent: frozenset[str] = frozenset()
         self._asking: tuple[str, float] = ("", 0.0)
         self._poked = threading.Event()
@@ -109,7 +111,7 @@ class OperationFollower:
         operations = self._book.operations()
         self._silent &= {one.id for one in operations}
         for one in operations:
-            self._announced(one)
+            self.announce(one)
             if not one.address or self._closed.is_set() or not self._due(one):
                 continue
             self._asking = (one.id, time.monotonic())
@@ -126,9 +128,11 @@ class OperationFollower:
             if end is not None:
                 self._over(end)
 
-    def _announced(self, one: AzureOperation) -> None:
-        if one.id not in self._told and one.address:
-            self._told.add(one.id)
+    def announce(self, one: AzureOperation) -> None:
+        """Say how it goes: once it was accepted, after half a minute, and whenever it has taken twice as long."""
+        age_s = one.begun.age_s
+        if one.address and age_s >= self._told.get(one.id, 0.0):
+            self._told[one.id] = max(AGAIN_S, 2 * age_s)
             self._note(Noted(one.words(self._book.usual_s(one.doing)), slot=one.slot or None, source=SOURCE))
 
     def _due(self, one: AzureOperation) -> bool:
