@@ -260,6 +260,10 @@ class Driver:
         idle, after_s = _idle(release, outcome)
         if idle is not None and idle in self._endpoint.slots and idle not in self._endpoint.retire:
             facts.insert(0, ev.RetireDue(self.environment.endpoint, idle, self._store.now() + after_s))
+        if outcome in (*TAKEN_BACK, ev.Outcome.FAILED) and release.slot and release.slot not in self._endpoint.slots:
+            # It was asked for and is not there: what may still land is not wanted.
+            now = self._store.now()
+            facts.append(ev.Pended(release.endpoint, ev.PendingKind.REMOVAL, "", now, release.slot, release=release.id))
         # Where this driver dies now, the next one writes the report.
         facts.append(ev.Pended(release.endpoint, ev.PendingKind.REPORT, "", self._store.now(), release=release.id))
         await self._emit(*facts)

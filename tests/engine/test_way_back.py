@@ -403,3 +403,14 @@ async def test_a_slot_that_is_due_waits_for_the_first_full_report(store: Bridge)
         await until(engine, lambda s: "green" not in s.endpoint("late").slots)
     assert verbs(store) == ["remove"]
     journal.close()
+
+
+async def test_a_slot_that_was_asked_for_and_lands_after_its_release_is_removed(store: Bridge, engine: Engine) -> None:
+    await serve(engine)
+    store.place.stall("apply")
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await until(engine, lambda _: "apply" in verbs(store)[2:])
+    await engine.do(c.Rollback("late"))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    await until(engine, lambda _: "remove" in verbs(store))
+    assert engine.snapshot.endpoint("late").weights == {"blue": 100.0}

@@ -69,6 +69,7 @@ FAULTS = (
         _hang("PUT", DEPLOYMENT),
         ahead=True,
         lands=True,
+        says="a deployment that nobody had answered for has landed late; it is removed",
     ),
     AzureFault("no poll is answered", strike=_hang("GET", OPERATION, None)),
     AzureFault("polls are 404", strike=_fault(FaultKind.STATUS, "GET", OPERATION, None, status=404)),
