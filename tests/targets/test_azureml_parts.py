@@ -140,7 +140,7 @@ def test_how_it_goes_is_said_again_whenever_it_has_taken_twice_as_long(tmp_path:
     begun = book.begin("traffic")
     one = replace(begun, address="https://x")
     follower = OperationFollower(
-        cast("AzureCalls", None), book, 0.0, lambda _: "", lambda n: said.append(n.text), lambda _: None
+        cast("AzureCalls", None), book, 0.0, lambda *_: "", lambda note: said.append(note.text), lambda _: None
     )
     for age_s in (0, 5, 29, 31, 50, 63, 100, 130, 250, 262):
         follower.announce(replace(one, begun=ago(age_s)))
