@@ -65,7 +65,8 @@ def deck(
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch; ask for nothing.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
-    """The deck: live panes over the project in this folder."""
+    """The deck: live panes over the project in this folder. These options are the deck's; a command's stand after
+    its name."""
     VERB.set(context.invoked_subcommand or "quarterdeck")
     if version:
         from importlib.metadata import version as installed  # noqa: PLC0415
@@ -74,7 +75,8 @@ def deck(
         end(0)
     if context.invoked_subcommand is not None:
         if config or env or sets or read_only:
-            err(f"error: options of '{context.invoked_subcommand}' stand after its name")
+            verb = context.invoked_subcommand
+            err(f"error: options of '{verb}' stand after its name, as in 'quarterdeck {verb} --env dev'")
             end(2)
         return
     project = project_of(config, env, sets, endpoint)

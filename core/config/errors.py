@@ -82,6 +82,8 @@ def _matter(detail: ErrorDetails, layer: Layer) -> str:
         return f"{given} is none of {words}{did_you_mean(str(detail['input']), words.split(', '))}"
     if kind in _LIMITS:
         return f"{given} should be {_LIMITS[kind]} {context[_LIMIT_KEYS[kind]]:g}"
+    if kind in _KINDS and detail["input"] is None:
+        return f"is empty, and should be {_KINDS[kind]}"
     if kind in _KINDS:
         return f"{given} should be {_KINDS[kind]}"
     return f"{given}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"

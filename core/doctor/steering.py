@@ -6,6 +6,7 @@ from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.doctor.past import KnownPast
 from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
+from core.domain.hints import typed
 from core.state.release import Release
 from core.system.text import rough
 from core.watch.client import ANSWER_S, WatchClient
@@ -54,7 +55,7 @@ def drill(known: KnownPast, settings: Settings) -> Diagnoses:
     endpoint = known.snapshot.endpoint(name)
     if endpoint.served is None:
         return []
-    release, call = known.snapshot.release_of(name), f"quarterdeck drill --env {settings.environment}"
+    release, call = known.snapshot.release_of(name), _drill(settings)
     if endpoint.drilled is None or endpoint.drilled_at is None:
         if not _has_way_back(release):
             return [ok("nothing served before, so there is no way back to drill yet")]
@@ -66,6 +67,11 @@ def drill(known: KnownPast, settings: Settings) -> Diagnoses:
     if age_s > settings.drill.max_age_s:
         return [warn(f"{said}: more than {rough(settings.drill.max_age_s)}", call)]
     return [ok(said)]
+
+
+def _drill(settings: Settings) -> str:
+    """The command, as 'quarterdeck status' says it too."""
+    return typed("drill", settings.environment, settings.production).strip("'")
 
 
 def _has_way_back(release: Release | None) -> bool:

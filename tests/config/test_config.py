@@ -213,7 +213,7 @@ def test_that_a_person_is_asked_in_production_no_flag_or_variable_takes_away(tmp
         ("data.months=13", "data.months: months go from 1 to 12"),
         ("data.months={a: 1}", "data.months: a mapping should be a list"),
         ("data.target=''", "data.target: '' should be text that is not empty"),
-        ("data.target=null", "data.target: nothing should be text"),
+        ("data.target=null", "data.target: is empty, and should be text"),
         ("load.web=maybe", "load.web: 'maybe' should be true or false"),
         ("model=a/b", "model: 'a/b' should not hold / or :, which part the registry's addresses"),
         ("endpoint.port=70000", "endpoint.port: 70000 should be at most 65535"),

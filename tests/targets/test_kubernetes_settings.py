@@ -23,12 +23,12 @@ def test_the_place_is_named_by_context_and_namespace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "line"),
     [
-        ({"context": None}, "kubernetes.context: nothing should be text"),
+        ({"context": None}, "kubernetes.context: is empty, and should be text"),
         ({"context": ""}, "kubernetes.context: '' should be text that is not empty"),
         ({"context": "a\nb"}, "kubernetes.context: .* as 'kubectl config get-contexts' shows it"),
         ({"namespace": "Flights"}, "kubernetes.namespace: 'Flights' should be small letters, digits and dashes"),
         ({"namespace": "flights\n"}, "kubernetes.namespace: "),
-        ({"namespace": "f" * 64}, "kubernetes.namespace: .*at most 63"),
+        ({"namespace": "f" * 64}, "kubernetes.namespace: f+… has 64 characters, and 63 are the most"),
         ({"image": "late:latest"}, "kubernetes.image: 'late:latest' does not say which build; write REGISTRY/NAME@sha"),
         ({"image": IMAGE[:-1]}, "kubernetes.image: .*64 hexadecimal digits"),
         ({"image": IMAGE.upper()}, "kubernetes.image: "),

@@ -84,7 +84,7 @@ def test_a_version_is_named_and_so_is_the_folder(config: Path, tmp_path: Path) -
             2,
             "kubernetes.image: is not set, and none of v1 was pushed from here: quarterdeck image build 1",
         ),
-        (["kubernetes", "--set", "kubernetes.context=null"], 2, "kubernetes.context: nothing should be text"),
+        (["kubernetes", "--set", "kubernetes.context=null"], 2, "kubernetes.context: is empty, and should be text"),
         (["kubernetes", "--set", "kubernetes=null"], 2, "kubernetes: is not set; write 'kubernetes: {context"),
         (["kubernetes", "--set", "endpoint.memory=null"], 2, "endpoint.memory: is not set"),
         (["r2"], 2, "export r2: name the file to write with -o"),

@@ -135,7 +135,8 @@ class ApiCalls:
                 redirect=False,
             )
         except HTTPError as error:
-            raise Unreachable(f"{asked}: no answer from {_host(settings.host)} ({_kind(error)})") from error
+            mute = f"{asked}: no answer from {_host(settings.host)} ({_kind(error)})"
+            raise Unreachable(f"{mute}; see whether 'kubectl --context {self.context} get ns' gets one") from error
 
     def _connected(self) -> Any:
         with self._lock:

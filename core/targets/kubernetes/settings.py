@@ -13,6 +13,7 @@ from core.targets.kubernetes.names import meeting
 
 Traffic: TypeAlias = Literal["gateway", "replicas", "selector"]
 FULL = 100.0
+LONGEST_LABEL = 63
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
@@ -24,8 +25,14 @@ PINNED = "REGISTRY/NAME@sha256:DIGEST"
 
 def label(text: str) -> str:
     """A name that Kubernetes takes for a namespace; raises ValueError."""
+    if not text:
+        raise ValueError("is empty, and should be a name such as models")
+    if len(text) > LONGEST_LABEL:
+        raise ValueError(
+            f"{text[:20]}… has {len(text)} characters, and {LONGEST_LABEL} are the most that Kubernetes takes"
+        )
     if not _LABEL.fullmatch(text):
-        raise ValueError(f"{text!r} should be small letters, digits and dashes, at most 63, such as models")
+        raise ValueError(f"{text!r} should be small letters, digits and dashes, such as models")
     return text
 
 
