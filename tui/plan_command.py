@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.config.config import endpoint_name
@@ -12,6 +12,7 @@ from core.domain.errors import QuarterdeckError
 from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
+from core.engine.as_it_stands import as_it_stands, deploys
 from core.engine.known_figures import by_known_figures
 from core.engine.project import Project
 from core.state.commands import Begin
@@ -22,16 +23,21 @@ from core.system.text import counted, rough, span
 from tui.foreseen import foreseen, refused_there
 
 WIDTH = 10
+NOTHING_UNKNOWN: Mapping[str, str] = {}
 
 
 async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     """The plan of the next release in this environment, as lines."""
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
-    lines = planned_together(project, snapshot, wishes)[1]
+    stands = await as_it_stands([one for one in project.together if deploys(one, wishes)], snapshot)
+    lines = planned_together(project, stands.snapshot, wishes, stands.unknown)[1]
     trains = not wishes.model_uri and wishes.version is None and "train" not in wishes.skip
     whys = [why for one in project.together for why in foreseen(one.settings, os.environ, trains)]
-    whys += [] if whys else [why for one in project.together for why in await _refused(one, snapshot, wishes)]
+    refused = [f"{name}: {why}" for name, why in stands.refuses.items()]
+    if not (whys or refused):
+        refused = [why for one in project.together for why in await _refused(one, stands.snapshot, wishes)]
+    whys = [*refused, *whys]
     return [*lines, *([""] if whys else []), *(f"would fail as it is now: {why}" for why in dict.fromkeys(whys))]
 
 
@@ -44,9 +50,13 @@ async def _refused(project: Project, snapshot: Snapshot, wishes: Wishes) -> Sequ
         return (str(error),)
 
 
-def planned_together(project: Project, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:
+def planned_together(
+    project: Project, snapshot: Snapshot, wishes: Wishes, unknown: Mapping[str, str] = NOTHING_UNKNOWN
+) -> tuple[Begin, list[str]]:
     """The next release, or those that go as one, and the plan of each as lines."""
-    members = [planned(one.settings, snapshot, by_known_figures(one, snapshot, wishes)) for one in project.together]
+    members = [
+        planned(one.settings, snapshot, by_known_figures(one, snapshot, wishes), unknown) for one in project.together
+    ]
     begins = [begin for begin, _ in members]
     if len(members) == 1:
         return members[0]
@@ -56,15 +66,22 @@ def planned_together(project: Project, snapshot: Snapshot, wishes: Wishes) -> tu
     return as_one(begins), [*head, *lines]
 
 
-def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Begin, list[str]]:
-    """The next release, and its plan as lines."""
+def planned(
+    settings: Settings, snapshot: Snapshot, wishes: Wishes, unknown: Mapping[str, str] = NOTHING_UNKNOWN
+) -> tuple[Begin, list[str]]:
+    """The next release, and its plan as lines; `unknown` is why a place could not be asked, by its endpoint."""
     name = endpoint_name(settings)
-    live = snapshot.endpoint(name).served
-    begin = release_of(settings, live is None, wishes)
+    live, why = snapshot.endpoint(name).served, unknown.get(name, "")
+    first = live is None and not why
+    begin = release_of(settings, first, wishes)
     over = f"over {live.label}, which serves" if live else "nothing serves yet, so that it takes all traffic at once"
+    if why:
+        over = f"over {live.label}, which served when last seen" if live else "over what serves there"
     production = " · production" if settings.production else ""
     head = f"{name} · {settings.environment}{production} · {begin.plan.strategy} · {over}"
-    later = [] if live else [f"the next one: {begins(release_of(settings, False, wishes).plan)}"]
+    later = [f"not known: what serves there now: {why}"] if why else []
+    if first:
+        later = [f"the next one: {begins(release_of(settings, False, wishes).plan)}"]
     return begin, [
         head,
         "",
@@ -72,7 +89,7 @@ def planned(settings: Settings, snapshot: Snapshot, wishes: Wishes) -> tuple[Beg
         "",
         *_unwatched(begin.plan),
         *_consent(settings),
-        f"goes back to: {_home(snapshot, name, settings)}",
+        f"goes back to: {'what serves there' if why and live is None else _home(snapshot, name, settings)}",
         *later,
     ]
 

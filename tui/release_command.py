@@ -12,6 +12,7 @@ from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
 from core.domain.plan import Plan
 from core.engine import shell_variables
+from core.engine.as_it_stands import as_it_stands, deploys
 from core.engine.engine import Engine
 from core.engine.known_figures import by_known_figures
 from core.engine.project import Project
@@ -139,15 +140,19 @@ async def begun(
     Raises Refused while another is under way, and says why a model that was named can't be released.
     """
     begins = []
-    for one in members:
-        serving = engine.snapshot.endpoints.get(endpoint_name(one.settings))
-        asked = wishes_of(one)
-        wishes = by_known_figures(one, engine.snapshot, asked)
+    wished = [(one, wishes_of(one)) for one in members]
+    stands = await as_it_stands([one for one, asked in wished if deploys(one, asked)], engine.snapshot)
+    for one, asked in wished:
+        serving = stands.snapshot.endpoint(endpoint_name(one.settings)).serving
+        if asked.back_after_s is None:
+            # What a person goes back to takes the endpoint over, whoever has it.
+            stands.check(endpoint_name(one.settings))
+        wishes = by_known_figures(one, stands.snapshot, asked)
         if wishes.measured is not asked.measured and wishes.measured and wishes.version:
             write(f"{wishes.version.label} was measured in {wishes.measured['from']} on the same rows: judged by that")
         if wishes.model_uri:
             await one.look(wishes.model_uri)
-        begins.append(release_of(one.settings, serving is None or serving.serving is None, wishes))
+        begins.append(release_of(one.settings, serving is None, wishes))
     for one, begin in zip(members, begins, strict=True):
         await may_go(one, begin.plan, write)
     for one, begin in zip(members, begins, strict=True):

@@ -132,6 +132,9 @@ def proof(view: View, cells: int | None = None) -> Line:
     endpoint = view.endpoint
     if endpoint is None or not endpoint.slots:
         return ()
+    if endpoint.other is not None:
+        who = f"{endpoint.other.by} has it since {as_text.clock(endpoint.other.since)}"
+        return (("‖ ", "moves"), (f"{_spoken(endpoint, endpoint.weights)} · ", "text"), (who, "moves"))
     verified, at = endpoint.verified, endpoint.verified_at
     if verified is None or not same(verified.weights, endpoint.weights):
         wanted = _spoken(endpoint, endpoint.weights)

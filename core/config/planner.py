@@ -113,6 +113,7 @@ def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> P
         false_stop=release.false_stop_percent / 100,
         burst_s=release.burst_s,
         sources=sources_of(release.all_gates),
+        first=first,
     )
 
 

@@ -42,6 +42,11 @@ class TargetSettings(SettingsPart):
         """Which place it is, in words that stand on the screen behind the target's name; empty: there is only one."""
         return ""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other machines, with journals of their own, may change what serves here."""
+        return False
+
     def cannot(self, step: Step) -> str:  # noqa: ARG002 - for targets that can do less
         """Why this place can't do a step, with what to write instead; empty where it can."""
         return ""

@@ -10,7 +10,8 @@ class QuarterdeckError(Exception):
     ├── BadInput       a file, a setting or a flag must change; never retried (exit code 2)
     │   └── BadData    the data must change
     ├── Refused        the state forbids it now; ask again when it changed (exit code 3)
-    │   └── Lost       another terminal drives this endpoint now; stop acting on it
+    │   ├── Lost       another terminal drives this endpoint now; stop acting on it
+    │   └── TakenOver  a driver of another machine has it; what was under way here is over
     ├── Failed         it was tried and did not work: a gate, a step, a replica (exit code 1)
     │   └── Killed     the system ended the process that did it; it may be begun again
     ├── Unreachable    nobody answered; it may still have happened; try again
@@ -44,6 +45,10 @@ class Refused(QuarterdeckError):
 
 class Lost(Refused):
     """Another terminal drives this endpoint now."""
+
+
+class TakenOver(Refused):
+    """A driver of another machine, with a journal of its own, has this endpoint now."""
 
 
 class Failed(QuarterdeckError):

@@ -123,6 +123,21 @@ class Sticky:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherDriver:
+    """Who of another machine has an endpoint, since when (seconds since the epoch); nobody where `by` is empty.
+
+    `release` is under way there, `weights` are what was asked for last, in percent. `took` is the release of this
+    driver that was under way when it was followed.
+    """
+
+    by: str = ""
+    since: float = 0.0
+    release: str = ""
+    weights: Mapping[Slot, float] = field(default_factory=dict)
+    took: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
     """A watch has told everything that is true: these slots and no others. Kubernetes calls it HasSynced."""
 

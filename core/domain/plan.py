@@ -134,7 +134,7 @@ class Plan:
     `patience` and `slots`, which take turns, are the place's. `false_stop` is the chance, 0 to 1, with which
     comparisons with the live slot may stop a release that is no worse; `burst_s` how long one trouble of one slot may
     be that stops nothing. `sources` are asked for what gates judge that is measured elsewhere, under the names of their
-    metrics.
+    metrics. `first`: it was made where nothing was known to serve.
     """
 
     strategy: str
@@ -145,6 +145,7 @@ class Plan:
     patience: Patience = Patience()
     slots: tuple[Slot, ...] = SLOTS
     sources: tuple[MetricSource, ...] = ()
+    first: bool = False
 
     def share(self, at: int) -> float:
         """The percents of the traffic that the new slot has at a step."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable
 
-from core.domain.errors import Lost, QuarterdeckError
+from core.domain.errors import Lost, QuarterdeckError, TakenOver
 from core.domain.plan import Retire
 from core.engine.background_load import keep_load
 from core.engine.calls import Calls
@@ -18,10 +18,12 @@ from core.engine.observer import Observer, Store
 from core.engine.pending import PendingWork
 from core.engine.recovering import recover
 from core.engine.step_runner import StepRunner, purpose
+from core.engine.turns import stand
 from core.journal.journal import Lease
 from core.rollout import actions as d
 from core.rollout.decide import decide
 from core.rollout.rollback import what_to_do
+from core.rollout.takeover import taken_by, taken_over
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState, Status
@@ -131,10 +133,14 @@ class Driver:
             release = self._release
             # Not waited for: the way back must not stand behind a load test that takes its time to end.
             self._step_runner.keep(purpose(release) if release is not None else ())
+            stand(self._target, release)
             if release is None:
                 await self._store.change(IDLE_S)
                 continue
             if not await self._knows(release):
+                continue
+            if taken := taken_by(release, self._endpoint):
+                await self._finish(release, *taken_over(release, self._endpoint, taken))
                 continue
             await self._observer.verify()
             action = self._decided(release)
@@ -231,7 +237,9 @@ class Driver:
     async def _refused(self, release: Release, error: QuarterdeckError) -> None:
         if not self._calls.goes(purpose(release)):
             return
-        if release.state is ReleaseState.RUNNING:
+        if isinstance(error, TakenOver):
+            await self._finish(release, *taken_over(release, self._endpoint, str(error)))
+        elif release.state is ReleaseState.RUNNING:
             await self._emit(ev.StepFailed(release.id, release.index, str(error)))
         elif release.state is ReleaseState.FORWARD:
             turned = ev.TurnedBack(release.id, ev.Outcome.ROLLED_BACK, f"no way forward: {error}")
@@ -267,6 +275,7 @@ class Driver:
         # Where this driver dies now, the next one writes the report.
         facts.append(ev.Pended(release.endpoint, ev.PendingKind.REPORT, "", self._store.now(), release=release.id))
         await self._emit(*facts)
+        stand(self._target, self._release)
         self._pending.report(release.id)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
-from core.domain.model import Contact, Noted, Observation, Sample, Scaled, Slot, Synced, Version
+from core.domain.model import Contact, Noted, Observation, OtherDriver, Sample, Scaled, Slot, Synced, Version
 from core.engine.environment import Environment
 from core.engine.slot_facts import SlotFacts
 from core.engine.smoke import answers_as
@@ -176,6 +176,8 @@ class Observer:
                 for slot in self._endpoint.slots.keys() - set(slots):
                     await self._emit(ev.Observed(name, Observation(slot, None, 0, 0, 0.0)))
                 self.synced.set()
+            case OtherDriver():
+                await self._other(report)
             case Sample():
                 await self._emit(ev.Sampled(name, report))
             case Scaled():
@@ -185,6 +187,12 @@ class Observer:
             case Noted():
                 self._opened = False
                 await self._emit(ev.Remarked(name, report))
+
+    async def _other(self, other: OtherDriver) -> None:
+        """Who drives from another machine, once; whose release it took is said with the first word of it."""
+        known = self._endpoint.other or OtherDriver()
+        if other not in (known, replace(known, took="")):
+            await self._emit(ev.OtherDrove(self._environment.endpoint, other))
 
     async def verify(self) -> None:
         """Once the watch shows what was asked for, say so, and how long it took."""

@@ -102,6 +102,9 @@ def _answers_well(release: Release, snapshot: Snapshot, now: float) -> bool:
 def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoint, now: float) -> Action:
     if release.version is None:
         return Record((ev.StepFailed(release.id, release.index, "there is no version to deploy"),))
+    if release.slot is None and release.plan.first and endpoint.served is not None:
+        why = f"{endpoint.served.label} serves there, which nobody here knew when this was planned; {_again(release)}"
+        return Record((ev.StepFailed(release.id, release.index, why),))
     if release.slot is None:
         return _place(release, endpoint)
     replicas = max(deploy.replicas, release.placed_replicas)
@@ -116,6 +119,12 @@ def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoin
         return Record((ev.StepFailed(release.id, release.index, _not_ready(release.slot, seen, step, deploy)),))
     ready = seen.ready if seen is not None else 0
     return Wait(f"{release.slot} to be ready, {ready} of {replicas}", until)
+
+
+def _again(release: Release) -> str:
+    """How a release is begun over what serves now."""
+    uri = release.version.uri if release.version is not None else ""
+    return f"release over it with {typed(f'release --model-uri {uri}' if uri else 'release', release.environment)}"
 
 
 def _place(release: Release, endpoint: Endpoint) -> ChooseSlot:

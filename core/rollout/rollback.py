@@ -222,9 +222,13 @@ def _stuck(release: Release, way: Way, old: Slot, able: bool, seen: Observation 
         said = "no answer proved that traffic is back"
     else:
         said, because = "the target did not accept the way back", way.refusal
+    return f"{way.why}; {said}{': ' + because if because else ''}; {traffic_said(endpoint)}; {what_to_do(release)}"
+
+
+def traffic_said(endpoint: Endpoint) -> str:
+    """Where traffic is, in words."""
     where = ", ".join(f"{slot} {weight:g} %" for slot, weight in sorted(_weights(endpoint).items()) if weight > 0)
-    traffic = f"traffic is at {where}" if where else "nothing is known to take traffic"
-    return f"{way.why}; {said}{': ' + because if because else ''}; {traffic}; {what_to_do(release)}"
+    return f"traffic is at {where}" if where else "nothing is known to take traffic"
 
 
 def _hopeless(seen: Observation | None, version: Version) -> bool:

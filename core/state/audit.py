@@ -42,6 +42,8 @@ def _silently(body: ev.Body) -> str:
             return f"traffic: {share(weights)} asked for"
         case ev.Drove(driver=driver):
             return f"driver: {driver} drives"
+        case ev.OtherDrove(other=other):
+            return f"driver: {other.by or 'none'} of another machine"
         case ev.StepAsked(index=index):
             return f"step {index + 1}: asked of the target"
         case ev.Pended(kind=kind, why=why):

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import Contact, LoadOutcome, LoadProfile, LoadSource, Observation, Sample, Scaled, Slot, Version
+from core.domain.model import (
+    Contact,
+    LoadOutcome,
+    LoadProfile,
+    LoadSource,
+    Observation,
+    OtherDriver,
+    Sample,
+    Scaled,
+    Slot,
+    Version,
+)
 from core.state import events as ev
 from core.state.alert import Alert, FailingReceiver, Hush, Untold
 from core.system.text import counted
@@ -97,6 +108,7 @@ class Pending:
 class Endpoint:
     """What serves: slots by name, the weights that were asked for, and what happened to it.
 
+    `other` is who drives it from another machine.
     `alerts` and `hushed` are by rule, `failing` by receiver; `told_seq` is the last fact that people were promised to
     be told of.
     `contact`: when its place was last heard of, where that place says so.
@@ -108,6 +120,7 @@ class Endpoint:
     production: bool = False
     url: str = ""
     driver: str = ""
+    other: OtherDriver | None = None
     slots: Mapping[Slot, Observation] = field(default_factory=dict)
     weights: Mapping[Slot, float] = field(default_factory=dict)
     verified: ev.Verified | None = None

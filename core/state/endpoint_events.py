@@ -12,6 +12,7 @@ from core.domain.model import (
     LoadSource,
     Noted,
     Observation,
+    OtherDriver,
     Sample,
     Scaled,
     Slot,
@@ -25,6 +26,14 @@ class Drove:
 
     endpoint: str
     driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherDrove:
+    """A driver of another machine has an endpoint from now on, or asked for other weights; or none has it any more."""
+
+    endpoint: str
+    other: OtherDriver
 
 
 @dataclass(frozen=True, slots=True)

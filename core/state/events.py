@@ -28,6 +28,7 @@ from core.state.endpoint_events import (
     Looked as Looked,
     Observed as Observed,
     Opened as Opened,
+    OtherDrove as OtherDrove,
     Pended as Pended,
     PendingKind as PendingKind,
     Remarked as Remarked,
@@ -96,6 +97,7 @@ Body: TypeAlias = (
     Began
     | Drilled
     | Drove
+    | OtherDrove
     | StepStarted
     | StepAsked
     | AskFailed

@@ -39,6 +39,10 @@ def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901,
             orphan = load is not None and load.running and load.kind != "manual"
             ended = replace(load, running=False, why="its driver is gone") if load and orphan else load
             return replace(endpoint, driver=driver, load=ended)
+        case ev.OtherDrove(other=other):
+            # What goes and what stays is decided where it is driven.
+            elsewhere = replace(endpoint, other=other, weights=other.weights, retire={})
+            return elsewhere if other.by else replace(endpoint, other=None)
         case ev.ReplicasSeen(observation=seen, gone=gone):
             whole = merged(endpoint.slots.get(seen.slot), seen, gone)
             return replace(endpoint, slots=with_(endpoint.slots, seen.slot, whole))

@@ -171,6 +171,10 @@ def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0
             return Message(*told) if told is not None else None
         case ev.Acted(what=what):
             return Message("endpoint", f"{who}: {what}{_for(body)}")
+        case ev.OtherDrove(other=other):
+            # Where a release was under way here, its end says it.
+            silent = not other.by or bool(other.took)
+            return None if silent else Message("endpoint", f"driven by {other.by}: {share(other.weights)}", "warning")
         case ev.Opened(url=url):
             return Message("endpoint", f"answers at {url}")
         case ev.Looked(scaled=scaled) if scaled.before != scaled.after:

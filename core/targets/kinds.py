@@ -26,8 +26,8 @@ DEFAULT = "local"
 class Standing:
     """What stands at one endpoint, as its place says it now, and in `lines` for people. No `slots`: nothing serves.
 
-    `costs` is what somebody pays for while it stands, `unknown` why the place could not be asked. `looks` are what
-    its autoscalers came to; None where only a watch says that.
+    `costs` is what somebody pays for while it stands, `unknown` why the place could not be asked, `refuses` why no
+    release may begin there now. `looks` are what its autoscalers came to; None where only a watch says that.
     """
 
     endpoint: str
@@ -37,6 +37,7 @@ class Standing:
     costs: tuple[str, ...] = ()
     unknown: str = ""
     looks: Mapping[Slot, Scaled] | None = None
+    refuses: str = ""
 
 
 class TargetKind(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from core.domain.model import Contact, Noted, Observation, Sample, Scaled, Slot, Sticky, Synced, Version
+from core.domain.model import Contact, Noted, Observation, OtherDriver, Sample, Scaled, Slot, Sticky, Synced, Version
 
-Report: TypeAlias = Observation | Sample | Scaled | Noted | Synced | Contact
+Report: TypeAlias = Observation | Sample | Scaled | Noted | OtherDriver | Synced | Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,18 @@ class Address:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a driver's changes are for: a release that is under way, begun `by` somebody; nothing while none is.
+
+    `asked_at` is when a person asked for its way back or forward, None where it goes on or turned by itself.
+    """
+
+    release: str = ""
+    by: str = ""
+    asked_at: float | None = None
 
 
 class Target(Protocol):
@@ -80,4 +92,13 @@ class Recoverable(Protocol):
 
     async def recover(self) -> None:
         """End what an earlier driver of this project had begun; nothing where that is done. Raises as the verbs do."""
+        ...
+
+
+@runtime_checkable
+class Contended(Protocol):
+    """A target that drivers of other machines may take over. Its verbs raise `TakenOver` once one of them has."""
+
+    def stand_for(self, turn: Turn) -> None:
+        """What the changes to come are for; returns at once. A new release or a person's word makes a new claim."""
         ...

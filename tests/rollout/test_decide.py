@@ -48,6 +48,14 @@ def holding(percent: float = 10, hold: Hold | None = None, **more: object) -> Wo
     raise AssertionError(percent)
 
 
+def test_a_plan_for_where_nothing_serves_moves_no_traffic_that_somebody_has() -> None:
+    world = of(replace(all_at_once((), rollout()), first=True))
+    world.run(lambda release: not release.live)
+    assert world.release.outcome is ev.Outcome.FAILED
+    assert "v1 serves there, which nobody here knew when this was planned; release over it with" in world.release.why
+    assert {slot for slot, *_ in world.applied} == {"blue"}
+
+
 # One action after another
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.domain.model import Observation, Slot, Version
+from core.domain.model import Observation, OtherDriver, Slot, Version
 from core.state import events as ev
 from core.state.fold import fold_all
 from core.state.gone import gone_slots
@@ -31,6 +31,7 @@ def after(*bodies: ev.Body) -> Snapshot:
     return fold_all(ev.Event(number, 1.0, "watch", body) for number, body in enumerate((*first, *bodies), 1))
 
 
+ELSEWHERE = OtherDriver("a driver on vm", 1.0, "r9", {"blue": 100.0}, "r2")
 GREEN, BLUE = seen("green", None), seen("blue", None)
 KEPT, DUE = ev.RetireDue("late", "blue", NOW + 60), ev.RetireDue("late", "blue", NOW - 1)
 
@@ -50,6 +51,10 @@ KEPT, DUE = ev.RetireDue("late", "blue", NOW + 60), ev.RetireDue("late", "blue",
         ),
         ((ENDED, ev.Routed("late", {"blue": 10.0, "green": 90.0}), BLUE),
          ["blue with v1 was deleted where it stood: nobody answers 10 % of the requests"]),
+        # Another machine moved the traffic, and then took a slot away.
+        ((ENDED, KEPT, ev.OtherDrove("late", ELSEWHERE), GREEN), []),
+        ((ENDED, ev.OtherDrove("late", ELSEWHERE), BLUE),
+         ["blue with v1 was deleted where it stood: nobody answers all requests"]),
         # It goes by itself, was never kept, or a release has it in its hands; and after `down` nothing is expected.
         ((ENDED, DUE, BLUE), []),
         ((ENDED, BLUE), []),

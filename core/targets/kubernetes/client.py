@@ -4,11 +4,12 @@ Every call is made in a thread of its own, so that none waits for another that h
 is loaded on the loop.
 """
 
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
-from core.domain.errors import BadInput, Refused
+from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.domain.model import Level, Noted, Slot, Sticky, Version
 from core.system.aside import aside
 from core.targets.checks import check_apply, check_remove, check_scale, check_sticky
@@ -18,7 +19,7 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.differences import differences
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
-from core.targets.kubernetes.lease import ReleaseLease, driver_name
+from core.targets.kubernetes.lease import ReleaseLease
 from core.targets.kubernetes.names import slot_name
 from core.targets.kubernetes.observed import slots_of
 from core.targets.kubernetes.observing import ClusterObserver
@@ -27,7 +28,7 @@ from core.targets.kubernetes.reaching import Reach
 from core.targets.kubernetes.routing import TrafficRouter
 from core.targets.kubernetes.traffic import holder, traffic_of
 from core.targets.kubernetes.watching import ClusterView, ClusterWatch
-from core.targets.protocol import Address, Report
+from core.targets.protocol import Address, Report, Turn
 
 
 class KubernetesTarget:
@@ -41,10 +42,10 @@ class KubernetesTarget:
         self._key = key
         self._calls = ApiCalls(at.place.context, kubeconfig)
         self._changes = ObjectChanges(at, self._calls)
-        self._lease = ReleaseLease(self._changes, driver_name(folder), token)
+        self._lease = ReleaseLease(self._changes, folder, token)
         self._closed = threading.Event()
         self._opening = threading.Lock()
-        self._observer = ClusterObserver(at, self._calls, self._changes, key)
+        self._observer = ClusterObserver(at, self._calls, self._changes, self._lease, key)
         self._router = TrafficRouter(self._changes, self._view, self._observer.note, self._closed.is_set)
         self._reach = Reach(at, self._calls, self._changes, key)
 
@@ -80,6 +81,11 @@ class KubernetesTarget:
         """End what an earlier driver of this project had begun with pods that were to be a share."""
         await self._do("recover", self._recover)
 
+    def stand_for(self, turn: Turn) -> None:
+        """What the changes to come are for; the Lease says it with its next renewal, which comes at once."""
+        if self._lease.stand_for(turn):
+            self._observer.renew()
+
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; what can't be listed is raised, and tried again meanwhile."""
         await aside(self._open, "kubernetes watch")
@@ -100,6 +106,10 @@ class KubernetesTarget:
         """Let go: watches and logs end, what is served goes on."""
         self._closed.set()
         self._router.begin()
+        if self._lease.ended_unsaid:
+            # Another machine would wait for the end of a release that is over until the claim runs out.
+            with contextlib.suppress(QuarterdeckError):
+                await aside(self._lease.renew, "kubernetes lease")
         self._observer.close()
         await self._reach.close()
         self._calls.close()
@@ -149,12 +159,12 @@ class KubernetesTarget:
         """This driver's claim. The namespace may have to be made before anything can be in it."""
         if new and self.at.place.create_namespace and self._lease.number is None:
             deploying.make_namespace(self._changes)
-        fresh = self._lease.number is None
-        number = self._lease.claimed(takes_over=takes_over)
-        if fresh:
-            self._observer.keep(self._lease)
-            if self._lease.taken_from:
-                self._observer.note(Noted(f"taken over from a driver on {self._lease.taken_from}", source="kubernetes"))
+        number, before = self._lease.claimed(takes_over=takes_over), self._lease.taken_from
+        if before is not None:
+            self._lease.taken_from = None
+            lived = "" if before.alive else ", which had not been heard from"
+            self._observer.note(Noted(f"taken over from {before.label}{lived}", source="kubernetes"))
+        self._observer.keep()
         return number
 
     def _known(self) -> ClusterView:

@@ -19,8 +19,11 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.client import KubernetesTarget
 from core.targets.kubernetes.costs import costs_of
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
+from core.targets.kubernetes.lease import refusal
+from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.manifests_pod import resources
+from core.targets.kubernetes.paths import LEASES
 from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
 from core.targets.protocol import Target
@@ -51,7 +54,8 @@ class KubernetesKind:
 
     async def standing(self, root: Path, settings: Sequence[Settings]) -> Sequence[Standing]:
         """What stands at each endpoint; where its cluster can't be asked, why."""
-        found = [await aside(partial(_standing, cluster_endpoint(one)), "kubernetes status") for one in settings]
+        asking = [partial(_standing, cluster_endpoint(one), one.folder) for one in settings]
+        found = [await aside(one, "kubernetes status") for one in asking]
         return [one for one in found if one is not None]
 
     async def stop(self, settings: Settings, endpoint: str) -> bool:
@@ -89,7 +93,7 @@ def _key(settings: Settings, environ: Mapping[str, str]) -> str:
     return environ.get(settings.endpoint.key_env, "").strip() if settings.endpoint.key_env else ""
 
 
-def _standing(at: ClusterEndpoint) -> Standing | None:
+def _standing(at: ClusterEndpoint, folder: Path) -> Standing | None:
     calls = _calls(at)
     usages = PodUsages(at, calls)
     try:
@@ -100,8 +104,9 @@ def _standing(at: ClusterEndpoint) -> Standing | None:
         return None
     usages.asked()
     slots = slots_in(at, view, usages.known)
-    seen = looks(at, view, time.time())
-    return Standing(at.called, NAME, slots, tuple(lines_of(at, view)), costs_of(at, view), looks=seen)
+    seen, refuses = looks(at, view, time.time()), refusal(holder_of(view.get(LEASES, at.name)), folder)
+    costs, lines = costs_of(at, view), tuple(lines_of(at, view))
+    return Standing(at.called, NAME, slots, lines, costs, looks=seen, refuses=refuses)
 
 
 KIND = KubernetesKind()

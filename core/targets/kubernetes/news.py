@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from core.domain.model import Contact, Level, Noted, Observation, Scaled, Slot, Synced
+from core.domain.model import Contact, Level, Noted, Observation, OtherDriver, Scaled, Slot, Synced
 from core.targets.kubernetes.looks import alike
 from core.targets.kubernetes.watching import ClusterView
 from core.targets.protocol import Report
@@ -20,12 +20,16 @@ class ClusterNews:
         self._slots: dict[Slot, Observation] = {}
         self._looked_at: dict[Slot, float] = {}
         self._contact: Contact | None = None
+        self._other: OtherDriver | None = None
         self._synced = self._stale = False
 
     def of(
-        self, view: ClusterView, slots: Mapping[Slot, Observation], looks: Mapping[Slot, Scaled]
+        self, view: ClusterView, slots: Mapping[Slot, Observation], looks: Mapping[Slot, Scaled], other: OtherDriver
     ) -> Iterator[Report]:
         """Whatever is other than before; with the first of it, that this is all."""
+        if other != self._other:
+            self._other = other
+            yield other
         for slot in [one for one in self._slots if one not in slots]:
             del self._slots[slot]
             self.looks.pop(slot, None)

@@ -10,18 +10,20 @@ import time
 from collections.abc import AsyncIterator, Collection
 from functools import partial
 
-from core.domain.errors import QuarterdeckError, Refused
-from core.domain.model import Level, Noted, Observation, Sample, Slot
+from core.domain.errors import QuarterdeckError, Refused, TakenOver
+from core.domain.model import Level, Noted, Observation, OtherDriver, Sample, Slot
 from core.system.aside import aside
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.event_news import EventNews
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.lease import RENEW_S, ReleaseLease
+from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.measuring import EVERY_S, PodMeasurer
 from core.targets.kubernetes.news import ClusterNews
 from core.targets.kubernetes.observed import observed, pods_of
+from core.targets.kubernetes.paths import LEASES
 from core.targets.kubernetes.pod_logs import PodLogs
 from core.targets.kubernetes.pods import PodReplicas
 from core.targets.kubernetes.proving import AGAIN_S, proof_key, proof_look
@@ -58,10 +60,15 @@ class ClusterReader:
 class ClusterObserver:
     """Everything that one target has to say, for as many readers as there are."""
 
-    def __init__(self, at: ClusterEndpoint, calls: ApiCalls, changes: ObjectChanges, key: str) -> None:
+    def __init__(
+        self, at: ClusterEndpoint, calls: ApiCalls, changes: ObjectChanges, lease: ReleaseLease, key: str
+    ) -> None:
         self._at = at
         self._calls = calls
         self._changes = changes
+        self._lease = lease
+        self._due = threading.Event()
+        self._keeping: threading.Thread | None = None
         self._readers: set[ClusterReader] = set()
         self._weights = ProvedWeights(self.told, "kubernetes proof", AGAIN_S)
         self._measurer = PodMeasurer(at, calls, key)
@@ -78,13 +85,20 @@ class ClusterObserver:
         self._events.start()
         threading.Thread(target=self._measure, name="kubernetes samples", daemon=True).start()
 
-    def keep(self, lease: ReleaseLease) -> None:
+    def keep(self) -> None:
         """Say from now on that the driver lives."""
-        threading.Thread(target=self._renew, args=(lease,), name="kubernetes lease", daemon=True).start()
+        if self._keeping is None or not self._keeping.is_alive():
+            self._keeping = threading.Thread(target=self._renew, name="kubernetes lease", daemon=True)
+            self._keeping.start()
+
+    def renew(self) -> None:
+        """Say it now, with what the claim is held for."""
+        self._due.set()
 
     def close(self) -> None:
         """End readers and threads."""
         self._closed.set()
+        self._due.set()
         self._weights.close()
         self._events.wake()
         if self._watch is not None:
@@ -119,7 +133,7 @@ class ClusterObserver:
                 view = self._watch.view()
                 slots = self._slots(view)
                 seen = looks(self._at, view, time.time() - view.silent_s, told.looks)
-                for news in told.of(view, slots, seen):
+                for news in told.of(view, slots, seen, self._other(view)):
                     yield news
                 reports, reader.queue = reader.queue, []
                 for report in reports:
@@ -142,6 +156,15 @@ class ClusterObserver:
         if self._watch is None:
             return []
         return [pod["metadata"]["name"] for pod in pods_of(self._at, self._watch.view()).get(slot, [])]
+
+    def _other(self, view: ClusterView) -> OtherDriver:
+        """Who has the endpoint where that is no driver of this project, and what it asked for."""
+        has = holder_of(view.get(LEASES, self._at.name))
+        if not self._lease.is_elsewhere(has):
+            return OtherDriver()
+        traffic = traffic_of(self._at, view.get(holder(self._at), self._at.name))
+        weights = traffic.wanted or traffic.weights
+        return OtherDriver(has.label, has.since, has.release, weights, self._lease.took(has))
 
     def _slots(self, view: ClusterView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force."""
@@ -174,11 +197,17 @@ class ClusterObserver:
             for one in list(self._readers):
                 one.tell(*samples)
 
-    def _renew(self, lease: ReleaseLease) -> None:
-        """Renew a claim until it is lost or this ends."""
-        while not self._closed.wait(RENEW_S):
+    def _renew(self) -> None:
+        """Renew the claim until it is lost or this ends."""
+        while True:
+            self._due.wait(RENEW_S)
+            self._due.clear()
+            if self._closed.is_set():
+                return
             try:
-                lease.renew()
+                self._lease.renew()
+            except TakenOver:
+                return  # The Lease says it to every watch.
             except Refused as error:
                 self.note(Noted(str(error), Level.WARNING, source="kubernetes"))
                 return

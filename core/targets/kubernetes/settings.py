@@ -126,6 +126,11 @@ class KubernetesSettings(TargetSettings):
         return 5.0 if self.traffic == "replicas" else 0.01
 
     @property
+    def shared(self) -> bool:
+        """Whoever may log in to the cluster."""
+        return True
+
+    @property
     def where(self) -> str:
         """Context and namespace."""
         return f"{self.context}/{self.namespace}"

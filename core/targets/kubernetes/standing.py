@@ -10,6 +10,7 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.differences import differences
 from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
+from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.manifests_pod import grace_s
 from core.targets.kubernetes.names import key_name, slot_name
 from core.targets.kubernetes.observed import observed, slots_of
@@ -62,9 +63,11 @@ def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
         waits = "no address yet: the cluster's load balancer has given it none so far"
         where = url or (waits if at.place.service.type == "LoadBalancer" else "inside the cluster alone")
         yield f"service  {at.name}:{at.place.service.port}  {at.place.service.type}  {where}"
-    lease = view.get(LEASES, at.name)
-    if lease is not None and (held := (lease.get("spec") or {}).get("holderIdentity")):
-        yield f"lease    {str(held).partition('/')[0]}, claim {lease['spec'].get('leaseTransitions', 0)}"
+    has = holder_of(view.get(LEASES, at.name))
+    if has.identity:
+        lives = "" if has.alive else ", not heard from"
+        release = f", release {has.release} is under way" if has.release and has.alive else ""
+        yield f"lease    {has.label} since {has.since_when}, claim {has.number}{lives}{release}"
     for slot, body in sorted(slots_of(at, view).items()):
         if other := " and ".join(differences(at, body, view.get(AUTOSCALERS, slot_name(at.name, slot)))):
             yield f"settings {slot} has {other}; the next release deploys with those of now"

@@ -2,13 +2,13 @@
 
 import time
 
-from core.domain.model import Contact, Scaled
+from core.domain.model import Contact, OtherDriver, Scaled
 from core.targets.kubernetes.news import ClusterNews
 from core.targets.kubernetes.watching import ClusterView
 
 
 def _contacts(news: ClusterNews, view: ClusterView) -> list[Contact]:
-    return [one for one in news.of(view, {}, {}) if isinstance(one, Contact)]
+    return [one for one in news.of(view, {}, {}, OtherDriver()) if isinstance(one, Contact)]
 
 
 def test_a_cluster_that_falls_silent_is_said_to_be_silent_since_its_last_word_and_to_be_back_at_once() -> None:
@@ -28,7 +28,7 @@ def test_a_look_that_says_nothing_new_is_told_again_once_the_next_is_due_and_nev
 
     def told(at: float, stale_s: float = 0.0) -> list[float]:
         look = Scaled("blue", at, 2, 2, "cpu 0 % of 60 %", min=2, max=4)
-        reports = news.of(ClusterView(stale_s=stale_s, silent_s=stale_s), {}, {"blue": look})
+        reports = news.of(ClusterView(stale_s=stale_s, silent_s=stale_s), {}, {"blue": look}, OtherDriver())
         return [one.at for one in reports if isinstance(one, Scaled)]
 
     assert told(1000.0) == [1000.0]

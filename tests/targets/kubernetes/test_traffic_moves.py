@@ -12,7 +12,7 @@ import pytest
 
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.targets.kubernetes.labels import SLOT
-from core.targets.kubernetes.lease import TOKEN
+from core.targets.kubernetes.lease_holder import TOKEN
 from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, SERVICES, ApiKind
 from tests.kubernetes.faults import FaultKind
 from tests.kubernetes.kinds import Json, resource
@@ -72,7 +72,7 @@ async def test_a_second_machine_takes_over_and_the_first_is_told(place_of: MakeP
         await second.route({"green": 100})
         await other.weight("green", 100)
         await other.noted("taken over from a driver on")
-        with pytest.raises(Refused, match=r"a driver on .* has followed this one"):
+        with pytest.raises(Refused, match=r"late: taken over by a driver on .*; nothing is changed from here"):
             await first.route({"blue": 100})
     assert _object(place, LEASES, "late")["metadata"]["annotations"][TOKEN] == "1"
 
