@@ -58,6 +58,7 @@ async def test_what_a_person_asks_back_takes_over_and_takes_over_again(place_of:
         there.stand_for(Turn("r-there", "bob", 10.0))
         await there.route({"blue": 100})
         await watcher.weight("blue", 100)
+        await watcher.until(lambda: _other(watcher, "r-there").by)
         with pytest.raises(TakenOver, match=r"taken over by a driver on .* \(bob, in the folder elsewhere\); nothing"):
             await here.route({"green": 100})
         here.stand_for(Turn("r-here", "ada", 20.0))
