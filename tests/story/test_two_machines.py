@@ -125,8 +125,8 @@ def test_a_release_of_another_machine_is_left_alone_and_taken_back_from_either(f
             _until(first, {"blue": "50.0", "green": "50.0"})
             told = second.run("release", *PROD, *SAME)
             assert told.code == 3
-            assert "is under way since" in told.error
-            assert "in the folder here" in told.error
+            assert "is under way since" in told.err
+            assert "in the folder here" in told.err
             second.well("rollback", "--env", "prod")
             out, _ = canary.communicate(timeout=LONG_S)
             assert canary.returncode == 1
