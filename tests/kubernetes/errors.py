@@ -55,6 +55,11 @@ class Cause:
         """A value that must be there."""
         return cls(field, f"Required value{': ' + message if message else ''}", "FieldValueRequired")
 
+    @classmethod
+    def duplicate(cls, field: str, value: Any) -> "Cause":
+        """A value that another item has."""
+        return cls(field, f"Duplicate value: {json.dumps(value)}", "FieldValueDuplicate")
+
     def as_json(self) -> Json:
         """As an entry of `details.causes`."""
         return {"reason": self.reason, "message": self.message, "field": self.field}

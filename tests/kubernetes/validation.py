@@ -121,6 +121,8 @@ def _service(body: Json) -> Iterator[Cause]:
             yield Cause.invalid(f"spec.ports[{number}].port", port.get("port", 0), text)
         if len(ports) > 1 and not port.get("name"):
             yield Cause.required(f"spec.ports[{number}].name")
+        if port.get("name") and port["name"] in [one.get("name") for one in ports[:number]]:
+            yield Cause.duplicate(f"spec.ports[{number}].name", port["name"])
 
 
 def _autoscaler(body: Json) -> Iterator[Cause]:

@@ -16,7 +16,7 @@ NAMED = 3
 def costs_of(at: ClusterEndpoint, view: ClusterView) -> tuple[str, ...]:
     """Pods with what they reserve, the nodes that they hold, volumes that they mount, the load balancer."""
     pods = [body for body in view.all(PODS) if ours(body["metadata"].get("labels"), at)]
-    return tuple(_of_pods(at, pods)) + tuple(_of_balancer(at, view.get(SERVICES, at.name)))
+    return tuple(_of_pods(at, pods)) + tuple(_of_balancer(view.get(SERVICES, at.name)))
 
 
 def _of_pods(at: ClusterEndpoint, pods: list[Json]) -> Iterator[str]:
@@ -38,9 +38,9 @@ def _claims(pods: list[Json]) -> Iterator[str]:
                 yield str(claim)
 
 
-def _of_balancer(at: ClusterEndpoint, service: Json | None) -> Iterator[str]:
+def _of_balancer(service: Json | None) -> Iterator[str]:
     if service is not None and (service.get("spec") or {}).get("type") == "LoadBalancer":
-        url = external_url(at, service)
+        url = external_url(service)
         yield f"a load balancer{f' ({url})' if url else ', which has no address yet'}"
 
 

@@ -17,6 +17,7 @@ from core.targets.kubernetes.paths import (
     SERVICES,
     namespace_path,
 )
+from core.targets.kubernetes.service_ports import moved_port
 from core.targets.kubernetes.traffic import first, holder, holds, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
@@ -27,6 +28,8 @@ def place(changes: ObjectChanges, key: str) -> None:
     if key:
         changes.apply(SECRETS, manifests.key_secret(at, key))
     changes.create(holder(at), first(at))
+    if holder(at) is SERVICES:
+        changes.change(SERVICES, at.name, lambda body: moved_port(body, at.place.service.port))
 
 
 def make_namespace(changes: ObjectChanges) -> None:

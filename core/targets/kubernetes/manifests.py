@@ -7,8 +7,9 @@ from core.config.scaling import BehaviorSettings, ScalingDirection
 from core.domain.errors import BadInput
 from core.domain.model import Slot, Version
 from core.targets.kubernetes.labels import MANAGED, MANAGER, ClusterEndpoint, metadata, selector
-from core.targets.kubernetes.manifests_pod import KEY, PORT_NAME, Json, deployment
+from core.targets.kubernetes.manifests_pod import KEY, Json, deployment
 from core.targets.kubernetes.names import key_name, slot_name
+from core.targets.kubernetes.service_ports import INSIDE_PORT, service_port
 from core.targets.kubernetes.settings import PINNED
 from core.targets.loopback import SLOT_HEADER
 
@@ -29,13 +30,13 @@ def service(at: ClusterEndpoint, slots: Collection[Slot]) -> Json:
     """What callers reach: the pods of these slots. Of one, it alone gets all; of more, each pod its share."""
     one = next(iter(slots)) if len(slots) == 1 else None
     chosen = selector(at, one) if slots else selector(at, NOWHERE)
-    spec = {"type": at.place.service.type, "selector": chosen, "ports": [_port(at)]}
+    spec = {"type": at.place.service.type, "selector": chosen, "ports": [service_port(at.place.service.port)]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata(at, at.name), "spec": spec}
 
 
 def slot_service(at: ClusterEndpoint, slot: Slot) -> Json:
     """What a gateway sends the share of one slot to."""
-    spec = {"type": "ClusterIP", "selector": selector(at, slot), "ports": [_port(at)]}
+    spec = {"type": "ClusterIP", "selector": selector(at, slot), "ports": [service_port(INSIDE_PORT)]}
     name = slot_name(at.name, slot)
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata(at, name, slot), "spec": spec}
 
@@ -183,10 +184,6 @@ def all_of(at: ClusterEndpoint, slot: Slot, version: Version, image: str) -> lis
     return objects
 
 
-def _port(at: ClusterEndpoint) -> Json:
-    return {"name": PORT_NAME, "port": at.place.service.port, "targetPort": PORT_NAME, "protocol": "TCP"}
-
-
 def _metric(name: str, percent: float) -> Json:
     target = {"type": "Utilization", "averageUtilization": max(1, round(percent))}
     return {"type": "Resource", "resource": {"name": name, "target": target}}
@@ -213,7 +210,7 @@ def _direction(way: ScalingDirection) -> Json:
 
 
 def _backend(at: ClusterEndpoint, slot: Slot) -> Json:
-    return {"name": slot_name(at.name, slot), "port": at.place.service.port}
+    return {"name": slot_name(at.name, slot), "port": INSIDE_PORT}
 
 
 def _pinned(at: ClusterEndpoint, slot: Slot, secret: str) -> Json:

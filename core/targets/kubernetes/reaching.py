@@ -10,6 +10,7 @@ from core.targets.kubernetes.forwarding import ApiForwarder
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.paths import GATEWAYS, SERVICES
 from core.targets.kubernetes.proving import through, through_service
+from core.targets.kubernetes.service_ports import port_of
 from core.targets.loopback import LoopbackServer
 from core.targets.protocol import Address
 from core.targets.proving import Asker
@@ -52,12 +53,12 @@ def gateway_url(at: ClusterEndpoint, calls: ApiCalls) -> str:
     return f"http://{addresses[0]['value']}:{listeners[0]['port']}"
 
 
-def external_url(at: ClusterEndpoint, service: Json) -> str:
+def external_url(service: Json) -> str:
     """The address that a load balancer gave a Service; empty where there is none yet."""
     for one in ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ():
         if found := one.get("hostname") or one.get("ip"):
             host = f"[{found}]" if ":" in found else found
-            port = at.place.service.port
+            port = port_of(service)
             return f"http://{host}" if port == 80 else f"http://{host}:{port}"
     return ""
 
@@ -84,7 +85,7 @@ class Reach:
             raise Refused(f"{self._at.called} has no address yet; deploy a model first")
         if self._at.place.service.type != "LoadBalancer":
             return Address((await self._forwarded()).url, {}, self._key)
-        if url := external_url(self._at, service):
+        if url := external_url(service):
             return Address(url, {}, self._key)
         raise Refused(f"{self._at.called} has no address yet: the cluster's load balancer has given it none so far")
 

@@ -27,6 +27,7 @@ from core.targets.kubernetes.paths import (
 )
 from core.targets.kubernetes.pod_use import PodUsage
 from core.targets.kubernetes.reaching import external_url
+from core.targets.kubernetes.service_ports import port_of
 from core.targets.kubernetes.traffic import holder, traffic_of
 from core.targets.kubernetes.watching import ClusterView
 
@@ -59,10 +60,12 @@ def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
     service = view.get(SERVICES, at.name)
     yield f"cluster  {at.place.where}  traffic by {at.place.traffic}"
     if service is not None:
-        url = external_url(at, service)
+        url, port, kind = external_url(service), port_of(service), service["spec"].get("type", "ClusterIP")
         waits = "no address yet: the cluster's load balancer has given it none so far"
-        where = url or (waits if at.place.service.type == "LoadBalancer" else "inside the cluster alone")
-        yield f"service  {at.name}:{at.place.service.port}  {at.place.service.type}  {where}"
+        where = url or (waits if kind == "LoadBalancer" else "inside the cluster alone")
+        yield f"service  {at.name}:{port}  {kind}  {where}"
+        if port != at.place.service.port:
+            yield f"settings the Service has port {port}, not {at.place.service.port}; the next version moves it"
     has = holder_of(view.get(LEASES, at.name))
     if has.identity:
         lives = "" if has.alive else ", not heard from"
