@@ -281,7 +281,7 @@ def down(
 
 @app.command()
 def restart(config: Config = None, env: Env = None, sets: Sets = None, endpoint: OneEndpoint = None) -> None:
-    """After an upgrade: change host, router, replicas and watch while requests are answered."""
+    """After an upgrade, or in a cluster for another key: change what serves, and the watch, under load."""
     project = project_of(config, env, sets, endpoint)
     end(headless.run(upkeep_command.restart(project, out), err))
 

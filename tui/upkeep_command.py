@@ -132,7 +132,7 @@ async def restart(project: Project, write: Callable[[str], None]) -> int:
         await client.stop()
         await have_watch(project, write)
     # Only now: an older watch, and what it wrote in, is out of the way.
-    if done := [ev.Acted(place.endpoint, "restarted host, router and replicas") for place in places]:
+    if done := [ev.Acted(place.endpoint, "restarted what serves") for place in places]:
         with contextlib.closing(project.journal()) as journal:
             journal.append(done, me(), journal.clock.now())
     return 0

@@ -6,7 +6,7 @@ the weights of the HTTPRoute behind it, and copies them where the route says so.
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,14 +68,20 @@ class DataPlane:
             if store == GATEWAYS.store:
                 await self._gateway(key, body)
             elif body is None:
-                for name in [one for one in self._servers if isinstance(one, tuple) and one[0] == key]:
-                    self._servers.pop(name).close()
-                self.ports = {at: port for at, port in self.ports.items() if at[0] != key}
+                self._leave(key)
             else:
                 await self._service(key, body)
 
+    def _leave(self, key: Key, ports: Sequence[Json] = ()) -> None:
+        """Listen no more at what a Service does not have among its ports any more."""
+        kept = {one.get(name) for one in ports for name in ("port", "nodePort")}
+        for name in [one for one in self._servers if isinstance(one, tuple) and one[0] == key and one[-1] not in kept]:
+            self._servers.pop(name).close()
+        self.ports = {at: port for at, port in self.ports.items() if at[0] != key or at[1] in kept}
+
     async def _service(self, key: Key, body: Json) -> None:
         spec = body["spec"]
+        self._leave(key, spec.get("ports") or ())
         for port in spec.get("ports") or ():
             number = port["port"]
             if (key, number) not in self.ports:

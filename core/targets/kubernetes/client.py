@@ -18,12 +18,13 @@ from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.differences import differences
+from core.targets.kubernetes.keys import other_key
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
 from core.targets.kubernetes.lease import ReleaseLease
-from core.targets.kubernetes.names import slot_name
+from core.targets.kubernetes.names import key_name, slot_name
 from core.targets.kubernetes.observed import slots_of
 from core.targets.kubernetes.observing import ClusterObserver
-from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, PODS, SERVICES
+from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, PODS, SECRETS, SERVICES
 from core.targets.kubernetes.reaching import Reach
 from core.targets.kubernetes.routing import TrafficRouter
 from core.targets.kubernetes.traffic import holder, traffic_of
@@ -125,9 +126,15 @@ class KubernetesTarget:
         same = held is not None and version_of(held["metadata"].get("annotations")) == version
         if same and self._router.resize(slot, replicas):
             return
+        self._say_which_key()
         if held is not None and deploying.keeps(self._changes, slot, version):
             self._say_what_stays(slot, held)
         deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known())
+
+    def _say_which_key(self) -> None:
+        secret = self._changes.read(SECRETS, key_name(self.at.name)) if self._key else None
+        if why := other_key(self.at, secret, self._key):
+            self._observer.note(Noted(why, Level.WARNING, source="kubernetes"))
 
     def _say_what_stays(self, slot: Slot, held: Json) -> None:
         scaled = self.at.endpoint.autoscaling is not None

@@ -5,6 +5,7 @@ from core.domain.model import Slot, Version
 from core.targets.kubernetes import manifests
 from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing, Json
 from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.keys import place_key
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
 from core.targets.kubernetes.manifests_pod import deployment
 from core.targets.kubernetes.names import slot_name
@@ -13,7 +14,6 @@ from core.targets.kubernetes.paths import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
-    SECRETS,
     SERVICES,
     namespace_path,
 )
@@ -25,8 +25,7 @@ from core.targets.kubernetes.watching import ClusterView
 def place(changes: ObjectChanges, key: str) -> None:
     """What an endpoint needs whatever its versions: the key, and what callers reach."""
     at = changes.at
-    if key:
-        changes.apply(SECRETS, manifests.key_secret(at, key))
+    place_key(changes, key)
     changes.create(holder(at), first(at))
     if holder(at) is SERVICES:
         changes.change(SERVICES, at.name, lambda body: moved_port(body, at.place.service.port))

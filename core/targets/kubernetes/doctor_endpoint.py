@@ -9,6 +9,7 @@ from core.domain.errors import QuarterdeckError, Refused
 from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.doctor_image import pods_of
+from core.targets.kubernetes.keys import other_key
 from core.targets.kubernetes.labels import ClusterEndpoint, ours
 from core.targets.kubernetes.manifests_pod import KEY, PORT
 from core.targets.kubernetes.names import key_name
@@ -21,7 +22,7 @@ MOST = 5
 
 
 def key(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
-    """Whether the Secret with the callers' key is there, or can be made; its value is neither read nor told."""
+    """Whether the Secret with the callers' key is there, or can be made, and is the key known here; neither is told."""
     variable, name = at.endpoint.key_env, key_name(at.name)
     if variable is None:
         if at.place.service.type == "LoadBalancer":
@@ -38,6 +39,9 @@ def key(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
         return [warn(f"the Secret {name} can't be seen with these rights", "see 'access'")]
     if KEY not in (body.get("data") or {}):
         return [fail(f"the Secret {name} holds no {KEY!r}: no pod starts", f"delete it, then release with {variable}")]
+    if why := other_key(at, body, os.environ.get(variable, "").strip()):
+        what, _, do = why.partition("; ")
+        return [warn(what, do)]
     return [ok(f"the Secret {name} is there")]
 
 

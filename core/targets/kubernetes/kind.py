@@ -16,15 +16,19 @@ from core.system.aside import aside
 from core.targets.kinds import Models, Note, Standing
 from core.targets.kubernetes import beforehand, doctor
 from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.client import KubernetesTarget
 from core.targets.kubernetes.costs import costs_of
+from core.targets.kubernetes.keys import other_key
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
 from core.targets.kubernetes.lease import refusal
 from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.manifests_pod import resources
-from core.targets.kubernetes.paths import LEASES
+from core.targets.kubernetes.names import key_name
+from core.targets.kubernetes.paths import LEASES, SECRETS
 from core.targets.kubernetes.pod_use import PodUsages
+from core.targets.kubernetes.restarting import restarted
 from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
 from core.targets.protocol import Target
 
@@ -42,10 +46,7 @@ class KubernetesKind:
         at = cluster_endpoint(settings)
         resources(at.endpoint)
         given = os.environ if environ is None else environ
-        key = _key(settings, given)
-        if settings.endpoint.key_env and not key:
-            name = settings.endpoint.key_env
-            raise BadInput(f"endpoint.key_env: the variable {name} is not set; set it to the endpoint's key")
+        key = _needed_key(settings, given)
         return lambda token: KubernetesTarget(at, settings.folder, token, key=key, kubeconfig=given.get(CONFIG, ""))
 
     def key(self, settings: Settings, endpoint: str) -> str:
@@ -54,7 +55,7 @@ class KubernetesKind:
 
     async def standing(self, root: Path, settings: Sequence[Settings]) -> Sequence[Standing]:
         """What stands at each endpoint; where its cluster can't be asked, why."""
-        asking = [partial(_standing, cluster_endpoint(one), one.folder) for one in settings]
+        asking = [partial(_standing, cluster_endpoint(one), one.folder, _key(one, os.environ)) for one in settings]
         found = [await aside(one, "kubernetes status") for one in asking]
         return [one for one in found if one is not None]
 
@@ -66,8 +67,9 @@ class KubernetesKind:
         return await aside(lambda: taken_down(at, _calls(at)), "kubernetes down")
 
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
-        """The package stands in an image there, which this machine's package does not change."""
-        raise Refused(f"{endpoint}: on Kubernetes new processes come with a new image; build one and release it")
+        """New pods with the key of now, of the images that serve: this machine's package changes none of these."""
+        at, key = cluster_endpoint(settings), _needed_key(settings, os.environ)
+        await aside(lambda: restarted(at, _calls(at), key, note), "kubernetes restart")
 
     async def beforehand(self, settings: Settings, plan: Plan) -> Sequence[str]:
         """Shares that so many pods can't give, else what the cluster would refuse."""
@@ -93,7 +95,25 @@ def _key(settings: Settings, environ: Mapping[str, str]) -> str:
     return environ.get(settings.endpoint.key_env, "").strip() if settings.endpoint.key_env else ""
 
 
-def _standing(at: ClusterEndpoint, folder: Path) -> Standing | None:
+def _needed_key(settings: Settings, environ: Mapping[str, str]) -> str:
+    key, name = _key(settings, environ), settings.endpoint.key_env
+    if name and not key:
+        raise BadInput(f"endpoint.key_env: the variable {name} is not set; set it to the endpoint's key")
+    return key
+
+
+def _key_lines(at: ClusterEndpoint, calls: ApiCalls, key: str) -> list[str]:
+    """That the Secret's key is another one, as far as it may be seen."""
+    if not key:
+        return []
+    try:
+        why = other_key(at, ObjectChanges(at, calls).read(SECRETS, key_name(at.name)), key)
+    except QuarterdeckError:
+        return []
+    return [f"key      {why}"] if why else []
+
+
+def _standing(at: ClusterEndpoint, folder: Path, key: str) -> Standing | None:
     calls = _calls(at)
     usages = PodUsages(at, calls)
     try:
@@ -105,7 +125,7 @@ def _standing(at: ClusterEndpoint, folder: Path) -> Standing | None:
     usages.asked()
     slots = slots_in(at, view, usages.known)
     seen, refuses = looks(at, view, time.time()), refusal(holder_of(view.get(LEASES, at.name)), folder)
-    costs, lines = costs_of(at, view), tuple(lines_of(at, view))
+    costs, lines = costs_of(at, view), (*lines_of(at, view), *_key_lines(at, calls, key))
     return Standing(at.called, NAME, slots, lines, costs, looks=seen, refuses=refuses)
 
 

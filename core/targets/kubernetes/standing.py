@@ -9,10 +9,11 @@ from core.targets.kubernetes.api_errors import ApiMissing, Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.differences import differences
+from core.targets.kubernetes.keys import key_deleted
 from core.targets.kubernetes.labels import ClusterEndpoint, ours, selector
 from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.manifests_pod import grace_s
-from core.targets.kubernetes.names import key_name, slot_name
+from core.targets.kubernetes.names import slot_name
 from core.targets.kubernetes.observed import observed, slots_of
 from core.targets.kubernetes.paths import (
     AUTOSCALERS,
@@ -21,7 +22,6 @@ from core.targets.kubernetes.paths import (
     LEASES,
     PODS,
     ROUTES,
-    SECRETS,
     SERVICES,
     ApiKind,
 )
@@ -96,7 +96,7 @@ def taken_down(at: ClusterEndpoint, calls: ApiCalls) -> bool:
     for kind in (SERVICES, LEASES):
         gone |= _deleted(changes, kind)
     if at.endpoint.key_env is not None:
-        gone |= changes.delete(SECRETS, key_name(at.name))
+        gone |= key_deleted(changes)
     return gone
 
 

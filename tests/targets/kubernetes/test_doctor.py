@@ -213,6 +213,10 @@ def key_of_another_name(scene: Scene) -> None:
     scene.caller.create("secrets", secret("late-key", "Opaque", other="eA=="))
 
 
+def key_of_before(scene: Scene) -> None:
+    scene.patch.setenv(VARIABLE, "the next one")
+
+
 def no_login(scene: Scene) -> None:
     scene.restored("secrets", "ecr-credentials")
     scene.caller.delete("secrets", "ecr-credentials")
@@ -286,6 +290,7 @@ BROKEN: Mapping[str, tuple[Callable[[Scene], None], dict[str, Condition], str]] 
         "no room to scale up: team: 3 pods more need 750m of requests.cpu, 350m are left",
     ),
     "no key": (no_key, {"key": FAIL}, f"no Secret late-key, and {VARIABLE} is not set"),
+    "the key of before": (key_of_before, {"key": WARN}, f"holds another key than {VARIABLE}"),
     "another key": (key_of_another_name, {"key": FAIL}, "holds no 'key'"),
     "no login": (no_login, {"pull": FAIL}, "no Secret ecr-credentials in flights"),
     "another login": (login_of_another_type, {"pull": FAIL}, "is of type Opaque, which logs nobody in"),
