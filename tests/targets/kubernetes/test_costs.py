@@ -45,6 +45,7 @@ def test_what_is_paid_for(
         mine = marks(at, "blue") if about["mine"] else {"app": "theirs"}
         found["pods", name] = {"metadata": {"name": name, "labels": mine}, "spec": spec}
     given = [{"ip": address}] if address else []
-    service = {"metadata": {"name": "late"}, "spec": {"type": at.place.service.type}}
+    ports = [{"name": "http", "port": 80}]
+    service = {"metadata": {"name": "late"}, "spec": {"type": at.place.service.type, "ports": ports}}
     found["services", "late"] = {**service, "status": {"loadBalancer": {"ingress": given}}}
     assert costs_of(at, ClusterView(found)) == said
