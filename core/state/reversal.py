@@ -39,7 +39,8 @@ def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
 def just_taken_back(snapshot: Snapshot, endpoint: str, now: float) -> Release | None:
     """The release that somebody took back so shortly ago that who asks for it now means that one."""
     release = rollback_of(snapshot, endpoint)
-    if release is None or release.outcome not in TAKEN_BACK or release.ended_at is None:
+    # One that ended otherwise, such as by a down, was taken back by nobody.
+    if release is None or release.outcome is not ev.Outcome.ROLLED_BACK or release.ended_at is None:
         return None
     return release if now - release.ended_at <= UNDO_S else None
 

@@ -52,8 +52,8 @@ def _closed(release: Release | None, question: OpenQuestion, now: float) -> bool
 
 
 def _went_on(notice: Notice, endpoint: Endpoint) -> str:
-    """Of one alert the newest message stands, and its end always does."""
-    if notice.resolved:
+    """Of one alert the newest message stands, and so does each of its end and of what was done."""
+    if notice.resolved or notice.id.rpartition("/")[2].startswith(AlertState.ACTED.value):
         return ""
     alerts = endpoint.alerts.values()
     alert = next((one for one in alerts if key_of(endpoint.name, one) == notice.key), None)

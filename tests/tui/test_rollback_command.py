@@ -58,6 +58,7 @@ async def test_who_presses_a_moment_after_another_is_told_that_it_is_done_and_ha
         (c.Rollback(ENDPOINT), scenes.at_ten()),
         (c.Undo(ENDPOINT), scenes.then(scenes.at_ten(), BACK)),
         (c.Rollback(ENDPOINT), scenes.failed()),
+        (c.Rollback(ENDPOINT), scenes.then(scenes.at_ten(), ev.Ended(RELEASE, ev.Outcome.ABORTED, "taken down"))),
         (c.Rollback(ENDPOINT), []),
     ],
 )
