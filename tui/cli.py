@@ -269,6 +269,10 @@ def down(
         bool,
         typer.Option("--to-minimum", help="Stop nothing: as few replicas as autoscalers may go to, 1 without one."),
     ] = False,
+    confirm: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--confirm", help="Name the environment: yes to deleting what this project did not release."),
+    ] = None,
 ) -> None:
     """Drain and stop every endpoint of the project; with --env that environment's alone. Says what costs end."""
     project = project_of(config, env, sets, endpoint)
@@ -276,7 +280,7 @@ def down(
         from tui import minimum_command  # noqa: PLC0415
 
         end(headless.run(minimum_command.to_minimum(project, out), err))
-    end(headless.run(upkeep_command.down(project, out), err))
+    end(headless.run(upkeep_command.down(project, out, confirm), err))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from core.config.config import endpoint_name, state_folder
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError, Refused
+from core.domain.hints import typed
 from core.domain.model import Observation
 from core.engine import shell_variables
 from core.engine.project import Project
@@ -16,7 +17,7 @@ from core.state.fold import fold_all
 from core.state.moved_place import serves_elsewhere
 from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
-from core.targets.kinds import Standing, kind_of, standing
+from core.targets.kinds import DEFAULT, Standing, kind_of, standing
 from core.training.unwanted import unwanted_lines
 from tui.headless import have_watch, opened, watch_of
 
@@ -25,10 +26,11 @@ LOAD_ENDS_S = 15.0
 LOOK_S = 0.5
 
 
-async def down(project: Project, write: Callable[[str], None]) -> int:
+async def down(project: Project, write: Callable[[str], None], confirmed: str | None = None) -> int:
     """Drain and stop every endpoint, or the named environment's alone; the last one takes the watch along.
 
-    What is gone is written down, also the release that nobody drove any more.
+    What is gone is written down, also the release that nobody drove any more. What others have put there is taken down
+    where its environment is `confirmed`.
     """
     places, others = await meant_places(project)
     journal = project.journal()
@@ -41,6 +43,7 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
             under_way = snapshot.live_release(place.endpoint) is not None
             if under_way and holder is not None and holder.alive and not holder.weak:
                 raise Refused(f"{place.endpoint}: {holder.label} is releasing; abort that first")
+            _others_stay(place, snapshot, settings_of(project, place.endpoint).environment, confirmed)
         others_too = {one.endpoint for one in others}
         loaded = [name for name in snapshot.endpoints if _loaded(snapshot, name) and name not in others_too]
         await _end_loads(project, loaded, write)
@@ -70,6 +73,21 @@ async def down(project: Project, write: Callable[[str], None]) -> int:
     finally:
         journal.close()
     return 0
+
+
+def _others_stay(place: Standing, snapshot: Snapshot, environment: str, confirmed: str | None) -> None:
+    """Raises Refused where another machine releases there now, or where nothing was ever released from here.
+
+    On this machine all that stands in a project's folder is the project's own, whatever became of its journal.
+    """
+    name = place.endpoint
+    if place.refuses:
+        raise Refused(f"{name}: {place.refuses}")
+    if place.kind != DEFAULT and place.slots and snapshot.release_of(name) is None and confirmed != environment:
+        why = "it serves, and this project has released nothing there: whoever did may be using it"
+        raise Refused(
+            f"{name}: {why}; to delete it all the same: {typed(f'down --confirm {environment}', environment)}"
+        )
 
 
 def _as_served(project: Project, snapshot: Snapshot) -> None:

@@ -66,6 +66,13 @@ async def test_an_empty_journal_is_no_reason_to_say_that_nothing_is_served(
     assert await explained(project, said.append) == 0
     assert said[1].startswith("  blue     late v1          100.0 %")
     assert "1 of 1 replica ready" in said[1]
+    with pytest.raises(Refused, match=r"this project has released nothing there: .* 'quarterdeck down --confirm prod"):
+        await down(project, said.append)
+    said.clear()
+    assert await explained(project, said.append) == 0
+    assert said[1].startswith("  blue     late v1          100.0 %")
+    assert await down(project, said.append, "prod") == 0
+    assert said[-1] == "late: drained and stopped"
     await place.close()
 
 

@@ -33,8 +33,8 @@ def refusal(holder: LeaseHolder, folder: Path) -> str:
     if not (holder.alive and holder.release) or holder.identity == driver_name(folder):
         return ""
     return (
-        f"release {holder.release} of {holder.label} is under way since {holder.since_when}; wait for its end, or have "
-        "it taken back there with 'quarterdeck rollback'"
+        f"release {holder.release} of {holder.label} is under way since {holder.since_when}; wait for its end, or roll "
+        "it back there"
     )
 
 
