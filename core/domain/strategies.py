@@ -100,9 +100,12 @@ def way_back(rollout: Rollout, after_s: float) -> Plan:
 
 
 def of_copy(plan: Plan) -> Plan:
-    """The plan of a first release for a copy that is gone again soon: it serves, and nothing of the registry moves."""
+    """The plan of a first release for a copy that is gone again soon: it serves, and nothing of the registry moves.
+
+    The second version of a copy comes over the first one by the same steps.
+    """
     kept = tuple(step for step in plan.steps if isinstance(step, Deploy | Smoke | Shift))
-    return replace(plan, strategy=DRILL, steps=kept)
+    return replace(plan, strategy=DRILL, steps=kept, first=False)
 
 
 def written(work: Sequence[str], rollout: Rollout, steps: Sequence[Step]) -> Plan:
