@@ -6,10 +6,11 @@ from dataclasses import replace
 from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.domain.model import Scaled, Slot
+from core.engine.as_it_stands import with_slots
 from core.state.endpoint import Endpoint
 from core.state.moved_place import serves_elsewhere
 from core.state.snapshot import Snapshot
-from core.targets.kinds import DEFAULT, Standing, kind_of
+from core.targets.kinds import DEFAULT, standing_at
 
 STALE_LOOKS = 2.0
 """A look that the journal has is as good as one of now for so many times as long as until the next one."""
@@ -26,13 +27,12 @@ async def asked(settings: Settings, snapshot: Snapshot, now: float) -> tuple[Sna
         return snapshot, moved
     if settings.target == DEFAULT:
         return snapshot, ""
-    places = await kind_of(settings.target).standing(settings.folder, [settings])
-    place = next((one for one in places if one.endpoint == name), Standing(name, settings.target, (), (), looks={}))
+    place = await standing_at(settings)
     if place.unknown or place.looks is None:
         return snapshot, place.unknown
-    slots = {seen.slot: seen for seen in place.slots}
-    known = replace(endpoint, slots=slots, scaled=_looks(endpoint, place.looks, now))
-    return replace(snapshot, endpoints={**snapshot.endpoints, name: known}), ""
+    there = with_slots(snapshot, place)
+    known = replace(there.endpoint(name), scaled=_looks(endpoint, place.looks, now))
+    return replace(there, endpoints={**there.endpoints, name: known}), ""
 
 
 def as_of(snapshot: Snapshot, name: str) -> float:

@@ -9,7 +9,7 @@ from core.domain.errors import Refused, Unreachable
 from core.domain.hints import typed
 from core.engine.project import Project
 from core.state.snapshot import Snapshot
-from core.targets.kinds import Standing, kind_of
+from core.targets.kinds import Standing, standing_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,12 @@ def deploys(project: Project, wishes: Wishes) -> bool:
     return "deploy" not in (*wishes.skip, *project.settings.skip)
 
 
+def with_slots(snapshot: Snapshot, place: Standing) -> Snapshot:
+    """The state with an endpoint's slots as its place has them."""
+    endpoint = replace(snapshot.endpoint(place.endpoint), slots={seen.slot: seen for seen in place.slots})
+    return replace(snapshot, endpoints={**snapshot.endpoints, place.endpoint: endpoint})
+
+
 async def as_it_stands(members: Sequence[Project], snapshot: Snapshot) -> AsItStands:
     """Asks the place of each endpoint that others may change; of the rest the journal knows all."""
     unknown: dict[str, str] = {}
@@ -42,14 +48,12 @@ async def as_it_stands(members: Sequence[Project], snapshot: Snapshot) -> AsItSt
         settings, name = one.settings, endpoint_name(one.settings)
         if not settings.place.shared:
             continue
-        found = await kind_of(settings.target).standing(settings.folder, [settings])
-        place = next((stands for stands in found if stands.endpoint == name), Standing(name, settings.target, (), ()))
+        place = await standing_at(settings)
         if place.unknown:
             unknown[name] = place.unknown
             continue
-        slots = {seen.slot: seen for seen in place.slots}
-        endpoint = replace(snapshot.endpoint(name), slots=slots)
-        snapshot = replace(snapshot, endpoints={**snapshot.endpoints, name: endpoint})
+        snapshot = with_slots(snapshot, place)
+        endpoint = snapshot.endpoint(name)
         if endpoint.serving is not None and endpoint.served is None:
             ends = f"{typed('down', settings.environment)} takes it away"
             refuses[name] = f"{endpoint.serving} serves there, and nothing says which version that is; {ends}"

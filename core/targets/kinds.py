@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.config.targets import FOLDER, target_names
 from core.domain.diagnosis import Examination
@@ -95,3 +96,10 @@ async def standing(root: Path, settings: Sequence[Settings]) -> list[Standing]:
     for name in sorted({DEFAULT, *(one.target for one in settings)}):
         found += await kind_of(name).standing(root, [one for one in settings if one.target == name])
     return found
+
+
+async def standing_at(settings: Settings) -> Standing:
+    """What stands at one endpoint, as its place says it now; without slots and lines where nothing does."""
+    name = endpoint_name(settings)
+    found = await kind_of(settings.target).standing(settings.folder, [settings])
+    return next((one for one in found if one.endpoint == name), Standing(name, settings.target, (), (), looks={}))

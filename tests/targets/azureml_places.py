@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.config.config import load
 from core.domain.model import Version
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import AccessToken
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 from tests.azure.blobs import DOMAIN
+from tests.azure.instances import Instances
 from tests.azure.standin import AzureStandIn
 from tests.images.small import linear
 from tests.targets.azureml_scenes import project
@@ -30,6 +33,14 @@ def serving_workspace(folder: Path) -> Iterator[AzureStandIn]:
         azure.delays.deployment_s = azure.delays.delete_s = 0.1
         yield azure
         assert azure.troubles == []
+
+
+@contextmanager
+def pretending_workspace(folder: Path) -> Iterator[AzureStandIn]:
+    """One whose containers pretend: what they answer is not asked."""
+    with pytest.MonkeyPatch.context() as patch, serving_workspace(folder) as azure:
+        patch.setattr(Instances, "plan", lambda self, _: self.pretended())
+        yield azure
 
 
 class AzurePlaceOf:

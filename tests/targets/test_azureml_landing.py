@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Unreachable
-from tests.azure.instances import Instances
 from tests.azure.serving import OnlineEndpoint
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
 from tests.story.kills_scene import wait_for
-from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
+from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
 from tests.targets.azureml_scenes import SEVEN
 from tests.targets.helpers import Watcher, two_slots, watching
 
@@ -23,8 +22,7 @@ LATE = "has landed late (blue 50 %, green 50 %); it is put back to blue 100 %"
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
     """One for all of them. Containers pretend: what they answer is not asked."""
-    with pytest.MonkeyPatch.context() as patch, serving_workspace(tmp_path_factory.mktemp("azure")) as one:
-        patch.setattr(Instances, "plan", lambda self, _: self.pretended())
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
         yield one
 
 

@@ -19,10 +19,9 @@ from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from tests.azure.calls import SeenCall
 from tests.azure.datastores import Credentials
 from tests.azure.faults import CRASHED, NO_IMAGE
-from tests.azure.instances import Instances
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
-from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
+from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
 from tests.targets.helpers import ONE, TWO, Watcher, two_slots, watching
 
 SHORT_S, HANGS_S = 3.0, 6.0
@@ -32,8 +31,7 @@ SHORT_S, HANGS_S = 3.0, 6.0
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
     """One for all of them; each test has an endpoint of its own. Containers pretend: what they answer is not asked."""
-    with pytest.MonkeyPatch.context() as patch, serving_workspace(tmp_path_factory.mktemp("azure")) as one:
-        patch.setattr(Instances, "plan", lambda self, _: self.pretended())
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
         yield one
 
 

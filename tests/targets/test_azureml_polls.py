@@ -9,10 +9,9 @@ import pytest
 from core.domain.model import ReplicaState
 from core.targets.azureml.operations import OperationBook
 from tests.azure.faults import CRASHED
-from tests.azure.instances import Instances
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
-from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
+from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
 from tests.targets.helpers import ONE, TWO, two_slots, watching
 
 UNTOLD = [
@@ -25,8 +24,7 @@ UNTOLD = [
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
     """One for all of them. Containers pretend: what they answer is not asked."""
-    with pytest.MonkeyPatch.context() as patch, serving_workspace(tmp_path_factory.mktemp("azure")) as one:
-        patch.setattr(Instances, "plan", lambda self, _: self.pretended())
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
         yield one
 
 

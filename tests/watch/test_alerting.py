@@ -16,11 +16,10 @@ from core.state import commands as c, events as ev
 from core.state.alert import AlertState
 from core.state.snapshot import Snapshot
 from core.watch import telling
-from core.watch.alerting import Alerting
 from core.watch.scopes import AlertScope
-from core.watch.telling import Telling
 from tests.environments import V2, Bridge, at, begin, canary_plan, ended, sample, serve, until
 from tests.notify.receivers import http_receiver
+from tests.watch.watched import watched
 
 SHORT = {"window_s": 2.0, "at_least": 5, "for_s": 0.5, "escalate_s": 0.6}
 
@@ -37,25 +36,6 @@ def scopes(receivers: dict[str, Any] | None = None, probe: Any = None, **rules: 
 
 
 HOOK = {"ops": {"kind": "webhook", "url_env": "HOOK", "timeout_s": 1.0}}
-
-
-@contextlib.asynccontextmanager
-async def watched(
-    store: Bridge, given: dict[str, AlertScope], environ: dict[str, str] | None = None
-) -> AsyncIterator[Engine]:
-    """An engine as the watch's, with v1 served, looked after and talked about."""
-    journal = store.journal()
-    async with store.engine(journal, "watch") as engine:
-        alerting = Alerting(engine, lambda: given, store.folder, store.journal)
-        talk = Telling(engine, lambda: given, store.folder, environ or {})
-        tasks = [asyncio.create_task(alerting.run()), asyncio.create_task(talk.run())]
-        try:
-            yield engine
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-    journal.close()
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,5 @@
 """Receivers on loopback that refuse: what is asked of people reaches them all the same, and nothing comes late."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,11 +13,10 @@ from core.engine.engine import Engine
 from core.state import commands as c, events as ev
 from core.state.snapshot import Snapshot
 from core.watch import alerting, telling
-from core.watch.alerting import Alerting
 from core.watch.scopes import AlertScope
-from core.watch.telling import Telling
 from tests.environments import V2, Bridge, begin, ended, rollout, serve, until
 from tests.notify.receivers import HttpReceiver, http_receiver
+from tests.watch.watched import watched
 
 ASKING = canary((), replace(rollout(), question="all of it?"), (10, 100))
 SETTINGS = {
@@ -37,21 +35,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def told(folder: Path, hook: HttpReceiver) -> AsyncIterator[Engine]:
     """An engine as the watch's, that tells of its releases."""
     given = {"late": AlertScope("dev", False, AlertSettings.model_validate(SETTINGS))}
-    store = Bridge(folder)
-    journal = store.journal()
-    async with store.engine(journal, "watch") as engine:
-        parts = (
-            Alerting(engine, lambda: given, folder, store.journal),
-            Telling(engine, lambda: given, folder, {"HOOK": hook.url}),
-        )
-        tasks = [asyncio.create_task(part.run()) for part in parts]
-        try:
-            yield engine
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-    journal.close()
+    async with watched(Bridge(folder), given, {"HOOK": hook.url}) as engine:
+        yield engine
 
 
 async def served(engine: Engine, hook: HttpReceiver) -> None:

@@ -1,5 +1,7 @@
 """Two machines at one endpoint: who may take the Lease over, who is refused, and what each is told."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -28,13 +30,22 @@ async def _said(target: KubernetesTarget, turn: Turn) -> None:
     target._lease.renew()
 
 
-async def test_a_release_is_refused_while_another_machines_is_under_way(place_of: MakePlace, tmp_path: Path) -> None:
-    place = place_of("selector")
-    here, there = place.target(7), place.target(1, tmp_path / "elsewhere")
+@asynccontextmanager
+async def _two_machines(
+    place: ClusterPlace, elsewhere: Path
+) -> AsyncIterator[tuple[KubernetesTarget, KubernetesTarget, Watcher]]:
+    """One that releases here, with two slots and its watch, and one elsewhere."""
+    here, there = place.target(7), place.target(1, elsewhere)
     here.stand_for(HERE)
-    there.stand_for(THERE)
     async with watching(here) as watcher:
         await two_slots(here, watcher, 1)
+        yield here, there, watcher
+
+
+async def test_a_release_is_refused_while_another_machines_is_under_way(place_of: MakePlace, tmp_path: Path) -> None:
+    place = place_of("selector")
+    async with _two_machines(place, tmp_path / "elsewhere") as (here, there, watcher):
+        there.stand_for(THERE)
         wanted = rf"late: release r-here of a driver on .* \(ada, in the folder {tmp_path.name}\) is under way since"
         for doing in (there.apply("green", TWO, 1), there.route({"green": 100})):
             with pytest.raises(TakenOver, match=wanted):
@@ -50,10 +61,7 @@ async def test_a_release_is_refused_while_another_machines_is_under_way(place_of
 
 async def test_what_a_person_asks_back_takes_over_and_takes_over_again(place_of: MakePlace, tmp_path: Path) -> None:
     place = place_of("selector")
-    here, there = place.target(7), place.target(1, tmp_path / "elsewhere")
-    here.stand_for(HERE)
-    async with watching(here) as watcher:
-        await two_slots(here, watcher, 1)
+    async with _two_machines(place, tmp_path / "elsewhere") as (here, there, watcher):
         await here.route({"green": 100})
         there.stand_for(Turn("r-there", "bob", 10.0))
         await there.route({"blue": 100})
@@ -88,10 +96,7 @@ async def test_a_release_whose_driver_is_closed_is_over_for_other_machines(place
 
 async def test_the_watch_says_who_followed_and_what_was_asked_for_there(place_of: MakePlace, tmp_path: Path) -> None:
     place = place_of("selector")
-    here, there = place.target(7), place.target(1, tmp_path / "elsewhere")
-    here.stand_for(HERE)
-    async with watching(here) as watcher:
-        await two_slots(here, watcher, 1)
+    async with _two_machines(place, tmp_path / "elsewhere") as (here, there, watcher):
         await here.route({"green": 100})
         await watcher.weight("green", 100)
         there.stand_for(Turn("r-there", "bob", 10.0))
