@@ -44,13 +44,13 @@ class ObjectChanges:
             )
         return body
 
-    def change(self, kind: ApiKind, name: str, edit: Edit) -> Json:
+    def change(self, kind: ApiKind, name: str, edit: Edit, *, known: bool = True) -> Json:
         """Change an object of ours from the very version that `edit` saw; where it changed meanwhile it is read again.
 
         A call that lands late, after another change, is refused by the server. Raises ApiMissing where it is not there.
         """
         for number in range(TRIES):
-            body = self.owned(kind, name, known=number == 0)
+            body = self.owned(kind, name, known=known and number == 0)
             if body is None:
                 raise ApiMissing(f"{kind.plural}/{name}: there is none in {self.at.place.namespace}")
             change = edit(body)

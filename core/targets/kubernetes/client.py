@@ -72,7 +72,7 @@ class KubernetesTarget:
             raise BadInput("on Kubernetes no caller can be kept on a side; leave header and cookie out")
         number = self._router.begin()
         wanted, copied = dict(weights), dict(mirror or {})
-        await self._do("route", lambda: self._router.move(number, self._claimed(), self._known(), wanted, copied))
+        await self._do("route", lambda: self._route(number, wanted, copied))
 
     async def remove(self, slot: Slot) -> None:
         """Ask for a slot to drain and go."""
@@ -144,6 +144,10 @@ class KubernetesTarget:
             text = f"{what}; call 'quarterdeck retire {slot} --env ENVIRONMENT' before the next release"
             self._observer.note(Noted(text, Level.WARNING, slot, "kubernetes"))
 
+    def _route(self, number: int, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]) -> None:
+        self._router.move(number, lambda known: self._claimed(known=known), self._known(), weights, mirror)
+        self._lease.spent()
+
     def _scale(self, slot: Slot, replicas: int) -> None:
         self._claimed(takes_over=False)
         bounds = None if self.at.endpoint.autoscaling is None else manifests.bounds(self.at)
@@ -162,11 +166,11 @@ class KubernetesTarget:
         if self.at.place.traffic == "replicas" and self._lease.inherited():
             self._router.recover(self._claimed)
 
-    def _claimed(self, *, new: bool = False, takes_over: bool = True) -> int:
+    def _claimed(self, *, new: bool = False, takes_over: bool = True, known: bool = True) -> int:
         """This driver's claim. The namespace may have to be made before anything can be in it."""
         if new and self.at.place.create_namespace and self._lease.number is None:
             deploying.make_namespace(self._changes)
-        number, before = self._lease.claimed(takes_over=takes_over), self._lease.taken_from
+        number, before = self._lease.claimed(takes_over=takes_over, known=known), self._lease.taken_from
         if before is not None:
             self._lease.taken_from = None
             lived = "" if before.alive else ", which had not been heard from"

@@ -65,8 +65,8 @@ class ReleaseLease:
             self._anew = True
         return turn != before
 
-    def claimed(self, *, takes_over: bool = True) -> int:
-        """The number of this driver's claim, made now where it was not yet.
+    def claimed(self, *, takes_over: bool = True, known: bool = True) -> int:
+        """The number of this driver's claim, made now where it was not yet; `known`: by the Lease as the watch has it.
 
         Raises TakenOver once a driver of another machine followed or while its release is under way, Refused once one
         of this project did; without `takes_over` also where a driver of another machine lives.
@@ -77,11 +77,23 @@ class ReleaseLease:
             self._changes.create(
                 LEASES, {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": head, "spec": self._spec(1)}
             )
-        found = self._changes.change(LEASES, name, lambda seen: self._edit(seen, takes_over=takes_over))
+        made = False
+
+        def edit(seen: Json) -> Json | None:
+            nonlocal made
+            change = self._edit(seen, takes_over=takes_over)
+            made = change is not None
+            return change
+
+        found = self._changes.change(LEASES, name, edit, known=known)
         self.number = holder_of(found).number
-        if takes_over:
-            self._anew = False
+        if made:
+            self.spent()
         return self.number
+
+    def spent(self) -> None:
+        """What may claim anew has been done: the same word is no second one."""
+        self._anew = False
 
     @property
     def ended_unsaid(self) -> bool:

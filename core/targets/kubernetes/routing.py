@@ -26,6 +26,8 @@ from core.targets.kubernetes.watching import ClusterView
 LONGEST_S = 900.0
 """Pods for a share are waited for so long, and then left as they are."""
 LOOK_S, AGAIN_S = 0.5, 1.0
+FRESH_S = 5.0
+"""Who is found to have followed after a longer time than that, in which a call hung, may have done so since."""
 
 
 class TrafficRouter:
@@ -60,9 +62,17 @@ class TrafficRouter:
             self._news.notify_all()
 
     def move(
-        self, number: int, claim: int, view: ClusterView, weights: Mapping[Slot, float], mirror: Mapping[Slot, float]
+        self,
+        number: int,
+        claimed: Callable[[bool], int],
+        view: ClusterView,
+        weights: Mapping[Slot, float],
+        mirror: Mapping[Slot, float],
     ) -> None:
-        """Change where traffic goes; returns once that was accepted. Raises BadInput, Refused or Unreachable."""
+        """Change where traffic goes; returns once that was accepted. Raises BadInput, Refused or Unreachable.
+
+        `claimed` gives this driver's claim, by the Lease as the watch has it or, with False, as the server has it.
+        """
         at = self._at
         deployments = slots_of(at, view)
         check_weights(weights, mirror, deployments)
@@ -73,14 +83,19 @@ class TrafficRouter:
             raise BadInput(
                 "kubernetes.traffic is selector: all traffic is moved or none; set it to replicas or gateway"
             )
+        asked_s, claim = time.monotonic(), claimed(True)
         present = asked_counts(deployments)
         counts: Counts = {}
         found: dict[str, RoutedTraffic] = {}
         change = f"{claim}.{number}.{token_hex(4)}"
 
         def edit(body: Json) -> Json:
+            nonlocal claim
             self._still(number)
             now = found["now"] = traffic_of(at, body)
+            if now.claim > claim and time.monotonic() - asked_s < FRESH_S:
+                # Somebody followed before this was asked, and the watch has not heard of it yet.
+                claim = claimed(False)
             if now.claim > claim:
                 raise Refused(f"{at.called}: a later driver has moved its traffic; this one moves nothing any more")
             kept = {**present, **now.replicas} if shared or now.replicas else {}

@@ -80,6 +80,28 @@ async def test_what_a_person_asks_back_takes_over_and_takes_over_again(place_of:
             await there.route({"blue": 100})
 
 
+async def test_a_person_takes_back_before_the_watch_has_heard_who_followed(
+    place_of: MakePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of("selector")
+    async with _two_machines(place, tmp_path / "elsewhere") as (here, there, watcher):
+        await here.route({"green": 100})
+        await watcher.weight("green", 100)
+        watch = here._changes.watch
+        assert watch is not None
+        before = watch.view()
+        there.stand_for(Turn("r-there", "bob", 10.0))
+        await there.route({"blue": 100})
+        with monkeypatch.context() as patch:
+            patch.setattr(watch, "view", lambda: before)
+            with pytest.raises(TakenOver, match=r"\(bob, in the folder elsewhere\); nothing"):
+                await here.route({"green": 100})
+            here.stand_for(Turn("r-here", "ada", 20.0))
+            await here.route({"green": 100})
+        await watcher.weight("green", 100)
+        assert _held_for(place) == "r-here"
+
+
 async def test_a_release_whose_driver_is_closed_is_over_for_other_machines(place_of: MakePlace, tmp_path: Path) -> None:
     place = place_of("selector")
     here = place.target(7)

@@ -56,7 +56,7 @@ async def test_a_route_of_a_driver_that_was_followed_lands_nowhere(place_of: Mak
         late = asyncio.create_task(old.route({"green": 100}))
         await asyncio.to_thread(until, lambda: fault.met, "the call")
         await new.route({"blue": 100})
-        with pytest.raises(Refused, match="moves nothing any more"):
+        with pytest.raises(Refused, match="driver 2 has followed this one, which changes nothing any more"):
             await late
         with pytest.raises(Refused, match="driver 2 has followed this one"):
             await old.route({"green": 100})
