@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from core.domain.errors import Failed, QuarterdeckError
 from core.domain.gates import Gate
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Sample, Version
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
+from core.domain.model import Version
 from core.domain.plan import Hold, Plan
+from core.domain.sample import Sample
 from core.domain.sources import MetricSource, SourceAnswer
 from core.domain.strategies import Rollout, all_at_once, canary
 from core.engine.engine import Engine

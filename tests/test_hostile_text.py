@@ -15,8 +15,9 @@ from core.config.config import load
 from core.config.scaffold import init
 from core.config.settings import Settings
 from core.domain.errors import BadData, BadInput, Failed, Lost, QuarterdeckError, Refused
-from core.domain.model import Noted, Observation, Replica, ReplicaState, Sample
+from core.domain.model import Noted, Observation, Replica, ReplicaState
 from core.domain.plan import Plan, Work
+from core.domain.sample import Sample
 from core.engine import report
 from core.engine.environment import Environment
 from core.engine.observer import Observer, Store

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from core.domain.model import Observation, Sample, Version
+from core.domain.model import Observation, Version
 from core.domain.plan import Work
+from core.domain.sample import Sample
 from core.rollout import actions as d
 from core.rollout.decide import decide
 from core.rollout.rollback import answers, proved, versions

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.domain.errors import Refused
-from core.domain.model import LoadProfile
+from core.domain.load_profile import LoadProfile
 from core.domain.plan import Hold
 from core.state import commands
 from core.state.acceptance import accept

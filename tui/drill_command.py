@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from core.config.config import endpoint_name
 from core.domain.errors import Failed, Refused
 from core.domain.hints import typed
-from core.domain.model import LoadProfile, LoadSource, Version
+from core.domain.load_profile import LoadProfile, LoadSource
+from core.domain.model import Version
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev

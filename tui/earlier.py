@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.snapshot import SeriesKey
 from tui.history import History

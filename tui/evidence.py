@@ -6,7 +6,8 @@ Nothing here is older than it says. What is not known is None, never a good sign
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.domain.model import Series, Slot, add_counts
+from core.domain.model import Slot
+from core.domain.sample import Series, add_counts
 from tui.history import UNWATCHED_S, answered_at
 from tui.view import View
 

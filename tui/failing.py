@@ -1,6 +1,6 @@
 """What the deck's second line says while those who call are not served well. Pure."""
 
-from core.domain.model import Series
+from core.domain.sample import Series
 from tui import format as as_text
 from tui.actions import way_back
 from tui.evidence import at_the_client

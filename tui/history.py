@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from core.domain.model import Contact, Observation, Sample, Slot
+from core.domain.model import Contact, Observation, Slot
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.snapshot import Snapshot
 

@@ -11,7 +11,7 @@ from core.config.planner import limits_of
 from core.config.settings import Settings
 from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.domain.gates import GateResult
-from core.domain.model import LoadProfile, LoadSource
+from core.domain.load_profile import LoadProfile, LoadSource
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.load.check import check

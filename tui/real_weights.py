@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from core.domain.model import Sample, Series, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample, Series
 from core.state.endpoint import Endpoint
 from core.state.release import Release
 from core.state.snapshot import Snapshot

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.domain.histogram import Histogram, middle_ms
-from core.domain.model import Sample, Series
+from core.domain.sample import Sample, Series
 
 PERCENTS = (50, 95, 99)
 BEGINS_S = 20.0

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
 from core.domain.plan import title
+from core.domain.sample import Sample
 from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, Status

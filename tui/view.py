@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from core.domain.model import Sample, Series, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample, Series
 from core.state.endpoint import Endpoint
 from core.state.release import Release
 from core.state.snapshot import LogLine, Snapshot

@@ -8,7 +8,8 @@ from functools import reduce
 from operator import add
 
 from core.domain.histogram import Histogram
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample
 
 RECENT_S = 1200.0
 """So long single samples are kept; further back whole buckets."""

@@ -12,7 +12,8 @@ from core.config.settings import Settings, Skippable
 from core.config.written_plan import step_of
 from core.domain.errors import BadInput, Refused
 from core.domain.gates import DIFFERING, LIVE, MIX, Gate
-from core.domain.model import LoadProfile, Version
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Version
 from core.domain.plan import IMAGE, MODEL_WORK, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
 from core.domain.strategies import (
     Rollout,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.domain.errors import BadInput
-from core.domain.model import LoadProfile, LoadStage
+from core.domain.load_profile import LoadProfile, LoadStage
 from core.system.suggest import did_you_mean
 
 PROFILES = {

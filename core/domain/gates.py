@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from core.domain.histogram import RATIO, bucket
 from core.domain.intervals import wilson
-from core.domain.model import TIMEOUT, Sample
+from core.domain.sample import TIMEOUT, Sample
 from core.domain.shares import PARTS, percent_of
 
 

@@ -19,7 +19,7 @@ from core.domain.gates import (
     Verdict,
 )
 from core.domain.intervals import sure_difference, wilson
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.domain.shares import PARTS, labelled, mix_of
 
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.domain.gates import Gate
-from core.domain.model import LoadProfile, Slot, Sticky
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Slot, Sticky
 from core.domain.sources import MetricSource
 
 

@@ -6,7 +6,7 @@ from math import log, sqrt
 from typing import TypeAlias
 
 from core.domain.intervals import sure_difference
-from core.domain.model import LABEL, Sample
+from core.domain.sample import LABEL, Sample
 
 Part: TypeAlias = tuple[float, float]
 """How many, and of how many."""

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from core.domain.errors import BadInput
 from core.domain.gates import Gate, with_nothing_beside
-from core.domain.model import LoadProfile, Sticky
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Sticky
 from core.domain.plan import (
     FULL,
     Ask,

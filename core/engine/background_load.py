@@ -1,7 +1,7 @@
 """Which load is wanted now: in the background while traffic moves, or by hand for as long as its asker is there."""
 
-from core.domain.model import Series
 from core.domain.plan import Hold, Mirror, Shift
+from core.domain.sample import Series
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
 from core.engine.observer import Store

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.domain.model import LoadProfile, LoadSource, Version
+from core.domain.load_profile import LoadProfile, LoadSource
+from core.domain.model import Version
 from core.domain.sources import MetricSource, SourceAnswer
 from core.load.load import RunningLoad
 from core.state.release import Release

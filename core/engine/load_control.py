@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from core.domain.errors import BadInput, JournalError, Killed, Lost, QuarterdeckError, Unreachable
 from core.domain.gates import Verdict
-from core.domain.model import LoadOutcome, LoadProfile, Version
+from core.domain.load_profile import LoadOutcome, LoadProfile
+from core.domain.model import Version
 from core.domain.plan import Load as LoadStep
 from core.engine.environment import Environment
 from core.engine.sent_load import SentLoad

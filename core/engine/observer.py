@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
-from core.domain.model import Contact, Noted, Observation, OtherDriver, Sample, Scaled, Slot, Synced, Version
+from core.domain.model import Contact, Noted, Observation, OtherDriver, Scaled, Slot, Synced, Version
+from core.domain.sample import Sample
 from core.engine.environment import Environment
 from core.engine.slot_facts import SlotFacts
 from core.engine.smoke import answers_as

@@ -12,7 +12,8 @@ from core.config.config import alias, endpoint_name, previous_alias, runs_folder
 from core.config.planner import background_profile
 from core.config.settings import Settings
 from core.domain.errors import Failed, QuarterdeckError
-from core.domain.model import LoadProfile, LoadSource, Version
+from core.domain.load_profile import LoadProfile, LoadSource
+from core.domain.model import Version
 from core.domain.sources import MetricSource, SourceAnswer
 from core.elsewhere.kinds import KINDS
 from core.engine import report

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample
 from core.state import events as ev
 
 COARSE_S = 10.0

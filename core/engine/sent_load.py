@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.gates import Gate
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource, Version
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
+from core.domain.model import Version
 from core.load.load import LoadResult, RunningLoad
 from core.load.verdicts import verdicts
 from core.state import events as ev

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Sample, Version
+from core.domain.model import Version
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.release import Release
 

@@ -13,7 +13,8 @@ import httpx
 
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.domain.histogram import Histogram
-from core.domain.model import LoadOutcome, Sample
+from core.domain.load_profile import LoadOutcome
+from core.domain.sample import Sample
 from core.load.feed import Feed
 from core.load.load import LoadResult
 from core.load.tally import LONGEST_KIND

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from core.domain.errors import BadInput, Unreachable
-from core.domain.model import LoadProfile, LoadSource
+from core.domain.load_profile import LoadProfile, LoadSource
 from core.load import command
 from core.load.command import LOG, OUTPUT, LocustSettings
 from core.load.process import Line, LocustProcess

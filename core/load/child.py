@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from core.domain.errors import BadInput, Failed, Killed, QuarterdeckError, Refused, Unreachable
-from core.domain.model import LoadOutcome, LoadProfile, Sample
+from core.domain.load_profile import LoadOutcome, LoadProfile
+from core.domain.sample import Sample
 from core.load import command
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
 from core.load.feed import Feed

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from core.config.profiles import checked
 from core.domain.errors import BadInput, Unreachable
-from core.domain.model import LoadProfile
+from core.domain.load_profile import LoadProfile
 from core.system.ports import free_port
 from core.system.text import clean_line
 

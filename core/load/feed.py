@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 
 KEEP = 900
 NOTHING = Sample(None, at=0.0, seconds=0.0)

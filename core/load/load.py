@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.domain.model import LoadOutcome, Sample
+from core.domain.load_profile import LoadOutcome
+from core.domain.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import gevent
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
-from core.domain.model import LoadOutcome
+from core.domain.load_profile import LoadOutcome
 from core.load.steering import LoadShape
 from core.load.tally import Tally
 from core.load.wire import LOOK_S, Wire

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.load.process import Line
 from core.load.tally import LONGEST_KIND
 from core.system.text import clean_line

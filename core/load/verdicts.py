@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.judging import holds, judge
-from core.domain.model import LoadOutcome, Sample
+from core.domain.load_profile import LoadOutcome
+from core.domain.sample import Sample
 from core.load.load import LoadResult
 from core.system.processes import how_it_ended
 

@@ -5,8 +5,9 @@ from math import inf
 
 from core.domain.gates import LIVE, RESTARTS, Gate, GateResult, Verdict, surely_beyond
 from core.domain.judging import holds, judge
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
 from core.domain.plan import Ask, Hold
+from core.domain.sample import Sample
 from core.domain.strategies import AB
 from core.rollout.actions import Action, Record, Wait
 from core.rollout.elsewhere import judge_elsewhere

@@ -19,8 +19,8 @@ from core.domain.anytime import (
 from core.domain.gates import EDGES, Edge, Gate, GateResult, Verdict, edge_of
 from core.domain.histogram import RATIO
 from core.domain.judging import judge
-from core.domain.model import Sample
 from core.domain.plan import Hold, Plan
+from core.domain.sample import Sample
 from core.state.measured import Measured
 
 USUAL_FAILED = 0.01

@@ -6,8 +6,9 @@ Every wait says what it waits for and until when (seconds since the epoch; None:
 from dataclasses import replace
 
 from core.domain.hints import typed
-from core.domain.model import Observation, Series, Slot
+from core.domain.model import Observation, Slot
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Retire, Shift, Smoke, Summarise, Work, title
+from core.domain.sample import Series
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
 from core.rollout.analysis import ask, asked, for_others, held, paused
 from core.rollout.rollback import back, forward, mirror, shift

@@ -6,7 +6,7 @@ from math import sqrt
 
 from core.domain.figures import RightAnswers
 from core.domain.intervals import sure_difference
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.domain.shares import Mix, labelled, mix_of
 
 Z = 1.96

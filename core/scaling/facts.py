@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.domain.model import Replica, ReplicaState, Scaled, Series, Slot
+from core.domain.model import Replica, ReplicaState, Scaled, Slot
+from core.domain.sample import Series
 from core.state.release import ReleaseState
 from core.state.snapshot import Snapshot
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from core.domain.errors import Refused
 from core.domain.hints import typed
-from core.domain.model import Series
 from core.domain.plan import Hold
+from core.domain.sample import Series
 from core.state import events as ev
 from core.state.alert import OpenQuestion
 from core.state.commands import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from core.domain import figures, gates, histogram, model, obstacles, plan, sources
+from core.domain import figures, gates, histogram, load_profile, model, obstacles, plan, sample, sources
 from core.domain.errors import JournalError, Newer
 from core.state import (
     alert,
@@ -31,7 +31,7 @@ from core.state import (
 )
 
 _MODULES = (
-    *(model, figures, histogram, obstacles, gates, plan, sources),
+    *(model, sample, load_profile, figures, histogram, obstacles, gates, plan, sources),
     *(
         alert,
         alert_events,

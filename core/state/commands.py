@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from core.domain.figures import RightAnswers
 from core.domain.gates import Gate
-from core.domain.model import LoadProfile, LoadSource, Slot, Version
+from core.domain.load_profile import LoadProfile, LoadSource
+from core.domain.model import Slot, Version
 from core.domain.plan import Plan
 from core.state.alert import OpenQuestion
 from core.system.processes import whoami

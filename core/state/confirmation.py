@@ -7,8 +7,8 @@ the environment's name; taking down what nothing served before asks once; nothin
 from dataclasses import dataclass
 
 from core.domain.gates import GateResult, Verdict
-from core.domain.model import Series
 from core.domain.plan import Hold, Plan, Shift
+from core.domain.sample import Series
 from core.state.commands import Abort, Answer, Begin, Command, Next, Pause, Rollback, ScaleSlot, Undo
 from core.state.release import Release, ReleaseState, Status
 from core.state.snapshot import Snapshot

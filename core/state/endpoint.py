@@ -5,18 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import (
-    Contact,
-    LoadOutcome,
-    LoadProfile,
-    LoadSource,
-    Observation,
-    OtherDriver,
-    Sample,
-    Scaled,
-    Slot,
-    Version,
-)
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
+from core.domain.model import Contact, Observation, OtherDriver, Scaled, Slot, Version
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.alert import Alert, FailingReceiver, Hush, Untold
 from core.system.text import counted

@@ -5,19 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.gates import Gate, Verdict
-from core.domain.model import (
-    Contact,
-    LoadOutcome,
-    LoadProfile,
-    LoadSource,
-    Noted,
-    Observation,
-    OtherDriver,
-    Sample,
-    Scaled,
-    Slot,
-    Version,
-)
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
+from core.domain.model import Contact, Noted, Observation, OtherDriver, Scaled, Slot, Version
+from core.domain.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.domain.gates import GateResult, Verdict
-from core.domain.model import Series
 from core.domain.plan import FULL, Ask, Hold, title
+from core.domain.sample import Series
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.fold_endpoint import of_endpoint, proved_before, same_change, with_, without

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from core.domain.figures import add_inputs, less_use
 from core.domain.histogram import Histogram
-from core.domain.model import Observation, Sample, Series, Slot
+from core.domain.model import Observation, Slot
+from core.domain.sample import Sample, Series
 from core.state.endpoint_events import Gauged
 from core.state.gauges import Gauge
 from core.state.paired import Paired

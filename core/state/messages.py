@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.domain.gates import GateResult, Verdict
-from core.domain.model import Level, LoadOutcome, Sample
+from core.domain.load_profile import LoadOutcome
+from core.domain.model import Level
 from core.domain.plan import title
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.alert_messages import of_alert
 from core.system.text import counted

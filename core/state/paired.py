@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from core.domain.gates import Edge, Gate, bad_of, edge_of
 from core.domain.histogram import Histogram, bucket
-from core.domain.model import TIMEOUT, Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import TIMEOUT, Sample
 
 MOST_BLOCKS = 1200
 """A block is a second; of a longer hold as many more as this bound asks for."""

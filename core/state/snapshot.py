@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from core.domain.model import Series, Slot
+from core.domain.model import Slot
+from core.domain.sample import Series
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.measured import Measured

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from core.domain.model import Contact, Noted, Observation, OtherDriver, Sample, Scaled, Slot, Sticky, Synced, Version
+from core.domain.model import Contact, Noted, Observation, OtherDriver, Scaled, Slot, Sticky, Synced, Version
+from core.domain.sample import Sample
 
 Report: TypeAlias = Observation | Sample | Scaled | Noted | OtherDriver | Synced | Contact
 

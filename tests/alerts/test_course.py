@@ -9,8 +9,9 @@ from core.alerts.finding import Finding, Scene, find, gone
 from core.alerts.rules import RULES, Does, Measure, Rule
 from core.alerts.tally import AnswerTally
 from core.domain.histogram import Histogram
-from core.domain.model import Observation, Sample
+from core.domain.model import Observation
 from core.domain.plan import Plan
+from core.domain.sample import Sample
 from core.state import commands as c
 from core.state.alert import Alert, AlertState, Hush, Topic
 from core.state.endpoint import Endpoint

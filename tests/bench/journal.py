@@ -17,8 +17,9 @@ from typing import TypeVar
 
 from core.domain.gates import Gate
 from core.domain.histogram import Histogram
-from core.domain.model import Observation, Replica, ReplicaState, Sample, Version
+from core.domain.model import Observation, Replica, ReplicaState, Version
 from core.domain.plan import Deploy, Hold, Plan, Retire, Shift, Summarise, Work
+from core.domain.sample import Sample
 from core.engine.engine import Engine
 from core.engine.slot_facts import SlotFacts
 from core.journal.journal import RECENT_S, Journal

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
-from core.domain.model import LoadProfile
+from core.domain.load_profile import LoadProfile
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import commands as c, events as ev

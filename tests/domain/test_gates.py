@@ -10,7 +10,7 @@ from core.domain.gates import METRICS, Gate, GateResult, Verdict
 from core.domain.histogram import Histogram
 from core.domain.intervals import sure_difference
 from core.domain.judging import OPERATORS, holds, idle, judge
-from core.domain.model import Sample
+from core.domain.sample import Sample
 
 
 def second(ok: int = 100, failed: int = 0, ms: float = 10.0) -> Sample:

@@ -2,7 +2,8 @@
 
 from hypothesis import given
 
-from core.domain.model import Sample, Series, Version, add_counts
+from core.domain.model import Version
+from core.domain.sample import Sample, Series, add_counts
 from tests.environments import sample
 from tests.nouns import noun
 

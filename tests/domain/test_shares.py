@@ -11,7 +11,7 @@ from core.domain.figures import Inputs, Use
 from core.domain.gates import Gate, GateResult
 from core.domain.intervals import sure_difference
 from core.domain.judging import judge
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.domain.shares import mix_of
 
 MIX = Gate("mix_points", "<", 5.0, "live", at_least=20)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.model import LoadOutcome
+from core.domain.load_profile import LoadOutcome
 from core.engine import background_load
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept

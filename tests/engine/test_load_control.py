@@ -8,7 +8,7 @@ import pytest
 
 from core.domain.errors import BadInput, Failed, Killed, Lost, Refused, Unreachable
 from core.domain.gates import Gate
-from core.domain.model import LoadOutcome, LoadProfile, LoadSource
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
 from core.domain.plan import Load
 from core.engine import load_control as module
 from core.engine.load_control import LoadControl

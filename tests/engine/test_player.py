@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from core.domain.errors import BadInput, Refused
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.engine.player import Player
 from core.state import commands as c, events as ev
 from core.state.snapshot import Snapshot

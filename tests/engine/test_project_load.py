@@ -7,7 +7,7 @@ import pytest
 from core.config.config import load
 from core.config.scaffold import init
 from core.domain.errors import BadInput
-from core.domain.model import LoadProfile, LoadSource
+from core.domain.load_profile import LoadProfile, LoadSource
 from core.engine import project_environment as module
 from core.engine.project_environment import ProjectEnvironment
 from core.load.command import LocustSettings

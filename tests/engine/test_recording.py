@@ -11,7 +11,8 @@ import pytest
 
 from core.domain.errors import BadInput
 from core.domain.histogram import Histogram
-from core.domain.model import Observation, Sample
+from core.domain.model import Observation
+from core.domain.sample import Sample
 from core.domain.sources import MetricSource
 from core.engine import recording
 from core.journal.journal import Journal

@@ -1,6 +1,6 @@
 """Samples held back add up, and copies to nothing that users were answered."""
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.engine.sample_buffer import SampleBuffer
 from core.state import events as ev
 

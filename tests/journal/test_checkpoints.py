@@ -12,8 +12,9 @@ import pytest
 
 from core.domain.gates import Gate
 from core.domain.histogram import Histogram
-from core.domain.model import Observation, Replica, ReplicaState, Sample
+from core.domain.model import Observation, Replica, ReplicaState
 from core.domain.plan import Hold
+from core.domain.sample import Sample
 from core.engine.slot_facts import SlotFacts
 from core.journal import checkpoint, journal as journal_module
 from core.journal.journal import RECENT_S, Journal

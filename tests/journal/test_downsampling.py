@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 
 from core.domain.histogram import Histogram
-from core.domain.model import Observation, Replica, ReplicaState, Sample, Scaled
+from core.domain.model import Observation, Replica, ReplicaState, Scaled
+from core.domain.sample import Sample
 from core.engine.slot_facts import SlotFacts
 from core.journal.downsampling import downsampled
 from core.state import events as ev

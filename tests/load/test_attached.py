@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from core.domain.errors import BadInput, Refused, Unreachable
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.load.attached import Attached, Page, between, page_of
 from tests.load.conftest import Serve
 from tests.load.test_run import until

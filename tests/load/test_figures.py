@@ -7,7 +7,7 @@ import pytest
 from core.config.profiles import PROFILES, profile
 from core.domain.errors import BadInput
 from core.domain.histogram import Histogram
-from core.domain.model import LoadStage
+from core.domain.load_profile import LoadStage
 from core.load.samples import sample_of
 from core.load.steering import LoadShape
 from core.load.tally import MOST_KINDS, Tally, failure_kind

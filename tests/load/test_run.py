@@ -17,7 +17,8 @@ import pytest
 
 from core.config.profiles import profile
 from core.domain.errors import BadInput, Refused
-from core.domain.model import LoadStage, Sample
+from core.domain.load_profile import LoadStage
+from core.domain.sample import Sample
 from core.load.child import LoadRun, start
 from core.load.command import ARTIFACTS, LOG, OUTPUT, LocustSettings
 from core.load.load import RunningLoad

@@ -4,7 +4,8 @@ import pytest
 
 from core.domain.gates import Gate
 from core.domain.histogram import Histogram
-from core.domain.model import LoadOutcome, Sample
+from core.domain.load_profile import LoadOutcome
+from core.domain.sample import Sample
 from core.load.load import LoadResult
 from core.load.run_clock import OVERTIME_LOOKS, SILENT_LOOKS, RunClock
 from core.load.verdicts import verdicts

@@ -13,7 +13,7 @@ import pytest
 
 from core.config.profiles import profile
 from core.domain.errors import Refused, Unreachable
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.load.child import LoadRun
 from core.load.command import LocustSettings
 from core.load.feed import KEEP, Feed

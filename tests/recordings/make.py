@@ -13,8 +13,10 @@ from statistics import NormalDist
 from core.domain.gates import Gate
 from core.domain.histogram import Histogram
 from core.domain.judging import judge
-from core.domain.model import LoadProfile, Observation, Reading, Replica, ReplicaState, Sample, Scaled, Version
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Observation, Reading, Replica, ReplicaState, Scaled, Version
 from core.domain.plan import MODEL_WORK, Shift, title
+from core.domain.sample import Sample
 from core.domain.strategies import Rollout, canary
 from core.state import events as ev
 from core.state.codec import dumps

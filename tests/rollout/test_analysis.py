@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Replica, ReplicaState, Sample
+from core.domain.model import Replica, ReplicaState
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise
+from core.domain.sample import Sample
 from core.rollout import actions as d
 from core.rollout.analysis import verdicts
 from core.state import commands as c, events as ev

@@ -7,8 +7,8 @@ import pytest
 
 from core.domain.gates import Gate
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
 from core.domain.plan import Hold, Plan, Shift
+from core.domain.sample import Sample
 from core.rollout.backtest import backtest, with_gates
 from core.state import events as ev
 from tests.environments import V1, V2

@@ -6,8 +6,8 @@ import pytest
 
 from core.domain.gates import Gate, GateResult
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
 from core.domain.plan import Deploy, Hold, Plan, Shift
+from core.domain.sample import Sample
 from core.rollout.comparison import Beside, compare, terms_of
 from core.state.measured import Measured
 from core.state.paired import paired

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Observation, Replica, ReplicaState, Sample, Slot
+from core.domain.model import Observation, Replica, ReplicaState, Slot
 from core.domain.plan import Ask, Deploy, Hold, Plan, Retire, Shift, Step, Work
+from core.domain.sample import Sample
 from core.rollout import actions as d
 from core.rollout.decide import decide
 from core.rollout.rollback import answers, proved, split

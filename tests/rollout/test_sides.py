@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.figures import RightAnswers
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.rollout.sides import LIVE, NEITHER, NEW, beside, by_truth, failed_apart, took
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 import core.domain
 import core.state
-from core.domain import gates, histogram, model, plan
+from core.domain import gates, histogram, model, plan, sample
 from core.domain.errors import JournalError
 from core.state import codec, commands, events
 from core.state.codec import dumps, loads
@@ -76,12 +76,12 @@ def test_a_line_of_an_older_version_is_read() -> None:
     failed = '{"is":"mapping","items":[["is",2],["503",1]]}'
     sampled = f'{{"is":"Sampled","endpoint":"late","sample":{{"is":"Sample","slot":"blue","at":1,"failed":{failed}}}}}'
     assert loads(f'{{"is":"Chose","release":"r","version":{version}}}') == events.Chose("r", model.Version("late", "7"))
-    assert loads(sampled) == events.Sampled("late", model.Sample("blue", 1.0, 0, {"is": 2, "503": 1}))
+    assert loads(sampled) == events.Sampled("late", sample.Sample("blue", 1.0, 0, {"is": 2, "503": 1}))
 
 
 def test_a_line_with_spaces_is_read_all_the_same() -> None:
     passes = gates.Verdict(gates.Gate("rps", ">", 1.0), gates.GateResult.PASS, 2.0, "x")
-    sampled = events.Sampled("late", model.Sample("blue", 1.0, 2, latency=histogram.Histogram.of([3.0, 4.0])))
+    sampled = events.Sampled("late", sample.Sample("blue", 1.0, 2, latency=histogram.Histogram.of([3.0, 4.0])))
     for fact in (events.Judged("r", 0, (passes,)), sampled):
         assert loads(json.dumps(json.loads(dumps(fact)), indent=1)) == fact
 
@@ -112,7 +112,7 @@ def test_bytes_that_are_no_text_are_read_as_what_they_are() -> None:
 
 def test_the_shape_is_another_where_nouns_hold_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    for nouns in ((model.Version, plan.Ask), (plan.Ask, model.Version), (plan.Ask, model.Sample), (plan.Ask,)):
+    for nouns in ((model.Version, plan.Ask), (plan.Ask, model.Version), (plan.Ask, sample.Sample), (plan.Ask,)):
         monkeypatch.setattr(codec, "_classes", lambda nouns=nouns: {noun.__name__: noun for noun in nouns})
         codec.shape.cache_clear()
         seen.append(codec.shape())

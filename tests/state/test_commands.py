@@ -7,8 +7,9 @@ import pytest
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate
-from core.domain.model import LoadSource, Sample
+from core.domain.load_profile import LoadSource
 from core.domain.plan import Deploy, Hold, Plan, Shift, Work
+from core.domain.sample import Sample
 from core.domain.strategies import all_at_once
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept

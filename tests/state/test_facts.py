@@ -5,19 +5,10 @@ from dataclasses import replace
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import (
-    Level,
-    LoadOutcome,
-    LoadProfile,
-    LoadSource,
-    Noted,
-    Observation,
-    Replica,
-    ReplicaState,
-    Sample,
-    Scaled,
-)  # fmt: skip
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
+from core.domain.model import Level, Noted, Observation, Replica, ReplicaState, Scaled
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.endpoint import LoadState, Mark, MarkKind
 from core.state.fold import fold, fold_all

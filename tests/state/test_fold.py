@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Level, LoadProfile, Noted, Observation, Sample, Scaled, Series
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Level, Noted, Observation, Scaled
 from core.domain.plan import Deploy, Hold, Plan, Shift, Summarise, Work
+from core.domain.sample import Sample, Series
 from core.state import events as ev
 from core.state.endpoint import KEEP_MARKS, MarkKind
 from core.state.fold import fold, fold_all

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.state.measured import Measured
 
 SAMPLES = st.lists(

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Level, LoadOutcome, LoadProfile, LoadSource, Noted, Sample, Scaled
+from core.domain.load_profile import LoadOutcome, LoadProfile, LoadSource
+from core.domain.model import Level, Noted, Scaled
+from core.domain.sample import Sample
 from core.domain.strategies import all_at_once, canary
 from core.state import events as ev
 from core.state.messages import judged, kinds, message_of, share

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core.domain.gates import Gate
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.state.measured import Measured
 from core.state.paired import MOST_BLOCKS, Paired, paired
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.domain.errors import Refused, Unreachable
-from core.domain.model import Noted, ReplicaState, Sample
+from core.domain.model import Noted, ReplicaState
+from core.domain.sample import Sample
 from core.targets.fake.client import Delays, FakePlace, FakeTarget
 from tests.targets.contract import Contract, MakeTarget
 from tests.targets.helpers import ONE, TWO, watching

@@ -8,7 +8,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.targets.local import records, zygote
 from core.targets.local.client import status, stop
 from core.targets.local.launch import start

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from core.domain.errors import Unreachable
-from core.domain.model import Noted, Sample
+from core.domain.model import Noted
+from core.domain.sample import Sample
 from core.system.clock import boottime_s
 from core.targets.local import wire
 from core.targets.local.client import status, stop

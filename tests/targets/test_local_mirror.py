@@ -4,7 +4,7 @@ import json
 
 import psutil
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.targets.local import records
 from core.targets.local.client import LocalTarget
 from core.targets.local.counters import Counters, parse

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as some
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.targets.local.http import Connection
 from core.targets.local.pairs import KEEP_S, Compared, Half, Pairs, alike
 from core.targets.protocol import Address

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.domain.figures import Inputs
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.targets.local.counters import parse
 from core.targets.local.rows import MOST_LABELS, OTHERS, RowMeter, SlotRows
 from core.targets.local.scraped import Scraped

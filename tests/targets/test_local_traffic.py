@@ -5,7 +5,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from core.domain.model import GAVE_UP, Observation, Sample
+from core.domain.model import Observation
+from core.domain.sample import GAVE_UP, Sample
 from core.targets.local import envoy
 from core.targets.local.proof import PROBES
 from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, probe

@@ -1,6 +1,7 @@
 """Moments of a recorded cluster as the deck gets to know them: what its objects say, as events."""
 
-from core.domain.model import Sample, Scaled
+from core.domain.model import Scaled
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.events import Event
 from core.targets.kubernetes.looks import looks

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.histogram import Histogram
-from core.domain.model import Level, LoadProfile, Noted, Observation, Reading, Replica, ReplicaState, Sample, Scaled
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Level, Noted, Observation, Reading, Replica, ReplicaState, Scaled
 from core.domain.obstacles import Cause, Obstacle
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE

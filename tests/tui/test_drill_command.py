@@ -10,7 +10,8 @@ from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Refused
-from core.domain.model import LoadProfile, Observation
+from core.domain.load_profile import LoadProfile
+from core.domain.model import Observation
 from core.domain.plan import Plan, title
 from core.domain.strategies import of_copy
 from core.engine.project import Project

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.model import Contact, Noted, Observation, Sample, Version
+from core.domain.model import Contact, Noted, Observation, Version
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, RELEASE

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.model import Observation, Reading, Replica, ReplicaState, Sample, Scaled
+from core.domain.model import Observation, Reading, Replica, ReplicaState, Scaled
 from core.domain.obstacles import Cause, Obstacle
+from core.domain.sample import Sample
 from core.engine.project import Project
 from core.state import events as ev
 from tests.environments import V1, V2

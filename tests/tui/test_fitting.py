@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, strategies as st
 
-from core.domain.model import Observation, Sample
+from core.domain.model import Observation
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, LIVE, MOMENT, NEW

@@ -9,7 +9,7 @@ from rich.color import Color, ColorSystem
 
 from core.domain.errors import BadInput, JournalError
 from core.domain.histogram import Histogram
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.commands import Command
 from core.state.events import Event

@@ -13,7 +13,7 @@ import pytest
 
 from core.config.scaffold import init
 from core.domain.errors import BadInput
-from core.domain.model import LoadOutcome, LoadProfile
+from core.domain.load_profile import LoadOutcome, LoadProfile
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import events as ev

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Level as Loudness, LoadOutcome, Noted, Reading, Sample, Scaled
+from core.domain.load_profile import LoadOutcome
+from core.domain.model import Level as Loudness, Noted, Reading, Scaled
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.endpoint import Mark, MarkKind
 from core.state.fold import fold_all

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from core.domain.errors import Refused
 from core.domain.figures import RightAnswers
-from core.domain.model import LoadProfile
+from core.domain.load_profile import LoadProfile
 from core.domain.plan import Plan
 from core.engine.project import Project
 from core.state import commands as c

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from core.domain.histogram import Histogram
-from core.domain.model import Sample, Series
+from core.domain.sample import Sample, Series
 from tui.sample_figures import PERCENTS, Total, figures_of, percentiles_ms
 
 latencies = st.lists(st.floats(0.01, 5000), max_size=40)

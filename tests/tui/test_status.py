@@ -6,7 +6,8 @@ import pytest
 
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
-from core.domain.model import Observation, Sample, Version
+from core.domain.model import Observation, Version
+from core.domain.sample import Sample
 from core.engine import shell_variables
 from core.engine.project import Project
 from core.state import events as ev

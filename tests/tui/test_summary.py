@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.model import Observation, Replica, ReplicaState, Sample, Version
+from core.domain.model import Observation, Replica, ReplicaState, Version
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.codec import dumps, loads
 from core.state.fold import fold_all

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
-from core.domain.model import Observation, Sample
+from core.domain.model import Observation
 from core.domain.plan import Ask, Hold, Shift
+from core.domain.sample import Sample
 from core.domain.strategies import OUTAGE
 from core.state import events as ev
 from core.state.events import Event

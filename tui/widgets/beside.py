@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.domain.gates import Gate
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
 from core.domain.plan import Hold
+from core.domain.sample import Sample
 from core.state.release import ReleaseState
 from tui import format as as_text
 from tui.judged import watched

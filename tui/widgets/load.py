@@ -1,6 +1,6 @@
 """Pane 2: the load, in figures and over time."""
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.state.endpoint import LoadState
 from core.state.messages import ENDS_WELL
 from tui import format as as_text

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.domain.model import Sample
+from core.domain.sample import Sample
 from core.state.endpoint import Mark
 from tui.sample_figures import Figures, figures_of
 from tui.styled import Line, columns

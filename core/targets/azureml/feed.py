@@ -2,7 +2,8 @@
 
 import asyncio
 
-from core.domain.model import Noted, Sample, Scaled
+from core.domain.model import Noted, Scaled
+from core.domain.sample import Sample
 
 
 class AzureFeed:

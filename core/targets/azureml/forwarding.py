@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample
 from core.system.aside import aside
 from core.targets.azureml.failures import scoring_refusal
 from core.targets.azureml.https_client import trusted

@@ -10,7 +10,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from core.domain.errors import QuarterdeckError
-from core.domain.model import Level, Noted, Observation, Sample, Scaled, Slot, Synced
+from core.domain.model import Level, Noted, Observation, Scaled, Slot, Synced
+from core.domain.sample import Sample
 from core.targets.azureml.api_errors import AzureThrottled
 from core.targets.azureml.autoscaler import AutoscaleKeeper
 from core.targets.azureml.build_logs import build_log_end

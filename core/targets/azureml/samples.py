@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.domain.histogram import Histogram
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample
 
 EVERY_S = 1.0
 _CALLERS = (400, 401, 403, 404, 413, 415, 422)

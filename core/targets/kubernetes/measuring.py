@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from core.domain.errors import QuarterdeckError, Refused
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample
 from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint, version_of

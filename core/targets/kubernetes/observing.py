@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Collection
 from functools import partial
 
 from core.domain.errors import QuarterdeckError, Refused, TakenOver
-from core.domain.model import Level, Noted, Observation, OtherDriver, Sample, Slot
+from core.domain.model import Level, Noted, Observation, OtherDriver, Slot
+from core.domain.sample import Sample
 from core.system.aside import aside
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges

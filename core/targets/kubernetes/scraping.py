@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from core.domain.model import Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import Sample
 from core.targets.local.counters import Exposition
 from core.targets.local.rows import RowMeter
 from core.targets.local.scraped import Scraped

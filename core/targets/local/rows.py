@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from core.domain.figures import Inputs
-from core.domain.model import LABEL, Slot
+from core.domain.model import Slot
+from core.domain.sample import LABEL
 from core.targets.local.counters import Exposition
 from core.targets.local.scraped import Scraped
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from core.domain.errors import Unreachable
 from core.domain.histogram import Histogram
-from core.domain.model import GAVE_UP, UNPROCESSABLE, Sample, Slot
+from core.domain.model import Slot
+from core.domain.sample import GAVE_UP, UNPROCESSABLE, Sample
 from core.targets.local.routes import COUNTED, MIRROR_SUFFIX
 
 QUERY = (
