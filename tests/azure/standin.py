@@ -26,7 +26,6 @@ from tests.azure.foundations import Foundations
 from tests.azure.front import RestFront
 from tests.azure.instances import Instances
 from tests.azure.jobs import Jobs
-from tests.azure.loop_thread import LoopThread
 from tests.azure.metrics import DeploymentMetrics
 from tests.azure.operations import PROVIDER, Operations
 from tests.azure.pipelines import PipelineRuns
@@ -38,6 +37,7 @@ from tests.azure.surroundings import Surroundings
 from tests.azure.tracking import TrackingServer
 from tests.kubernetes.faults import FaultKind, Faults
 from tests.kubernetes.network import free_port
+from tests.loop_thread import LoopThread
 
 
 class AzureStandIn:

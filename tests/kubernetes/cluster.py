@@ -2,9 +2,8 @@
 
 import asyncio
 import secrets
-import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -24,6 +23,7 @@ from tests.kubernetes.network import Addresses, free_port
 from tests.kubernetes.registry import Registry
 from tests.kubernetes.server import ApiServer
 from tests.kubernetes.storage import ObjectStore
+from tests.loop_thread import LoopThread
 
 T = TypeVar("T")
 NODES = 3
@@ -206,30 +206,16 @@ def _node_status(number: int) -> Json:
 @contextmanager
 def running(make: Callable[[], Cluster] = Cluster) -> Iterator[Cluster]:
     """A cluster on a loop of its own in a thread of its own, until the end."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="cluster", daemon=True)
-    thread.start()
+    loop = LoopThread("cluster")
+    loop.begin()
     try:
-        cluster = asyncio.run_coroutine_threadsafe(_made(make), loop).result(60)
+        cluster = loop.run(_made(make))
         try:
             yield cluster
         finally:
             cluster.run(cluster.stop())
     finally:
-        with suppress(Exception):
-            asyncio.run_coroutine_threadsafe(_ended(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-
-
-async def _ended() -> None:
-    """Nothing of it goes on: what still waits is cancelled."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for one in others:
-        one.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+        loop.end()
 
 
 async def _made(make: Callable[[], Cluster]) -> Cluster:

@@ -97,8 +97,9 @@ class DataPlane:
             self.registry.status(SERVICES, body, {"loadBalancer": {"ingress": [{"ip": "127.0.0.1", "ipMode": "VIP"}]}})
 
     async def _listen(self, name: object, at: int, key: Key, port: int) -> None:
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._spliced(reader, writer, key, port)
+        # A task that nobody holds may be collected while both ends of its connection are idle.
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._begin(self._spliced(reader, writer, key, port))
 
         self._servers[name] = await asyncio.start_server(accept, "127.0.0.1", at)
 
@@ -210,11 +211,11 @@ class DataPlane:
 
     async def stop(self) -> None:
         """Listen no more."""
+        for server in self._servers.values():
+            server.close()
         for one in (*self._tasks,):
             one.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for server in self._servers.values():
-            server.close()
         for runner in self._runners.values():
             await runner.cleanup()
         if self._client is not None:

@@ -75,6 +75,7 @@ def test_a_pod_that_goes_answers_what_it_has_begun(caller: Caller, cluster: Clus
     _serve(caller, "blue", lifecycle={"preStop": {"sleep": {"seconds": 1}}})
     caller.create("services", service("late", "blue"))
     until(lambda: cluster.do(lambda: cluster.plane.endpoints((caller.namespace, "late"), 80)), "an endpoint")
+    until(lambda: ((caller.namespace, "late"), 80) in cluster.plane.ports, "a port that is listened at")
     url = cluster.service_address(caller.namespace, "late")
     answers: list[int] = []
 

@@ -33,11 +33,13 @@ class LoopThread:
 
     def end(self) -> None:
         """Cancel what still waits, hang up, and run no more."""
-        self.run(_cancelled())
-        self.run(self._hung_up())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        try:
+            self.run(_cancelled())
+            self.run(self._hung_up())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop.close()
 
     async def _hung_up(self) -> None:
         """A client that never answers a farewell would leave its connection to whatever runs after this."""
@@ -52,3 +54,4 @@ async def _cancelled() -> None:
     for one in others:
         one.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
