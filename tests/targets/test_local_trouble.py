@@ -15,7 +15,7 @@ from core.domain.model import ReplicaState
 from core.targets.local.client import stop
 from core.targets.local.wire import host_socket
 from tests.targets.conftest import Endpoints
-from tests.targets.helpers import ONE, TWO, ask, loading, watching
+from tests.targets.helpers import ONE, TWO, Watcher, ask, loading, watching
 from tests.targets.test_local_healing import pids, running, serving
 
 
@@ -108,6 +108,31 @@ async def test_a_model_that_does_not_load_is_said_and_tried_again(endpoints: End
         await watcher.noted("model late v1 does not load: model.json: no field named x; next try in ")
         endpoints.model("1")
         assert (await watcher.ready("blue", 1)).why == ""
+
+
+def _tries(watcher: Watcher, slot: str) -> int:
+    seen = watcher.slots.get(slot)
+    return sum(one.restarts for one in seen.replicas if one.state is ReplicaState.BACKOFF) if seen is not None else 0
+
+
+async def test_what_is_asked_for_again_is_tried_at_once_and_not_after_its_wait(endpoints: Endpoints) -> None:
+    """Both slots wait for as long; the one that is asked for comes, and the other one waits on."""
+    for number in ("1", "2"):
+        endpoints.model(number, broken="model.json: no field named x")
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await target.apply("green", TWO, 1)
+        # The wait after the fifth try is of 16 s.
+        for slot in ("blue", "green"):
+            await watcher.until(lambda: _tries(watcher, slot) == 5, deadline_s=60)  # noqa: B023 - asked at once
+        endpoints.model("1")
+        endpoints.model("2")
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        assert watcher.state("green-1") is ReplicaState.BACKOFF
+        await target.apply("green", TWO, 1)
+        await watcher.ready("green", 1)
 
 
 async def test_a_replica_that_hangs_is_replaced(endpoints: Endpoints) -> None:

@@ -126,6 +126,7 @@ class LocalEndpoint:
         self.state = self.state.holding(slot, held)
         self._keep_key(slot)
         self._slots.open(slot, held)
+        self._slots.retry(slot)
         await self._writer.saved()
 
     async def scale(self, slot: Slot, replicas: int) -> None:

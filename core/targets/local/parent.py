@@ -59,6 +59,10 @@ class Parent:
         """Whether it hears what it is told."""
         return self._writer is not None
 
+    def forget_refusal(self) -> None:
+        """A model that could not be loaded a moment ago may be another one now."""
+        self._refusal = (-ASK_AGAIN_S, "")
+
     async def fork(self, name: str, port: int, restarts: int, spec: EndpointSpec) -> Child:
         """A new replica that will listen on a port; raises Failed when the model can't be loaded."""
         async with self._lock:
@@ -180,6 +184,8 @@ class Parent:
                     break
                 silent = 0
                 self._hear(json.loads(line))
+        except ConnectionError:
+            pass  # It ended with something left to read.
         except (OSError, ValueError, KeyError) as error:
             why = f"it can't be understood ({type(error).__name__}: {error})"
         finally:

@@ -56,6 +56,7 @@ class Pool:
         self._orphans = Orphans(self.place.name)
         self._written: Held | None = held if place else None
         self._changed = changed
+        self._asked = asyncio.Event()
         self._note = note
         self._taken = taken
 
@@ -224,7 +225,16 @@ class Pool:
             self._changed()
             if self.lost:
                 return
-            await asyncio.sleep(delay_s)
+            asked = self._asked
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await asked.wait()
+
+    def retry(self) -> None:
+        """Somebody asks for it anew, and may have mended something: who waits for the next try tries now."""
+        self._parent.forget_refusal()
+        self._asked.set()
+        self._asked = asyncio.Event()
 
     async def _once(self, member: Member, found: Child | None) -> tuple[bool, str]:
         """Fill a member once, until its process ends; was it ready, and how did it end? Empty: that has been said."""

@@ -78,6 +78,11 @@ class Slots:
         now.adopt(held)
         self.changed(slot)
 
+    def retry(self, slot: Slot) -> None:
+        """Have what could not start tried now, whatever its next try was to be."""
+        for pool in self.pools.get(slot, []):
+            pool.retry()
+
     async def renew(self, within_s: float) -> str:
         """Change every replica for a new process; gives why that does not come true: then the old ones stay."""
         for slot, held in list(self._held().items()):
