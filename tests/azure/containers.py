@@ -19,7 +19,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 
 HOME = Path(__file__).parents[2]
 LINES = 5000

@@ -20,7 +20,7 @@ from tests.azure.containers import ServingContainer
 from tests.azure.instances import Instances, seconds
 from tests.azure.serving import REQUESTS, OnlineDeployment, OnlineEndpoint
 from tests.kubernetes.faults import ApiFault, FaultKind, Faults, slowed
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 
 PIN = "azureml-model-deployment"
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "authorization", "server", "date", PIN}

@@ -36,8 +36,8 @@ from tests.azure.serving import OnlineEndpoint
 from tests.azure.surroundings import Surroundings
 from tests.azure.tracking import TrackingServer
 from tests.kubernetes.faults import FaultKind, Faults
-from tests.kubernetes.network import free_port
 from tests.loop_thread import LoopThread
+from tests.ports import free_port
 
 
 class AzureStandIn:

@@ -23,7 +23,7 @@ from core.engine.project import Project
 from core.state import commands as c
 from core.state.release import Release
 from tests.kubernetes.kinds import Json
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 from tests.story.cluster_faults import TRAFFIC
 from tests.story.cluster_scene import ClusterScene, TrafficWay, image
 from tests.story.stand_in import StandIn

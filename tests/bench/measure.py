@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.contenders import Contender
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 50
@@ -66,9 +66,7 @@ class Load:
 @contextmanager
 def running(contender: Contender) -> Iterator[tuple[int, psutil.Process, float]]:
     """The server on a port of its own and on its core, once it answers; with the milliseconds that this took."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [part.replace("PORT", str(port)) for part in contender.command]
     # Some start their workers by name, from the environment that they are installed in.
     path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"

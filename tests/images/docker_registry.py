@@ -2,13 +2,14 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+
+from tests.ports import free_port
 
 PROGRAM = shutil.which("docker-registry")
 START_S = 20.0
@@ -18,9 +19,7 @@ START_S = 20.0
 def running(folder: Path) -> Iterator[str]:
     """Its host and port; what it holds lies in the folder."""
     assert PROGRAM is not None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "config.yml").write_text(
         f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
         f"storage: {{filesystem: {{rootdirectory: '{folder / 'kept'}'}}}}\n"

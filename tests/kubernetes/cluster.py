@@ -19,11 +19,12 @@ from tests.kubernetes.dataplane import DataPlane
 from tests.kubernetes.faults import ApiFault, FaultKind, Faults
 from tests.kubernetes.kinds import GATEWAY_GROUP, METRICS_GROUP, Json, resource
 from tests.kubernetes.metrics import MetricsApi
-from tests.kubernetes.network import Addresses, free_port
+from tests.kubernetes.network import Addresses
 from tests.kubernetes.registry import Registry
 from tests.kubernetes.server import ApiServer
 from tests.kubernetes.storage import ObjectStore
 from tests.loop_thread import LoopThread
+from tests.ports import free_port
 
 T = TypeVar("T")
 NODES = 3

@@ -7,7 +7,7 @@ the weights of the HTTPRoute behind it, and copies them where the route says so.
 import asyncio
 import random
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,9 @@ from tests.kubernetes.controllers.endpoints import NAME_LABEL
 from tests.kubernetes.errors import ApiError
 from tests.kubernetes.kinds import GATEWAY_GROUP, Json, resource
 from tests.kubernetes.kubelet import Kubelet
-from tests.kubernetes.network import free_port
 from tests.kubernetes.registry import Registry
 from tests.kubernetes.storage import Key, StoreChange
+from tests.ports import free_port
 
 SERVICES, SLICES = resource("services"), resource("endpointslices.discovery.k8s.io")
 ROUTES, GATEWAYS = resource(f"httproutes.{GATEWAY_GROUP}"), resource(f"gateways.{GATEWAY_GROUP}")
@@ -91,7 +91,8 @@ class DataPlane:
             elif port.get("nodePort") and self.ports[key, number] != port["nodePort"]:
                 await self._listen((key, port["nodePort"]), port["nodePort"], key, number)
             if self.balancers and spec.get("type") == "LoadBalancer" and (key, "own", number) not in self._servers:
-                with suppress(OSError):
+                # The well-known ports are not everybody's to listen at; at any other callers would come to a stranger.
+                with suppress(OSError) if number < 1024 else nullcontext():
                     await self._listen((key, "own", number), number, key, number)
         if self.balancers and spec.get("type") == "LoadBalancer" and not body["status"]["loadBalancer"]:
             self.registry.status(SERVICES, body, {"loadBalancer": {"ingress": [{"ip": "127.0.0.1", "ipMode": "VIP"}]}})

@@ -1,13 +1,11 @@
 """Addresses: a Service's own, its port on the nodes, and those of pods. Only the ports are real."""
 
 import itertools
-import random
-import socket
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.kubernetes.kinds import Json
+from tests.ports import free_port
 
 NODE_PORTS = range(30000, 32768)
 
@@ -43,24 +41,10 @@ class Addresses:
 
     def node_port(self) -> int:
         """A port of the nodes' range that nobody listens on here."""
-        for port in random.sample(NODE_PORTS, len(NODE_PORTS)):
-            if port in self._node_ports:
-                continue
-            with suppress(OSError), socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-                self._node_ports.add(port)
-                return port
-        raise OSError("no port of 30000 to 32767 is free")
+        port = free_port(NODE_PORTS, self._node_ports)
+        self._node_ports.add(port)
+        return port
 
 
 def _known(port: Json) -> tuple[Any, Any]:
     return port.get("port"), port.get("protocol", "TCP")
-
-
-def free_port() -> int:
-    """A free port of this machine's loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

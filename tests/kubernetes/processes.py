@@ -11,7 +11,7 @@ import aiohttp
 import psutil
 
 from tests.kubernetes.kinds import Json
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.kubernetes.kubelet import PodRun

@@ -1,5 +1,6 @@
 """Pods that are real processes, and the ways to them: Services, the API server's proxy, a Gateway's routes."""
 
+import socket
 import sys
 import threading
 from collections import Counter
@@ -148,3 +149,19 @@ def test_the_gateway_api_may_be_missing(caller: Caller, cluster: Cluster) -> Non
         assert caller.get(f"httproutes.{GATEWAY}").status_code == 404
     finally:
         cluster.gateway = True
+
+
+def test_a_balancer_at_a_taken_port_is_a_trouble_of_the_test() -> None:
+    """Its callers would come to whoever listens there."""
+    with running() as one, socket.socket() as taken:
+        one.plane.balancers = True
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        body = service("late", "blue", type="LoadBalancer")
+        body["spec"]["ports"][0]["port"] = port
+        caller = Caller(one, "default")
+        caller.create("services", body)
+        until(lambda: one.troubles, "a trouble")
+        caller.client.close()
+        assert "address already in use" in str(one.troubles)

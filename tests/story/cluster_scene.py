@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tests.kubernetes.kinds import GATEWAY_GROUP, Json
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 from tests.story.kills_scene import QUICK, Scene
 from tests.story.shop import HOME
 from tests.story.stand_in import NAMESPACE, StandIn

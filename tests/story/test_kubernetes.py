@@ -15,7 +15,7 @@ from tests.images import registry
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.images import PodImage, ProjectImages
 from tests.kubernetes.kinds import Json, resource
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 from tests.story.shop import HOME, Shop, quarterdeck
 
 NAMESPACE = "flights"

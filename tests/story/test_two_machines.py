@@ -15,7 +15,7 @@ import yaml
 
 from tests.kubernetes.cluster import running
 from tests.kubernetes.images import PodImage
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 from tests.story.cluster_scene import ERRORS, SLOW
 from tests.story.shop import COMMAND, DEADLINE_S, HOME, Told, quarterdeck
 

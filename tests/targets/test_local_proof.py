@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Unreachable
-from core.system.ports import free_port
 from core.targets.local import proof
 from core.targets.local.routes import PROBE_HEADER, ROUTE_HEADER, SLOT_HEADER, Table
 from core.targets.local.secret import router_secret, secret_path
+from tests.ports import free_port
 from tests.targets.helpers import listening
 
 VERSIONS = {"blue": "1", "green": "2"}

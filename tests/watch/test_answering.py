@@ -20,7 +20,6 @@ from core.engine.engine import Engine
 from core.state import commands as c, events as ev
 from core.state.alert import OpenQuestion
 from core.state.snapshot import Snapshot
-from core.system.ports import free_port
 from core.watch import alerting, answering, pages
 from core.watch.alerting import Alerting
 from core.watch.answer_links import KEY, AnswerLink, AnswerSigner
@@ -30,6 +29,7 @@ from core.watch.scopes import AlertScope
 from core.watch.telling import Telling
 from tests.environments import V2, Bridge, begin, ended, rollout, serve, until
 from tests.notify.receivers import HttpReceiver, http_receiver
+from tests.ports import free_port
 
 HOOK = {"kind": "webhook", "url_env": "HOOK", "timeout_s": 1.0}
 

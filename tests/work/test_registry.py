@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,17 +17,11 @@ import pytest
 
 from core.domain.errors import BadInput, Failed, QuarterdeckError
 from core.work.child import QUIET, Job, WorkChild
+from tests.ports import free_port
 from tests.work.conftest import Project, release, settings, work
 
 START_S = 90.0
 in_one_loop = pytest.mark.asyncio(loop_scope="session")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from core.targets.kubernetes.paths import GATEWAYS, namespace_path
 from core.targets.kubernetes.settings import KubernetesSettings, Traffic
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.images import PodImage
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 
 IMAGE = f"registry.example/late@sha256:{'0' * 64}"
 SERVES = PodImage(

@@ -30,8 +30,8 @@ from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.faults import FaultKind
 from tests.kubernetes.images import MISSING, PodImage
 from tests.kubernetes.metrics import MetricsApi
-from tests.kubernetes.network import free_port
 from tests.kubernetes.waiting import rolled_out, until
+from tests.ports import free_port
 from tests.targets.kubernetes_scenes import IMAGE, SEVEN, settings_of
 
 FAIL, WARN, OK = Condition.FAIL, Condition.WARN, Condition.OK

@@ -21,7 +21,7 @@ from tests.kubernetes.access import AccessRule
 from tests.kubernetes.caller import Caller
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.faults import FaultKind
-from tests.kubernetes.network import free_port
+from tests.ports import free_port
 from tests.targets.kubernetes_scenes import GATEWAY, IMAGE
 from tests.tui import past
 from tui.cli import app
