@@ -20,7 +20,8 @@ BY_LENGTH = 120
 class LeaseHolder:
     """A driver: `identity` is its machine and project, `by` who began its last release, `release` the one under way.
 
-    `since` is in seconds since the epoch, `number` the claim's, `alive` whether it said so lately.
+    `since` and `renewed` (when it last said that it lives) are in seconds since the epoch, `number` is the claim's,
+    `alive` whether it said so lately.
     """
 
     identity: str = ""
@@ -29,6 +30,7 @@ class LeaseHolder:
     release: str = ""
     by: str = ""
     since: float = 0.0
+    renewed: float = 0.0
     alive: bool = False
 
     @property
@@ -56,6 +58,7 @@ def holder_of(lease: Json | None) -> LeaseHolder:
         release=clean_line(str(said.get(RELEASE) or ""), BY_LENGTH),
         by=clean_line(str(said.get(BY) or ""), BY_LENGTH),
         since=since.timestamp() if (since := _moment(spec.get("acquireTime"))) is not None else 0.0,
+        renewed=renewed.timestamp() if renewed is not None else 0.0,
         alive=renewed is not None and datetime.now(UTC) - renewed < timedelta(seconds=LASTS_S),
     )
 
