@@ -11,6 +11,7 @@ from core.domain.errors import Unreachable
 from core.targets.azureml import doctor
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AccessToken, AzureLogin
+from core.targets.azureml.rights import WRITES, allows
 from core.targets.azureml.standing import costs_of, lines_of, looked_at, taken_down
 from tests.azure.standin import AzureStandIn
 from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
@@ -105,7 +106,7 @@ def test_a_size_that_the_region_has_not_is_said_before_a_release(calls: AzureCal
     ],
 )
 def test_a_role_holds_what_its_patterns_hold(actions: list[str], without: list[str], may: bool) -> None:
-    assert doctor.allows({"actions": actions, "notActions": without}, doctor.WRITES[0]) is may
+    assert allows({"actions": actions, "notActions": without}, WRITES[0]) is may
 
 
 async def test_no_login_is_one_line_for_each_look(place: AzurePlaceOf) -> None:

@@ -12,7 +12,7 @@ from core.targets.azureml.api_errors import (
     AzureMissing,
     AzureRequest,
     AzureThrottled,
-    NotSent,
+    LoginRefused,
     refusal,
 )
 from core.targets.azureml.failures import login_failure, operation_failure, scoring_refusal
@@ -73,7 +73,7 @@ GONE = {"code": "NotFoundError", "innerError": {"code": "WorkspaceNotFound", "in
 @pytest.mark.parametrize(
     ("status", "body", "kind", "line"),
     [
-        (401, manager("AuthenticationFailed", "no token"), NotSent, "the login has run out; call 'az login'"),
+        (401, manager("AuthenticationFailed", "no token"), LoginRefused, "the login has run out; call 'az login'"),
         (
             403,
             manager("AuthorizationFailed", FORBIDDEN),

@@ -58,6 +58,10 @@ class NotSent(Unreachable):
     """Nothing was asked for: nobody was there, or nobody was let in. It has surely not happened."""
 
 
+class LoginRefused(NotSent):
+    """There is no login, or it has run out: nobody is let in before somebody logs in again."""
+
+
 class AssetTaken(Refused):
     """The version exists with other files."""
 
@@ -71,7 +75,7 @@ def refusal(asked: AzureRequest, status: int, body: Json, headers: Mapping[str, 
         wait_s = retry_after(headers)
         return AzureThrottled(f"{asked}: too many calls for this login; asked again after {wait_s:g} s", wait_s)
     if status == 401:
-        return NotSent(f"{asked}: not logged in, or the login has run out; {LOGIN}")
+        return LoginRefused(f"{asked}: not logged in, or the login has run out; {LOGIN}")
     for rule in _RULES:
         if rule.fits(text):
             return rule.error(f"{asked}: {rule.words(text)}")

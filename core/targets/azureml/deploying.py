@@ -15,6 +15,7 @@ from core.targets.azureml.view import READY, AzureView, asleep_tag, capacity, st
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from core.targets.checks import check_remove, check_scale
 
+NOT_MADE = "the endpoint could not be made; call 'quarterdeck down --env ENVIRONMENT', then release again"
 _BROKEN = frozenset({"Failed", "Canceled"})
 
 
@@ -105,8 +106,7 @@ class SlotDeployer:
                 changes.send("endpoint", ("PUT", changes.at.path, ENDPOINT_API, body))
             raise AzureBusy(f"{changes.at.called}: the endpoint is being made")
         if view.state == "Failed":
-            down = "call 'quarterdeck down --env ENVIRONMENT', then release again"
-            raise Refused(f"{changes.at.called}: the endpoint could not be made; {down}")
+            raise Refused(f"{changes.at.called}: {NOT_MADE}")
         if view.state != READY:
             raise AzureBusy(f"{changes.at.called}: the endpoint is {view.state}")
 

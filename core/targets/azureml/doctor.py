@@ -1,20 +1,20 @@
 """What `quarterdeck doctor` looks at in Azure: login, workspace, role, provider, quota, size, the endpoint's name."""
 
-import math
 from collections.abc import Callable, Sequence
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
 from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok, warn
 from core.domain.errors import QuarterdeckError
+from core.targets.azureml import room
 from core.targets.azureml.api_errors import ROLE, AzureMissing
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.costs import cost_line
 from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.rights import AUTOSCALES, WRITES, missing_rights
+from core.targets.azureml.standing import looked_at
 from core.targets.azureml.workspace import (
-    COMPUTE_API,
     ENDPOINT_API,
-    PERMISSIONS_API,
     PROVIDER_API,
     SERVICE,
     WORKSPACE_API,
@@ -24,11 +24,7 @@ from core.targets.azureml.workspace import (
 
 WITHIN_S = 40.0
 """A login by a command takes seconds, and of its ways to log in each is tried."""
-WRITES = (f"{SERVICE}/workspaces/onlineEndpoints/write", f"{SERVICE}/workspaces/onlineEndpoints/deployments/write")
-AUTOSCALES = ("Microsoft.Insights/autoscaleSettings/write", "Microsoft.Insights/autoscaleSettings/delete")
 AUTOSCALE_ROLE = "Monitoring Contributor"
-UPGRADES = 1.2
-"""Azure wants a fifth more cores than the instances have, for its upgrades."""
 Look = Callable[[AzureCalls, AzureEndpoint], Diagnoses]
 
 
@@ -88,24 +84,12 @@ def autoscale(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
 
 
 def _may(calls: AzureCalls, scope: str, actions: Sequence[str], done: str, needed: str) -> Diagnoses:
-    try:
-        path = f"{scope}/providers/Microsoft.Authorization/permissions"
-        found = calls.ask("GET", path, PERMISSIONS_API).body.get("value") or []
-    except AzureMissing:
+    missing = missing_rights(calls, scope, actions)
+    if missing is None:
         return [warn("what this login may do is not said", f"it needs {needed}")]
-    missing = [action for action in actions if not any(allows(one, action) for one in found)]
     if missing:
         return [fail(f"this login may not {', '.join(missing)}", f"ask for {needed}")]
     return [ok(done)]
-
-
-def allows(permission: dict[str, list[str]], action: str) -> bool:
-    """Whether a permission's actions, less its notActions, hold one."""
-
-    def holds(patterns: Sequence[str]) -> bool:
-        return any(_fits(pattern.lower(), action.lower()) for pattern in patterns)
-
-    return holds(permission.get("actions") or []) and not holds(permission.get("notActions") or [])
 
 
 def provider(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
@@ -123,32 +107,28 @@ def provider(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
 def size(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether the region has the instances, and what they cost."""
     where, kind = _location(calls, at), at.place.instance_type
-    path = f"/subscriptions/{at.place.subscription}/providers/{SERVICE}/locations/{where}/vmSizes"
-    names = [str(one.get("name")) for one in calls.ask("GET", path, COMPUTE_API).body.get("value") or []]
-    if names and kind.casefold() not in {name.casefold() for name in names}:
+    if room.sizes_of(calls, at, where).lacks(kind):
         return [fail(f"{where} has no {kind}", "name another size in azureml.instance_type")]
     return [ok(f"{where} has {kind}; {cost_line(at.place, kind, at.endpoint.replicas, where)}")]
 
 
 def quota(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
-    """Whether two slots' cores are free: while a release goes on both stand there."""
+    """Whether two slots' cores are free, less those of what stands: while a release goes on both stand there."""
     where, kind = _location(calls, at), at.place.instance_type
-    base = f"/subscriptions/{at.place.subscription}/providers/{SERVICE}/locations/{where}"
-    sizes = calls.ask("GET", f"{base}/vmSizes", COMPUTE_API).body.get("value") or []
-    found = next((one for one in sizes if str(one.get("name")).casefold() == kind.casefold()), None)
+    sizes = room.sizes_of(calls, at, where)
+    family, see = sizes.family(kind), "see quotas in the workspace's page"
+    if not family:
+        return [warn(f"how many cores {kind} has is not said", see)]
+    found = room.quota_of(calls, at, where, family)
     if found is None:
-        return [warn(f"how many cores {kind} has is not said", "see quotas in the workspace's page")]
-    family, cores = str(found.get("family") or ""), int(found.get("vCPUs") or 0)
-    needed = math.ceil(cores * at.endpoint.replicas * UPGRADES) * 2
-    usages = calls.ask("GET", f"{base}/usages", COMPUTE_API).body.get("value") or []
-    of = next((one for one in usages if _named(one).casefold() == family.casefold()), None)
-    if of is None:
-        return [warn(f"the quota of {family or kind} is not said", "see quotas in the workspace's page")]
-    free = int(of.get("limit") or 0) - int(of.get("currentValue") or 0)
-    if free < needed:
-        text = f"{family}: {needed} cores are needed for two slots, {max(0, free)} of {of.get('limit')} are free"
+        return [warn(f"the quota of {family} is not said", see)]
+    held = sizes.held(looked_at(at, calls), family)
+    needed = max(0, 2 * sizes.cores(kind, at.endpoint.replicas) - held)
+    more = f"more than the {held} of what stands" if held else "for two slots"
+    if found.free < needed:
+        text = f"{family}: {needed} cores are needed {more}, {found.free} of {found.limit} are free"
         return [fail(text, "take fewer or smaller instances, delete what is unused, or ask Azure for more")]
-    return [ok(f"{family}: {free} of {of.get('limit')} cores free, {needed} needed for two slots")]
+    return [ok(f"{family}: {found.free} of {found.limit} cores free, {needed} needed {more}")]
 
 
 def name_taken(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
@@ -165,18 +145,6 @@ def name_taken(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
 
 def _location(calls: AzureCalls, at: AzureEndpoint) -> str:
     return str(calls.ask("GET", at.workspace, WORKSPACE_API).body.get("location") or "")
-
-
-def _named(usage: dict[str, object]) -> str:
-    name = usage.get("name")
-    return str(name.get("value") if isinstance(name, dict) else name or "")
-
-
-def _fits(pattern: str, action: str) -> bool:
-    head, star, tail = pattern.partition("*")
-    if not star:
-        return pattern == action
-    return action.startswith(head) and action.endswith(tail) and len(action) >= len(head) + len(tail)
 
 
 LOOKS: dict[str, Look] = {

@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable, Mapping
 
 from core.domain.errors import Failed
-from core.targets.azureml.api_errors import LOGIN, Json, NotSent, always, clipped, quota_words
+from core.targets.azureml.api_errors import LOGIN, Json, LoginRefused, always, clipped, quota_words
 
 BUILD_LOG = re.compile(r"blob store '([^']+)' under the path '([^']+)'")
 LOGIN_ENDED = ("AADSTS700082", "AADSTS70043", "AADSTS50173", "AADSTS50076", "AADSTS7000222")
 
 
-def login_failure(workspace: str, text: str) -> NotSent:
+def login_failure(workspace: str, text: str) -> LoginRefused:
     """Why no token was to be had; of what the login's library says only its own code is kept."""
     code = next((one for one in LOGIN_ENDED if one in text), "")
     if code:
-        return NotSent(f"azureml {workspace}: the login has run out ({code}); {LOGIN}")
-    return NotSent(f"azureml {workspace}: no login was found that works; {LOGIN}")
+        return LoginRefused(f"azureml {workspace}: the login has run out ({code}); {LOGIN}")
+    return LoginRefused(f"azureml {workspace}: no login was found that works; {LOGIN}")
 
 
 def operation_failure(what: str, body: Json, tail: str = "") -> Failed:

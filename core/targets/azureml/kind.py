@@ -1,5 +1,6 @@
 """Azure ML as one kind of place: an endpoint is a managed online endpoint of a workspace; what is done to it whole."""
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -11,10 +12,11 @@ from pathlib import Path
 from core.config.config import endpoint_name, state_folder
 from core.config.settings import Settings
 from core.domain.diagnosis import Examination
-from core.domain.errors import BadInput, QuarterdeckError, Refused
+from core.domain.errors import BadInput, QuarterdeckError, Refused, Unreachable
 from core.domain.model import Version
+from core.domain.plan import Plan
 from core.system.aside import aside
-from core.targets.azureml import doctor
+from core.targets.azureml import beforehand, doctor
 from core.targets.azureml.autoscale_bodies import check
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.client import AzureMLTarget
@@ -70,6 +72,20 @@ class AzureMLKind:
     async def restart(self, settings: Settings, endpoint: str, note: Note) -> None:
         """The package stands in the deployments' code there, which this machine's package does not change."""
         raise Refused(f"{endpoint}: on Azure ML new processes come with a new deployment; release the version again")
+
+    async def beforehand(self, settings: Settings, plan: Plan) -> Sequence[str]:
+        """What Azure would refuse of a plan that deploys."""
+        if not (instances := beforehand.instances_of(plan)):
+            return ()
+        at = azure_endpoint(settings)
+        calls, within_s = _calls(at), beforehand.WITHIN_S
+        try:
+            async with asyncio.timeout(within_s):
+                return await aside(lambda: list(beforehand.refusals(at, calls, instances)), "azureml beforehand")
+        except TimeoutError:
+            raise Unreachable(f"azureml {at.place.workspace}: no answer within {within_s:g} s") from None
+        finally:
+            calls.close()
 
     def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
         """What Azure says of each endpoint's place."""

@@ -13,10 +13,13 @@ from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API, WORKSPA
 class EndpointReader:
     """Reads whenever it is asked. `told` is called in that thread after what was read is other than before."""
 
-    def __init__(self, at: AzureEndpoint, calls: AzureCalls, told: Callable[[], None]) -> None:
+    def __init__(
+        self, at: AzureEndpoint, calls: AzureCalls, told: Callable[[], None], timeout_s: float | None = None
+    ) -> None:
         self._at = at
         self._calls = calls
         self._told = told
+        self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._view: AzureView | None = None
         self._begun = self._newest = 0
@@ -56,11 +59,11 @@ class EndpointReader:
 
     def _read(self) -> AzureView:
         try:
-            body = self._calls.ask("GET", self._at.path, ENDPOINT_API).body
+            body = self._calls.ask("GET", self._at.path, ENDPOINT_API, timeout_s=self._timeout_s).body
         except AzureMissing:
             return AzureView()
         try:
-            page = self._calls.ask("GET", self._at.deployment(), DEPLOYMENT_API).body
+            page = self._calls.ask("GET", self._at.deployment(), DEPLOYMENT_API, timeout_s=self._timeout_s).body
         except AzureMissing:
             return AzureView()
         return AzureView(body, {str(one["name"]): one for one in page.get("value") or ()})
