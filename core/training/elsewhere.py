@@ -9,7 +9,6 @@ import logging
 import re
 import shutil
 import tarfile
-import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from core.config.config import state_folder
 from core.config.settings import Settings
 from core.domain.errors import Failed, QuarterdeckError, Unreachable
 from core.system.aside import aside
+from core.system.moment import KeptMoment
 from core.system.tasks import TaskGuard
 from core.targets.azureml.api_errors import AzureMissing
 from core.targets.azureml.blobs import default_store
@@ -67,11 +67,11 @@ class TrainingElsewhere:
             if kept is None or kept.unwanted:
                 yield Progress(None, f"looking at the cluster {at.place.cluster.name}")
                 await aside(jobs.cluster, "azureml cluster")
-                kept = KeptJob(job.release, _name(job.release), time.time())
+                kept = KeptJob(job.release, _name(job.release), KeptMoment.now())
                 self._book.keep(kept)
                 yield OutputLine(f"train: job {kept.name} on {at.place.cluster.name} of {at.place.where}")
             else:
-                yield OutputLine(f"train: goes on with the job {kept.name}, begun {span(time.time() - kept.begun)} ago")
+                yield OutputLine(f"train: goes on with the job {kept.name}, begun {span(kept.begun.age_s)} ago")
             try:
                 if not await aside(partial(jobs.there, kept.name), "azureml job"):
                     yield Progress(None, "bringing code, packages and rows to the workspace")
@@ -130,7 +130,7 @@ class TrainingElsewhere:
                 log.info("the job %s %s", kept.name, "is cancelled" if heard else "had ended")
                 return
             except AzureMissing:
-                if time.time() - kept.begun > NEW_S:
+                if kept.begun.age_s > NEW_S:
                     return
             except Unreachable as error:
                 if str(error) != kept.why:

@@ -1,7 +1,6 @@
 """A job that goes on, followed on our own clock: its state in words, its log as it comes, and how it ends."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from functools import partial
 
 from core.domain.errors import Failed, QuarterdeckError, Unreachable
 from core.system.aside import aside
+from core.system.clock import boottime_s
 from core.targets.azureml.api_errors import AzureMissing, AzureThrottled
 from core.targets.azureml.operations import span
 from core.targets.azureml.settings import AzureMLSettings
@@ -57,7 +57,7 @@ class FollowedJob:
                 for said in await self._news(look):
                     yield said
             except AzureMissing as error:
-                if self._age_s() > NEW_S:
+                if self.job.begun.age_s > NEW_S:
                     raise Failed(f"train: the job {self.job.name} is gone from the workspace ({error})") from None
                 look = JobLook("NotStarted")
             except Unreachable as error:
@@ -101,10 +101,10 @@ class FollowedJob:
 
     async def _waits(self, state: str) -> str:
         """For how long it waits for what; raises Failed where it waited for a node too long."""
-        words = f"{WAITING[state]} for {span(self._age_s())}"
+        words = f"{WAITING[state]} for {span(self.job.begun.age_s)}"
         if state not in NO_NODE:
             return words
-        now_s = time.monotonic()
+        now_s = boottime_s()
         if not self._nodes or now_s - self._looked_s >= self.place.look_s:
             self._looked_s = now_s
             try:
@@ -112,12 +112,9 @@ class FollowedJob:
             except Unreachable:
                 self._nodes = "how many nodes there are is not known"
         words = f"{words}: {self._nodes} ({self.place.cluster.words})"
-        if self._age_s() > self.place.cluster.wait_s:
+        if self.job.begun.age_s > self.place.cluster.wait_s:
             raise Failed(f"train: the job {self.job.name} got no node, {words}; it was cancelled; try again later")
         return words
-
-    def _age_s(self) -> float:
-        return max(0.0, time.time() - self.job.begun)
 
     def _ended_badly(self, look: JobLook) -> QuarterdeckError:
         name = self.job.name

@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.domain.errors import Failed
+from core.system.moment import KeptMoment
 
 
 @dataclass(frozen=True, slots=True)
 class KeptJob:
-    """One job that was asked for, by its name. `begun` is in seconds since the epoch, `read` how many bytes of its log
-    were passed on. `unwanted`: its release needs it no more, and it is to be cancelled; `why` that was not done yet."""
+    """One job that was asked for, by its name. `read`: how many bytes of its log were passed on. `unwanted`: its
+    release needs it no more, and it is to be cancelled; `why` that was not done yet."""
 
     release: str
     name: str
-    begun: float
+    begun: KeptMoment
     read: int = 0
     unwanted: bool = False
     why: str = ""
@@ -41,7 +42,7 @@ class KeptJobs:
     def of(self, release: str) -> KeptJob | None:
         """A release's, the one that is still wanted before others; None without one."""
         own = [job for job in self.every() if job.release == release]
-        return max(own, key=lambda job: (not job.unwanted, job.begun), default=None)
+        return max(own, key=lambda job: (not job.unwanted, -job.begun.age_s), default=None)
 
     def again(self, job: KeptJob) -> KeptJob:
         """As it is known now."""
@@ -66,6 +67,10 @@ class KeptJobs:
 def _read(path: Path) -> KeptJob | None:
     """What a file says; one that can't be read says nothing."""
     try:
-        return KeptJob(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        begun = found["begun"]
+        # An older version wrote seconds since the epoch alone.
+        moment = KeptMoment(**begun) if isinstance(begun, dict) else KeptMoment(float(begun), "", 0.0)
+        return KeptJob(**{**found, "begun": moment})
+    except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -1,6 +1,7 @@
 """A job is followed: what it waits for, what it says, how it ended, and that nothing is told twice."""
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import BadData, Failed
+from core.system.moment import KeptMoment
+from core.targets.azureml.operations import span
 from core.targets.azureml.workspace import AzureEndpoint
 from core.training.azure_jobs import AzureJobs
 from core.training.following import FollowedJob
@@ -33,7 +36,7 @@ def _texts(said: list[Progress | OutputLine]) -> list[str]:
 
 
 def _kept(folder: Path, name: str) -> tuple[KeptJobs, KeptJob]:
-    book, job = KeptJobs(folder, "late"), KeptJob(f"r-{name}", name, time.time())
+    book, job = KeptJobs(folder, "late"), KeptJob(f"r-{name}", name, KeptMoment.now())
     book.keep(job)
     return book, job
 
@@ -92,6 +95,34 @@ async def test_a_job_that_gets_no_node_is_given_up(
         jobs.cancel("queued")
 
 
+@pytest.mark.parametrize("jump_s", [-7200.0, 7200.0])
+async def test_a_clock_that_is_set_ends_no_wait_and_lengthens_none(
+    tmp_path: Path,
+    at: AzureEndpoint,
+    jobs: AzureJobs,
+    azure: AzureStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    jump_s: float,
+) -> None:
+    name, wall = f"set{jump_s:+.0f}".replace("+", "-on").replace("--", "-back"), time.time
+    azure.delays.job_s = 3.0
+    try:
+        _begun(jobs, name, "echo late")
+        one = FollowedJob(at.place, jobs, *_kept(tmp_path, name))
+        monkeypatch.setattr("time.time", lambda: wall() + jump_s)
+        said = one.lines()
+        first = await anext(said)
+        assert first.text.startswith(f"queued for {span(one.job.begun.age_s)}: 0 of 4 nodes"), first
+        cluster = at.place.cluster.model_copy(update={"wait_s": 0.2})
+        one.place = at.place.model_copy(update={"cluster": cluster})
+        with pytest.raises(Failed, match="got no node"):
+            async with asyncio.timeout(2.5):
+                [each async for each in said]
+    finally:
+        azure.delays.job_s = 0.2
+        jobs.cancel(name)
+
+
 def test_a_cluster_that_is_not_there_is_said_with_the_line_that_makes_it(at: AzureEndpoint, jobs: AzureJobs) -> None:
     cluster = at.place.cluster.model_copy(update={"name": "none-such"})
     there = replace(at, place=at.place.model_copy(update={"cluster": cluster}))
@@ -117,3 +148,15 @@ def test_what_is_kept_is_kept_whole_and_forgotten_by_its_name(tmp_path: Path) ->
     assert book.every() == (job,)
     book.forget(job)
     assert book.every() == ()
+
+
+def test_a_job_that_an_older_version_kept_has_its_age(tmp_path: Path) -> None:
+    book, job = _kept(tmp_path, "old")
+    path = tmp_path / "azureml" / "jobs" / "late" / "old.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "begun": time.time() - 600}))
+    found = book.of("r-old")
+    assert found is not None
+    assert 600 <= found.begun.age_s < 660
+    assert replace(found, begun=job.begun) == job
+    book.keep(found)
+    assert book.every() == (found,)

@@ -1,7 +1,6 @@
 """Jobs of a cluster that no release needs: cancelled when a watch begins, and said as long as they can't be."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from core.config.config import state_folder
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.state import events as ev
+from core.system.moment import KeptMoment
 from core.training.job_body import command_job
 from core.training.kept_jobs import KeptJob, KeptJobs
 from core.training.unwanted import unwanted_lines
@@ -60,7 +60,7 @@ def running(project: Project, azure: AzureStandIn, name: str, release: str) -> K
     caller.client.close()
     until(lambda: azure.jobs.held[name].state == "Running", "it runs")
     book = KeptJobs(state_folder(project.settings), NAME)
-    book.keep(KeptJob(release, name, time.time()))
+    book.keep(KeptJob(release, name, KeptMoment.now()))
     return book
 
 
@@ -106,7 +106,7 @@ async def test_a_cancel_that_is_refused_is_said_and_asked_again_by_the_next_watc
 
 def test_a_new_job_of_the_same_release_takes_no_note_of_the_old_one(tmp_path: Path) -> None:
     book = KeptJobs(tmp_path, NAME)
-    old, new = KeptJob("r1", "old", 1.0, unwanted=True, why="forbidden"), KeptJob("r1", "new", 2.0)
+    old, new = KeptJob("r1", "old", KeptMoment(1.0, "", 0.0), unwanted=True), KeptJob("r1", "new", KeptMoment.now())
     book.keep(new)
     book.keep(old)
     assert (book.of("r1"), set(book.every())) == (new, {old, new})
