@@ -29,6 +29,7 @@ from tui import (
     scaling_cli,
     upkeep_command,
 )
+from tui.before_verb import VerbGroup
 from tui.cli_common import (
     VERB,
     Config,
@@ -48,6 +49,7 @@ from tui.cli_common import (
 
 app = typer.Typer(
     name="quarterdeck",
+    cls=VerbGroup,
     help="Ship machine-learning models from one terminal, and stay in command of them.",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
@@ -65,8 +67,8 @@ def deck(
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch; ask for nothing.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
-    """The deck: live panes over the project in this folder. These options are the deck's; a command's stand after
-    its name."""
+    """The deck: live panes over the project in this folder. Which project, environment and endpoint may be said before
+    a command's name, too."""
     VERB.set(context.invoked_subcommand or "quarterdeck")
     if version:
         from importlib.metadata import version as installed  # noqa: PLC0415
@@ -74,10 +76,6 @@ def deck(
         out(f"quarterdeck {installed('quarterdeck')}")
         end(0)
     if context.invoked_subcommand is not None:
-        if config or env or sets or read_only:
-            verb = context.invoked_subcommand
-            err(f"error: options of '{verb}' stand after its name, as in 'quarterdeck {verb} --env dev'")
-            end(2)
         return
     project = project_of(config, env, sets, endpoint)
     on_a_terminal("the deck")
