@@ -370,5 +370,7 @@ def test_what_was_deleted_in_its_place_is_no_quiet_matter() -> None:
     assert health(view) == (("✖ ", "fails"), ("v7 was deleted: 100 % unanswered", "fails"))
     assert any("green with v7 was deleted where it stood" in text(row) for row in TrafficPane().lines(view, 120, 6))
     assert any("green with v7 was deleted" in line for line in service(view))
+    all_of_it = seen(scenes.then(gone, ev.Observed(ENDPOINT, Observation("blue", None, 0, 0, 0.0))), MOMENT + 1)
+    assert "green with v7 was deleted" in "".join(text(row) for row in TrafficPane().lines(all_of_it, 120, 6))
     kept = scenes.then(ended, ev.Observed(ENDPOINT, Observation("blue", None, 0, 0, 0.0)))
     assert health(seen(kept, MOMENT + 1)) == (("! ", "moves"), ("v6, the way back, was deleted", "moves"))

@@ -92,7 +92,7 @@ class TrafficPane(Pane):
         real, heard = reality(view), silent_s(view) is None and no_answer_s(view) is None
         weights = view.endpoint.weights if view.endpoint else {}
         labels = {seen.slot: seen.version.label if seen.version else as_text.NOTHING for seen in shown}
-        label_cells = max(4, *map(cell_len, labels.values())) + 1
+        label_cells = max([4, *map(cell_len, labels.values())]) + 1
         names = SLOT + label_cells
         figures = aligned(
             [

@@ -19,7 +19,8 @@ from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.claims import changed_by
 from core.targets.azureml.container_logs import last_line
 from core.targets.azureml.costs import priced
-from core.targets.azureml.feed import AzureFeed
+from core.targets.azureml.deletions import DeletionNews
+from core.targets.azureml.feed import AzureFeed, staleness
 from core.targets.azureml.following import FEW_TIMES, EndedOperation, OperationFollower
 from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AGAIN_S, proof_key, proof_look
@@ -53,6 +54,7 @@ class AzureObserver:
             self._over,
         )
         self._scaler = AutoscaleKeeper(changes, self.tell)
+        self._deletions = DeletionNews(self._at.name)
         self._router: AzureRouter | None = None
         self._undo: Callable[[Slot], None] = lambda _: None
         self._why: dict[Slot, str] = {}
@@ -127,7 +129,7 @@ class AzureObserver:
                         yield Synced(tuple(slots))
                     if stale != self._stale:
                         stale = not stale
-                        yield self._staleness(stale)
+                        yield staleness(stale, self._error)
                 elif self._error is not None:
                     raise self._error
                 reports, reader.queue = reader.queue, []
@@ -146,17 +148,6 @@ class AzureObserver:
     @property
     def _stale(self) -> bool:
         return time.monotonic() - self._heard_s > max(STALE_S, 3 * self._at.place.look_s)
-
-    def _staleness(self, stale: bool) -> Noted:
-        if not stale:
-            return Noted("Azure answers again", source=SOURCE)
-        because = f" ({self._error})" if self._error is not None else ""
-        return Noted(
-            f"nothing was heard of Azure for a while; what is shown is from before{because}",
-            Level.WARNING,
-            None,
-            SOURCE,
-        )
 
     def _slots(self, view: AzureView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force, and what goes on there."""
@@ -205,6 +196,8 @@ class AzureObserver:
         view = reader.read()
         self._heard_s = time.monotonic()
         self._scaler.seen(view)
+        self._deletions.removed((*before, *self._operations, *book.operations()))
+        self.tell(*self._deletions.of(view))
         self._landed(view)
         if self._follower.seen(view, silent):
             self._operations = book.operations()
@@ -213,6 +206,7 @@ class AzureObserver:
 
     def _over(self, end: EndedOperation) -> None:
         """An operation has ended: what became of its slot is looked at at once."""
+        self._deletions.removed([end.operation])
         if slot := end.operation.slot:
             others = {one: why for one, why in self._why.items() if one != slot}
             self._why = {**others, slot: end.why} if end.why else others

@@ -1,0 +1,109 @@
+"""What somebody else deletes in Azure is said in one line; what this project removes itself is no such news."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.domain.model import Level, Noted
+from core.system.moment import KeptMoment
+from core.targets.azureml.api_errors import Json
+from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.deletions import DeletionNews
+from core.targets.azureml.operations import AzureOperation
+from core.targets.azureml.standing import taken_down
+from core.targets.azureml.view import AzureView
+from core.targets.azureml.workspace import DEPLOYMENT_API
+from tests.azure.standin import AzureStandIn
+from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.helpers import two_slots, watching
+
+
+def deployment(number: str, change: str, state: str = "Succeeded") -> Json:
+    """One that a change of ours made."""
+    tags = {"quarterdeck-model": "late", "quarterdeck-number": number, "quarterdeck-change": change}
+    return {"tags": tags, "properties": {"provisioningState": state}}
+
+
+def view(state: str = "Succeeded", **deployments: Json) -> AzureView:
+    """An endpoint whose green has all traffic."""
+    return AzureView({"properties": {"provisioningState": state, "traffic": {"green": 100}}}, deployments)
+
+
+def remove(slot: str) -> AzureOperation:
+    """One of this project's own."""
+    return AzureOperation("a", "remove", KeptMoment.now(), slot)
+
+
+BLUE, GREEN = deployment("6", "one"), deployment("7", "two")
+
+
+def told(*views: AzureView, ours: str = "") -> list[tuple[str, Level]]:
+    """What is said of these looks; `ours` is removed by this project after the first."""
+    news, found = DeletionNews("late"), list[Noted]()
+    for one in views:
+        found += news.of(one)
+        if ours:
+            news.removed([remove(ours)])
+            ours = ""
+    return [(one.text, one.level) for one in found]
+
+
+def test_a_deployment_that_goes_is_news_once_and_one_that_this_project_removed_is_none() -> None:
+    both, one, going = view(blue=BLUE, green=GREEN), view(green=GREEN), view(blue=deployment("6", "one", "Deleting"))
+    assert told(both, one, one) == [("blue (v6) was deleted, and not by this project", Level.WARNING)]
+    assert told(both, one, both, one, ours="blue") == []
+    assert told(view(blue=BLUE), going, view()) == [
+        ("blue (v6) is being deleted, and not by this project", Level.WARNING)
+    ]
+    again = view(blue=deployment("8", "three"), green=GREEN)
+    assert told(both, one, again, one, ours="blue") == [
+        ("blue (v8) was deleted, and not by this project", Level.WARNING)
+    ]
+    assert told(both, view(blue=BLUE)) == [("green (v7) was deleted, and not by this project", Level.ERROR)]
+
+
+def test_a_whole_endpoint_that_goes_is_one_line_and_none_where_there_was_none() -> None:
+    both = view(blue=BLUE, green=GREEN)
+    gone = ("the endpoint late was deleted, with blue (v6), green (v7): nobody answers its callers", Level.ERROR)
+    assert told(both, AzureView(), AzureView()) == [gone]
+    going = view("Deleting", green=GREEN)
+    assert told(both, going, AzureView()) == [(gone[0].replace(" was ", " is being "), Level.ERROR)]
+    assert told(both, AzureView(), both, AzureView()) == [gone, gone]
+    assert told(AzureView(), AzureView(), both) == []
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
+    """Containers pretend: what they answer is not asked."""
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
+        yield one
+
+
+@pytest.fixture
+async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
+    """An endpoint."""
+    place = AzurePlaceOf(azure, tmp_path)
+    yield place
+    await place.close()
+
+
+async def test_who_watches_is_told_what_goes_behind_its_back_and_not_what_it_removes(place: AzurePlaceOf) -> None:
+    target = place.target(1)
+    calls = AzureCalls(place.at.place, AzureLogin(place.at.place, place.token), place.at.ca)
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, 1)
+        await target.remove("green")
+        await watcher.gone("green")
+        await two_slots(target, watcher, 1)
+        await asyncio.to_thread(calls.ask, "DELETE", place.at.deployment("green"), DEPLOYMENT_API)
+        await watcher.noted("deleted, and not by this project")
+        await asyncio.to_thread(taken_down, place.at, calls)
+        await watcher.noted(f"the endpoint {place.at.name} ")
+        await watcher.gone("blue")
+        found = [text for text in watcher.notes() if "deleted" in text]
+    calls.close()
+    assert len(found) == 2, found
+    assert found[0].startswith("green (v")
