@@ -90,12 +90,16 @@ def init(
     sample: Annotated[Optional[str], typer.Option(help="flights, iris or support-tickets.")] = None,  # noqa: UP045
     data: Annotated[Optional[Path], typer.Option(help="Your own CSV or Parquet file.")] = None,  # noqa: UP045
     target: Annotated[Optional[str], typer.Option(help="The column of --data to predict.")] = None,  # noqa: UP045
+    kubernetes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="CONTEXT/NAMESPACE", help="Served by a cluster instead of this machine."),
+    ] = None,
 ) -> None:
     """Write a small, commented quarterdeck.yaml into a folder."""
     from core.config.scaffold import init as write  # noqa: PLC0415
 
     try:
-        path = write(folder, sample, data, target)
+        path = write(folder, sample, data, target, kubernetes)
     except QuarterdeckError as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
@@ -103,7 +107,11 @@ def init(
         from tui import data_command  # noqa: PLC0415
 
         headless.run(data_command.write_down(path, out), err)
-    out(f"wrote {path}; next: cd {shlex.quote(str(folder))} && quarterdeck release")
+    there = f"cd {shlex.quote(str(folder))}"
+    steps = f"{there} && quarterdeck release"
+    if kubernetes is not None:
+        steps = f"name image.repository in it, then {there} && quarterdeck doctor"
+    out(f"wrote {path}; next: {steps}")
 
 
 @app.command()

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes, as_one, asks, release_of
@@ -23,6 +25,7 @@ from core.system.text import counted, rough, span
 from tui.foreseen import foreseen, refused_there
 
 WIDTH = 10
+Given: TypeAlias = Callable[[float], str]
 NOTHING_UNKNOWN: Mapping[str, str] = {}
 
 
@@ -85,7 +88,7 @@ def planned(
     return begin, [
         head,
         "",
-        *told(begin.plan),
+        *told(begin.plan, partial(settings.place.given, endpoint=settings.endpoint)),
         "",
         *_unwatched(begin.plan),
         *_consent(settings),
@@ -99,14 +102,17 @@ COUNTED = "counts, errors, times and labels are compared, and no answer with ano
 """What a copy's answers are put beside, by whether a gate asks for pairs."""
 
 
-def told(plan: Plan) -> Iterator[str]:
-    """Each step in a line, after the time at which it begins at the earliest; work takes what it takes."""
+def told(plan: Plan, given: Given = lambda _: "") -> Iterator[str]:
+    """Each step in a line, after the time at which it begins at the earliest; work takes what it takes.
+
+    `given` says by what a share comes about, and which one it really is.
+    """
     at_s, work = 0.0, [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
     if work:
         yield f"{'':<{WIDTH}}work      {', '.join(work)}"
     paired = any(gate.metric == DIFFERING for step in plan.steps if isinstance(step, Hold) for gate in step.gates)
     for step in plan.steps:
-        line = _line(step, PAIRED if paired else COUNTED)
+        line = _line(step, PAIRED if paired else COUNTED, given)
         if line is not None:
             yield f"{f'T+{span(at_s)}':<{WIDTH}}{line.verb:<10}{line.text}"
             at_s += line.takes_s
@@ -119,7 +125,7 @@ class _Line:
     takes_s: float = 0.0
 
 
-def _line(step: Step, compared: str) -> _Line | None:
+def _line(step: Step, compared: str, given: Given) -> _Line | None:
     match step:
         case Deploy(replicas=replicas, deadline_s=deadline_s):
             return _Line("deploy", f"{counted(replicas, 'replica')} beside what serves, ready within {deadline_s:g} s")
@@ -132,7 +138,7 @@ def _line(step: Step, compared: str) -> _Line | None:
             return _Line("ask", f"a person: {question}{by}")
         case Shift(percent=percent, sticky=sticky):
             by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
-            return _Line("traffic", f"{percent:g} %, proved by answers{by}")
+            return _Line("traffic", f"{percent:g} %{given(percent)}, proved by answers{by}")
         case Hold(seconds=seconds, gates=gates, warm_up=True):
             outage = ", ".join(map(gate_line, gates))
             return _Line("warm-up", f"{span(seconds)}, while {outage} alone is asked", seconds)

@@ -19,6 +19,11 @@ HINT = "  # columns: "
 """Where the template of one's own rows has an example."""
 MOST_WRITTEN = 30
 """As many columns are written down; how the others are read is found again each time."""
+QUARTERS = (
+    "steps: [10, 50, 100]       # percent of traffic",
+    "steps: [25, 50, 100]       # percent: 1 of 4 pods, 2 of 4, all",
+)
+"""A line of the templates, and what stands in its place where no more than four pods may be."""
 IGNORED = f"{STATE}/\nruns/\n"
 
 
@@ -27,13 +32,17 @@ def init(
     sample: str | None = None,
     data: Path | None = None,
     target: str | None = None,
+    cluster: str | None = None,
 ) -> Path:
     """Write quarterdeck.yaml into a folder, made if it is not there, and return its path.
 
-    Either `sample` is given, or `data` with its `target`. Raises BadInput, and Refused where the folder already
-    holds a project.
+    Either `sample` is given, or `data` with its `target`; `cluster` is a CONTEXT/NAMESPACE that serves. Raises
+    BadInput, and Refused where the folder already holds a project.
     """
+    if data is None and target is not None:
+        raise BadInput(f"--target {target}: is the column of --data to predict; a cluster is named by --kubernetes")
     text = _for_sample(sample) if data is None else _for_rows(folder, data, target)
+    text = text if cluster is None else _in_cluster(text, cluster)
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,6 +107,17 @@ def _for_rows(folder: Path, data: Path, target: str | None) -> str:
     name = stem if stem[:1].isalpha() else f"model-{stem}".strip("-")
     words = {"source": _quoted(str(within)), "target": _quoted(target), "name": name}
     return Template(_template("own")).substitute(words)
+
+
+def _in_cluster(text: str, cluster: str) -> str:
+    """A template for a cluster, with shares that its pods can give: quarters where there are four at the most."""
+    context, _, namespace = cluster.rpartition("/")
+    if not (context.strip() and namespace.strip()):
+        raise BadInput(f"--kubernetes {cluster}: write CONTEXT/NAMESPACE, the context as your kubeconfig names it")
+    place = Template(_template("cluster")).substitute(context=_quoted(context), namespace=_quoted(namespace))
+    if re.search(r"^  autoscaling:.*max: 4", text, re.MULTILINE):
+        text = text.replace(*QUARTERS)
+    return text.replace("\nrelease:\n", f"\n{place}\nrelease:\n", 1)
 
 
 def _columns(data: Path) -> str:

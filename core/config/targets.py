@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core.config.quantities import SettingsPart
+from core.config.serving import EndpointSettings
 from core.domain.model import Slot
 from core.domain.plan import SLOTS, Patience, Step
 
@@ -49,6 +50,10 @@ class TargetSettings(SettingsPart):
 
     def cannot(self, step: Step) -> str:  # noqa: ARG002 - for targets that can do less
         """Why this place can't do a step, with what to write instead; empty where it can."""
+        return ""
+
+    def given(self, percent: float, endpoint: EndpointSettings) -> str:  # noqa: ARG002 - for targets that count pods
+        """By what a share comes about here, and which one it really is, as a plan says it behind it; empty: exactly."""
         return ""
 
     @property

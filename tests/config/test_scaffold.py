@@ -29,7 +29,7 @@ def test_a_bare_release_of_a_sample_goes_to_production(sample: str, endpoint: st
     assert (endpoint_name(settings), settings.production) == (endpoint, True)
 
 
-@pytest.mark.parametrize("sample", [*SAMPLES, "own"])
+@pytest.mark.parametrize("sample", [*SAMPLES, "own", "cluster"])
 def test_a_template_is_short_and_explains_itself(sample: str) -> None:
     text = (files("core") / f"work/samples/{sample}.yaml").read_text(encoding="utf-8")
     lines = text.splitlines()
@@ -110,6 +110,29 @@ def test_a_sample_that_does_not_exist_is_refused(sample: str | None, complaint: 
         init(tmp_path / "new", sample)
     assert str(caught.value) == complaint
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "cluster", "complaint"),
+    [
+        (None, "prod-eu", "--kubernetes prod-eu: write CONTEXT/NAMESPACE, the context as your kubeconfig names it"),
+        (None, "/models", "--kubernetes /models: write CONTEXT/NAMESPACE"),
+        (None, "prod/ ", "--kubernetes prod/ : write CONTEXT/NAMESPACE"),
+        ("kubernetes", None, "--target kubernetes: is the column of --data to predict; a cluster is named by --kuber"),
+    ],
+)
+def test_a_cluster_that_is_named_otherwise_is_refused(
+    target: str | None, cluster: str | None, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        init(tmp_path / "new", "flights", target=target, cluster=cluster)
+    assert str(caught.value).startswith(complaint)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_context_of_any_name_survives_yaml(tmp_path: Path) -> None:
+    path = init(tmp_path, "iris", cluster='a: "b" # c/models')
+    assert load(path, environ={}).where == 'kubernetes a: "b" # c/models'
 
 
 def test_rows_that_are_not_there_are_refused(tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ from core.targets.kubernetes.api_errors import ApiMissing, make_namespace
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.doctor_cluster import REVIEW_S, may
 from core.targets.kubernetes.labels import ClusterEndpoint
-from core.targets.kubernetes.manifests import bounds
 from core.targets.kubernetes.paths import DEPLOYMENTS, LEASES, SERVICES, namespace_path
-from core.targets.kubernetes.shares import MOST, counts_for
+from core.targets.kubernetes.shares import planned_counts
 
 BEGINS = (LEASES, SERVICES, DEPLOYMENTS)
 """What a release makes first: who may not make these gets no further. The doctor asks for all rights."""
@@ -21,13 +20,10 @@ def missed_shares(at: ClusterEndpoint, plan: Plan) -> Iterator[str]:
     """Each step of a plan that so many pods can't give, with what to do; asks nobody."""
     if at.place.traffic != "replicas":
         return
-    least, high = bounds(at)
-    most = MOST if at.endpoint.autoscaling is None else high
     for step in plan.steps:
         if isinstance(step, Shift) and 0 < step.percent < FULL:
-            shares = {"the new version": step.percent, "what serves": FULL - step.percent}
             try:
-                counts_for(shares, least, most, at.place.tolerance)
+                planned_counts(step.percent, at.endpoint, at.place.tolerance)
             except BadInput as error:
                 yield str(error)
 

@@ -11,6 +11,7 @@ from core.targets.kubernetes.manifests_pod import KEY, Json, deployment
 from core.targets.kubernetes.names import key_name, slot_name
 from core.targets.kubernetes.service_ports import INSIDE_PORT, service_port
 from core.targets.kubernetes.settings import PINNED
+from core.targets.kubernetes.shares import bounds_of
 from core.targets.loopback import SLOT_HEADER
 
 BOUNDS = "quarterdeck.dev/bounds"
@@ -142,10 +143,7 @@ def key_secret(at: ClusterEndpoint, key: str) -> Json:
 
 def bounds(at: ClusterEndpoint) -> tuple[int, int]:
     """Between how many replicas an endpoint's slot goes: never under what a release brings up."""
-    scaling, replicas = at.endpoint.autoscaling, at.endpoint.replicas
-    if scaling is None:
-        return replicas, replicas
-    return min(max(replicas, scaling.min), scaling.max), scaling.max
+    return bounds_of(at.endpoint)
 
 
 def image_of(at: ClusterEndpoint, version: Version) -> str:

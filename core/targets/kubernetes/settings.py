@@ -7,9 +7,13 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from core.config.quantities import SettingsPart
+from core.config.serving import EndpointSettings
 from core.config.targets import TargetSettings
+from core.domain.errors import BadInput
 from core.domain.plan import Mirror, Patience, Shift, Step
+from core.system.text import counted
 from core.targets.kubernetes.names import meeting
+from core.targets.kubernetes.shares import EXACT, planned_counts
 
 Traffic: TypeAlias = Literal["gateway", "replicas", "selector"]
 FULL = 100.0
@@ -171,6 +175,18 @@ class KubernetesSettings(TargetSettings):
         if isinstance(step, Shift) and step.sticky is not None:
             return f"on Kubernetes no caller can be kept on a side; take {step.sticky.by} {step.sticky.name} out"
         return ""
+
+    def given(self, percent: float, endpoint: EndpointSettings) -> str:
+        """Where pods are the share, how many of how many, and what that comes to."""
+        if self.traffic != "replicas" or not 0 < percent < FULL:
+            return ""
+        try:
+            new, of = planned_counts(percent, endpoint, self.tolerance)
+        except BadInput:
+            return " wanted, which so few pods can't give"
+        share = 100 * new / of
+        really = "" if abs(share - percent) <= EXACT else f" wanted, {share:.0f} % given"
+        return f"{really}: {new} of {counted(of, 'pod')}"
 
     def apart(self, names: Sequence[str]) -> str:
         """Two endpoints whose names become one label."""

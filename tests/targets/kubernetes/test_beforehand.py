@@ -1,25 +1,35 @@
 """What would stop a release in a cluster is said before anything is trained for it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.config.config import ENVIRONMENTS, load
+from core.config.planner import Wishes, release_of
+from core.config.scaffold import init
+from core.config.settings import SAMPLES
 from core.domain.errors import Refused, Unreachable
 from core.domain.plan import Plan, Shift
 from core.engine.project import Project
 from core.targets.kubernetes.beforehand import missed_shares, refusals
 from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.labels import cluster_endpoint
 from core.targets.kubernetes.paths import namespace_path
 from tests.kubernetes.access import AccessRule
 from tests.kubernetes.cluster import Cluster, running
 from tests.targets import kubernetes_scenes
 from tui import release_command
+from tui.plan_command import told
 
 STEPS = Plan("canary", (Shift(10), Shift(50), Shift(100)))
 SCALING = {"name": "late", "autoscaling": {"min": 2, "max": 4, "cpu": 60}}
-TEN = "10 % for the new version: with 4 pods the nearest share is 15 points off; raise endpoint.autoscaling.max"
+TEN = (
+    "10 % for the new version: with 4 pods the nearest share is 15 points off (1 of 4); "
+    "raise endpoint.autoscaling.max to 7"
+)
 
 
 @pytest.fixture
@@ -44,6 +54,41 @@ def test_shares_that_so_many_pods_can_not_give(
     at = kubernetes_scenes.endpoint_of(tmp_path, place, endpoint=endpoint)
     found = list(missed_shares(at, STEPS))
     assert [one.partition(", move")[0] for one in found] == said
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "place", "percent", "said"),
+    [
+        (SCALING, {}, 25, ": 1 of 4 pods"),
+        (SCALING, {}, 30, " wanted, 33 % given: 1 of 3 pods"),
+        (SCALING, {}, 10, " wanted, which so few pods can't give"),
+        ({"name": "late", "replicas": 2}, {}, 10, ": 1 of 10 pods"),
+        (SCALING, kubernetes_scenes.GATEWAY, 10, ""),
+        (SCALING, {}, 100, ""),
+    ],
+    ids=["exact", "near", "too few", "no autoscaler", "a gateway splits", "all"],
+)
+def test_a_plan_says_which_share_is_really_given(
+    tmp_path: Path, endpoint: dict[str, Any], place: dict[str, Any], percent: int, said: str
+) -> None:
+    settings = kubernetes_scenes.settings_of(tmp_path, place, endpoint=endpoint, release={"strategy": "canary"})
+    assert settings.place.given(percent, settings.endpoint) == said
+    begin = release_of(settings, False, Wishes(skip=("train",)))
+    lines = list(told(begin.plan, partial(settings.place.given, endpoint=settings.endpoint)))
+    half = ": 1 of 2 pods" if not place else ""
+    assert any(f"50 %{half}, proved by answers" in line for line in lines)
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_new_project_for_a_cluster_can_be_carried_out(sample: str, env: str, tmp_path: Path) -> None:
+    path = init(tmp_path, sample, cluster="arn:aws:eks:eu-west-1:1:cluster/prod/models")
+    settings = load(path, env, ["image.repository=registry.example/late"])
+    assert settings.where == "kubernetes arn:aws:eks:eu-west-1:1:cluster/prod/models"
+    plan = release_of(settings, False, Wishes()).plan
+    assert list(missed_shares(cluster_endpoint(settings), plan)) == []
+    said = [settings.place.given(step.percent, settings.endpoint) for step in plan.steps if isinstance(step, Shift)]
+    assert not [one for one in said if "wanted" in one]
 
 
 def test_a_namespace_and_rights_that_are_missing_are_named_with_what_gives_them(

@@ -399,7 +399,9 @@ async def test_shares_that_its_pods_can_not_give_are_a_line(scene: Scene) -> Non
     settings = settings_of(scene.folder, scene.place, endpoint=ENDPOINT, release={"strategy": "canary"})
     found = await examine([one for one in kind_of("kubernetes").doctor([settings]) if one.name == "shares"])
     assert found[0].condition is FAIL
-    assert found[0].text.startswith("10 % for the new version: with 3 pods the nearest share is 23 points off; raise ")
+    assert found[0].text.startswith(
+        "10 % for the new version: with 3 pods the nearest share is 23 points off (1 of 3); raise "
+    )
 
 
 def test_a_role_asks_for_what_the_settings_need_and_no_more(tmp_path: Path) -> None:
