@@ -91,6 +91,18 @@ def test_a_login_that_has_run_out_and_a_role_that_is_missing_are_said(place: Azu
     assert "zoe@example.com may not Microsoft.MachineLearningServices/workspaces/read" in line
 
 
+def test_an_address_of_stores_that_is_not_the_workspaces_is_said(place: AzurePlaceOf, tmp_path: Path) -> None:
+    cloud = {"resource_manager": place.azure.url, "storage": "core.windows.net"}
+    (tmp_path / "other").mkdir()
+    other = AzurePlaceOf(place.azure, tmp_path / "other", cloud=cloud)
+    assert said(other) == [
+        (
+            "azureml ws: no file can be put there: azureml.cloud.storage is core.windows.net, and the workspace's own "
+            "store is at core.localhost; write that"
+        )
+    ]
+
+
 def test_a_size_that_the_region_has_not_and_a_quota_without_room_are_said(place: AzurePlaceOf) -> None:
     quota = place.azure.quota
     quota.limits[FAMILY] = 9
@@ -146,7 +158,7 @@ def test_cores_of_a_slot_that_is_replaced_count_as_free_and_those_of_what_serves
     calls.close()
 
 
-@pytest.mark.parametrize("path", ["permissions", "/vmSizes", "/usages", "onlineEndpoints"])
+@pytest.mark.parametrize("path", ["permissions", "/vmSizes", "/usages", "datastores", "onlineEndpoints"])
 @pytest.mark.parametrize(
     ("kind", "status"), [(FaultKind.STATUS, 403), (FaultKind.STATUS, 500), (FaultKind.DROP, 0)], ids=str
 )

@@ -9,6 +9,7 @@ from core.domain.errors import BadInput, QuarterdeckError, Refused, Unreachable
 from core.domain.plan import Deploy, Plan
 from core.targets.azureml import room
 from core.targets.azureml.api_errors import ROLE, AzureMissing, LoginRefused
+from core.targets.azureml.blobs import store_doubt
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.deploying import NOT_MADE
 from core.targets.azureml.reading import EndpointReader
@@ -43,6 +44,7 @@ def refusals(at: AzureEndpoint, calls: AzureCalls, instances: int) -> Iterator[s
     looks: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: _role(at, calls),
         lambda: _endpoint(at, reader.read()),
+        lambda: _store(at, calls),
         lambda: _size(at, calls, region, instances, reader.view or AzureView()),
     )
     for look in looks:
@@ -63,6 +65,11 @@ def _role(at: AzureEndpoint, calls: AzureCalls) -> Iterator[str]:
             f"azureml {at.place.workspace}: {calls.login.account().name} may not {', '.join(missing)}; "
             f"ask for the role '{ROLE}' on it, then log in again"
         )
+
+
+def _store(at: AzureEndpoint, calls: AzureCalls) -> Iterator[str]:
+    if doubt := store_doubt(calls, at.workspace, at.place, LOOK_S):
+        yield f"azureml {at.place.workspace}: no file can be put there: {doubt}"
 
 
 def _endpoint(at: AzureEndpoint, view: AzureView) -> Iterator[str]:

@@ -11,7 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from core.domain.errors import BadInput, Refused, Unreachable
+from core.domain.errors import BadInput
+from core.targets.azureml.api_errors import Json
+from core.targets.azureml.blob_errors import blob_refusal, unreached
 from core.targets.azureml.calls import CONNECT_S, AzureCalls
 from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.settings import AzureMLSettings
@@ -25,13 +27,22 @@ UPLOAD_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class BlobRight:
-    """Where files go and by what right; `sas` is a query, `key` an account's; with neither the login's own token."""
+    """Where files go and by what right; `sas` is a query, `key` an account's; with neither the login's own token.
+
+    `doubt` is why the address may be wrong.
+    """
 
     account: str
     container: str
     url: str
     sas: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
+    doubt: str = ""
+
+    @property
+    def by(self) -> str:
+        """What lets files in: `sas`, `key` or `login`."""
+        return "sas" if self.sas else "key" if self.key else "login"
 
 
 def default_store(calls: AzureCalls, workspace: str, place: AzureMLSettings, name: str = STORE) -> BlobRight:
@@ -48,9 +59,21 @@ def default_store(calls: AzureCalls, workspace: str, place: AzureMLSettings, nam
         except BadInput as error:
             if "No secrets" not in str(error):
                 raise
-    return BlobRight(
-        account, container, url, str(secret.get("sasToken") or "").lstrip("?"), str(secret.get("key") or "")
-    )
+    sas, key = str(secret.get("sasToken") or "").lstrip("?"), str(secret.get("key") or "")
+    return BlobRight(account, container, url, sas, key, _doubt(held, place))
+
+
+def store_doubt(calls: AzureCalls, workspace: str, place: AzureMLSettings, timeout_s: float) -> str:
+    """Why the settings' address of the stores may be wrong; empty where nothing says so. Raises as calls do."""
+    held = calls.ask("GET", f"{workspace}/datastores/{STORE}", DATASTORE_API, timeout_s=timeout_s).body
+    return _doubt(held.get("properties") or {}, place)
+
+
+def _doubt(held: Json, place: AzureMLSettings) -> str:
+    named = str(held.get("endpoint") or "")
+    if not named or named.casefold() == place.cloud.storage.casefold():
+        return ""
+    return f"azureml.cloud.storage is {place.cloud.storage}, and the workspace's own store is at {named}; write that"
 
 
 def given_store(sas_uri: str) -> BlobRight:
@@ -68,7 +91,7 @@ class BlobUploads:
         self._client = HttpsClient(ca)
 
     def put(self, right: BlobRight, path: str, content: bytes, metadata: Mapping[str, str] | None = None) -> None:
-        """One file; raises Refused where the store says no, Unreachable where nobody answers."""
+        """One file; raises Refused or BadInput where it is not taken, Unreachable where nobody answers."""
         marks = {f"x-ms-meta-{name}": value for name, value in (metadata or {}).items()}
         headers = {
             "x-ms-blob-type": "BlockBlob",
@@ -88,17 +111,10 @@ class BlobUploads:
         try:
             answer = self._client.request("PUT", url, content=content, headers=headers, timeout=timeout)
         except (httpx.HTTPError, RuntimeError) as error:
-            raise Unreachable(
-                f"azureml: no answer from the blobs of {right.account} ({type(error).__name__})"
-            ) from None
-        if answer.status_code >= 500 or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise Unreachable(f"azureml: the blob store {right.account} answers {answer.status_code}; tried again")
-        if answer.status_code >= 300:
-            code = answer.headers.get("x-ms-error-code", str(answer.status_code))
-            raise Refused(
-                f"azureml: the blob store {right.account} refuses a file ({code}); the login needs the role "
-                "'Storage Blob Data Contributor' there, or the store's network must let this machine in"
-            )
+            raise unreached(right.account, right.url, error, right.doubt) from None
+        if answer.status_code != httpx.codes.CREATED:
+            status, told = answer.status_code, answer.headers
+            raise blob_refusal(right.account, right.url, right.by, status, told, right.doubt)
 
     def close(self) -> None:
         """Let go of the connections."""
