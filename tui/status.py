@@ -14,6 +14,7 @@ from core.engine.project import Project
 from core.journal.journal import Holder
 from core.journal.leases import BEAT_S
 from core.rollout.sides import by_truth
+from core.state.endpoint import Endpoint
 from core.state.fold import fold_all
 from core.state.gone import gone_slots
 from core.state.moved_place import serves_elsewhere
@@ -24,7 +25,9 @@ from core.state.together import waiting
 from core.system.text import span
 from core.targets.kinds import Standing, standing
 from core.training.unwanted import unwanted_lines
+from tui.asked_place import as_of
 from tui.environments import of_each, proven
+from tui.format import about
 from tui.headless import replaced, watch_of
 from tui.kept import stays
 from tui.real_weights import real_weights, share
@@ -132,11 +135,25 @@ def stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) ->
     if place is None:
         return ["  serves   nothing stands there"]
     endpoint = snapshot.endpoint(name)
+    if place.unknown:
+        return [f"  {line}" for line in (*place.lines, *_known(snapshot, endpoint, now))]
     real = real_weights(snapshot, name, now)
     slots = (
         line for seen in place.slots for line in _slot(seen, real.get(seen.slot), stays(snapshot, endpoint, seen, now))
     )
     return [f"  {line}" for line in (*place.lines, *slots)]
+
+
+def _known(snapshot: Snapshot, endpoint: Endpoint, now: float) -> Iterable[str]:
+    """What was last heard of a place that can't be asked, where anything stood there."""
+    held = [
+        f"{seen.slot} {seen.version.model} {seen.version.label} {seen.weight:g} %, {seen.ready}/{seen.due} ready"
+        for seen in endpoint.slots.values()
+        if seen.version is not None
+    ]
+    if held:
+        since = about(max(0.0, now - as_of(snapshot, endpoint.name)))
+        yield f"known    {'; '.join(held)}, as of {since} ago; it goes on there without this machine"
 
 
 def gone_lines(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> list[str]:
@@ -165,7 +182,8 @@ def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:
         cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else "-"
         memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else "-"
         text = f"  {replica.name:<12} {replica.state.value:<9} cpu {cpu:>5}  memory {memory:>7}"
-        lines.append(f"{text}  restarts {replica.restarts}  {replica.why}".rstrip())
+        why = replica.why if replica.why != seen.why else ""
+        lines.append(f"{text}  restarts {replica.restarts}  {why}".rstrip())
     return lines
 
 

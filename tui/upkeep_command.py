@@ -11,7 +11,7 @@ from core.domain.model import Observation
 from core.engine import shell_variables
 from core.engine.project import Project
 from core.engine.retention import way_back_needs
-from core.journal.journal import me
+from core.journal.journal import Journal, me
 from core.state import commands as c, events as ev
 from core.state.fold import fold_all
 from core.state.moved_place import serves_elsewhere
@@ -30,9 +30,11 @@ async def down(project: Project, write: Callable[[str], None], confirmed: str | 
     """Drain and stop every endpoint, or the named environment's alone; the last one takes the watch along.
 
     What is gone is written down, also the release that nobody drove any more. What others have put there is taken down
-    where its environment is `confirmed`.
+    where its environment is `confirmed`. Where a place can't be asked all stays as it is, and 1 is given.
     """
     places, others = await meant_places(project)
+    mute = [place for place in places if place.unknown]
+    stay = {one.endpoint for one in (*others, *mute)}
     journal = project.journal()
     try:
         snapshot = fold_all(journal.recent(journal.clock.now()))
@@ -44,35 +46,44 @@ async def down(project: Project, write: Callable[[str], None], confirmed: str | 
             if under_way and holder is not None and holder.alive and not holder.weak:
                 raise Refused(f"{place.endpoint}: {holder.label} is releasing; abort that first")
             _others_stay(place, snapshot, settings_of(project, place.endpoint).environment, confirmed)
-        others_too = {one.endpoint for one in others}
-        loaded = [name for name in snapshot.endpoints if _loaded(snapshot, name) and name not in others_too]
+        loaded = [name for name in snapshot.endpoints if _loaded(snapshot, name) and name not in stay]
         await _end_loads(project, loaded, write)
         for place in places:
-            name = place.endpoint
-            if place.costs:
-                write(f"{name}: what it costs ends: {', '.join(place.costs)}")
-            stopped = await kind_of(place.kind).stop(settings_of(project, name), name)
-            gone: list[ev.Body] = [ev.Acted(name, "took it down"), ev.Routed(name, {})] if place.slots else []
-            gone += [ev.Observed(name, Observation(seen.slot, None, 0, 0, 0.0)) for seen in place.slots]
-            if (left := snapshot.live_release(name)) is not None:
-                gone.append(ev.Ended(left.id, ev.Outcome.ABORTED, TAKEN_DOWN))
-                write(f"{left.id}: ends here, {TAKEN_DOWN}")
-            journal.append(gone, me(), journal.clock.now())
-            write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
+            await _taken_down(project, place, journal, snapshot, write)
         if places:
             # There is no way back to what was taken down, so nobody needs what was kept of its shell.
-            needed = way_back_needs(snapshot, [one.endpoint for one in others])
+            needed = way_back_needs(snapshot, list(stay))
             shell_variables.forget_others(state_folder(project.settings), needed)
         else:
             write("nothing runs here")
         for name, own in project.by_endpoint().items():
             for line in unwanted_lines(own, name):
                 write(f"{name}: {line}")
-        if not any(one.slots for one in others):
+        if not any(one.slots or one.unknown for one in (*others, *mute)):
             await watch_of(project).stop()
     finally:
         journal.close()
-    return 0
+    return 1 if mute else 0
+
+
+async def _taken_down(
+    project: Project, place: Standing, journal: Journal, snapshot: Snapshot, write: Callable[[str], None]
+) -> None:
+    """One endpoint, and what that makes of its release; where its place can't be asked, nothing."""
+    name = place.endpoint
+    if place.unknown:
+        write(f"{name}: {place.unknown}; nothing was taken down there, and all of it stays; try again")
+        return
+    if place.costs:
+        write(f"{name}: what it costs ends: {', '.join(place.costs)}")
+    stopped = await kind_of(place.kind).stop(settings_of(project, name), name)
+    gone: list[ev.Body] = [ev.Acted(name, "took it down"), ev.Routed(name, {})] if place.slots else []
+    gone += [ev.Observed(name, Observation(seen.slot, None, 0, 0, 0.0)) for seen in place.slots]
+    if (left := snapshot.live_release(name)) is not None:
+        gone.append(ev.Ended(left.id, ev.Outcome.ABORTED, TAKEN_DOWN))
+        write(f"{left.id}: ends here, {TAKEN_DOWN}")
+    journal.append(gone, me(), journal.clock.now())
+    write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
 
 
 def _others_stay(place: Standing, snapshot: Snapshot, environment: str, confirmed: str | None) -> None:

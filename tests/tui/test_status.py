@@ -6,7 +6,7 @@ import pytest
 
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
-from core.domain.model import Observation, Version
+from core.domain.model import Contact, Observation, Version
 from core.domain.sample import Sample
 from core.engine import shell_variables
 from core.engine.project import Project
@@ -91,6 +91,20 @@ def test_beside_the_weight_that_is_wanted_stands_the_one_that_answers_showed(
     snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
     lines = list(stands(Standing("late", "kubernetes", seen, ()), snapshot, "late", 100.0))
     assert [said[0] in lines[0], said[1] in lines[1]] == [True, True], lines
+
+
+def test_where_a_place_can_not_be_asked_what_was_last_heard_of_it_is_said_with_its_age() -> None:
+    bodies: list[ev.Body] = [
+        ev.Observed("late", Observation("green", Version("late", "2"), 2, 2, 100.0)),
+        ev.Contacted("late", Contact(99.0, "no answer")),
+    ]
+    snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
+    mute = Standing("late", "azureml", (), ("azure    rg/ws: no answer",), unknown="no answer")
+    assert list(stands(mute, snapshot, "late", 279.0)) == [
+        "  azure    rg/ws: no answer",
+        "  known    green late v2 100 %, 2/2 ready, as of 3 min ago; it goes on there without this machine",
+    ]
+    assert list(stands(mute, Snapshot(), "late", 279.0)) == ["  azure    rg/ws: no answer"]
 
 
 @pytest.mark.parametrize(

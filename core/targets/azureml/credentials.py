@@ -15,6 +15,8 @@ from core.targets.azureml.failures import login_failure
 from core.targets.azureml.settings import AzureMLSettings
 
 SPARE_S = 300.0
+PATIENT = {"connection_timeout": 5, "read_timeout": 10, "retry_connect": 1, "retry_read": 1}
+"""The library alone would wait for minutes for a host that is mute."""
 TokenSource: TypeAlias = Callable[[str], "AccessToken"]
 """From a scope to a token; raises Unreachable, BadInput."""
 
@@ -87,7 +89,7 @@ class AzureLogin:
             return self._source(scope)
         if self._credential is None:
             self._credential = _credential(self._place.cloud.authority)
-        return _token(self._place.workspace, self._credential, scope)
+        return _token(self._place, self._credential, scope)
 
 
 def login_of(place: AzureMLSettings, environ: Mapping[str, str] | None) -> TokenSource | None:
@@ -102,14 +104,18 @@ def login_of(place: AzureMLSettings, environ: Mapping[str, str] | None) -> Token
 
     def fetched(scope: str) -> AccessToken:
         if not held:
-            held.append(_package().ClientSecretCredential(tenant, client, secret, authority=place.cloud.authority))
-        return _token(place.workspace, held[0], scope)
+            held.append(
+                _package().ClientSecretCredential(tenant, client, secret, authority=place.cloud.authority, **PATIENT)
+            )
+        return _token(place, held[0], scope)
 
     return fetched
 
 
 def _credential(authority: str) -> Any:
-    return _package().DefaultAzureCredential(authority=authority, exclude_interactive_browser_credential=True)
+    return _package().DefaultAzureCredential(
+        authority=authority, exclude_interactive_browser_credential=True, **PATIENT
+    )
 
 
 def _package() -> Any:
@@ -122,12 +128,12 @@ def _package() -> Any:
     return azure.identity
 
 
-def _token(workspace: str, credential: Any, scope: str) -> AccessToken:
+def _token(place: AzureMLSettings, credential: Any, scope: str) -> AccessToken:
     try:
         found = credential.get_token(scope)
     except Exception as error:
         # What the package raises has a tree of its own, and texts of many lines.
-        raise login_failure(workspace, str(error)) from None
+        raise login_failure(place.workspace, str(error), place.cloud.authority) from None
     return AccessToken(str(found.token), float(found.expires_on))
 
 

@@ -7,17 +7,33 @@ import re
 from collections.abc import Callable, Mapping
 
 from core.domain.errors import Failed
-from core.targets.azureml.api_errors import LOGIN, Json, LoginRefused, always, clipped, quota_words
+from core.targets.azureml.api_errors import LOGIN, Json, LoginRefused, NotSent, always, clipped, quota_words
 
 BUILD_LOG = re.compile(r"blob store '([^']+)' under the path '([^']+)'")
 LOGIN_ENDED = ("AADSTS700082", "AADSTS70043", "AADSTS50173", "AADSTS50076", "AADSTS7000222")
 
+_LOGIN_HOST = re.compile(r"HTTPS?Connection(?:Pool)?\(host='(?!169\.254\.)([^']+)'")
+"""Whoever gives tokens; a machine of Azure's own asks a link-local address, where elsewhere nobody is."""
+_BROKEN_OFF = re.compile(r"\[SSL[:\]]|SSLError|Connection aborted|Connection reset")
+_MUTE = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted; name the authority's file in REQUESTS_CA_BUNDLE"),
+    ("resolve", "the name is not known here"),
+    ("Name or service", "the name is not known here"),
+    ("refused", "it refuses the connection"),
+    ("timed out", "no answer in time"),
+)
 
-def login_failure(workspace: str, text: str) -> LoginRefused:
-    """Why no token was to be had; of what the login's library says only its own code is kept."""
+
+def login_failure(workspace: str, text: str, authority: str = "") -> NotSent:
+    """Why no token was to be had; of what the login's library says only its own code and a host are kept."""
     code = next((one for one in LOGIN_ENDED if one in text), "")
     if code:
         return LoginRefused(f"azureml {workspace}: the login has run out ({code}); {LOGIN}")
+    host = _LOGIN_HOST.search(text)
+    if host is not None or _BROKEN_OFF.search(text):
+        why = next((words for mark, words in _MUTE if mark in text), "the connection broke off")
+        where = host[1] if host is not None else authority.removeprefix("https://").rstrip("/") or "the login's host"
+        return NotSent(f"azureml {workspace}: {where}, which gives the login's tokens, is not to be reached: {why}")
     return LoginRefused(f"azureml {workspace}: no login was found that works; {LOGIN}")
 
 

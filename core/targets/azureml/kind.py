@@ -52,7 +52,7 @@ class AzureMLKind:
 
     async def standing(self, root: Path, settings: Sequence[Settings]) -> Sequence[Standing]:
         """What stands at each endpoint; where its workspace can't be asked, why."""
-        found = [await aside(partial(_standing, azure_endpoint(one)), "azureml status") for one in settings]
+        found = await asyncio.gather(*(_bounded(azure_endpoint(one)) for one in settings))
         return [one for one in found if one is not None]
 
     async def stop(self, settings: Settings, endpoint: str) -> bool:
@@ -113,8 +113,22 @@ def _calls(at: AzureEndpoint) -> AzureCalls:
     return AzureCalls(at.place, AzureLogin(at.place), at.ca)
 
 
+async def _bounded(at: AzureEndpoint) -> Standing | None:
+    try:
+        async with asyncio.timeout(beforehand.WITHIN_S):
+            return await aside(partial(_standing, at), "azureml status")
+    except TimeoutError:
+        return _unknown(at, f"azureml {at.place.workspace}: no answer within {beforehand.WITHIN_S:g} s")
+
+
+def _unknown(at: AzureEndpoint, why: str) -> Standing:
+    return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {why}",), unknown=why)
+
+
 def _standing(at: AzureEndpoint) -> Standing | None:
-    calls = _calls(at)
+    # Whoever looks once waits for no call as long as a driver does.
+    quick = at.place.model_copy(update={"call_s": min(at.place.call_s, beforehand.LOOK_S)})
+    calls = _calls(replace(at, place=quick))
     try:
         view = looked_at(at, calls)
         costs = costs_of(at, calls, view)
@@ -123,7 +137,7 @@ def _standing(at: AzureEndpoint) -> Standing | None:
         lines = tuple(lines_of(at, calls, view))
         return Standing(at.called, NAME, slots_in(at, view), lines, costs)
     except QuarterdeckError as error:
-        return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",), unknown=str(error))
+        return _unknown(at, str(error))
     finally:
         calls.close()
 

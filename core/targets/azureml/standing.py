@@ -2,7 +2,7 @@
 
 import time
 
-from core.domain.errors import QuarterdeckError, Refused
+from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Observation
 from core.targets.azureml.api_errors import AzureBusy
 from core.targets.azureml.autoscaler import taken_away
@@ -24,7 +24,8 @@ def looked_at(at: AzureEndpoint, calls: AzureCalls) -> AzureView:
 
 def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
     """What each slot holds."""
-    why = {one.slot: _words(at, one.slot) for one in _book(at).operations() if one.slot}
+    why = {slot: f"Azure says {state_of(body) or 'nothing'}" for slot, body in view.deployments.items()}
+    why |= {one.slot: _words(at, one.slot) for one in _book(at).operations() if one.slot}
     return tuple(priced(observations(view, why, {}), view, at.place).values())
 
 
@@ -34,9 +35,13 @@ def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]
     lines = [f"account  {_account(calls)}", f"place    {place.subscription}/{place.resource_group}/{place.workspace}"]
     if view.scoring_uri:
         lines.append(f"url      {view.scoring_uri}")
-    lines += [f"{slot:8} {state_of(body)}" for slot, body in view.deployments.items()]
     book = _book(at)
-    lines += [f"goes on  {one.words(book.usual_s(one.doing))}" for one in book.operations()]
+    # What a slot waits for stands beside it.
+    lines += [
+        f"goes on  {one.words(book.usual_s(one.doing))}"
+        for one in book.operations()
+        if one.slot not in view.deployments
+    ]
     return lines
 
 
@@ -76,13 +81,21 @@ def taken_down(at: AzureEndpoint, calls: AzureCalls) -> bool:
             if time.monotonic() > until_s:
                 raise
             time.sleep(at.place.poll_s)
-    while looked_at(at, calls).body is not None:
+    while _there(at, calls):
         if time.monotonic() > until_s:
             raise Refused(f"{at.called}: Azure is still deleting it; see 'quarterdeck status' in some minutes")
         time.sleep(at.place.poll_s)
     if at.endpoint.autoscaling is not None:
         taken_away(at, calls)
     return True
+
+
+def _there(at: AzureEndpoint, calls: AzureCalls) -> bool:
+    """Whether the endpoint is; while nobody answers it may be, and what was asked for goes on there."""
+    try:
+        return looked_at(at, calls).body is not None
+    except Unreachable:
+        return True
 
 
 def _account(calls: AzureCalls) -> str:
