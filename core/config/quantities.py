@@ -5,7 +5,9 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-_NAME = re.compile(r"[a-z]([a-z0-9_-]{0,40}[a-z0-9])?")
+LONGEST_NAME = 42
+_NAME = re.compile(r"[a-z]([a-z0-9_-]*[a-z0-9])?")
+_NAME_PARTS = re.compile(r"[a-z0-9_-]+")
 _SPAN = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|min|h|d)$")
 _SPANS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _CPU = re.compile(r"^(\d+)m$|^(\d+(?:\.\d+)?)$")
@@ -70,6 +72,10 @@ def timed(value: object) -> object:
 
 def _name(text: str) -> str:
     # It becomes a folder and a part of an address.
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"{text[:20]}… has {len(text)} characters, and {LONGEST_NAME} are the most")
+    if not _NAME.fullmatch(text) and _NAME_PARTS.fullmatch(text):
+        raise ValueError(f"{text!r} should begin with a letter and end with a letter or a digit")
     if not _NAME.fullmatch(text):
         raise ValueError(f"{text!r} should be small letters, digits, - and _, such as late-flights")
     return text

@@ -221,6 +221,8 @@ def test_that_a_person_is_asked_in_production_no_flag_or_variable_takes_away(tmp
             "endpoint.name=Late",
             "endpoint.name: 'Late' should be small letters, digits, - and _, such as late-flights",
         ),
+        ("endpoint.name=late-", "endpoint.name: 'late-' should begin with a letter and end with a letter or a digit"),
+        (f"endpoint.name={'x' * 43}", f"endpoint.name: {'x' * 20}… has 43 characters, and 42 are the most"),
         ("endpoint.cpu=lots", "endpoint.cpu: 'lots' is not an amount of CPU; write 500m or 0.5"),
         ("endpoint.cpu=0", "endpoint.cpu: '0' is not an amount of CPU; write 500m or 0.5"),
         ("endpoint.memory=256", "endpoint.memory: '256' is not an amount of memory; write 256Mi or 1Gi"),

@@ -5,6 +5,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from core.system.text import counted
+
 SHORTEST, LONGEST = 3, 32
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _DIGEST_LETTERS = 8
@@ -26,6 +28,19 @@ def azure_name(name: str) -> str:
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_LETTERS]
     kept = label[: LONGEST - _DIGEST_LETTERS - 1].rstrip("-") or "model"
     return f"{kept}-{digest}"
+
+
+def broken_rule(name: str) -> str:
+    """Which of Azure's rules a name for an endpoint breaks, in words that follow it; empty where it keeps all."""
+    if not SHORTEST <= len(name) <= LONGEST:
+        return f"has {counted(len(name), 'character')}; Azure takes {SHORTEST} to {LONGEST}"
+    if wrong := next(
+        (one for one in name if not (one == "-" or (one.isascii() and (one.islower() or one.isdigit())))), ""
+    ):
+        return f"holds {wrong!r}; write small letters, digits and dashes"
+    if not name[0].isalpha():
+        return f"begins with {name[0]!r}; a letter must be first"
+    return "ends with a dash; a letter or a digit must be last" if name.endswith("-") else ""
 
 
 def ci_run(environ: Mapping[str, str]) -> str:

@@ -11,14 +11,13 @@ from core.config.quantities import SettingsPart, listed, timed
 from core.config.targets import TargetSettings
 from core.domain.plan import Patience, Shift, Step
 from core.targets.azureml.cluster_settings import AzureClusterSettings, usual_cluster
-from core.targets.azureml.names import LONGEST, SHORTEST, meeting
+from core.targets.azureml.names import LONGEST, broken_rule, meeting
 from core.targets.azureml.schedule import ZONES, AzureScheduleSettings, overlapping
 from core.targets.azureml.variables import NAMED, workspace_from
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[\w.()-]{1,90}")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
-_NAME = re.compile(rf"[a-z][a-z0-9-]{{{SHORTEST - 2},{LONGEST - 2}}}[a-z0-9]")
 _ENVIRONMENT = re.compile(r"-(dev|staging)$")
 _TYPE = re.compile(r"Standard_[A-Za-z0-9_-]{1,60}", re.IGNORECASE)
 
@@ -129,10 +128,9 @@ class AzureMLSettings(TargetSettings):
     @field_validator("name")
     @classmethod
     def _called(cls, name: str | None) -> str | None:
-        if name is not None and not _NAME.fullmatch(name):
-            raise ValueError(
-                f"{name!r} should be {SHORTEST} to {LONGEST} small letters, digits and dashes, a letter first"
-            )
+        if name is not None and (broken := broken_rule(name)):
+            shown = repr(name) if len(name) <= LONGEST else f"{name[:20]}…"
+            raise ValueError(f"{shown} {broken}")
         return name
 
     @field_validator("instance_type")
