@@ -13,7 +13,7 @@ from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
 from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
-from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, Work
+from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, UsualSpans, Work
 from core.engine.as_it_stands import as_it_stands, deploys
 from core.engine.known_figures import by_known_figures
 from core.engine.project import Project
@@ -21,12 +21,17 @@ from core.state.commands import Begin
 from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
+from core.state.usual_spans import usual_spans
 from core.system.text import counted, rough, span
 from tui.foreseen import foreseen, refused_there
+from tui.format import about
 
 WIDTH = 10
 Given: TypeAlias = Callable[[float], str]
 NOTHING_UNKNOWN: Mapping[str, str] = {}
+AT_ONCE = UsualSpans()
+WORTH_S = 10.0
+"""What takes less is done at once, as far as a plan tells."""
 
 
 async def lines_of(project: Project, wishes: Wishes) -> list[str]:
@@ -88,7 +93,11 @@ def planned(
     return begin, [
         head,
         "",
-        *told(begin.plan, partial(settings.place.given, endpoint=settings.endpoint)),
+        *told(
+            begin.plan,
+            partial(settings.place.given, endpoint=settings.endpoint),
+            usual_spans(snapshot, name, settings.where, settings.place.usual_spans),
+        ),
         "",
         *_unwatched(begin.plan),
         *_consent(settings),
@@ -102,20 +111,42 @@ COUNTED = "counts, errors, times and labels are compared, and no answer with ano
 """What a copy's answers are put beside, by whether a gate asks for pairs."""
 
 
-def told(plan: Plan, given: Given = lambda _: "") -> Iterator[str]:
+def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE) -> Iterator[str]:
     """Each step in a line, after the time at which it begins at the earliest; work takes what it takes.
 
-    `given` says by what a share comes about, and which one it really is.
+    `given` says by what a share comes about, and which one it really is. With `~` in it a time is an estimate: what
+    the place took before, or takes as a rule, is in it.
     """
-    at_s, work = 0.0, [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
+    at_s, mark, work = 0.0, "+", [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
     if work:
         yield f"{'':<{WIDTH}}work      {', '.join(work)}"
     paired = any(gate.metric == DIFFERING for step in plan.steps if isinstance(step, Hold) for gate in step.gates)
     for step in plan.steps:
         line = _line(step, PAIRED if paired else COUNTED, given)
-        if line is not None:
-            yield f"{f'T+{span(at_s)}':<{WIDTH}}{line.verb:<10}{line.text}"
-            at_s += line.takes_s
+        if line is None:
+            continue
+        usual_s = _usual_s(step, usual)
+        usually = f"; {_usually(usual_s, usual)}" if usual_s and isinstance(step, Deploy) else ""
+        yield f"{f'T{mark}{span(at_s)}':<{WIDTH - 1}} {line.verb:<10}{line.text}{usually}"
+        at_s += line.takes_s + usual_s
+        mark = "~" if usual_s else mark
+
+
+def _usual_s(step: Step, usual: UsualSpans) -> float:
+    """How long a step takes as a rule, where that is worth a word."""
+    match step:
+        case Deploy():
+            usual_s = usual.deploy_s
+        case Shift() | Mirror():
+            usual_s = usual.shift_s
+        case _:
+            return 0.0
+    return usual_s if usual_s >= WORTH_S else 0.0
+
+
+def _usually(usual_s: float, usual: UsualSpans) -> str:
+    by = f"by {counted(usual.seen, 'deploy')} before" if usual.seen else "as a rule"
+    return f"about {about(usual_s)} {by}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from core.config.quantities import SettingsPart
 from core.config.serving import EndpointSettings
 from core.domain.model import Slot
-from core.domain.plan import SLOTS, Patience, Step
+from core.domain.plan import SLOTS, Patience, Step, UsualSpans
 
 FOLDER = "core.targets"
 
@@ -32,6 +32,11 @@ class TargetSettings(SettingsPart):
     def patience(self) -> Patience:
         """How long this place may take."""
         return Patience()
+
+    @property
+    def usual_spans(self) -> UsualSpans:
+        """How long this place takes as a rule, where nothing was released to it yet."""
+        return UsualSpans()
 
     @property
     def tolerance(self) -> float:

@@ -123,6 +123,18 @@ class Patience:
     call_s: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class UsualSpans:
+    """How long a place takes as a rule, in seconds: until a new version is ready, until a share is proved.
+
+    0 where that is over at once. `seen`: how many earlier deploys say so; without any the place says it of itself.
+    """
+
+    deploy_s: float = 0.0
+    shift_s: float = 0.0
+    seen: int = 0
+
+
 SLOTS: tuple[Slot, ...] = ("blue", "green")
 FULL = 100.0
 """The percents of all traffic."""

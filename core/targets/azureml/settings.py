@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from core.config.quantities import SettingsPart, listed, timed
 from core.config.targets import TargetSettings
-from core.domain.plan import Patience, Shift, Step
+from core.domain.plan import Patience, Shift, Step, UsualSpans
 from core.targets.azureml.cluster_settings import AzureClusterSettings, usual_cluster
 from core.targets.azureml.names import LONGEST, broken_rule, meeting
 from core.targets.azureml.schedule import ZONES, AzureScheduleSettings, overlapping
@@ -182,6 +182,11 @@ class AzureMLSettings(TargetSettings):
     def patience(self) -> Patience:
         """An instance, an image and a start take Azure 10 to 20 minutes, a change of traffic half a minute."""
         return Patience(deploy_s=2700.0, shift_s=300.0, back_s=1800.0, step_s=300.0, size_s=1200.0, call_s=180.0)
+
+    @property
+    def usual_spans(self) -> UsualSpans:
+        """An instance and a start; the first deployment of an environment waits for its image as well."""
+        return UsualSpans(deploy_s=600.0, shift_s=30.0)
 
     @property
     def least(self) -> int:
