@@ -35,7 +35,7 @@ async def watch(client: WatchClient, known: KnownPast) -> Diagnoses:
 def leases(known: KnownPast, names: Iterable[str]) -> Diagnoses:
     """Of each endpoint that somebody should drive: who does, and how long ago he gave his last sign."""
     found = [line for name in names for line in _lease(known, name)]
-    return found or [ok("nobody drives anything, and nothing is under way")]
+    return found or [ok("nobody here drives anything, and nothing is under way from here")]
 
 
 def _lease(known: KnownPast, name: str) -> Iterable[Diagnosis]:

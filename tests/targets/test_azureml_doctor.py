@@ -1,5 +1,7 @@
 """What doctor says of a workspace: who is logged in, what may be done, whether there is room; each in a line."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +12,13 @@ from core.domain.diagnosis import Condition, Diagnosis
 from core.domain.errors import Unreachable
 from core.targets.azureml import doctor
 from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.claims import TAG, DriverClaim, driver_name
 from core.targets.azureml.credentials import AccessToken, AzureLogin
 from core.targets.azureml.rights import WRITES, allows
 from core.targets.azureml.standing import costs_of, lines_of, looked_at, taken_down
+from core.targets.azureml.workspace import ENDPOINT_API
 from tests.azure.standin import AzureStandIn
+from tests.story.kills_scene import wait_for
 from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
 from tests.targets.azureml_scenes import settings_of
 
@@ -109,15 +114,80 @@ def test_a_role_holds_what_its_patterns_hold(actions: list[str], without: list[s
     assert allows({"actions": actions, "notActions": without}, WRITES[0]) is may
 
 
-async def test_no_login_is_one_line_for_each_look(place: AzurePlaceOf) -> None:
+async def rows(calls: AzureCalls, place: AzurePlaceOf) -> dict[str, list[Diagnosis]]:
+    """What all looks at an endpoint found, at once as the doctor asks them."""
+    shared = doctor.SharedLogin(calls)
+    looks = {name: shared.examination(name, look, place.at, "late") for name, look in doctor.LOOKS.items()}
+    # Whoever comes first is no matter.
+    found = await asyncio.gather(*(one.look() for one in reversed(looks.values())))
+    return dict(zip(reversed(looks), map(list, found), strict=True))
+
+
+async def test_a_missing_login_is_one_row_and_what_hangs_on_it_is_left_out(place: AzurePlaceOf) -> None:
     def nobody(scope: str) -> object:
         raise Unreachable("azureml ws: no login was found that works; call 'az login'")
 
     calls = AzureCalls(place.at.place, AzureLogin(place.at.place, nobody), place.at.ca)  # type: ignore[arg-type]
-    looks = [doctor.examination(name, look, calls, place.at, "late") for name, look in doctor.LOOKS.items()]
-    for look in looks:
-        (found,) = await look.look()
-        assert (found.condition, "call 'az login'" in found.text) == (Condition.FAIL, True), found
+    found = await rows(calls, place)
+    (line,) = found.pop("login")
+    assert (line.condition, "call 'az login'" in line.text) == (Condition.FAIL, True)
+    assert [name for name, lines in found.items() if lines] == []
+
+
+async def test_a_workspace_that_is_missing_is_one_row_too(place: AzurePlaceOf, calls: AzureCalls) -> None:
+    place.azure.foundations.workspace_there = False
+    found = await rows(calls, place)
+    assert {name: [one.condition for one in lines] for name, lines in found.items() if lines} == {
+        "login": [Condition.OK],
+        "workspace": [Condition.FAIL],
+    }
+    place.azure.foundations.workspace_there = True
+
+
+async def test_of_a_workspace_that_is_there_all_is_said(place: AzurePlaceOf, calls: AzureCalls) -> None:
+    assert all((await rows(calls, place)).values())
+
+
+async def test_a_login_that_hangs_lets_nobody_say_more_than_its_own_row(
+    place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def hangs(scope: str) -> object:
+        over.wait(20)
+        raise Unreachable("too late")
+
+    monkeypatch.setattr(doctor, "SPARE_S", doctor.WITHIN_S - 0.1)
+    calls = AzureCalls(place.at.place, AzureLogin(place.at.place, hangs), place.at.ca)  # type: ignore[arg-type]
+    shared = doctor.SharedLogin(calls)
+    looks = [shared.examination(name, look, place.at, "late") for name, look in doctor.LOOKS.items()]
+    hanging = asyncio.ensure_future(looks[0].look())
+    assert [list(await one.look()) for one in looks[1:]] == [[]] * (len(looks) - 1)
+    assert not hanging.done()
+    over.set()
+    await hanging
+
+
+def test_who_changed_the_endpoint_last_is_told_whoever_it_was(calls: AzureCalls, place: AzurePlaceOf) -> None:
+    assert (
+        said(doctor.LOOKS["driver"], calls, place).text == "no endpoint is there, so nobody drives it from any machine"
+    )
+    body = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"authMode": "Key"}}
+    calls.ask("PUT", place.at.path, ENDPOINT_API, body)
+    found = said(doctor.LOOKS["driver"], calls, place)
+    assert found.condition is Condition.WARN
+    assert found.text.startswith(f"no driver of Quarterdeck has ever changed {place.at.name} (20")
+    for driver, condition, text in (
+        (driver_name(place.at.folder.parent), Condition.OK, "no other machine or project has changed this endpoint"),
+        ("vm-9/ab12cd34", Condition.WARN, "changed last by another project on vm-9 (ab12cd34) (20"),
+    ):
+        wait_for(lambda: looked_at(place.at, calls).state == "Succeeded", "the endpoint", 20, 0.05)
+        calls.ask("PUT", place.at.path, ENDPOINT_API, {**body, "tags": {TAG: str(DriverClaim(3, driver, 1))}})
+        found = said(doctor.LOOKS["driver"], calls, place)
+        assert (found.condition, found.text.startswith(text)) == (condition, True), found
+    assert "whether it still drives is not known" in found.text
+    wait_for(lambda: looked_at(place.at, calls).state == "Succeeded", "the endpoint", 20, 0.05)
+    taken_down(place.at, calls)
 
 
 def test_what_stands_is_told_with_its_costs_and_goes_with_all_of_it(calls: AzureCalls, place: AzurePlaceOf) -> None:

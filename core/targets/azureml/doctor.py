@@ -1,16 +1,19 @@
 """What `quarterdeck doctor` looks at in Azure: login, workspace, role, provider, quota, size, the endpoint's name."""
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
-from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok, warn
+from core.domain.diagnosis import Condition, Diagnoses, Diagnosis, Examination, fail, looking, ok, warn
 from core.domain.errors import QuarterdeckError
 from core.targets.azureml import room
 from core.targets.azureml.api_errors import ROLE, AzureMissing
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.costs import cost_line
 from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.doctor_driver import driver
 from core.targets.azureml.rights import AUTOSCALES, WRITES, missing_rights
 from core.targets.azureml.standing import looked_at
 from core.targets.azureml.workspace import (
@@ -24,6 +27,8 @@ from core.targets.azureml.workspace import (
 
 WITHIN_S = 40.0
 """A login by a command takes seconds, and of its ways to log in each is tried."""
+FIRST, SPARE_S = ("login", "workspace"), 2.0
+"""Rows on which all others hang, each on those before it."""
 AUTOSCALE_ROLE = "Monitoring Contributor"
 Look = Callable[[AzureCalls, AzureEndpoint], Diagnoses]
 
@@ -31,7 +36,7 @@ Look = Callable[[AzureCalls, AzureEndpoint], Diagnoses]
 def examinations(several: Sequence[Settings]) -> list[Examination]:
     """The login once for each workspace, and each endpoint."""
     made: list[Examination] = []
-    shared: dict[str, AzureCalls] = {}
+    shared: dict[str, SharedLogin] = {}
     for settings in several:
         at, name = azure_endpoint(settings), endpoint_name(settings)
         looks = dict(LOOKS)
@@ -40,22 +45,52 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
         if at.workspace in shared:
             looks = {what: look for what, look in looks.items() if what in OF_ENDPOINT}
         else:
-            shared[at.workspace] = AzureCalls(at.place, AzureLogin(at.place), at.ca)
-        calls = shared[at.workspace]
-        made += [examination(what, look, calls, at, name) for what, look in looks.items()]
+            shared[at.workspace] = SharedLogin(AzureCalls(at.place, AzureLogin(at.place), at.ca))
+        made += [shared[at.workspace].examination(what, look, at, name) for what, look in looks.items()]
     return made
 
 
-def examination(what: str, look: Look, calls: AzureCalls, at: AzureEndpoint, name: str) -> Examination:
-    """One look, which says in a line what keeps it from looking."""
+class SharedLogin:
+    """The connection to one workspace. What hangs on a row that found nothing good is left out: that row says why."""
 
-    def looked() -> Diagnoses:
+    def __init__(self, calls: AzureCalls) -> None:
+        self._calls = calls
+        self._lock = threading.Lock()
+        self._left = 0
+        self._well: dict[str, Future[bool]] = {row: Future() for row in FIRST}
+
+    def examination(self, what: str, look: Look, at: AzureEndpoint, name: str) -> Examination:
+        """One look, which says in a line what keeps it from looking."""
+        self._left += 1
+        needs = FIRST[: FIRST.index(what)] if what in FIRST else FIRST
+
+        def looked() -> Diagnoses:
+            found: list[Diagnosis] = []
+            try:
+                if all(self._is_well(row) for row in needs):
+                    found = list(look(self._calls, at))
+            except QuarterdeckError as error:
+                found = [fail(str(error))]
+            finally:
+                if what in FIRST:
+                    self._well[what].set_result([one.condition for one in found] == [Condition.OK])
+                self._done()
+            return found
+
+        return looking(what, looked, name, WITHIN_S)
+
+    def _is_well(self, row: str) -> bool:
+        """Whether a row found what it should; one that hangs has said nothing good by the time that others must end."""
         try:
-            return list(look(calls, at))
-        except QuarterdeckError as error:
-            return [fail(str(error))]
+            return self._well[row].result(WITHIN_S - SPARE_S)
+        except TimeoutError:
+            return False
 
-    return looking(what, looked, name, WITHIN_S)
+    def _done(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if not self._left:
+                self._calls.close()
 
 
 def login(calls: AzureCalls, _: AzureEndpoint) -> Diagnoses:
@@ -155,7 +190,8 @@ LOOKS: dict[str, Look] = {
     "size": size,
     "quota": quota,
     "name": name_taken,
+    "driver": driver,
     "autoscaling": autoscale,
 }
-OF_ENDPOINT = frozenset({"size", "quota", "name", "autoscaling"})
+OF_ENDPOINT = frozenset({"size", "quota", "name", "driver", "autoscaling"})
 """What is another with each endpoint of a workspace."""
