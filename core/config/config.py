@@ -190,11 +190,18 @@ def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer], environ: 
             usual = part.usual(name, path.parent, environ)
             # What only trains there says nothing of how the endpoint is.
             values = merged(usual if place == values.get("target") else {place: usual.get(place, {})}, values)
+            layers = [_elsewhere(place, usual, part.written_in(path.parent, environ)), *layers]
     found = {"folder": path.parent, "environment": name, "floors_from": _floors_from(name, layers)}
     try:
         return Settings.model_validate({**values, **found})
     except ValidationError as error:
         raise BadInput(complain(error, layers)) from None
+
+
+def _elsewhere(place: str, usual: Values, written: Mapping[str, str]) -> Layer:
+    """What a target's part read elsewhere, with where each of it stands."""
+    found = {key: usual[place][key] for key in written}
+    return Layer({place: found}, places={(place, key): where for key, where in written.items()})
 
 
 def _refuse_unasked(name: EnvironmentName, written: Sequence[Layer], given: Sequence[Layer]) -> None:

@@ -50,7 +50,7 @@ def complain(error: ValidationError, layers: Sequence[Layer]) -> str:
 def _setter(keys: Keys, layers: Sequence[Layer]) -> Layer | None:
     """The uppermost place that sets a key."""
     written = _written(keys, layers)
-    return next((layer for layer in reversed(layers) if layer.source and layer.holds(written)), None)
+    return next((layer for layer in reversed(layers) if (layer.source or layer.places) and layer.holds(written)), None)
 
 
 def _written(keys: Keys, layers: Sequence[Layer]) -> Keys:

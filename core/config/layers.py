@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,14 +20,20 @@ FLAGS = "--set"
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Values from one place: VARIABLES, FLAGS or a file; `section` is the part of the file they lie in."""
+    """Values from one place: VARIABLES, FLAGS or a file; `section` is the part of the file they lie in.
+
+    `places` says of values that come from several places where each was written.
+    """
 
     values: Values
     source: str = ""
     section: str = ""
+    places: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
 
     def path(self, keys: Keys) -> str:
         """A key as this place writes it: `quarterdeck.yaml: train.n_iter`, `QUARTERDECK_TRAIN__N_ITER`."""
+        if (place := self.places.get(tuple(keys))) is not None:
+            return place
         if self.source == FLAGS:
             return f"{FLAGS} {self.key(keys)}"
         return self.key(keys) if self.source == VARIABLES else f"{self.source}: {self.key(keys)}"

@@ -28,6 +28,11 @@ class TargetSettings(SettingsPart):
         """Settings of a project that serves here where it says nothing itself, all of them by their names."""
         return {}
 
+    @classmethod
+    def written_in(cls, folder: Path, environ: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG003
+        """Where those of its own settings in `usual` stand that somebody wrote elsewhere: a variable, a file's line."""
+        return {}
+
     @property
     def patience(self) -> Patience:
         """How long this place may take."""

@@ -63,6 +63,60 @@ def test_variables_and_a_dotenv_name_the_workspace(tmp_path: Path) -> None:
         load(path, environ={})
 
 
+def _without(folder: Path, dotenv: str | bytes) -> Path:
+    """A project that names no workspace, and a `.env` beside it."""
+    path = project(folder)
+    path.write_text(
+        yaml.safe_dump({"data": {"source": "iris", "target": "species"}, "endpoint": {"name": "late"}, "target": NAME})
+    )
+    (folder / ".env").write_bytes(dotenv if isinstance(dotenv, bytes) else dotenv.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "told"),
+    [
+        ("# ours\nAZURE_SUBSCRIPTION_ID=mine\n", ".env: line 2: AZURE_SUBSCRIPTION_ID: 'mine' should be its id, 0000"),
+        ("AZURE_WORKSPACE_NAME='a b'\n", ".env: line 1: AZURE_WORKSPACE_NAME: 'a b' should be a workspace's name"),
+        ("\nAZURE_WORKSPACE_NAME ws\n", ".env: line 2: AZURE_WORKSPACE_NAME: has no '='; write AZURE_WORKSPACE_NAME=…"),
+        ("AZURE_WORKSPACE_NAME: ws\n", ".env: line 1: AZURE_WORKSPACE_NAME: has no '='; write AZURE_WORKSPACE_NAME=…"),
+        ("AZURE_WORKSPACE_NAME=\n", ".env: line 1: AZURE_WORKSPACE_NAME: is empty; write AZURE_WORKSPACE_NAME=…, or "),
+        (
+            "AZURE_WORKSPACE=ws\n",
+            ".env: line 1: AZURE_WORKSPACE: is no variable that is looked for; write AZURE_WORKSP",
+        ),
+        (
+            "azure_workspace_name=ws\n",
+            ".env: line 1: azure_workspace_name: is no variable that is looked for; write AZ",
+        ),
+        (b"AZURE_WORKSPACE_NAME=w\xff\n", ".env: is not text in UTF-8; save it as such"),
+    ],
+)
+def test_a_fault_in_the_dotenv_is_told_with_its_line(tmp_path: Path, dotenv: str | bytes, told: str) -> None:
+    path = _without(tmp_path, dotenv)
+    given = {name: value for name, value in NAMED.items() if name.encode() not in path.with_name(".env").read_bytes()}
+    with pytest.raises(BadInput) as error:
+        load(path, environ={name: value for name, value in given.items() if name != "AZURE_WORKSPACE_NAME"})
+    assert str(error.value).startswith(told)
+
+
+@pytest.mark.parametrize("dotenv", ["AZURE_WORKSPACE=other\n", "AZURE_WORKSPACE_NAME=a b\n", b"\xff", "TOKEN s3cret\n"])
+def test_a_fault_in_what_is_not_needed_stops_nobody(tmp_path: Path, dotenv: str | bytes) -> None:
+    assert load(_without(tmp_path, dotenv), environ=NAMED).where == "azureml 00000000/rg/ws"
+    assert load(project(tmp_path), environ={}).where == "azureml 00000000/rg/ws"
+
+
+def test_a_wrong_variable_of_the_shell_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^AZURE_WORKSPACE_NAME: 'a b' should be a workspace's name$"):
+        load(_without(tmp_path, ""), environ={**NAMED, "AZURE_WORKSPACE_NAME": "a b"})
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = _without(tmp_path, "\ufeffAZURE_WORKSPACE_NAME=ws2\nAZURE_WORKSPACE=ws3\n")
+    given = {name: value for name, value in NAMED.items() if name != "AZURE_WORKSPACE_NAME"}
+    assert load(path, environ=given).where == "azureml 00000000/rg/ws2"
+
+
 @pytest.mark.parametrize(
     ("place", "line"),
     [

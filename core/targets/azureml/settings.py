@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from core.config.quantities import SettingsPart, listed, timed
 from core.config.targets import TargetSettings
@@ -13,11 +13,16 @@ from core.domain.plan import Patience, Shift, Step, UsualSpans
 from core.targets.azureml.cluster_settings import AzureClusterSettings, usual_cluster
 from core.targets.azureml.names import LONGEST, broken_rule, meeting
 from core.targets.azureml.schedule import ZONES, AzureScheduleSettings, overlapping
-from core.targets.azureml.variables import NAMED, workspace_from
+from core.targets.azureml.variables import NAMED, Misread, workspace_from
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_GROUP = re.compile(r"[\w.()-]{1,90}")
-_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
+_RULES = {
+    "subscription": (
+        re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+        "its id, 00000000-0000-0000-0000-000000000000",
+    ),
+    "resource_group": (re.compile(r"[\w.()-]{1,90}"), "a group's name"),
+    "workspace": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}"), "a workspace's name"),
+}
 _ENVIRONMENT = re.compile(r"-(dev|staging)$")
 _TYPE = re.compile(r"Standard_[A-Za-z0-9_-]{1,60}", re.IGNORECASE)
 
@@ -122,8 +127,24 @@ class AzureMLSettings(TargetSettings):
         """A small instance in dev, two larger ones in prod; the workspace as variables name it."""
         size = {"instance_type": "Standard_DS2_v2"} if environment == "dev" else {}
         count = 2 if environment == "prod" else 1
-        place = {**size, "cluster": usual_cluster(environment), **workspace_from(folder, environ)}
-        return {"endpoint": {"replicas": count}, "azureml": place}
+        read = workspace_from(folder, environ)
+        named = {key: Misread(one.fault) if one.fault else one.value for key, one in read.items()}
+        return {"endpoint": {"replicas": count}, "azureml": {**size, "cluster": usual_cluster(environment), **named}}
+
+    @classmethod
+    def written_in(cls, folder: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """The variables of the workspace, in the shell or in a line of `.env`."""
+        return {key: one.place for key, one in workspace_from(folder, environ).items()}
+
+    @field_validator("subscription", "resource_group", "workspace", mode="before")
+    @classmethod
+    def _written(cls, value: Any, about: ValidationInfo) -> Any:
+        if isinstance(value, Misread):
+            raise ValueError(str(value))  # noqa: TRY004 - what pydantic takes for wrong
+        rule, like = _RULES[about.field_name or ""]
+        if isinstance(value, str) and value and not rule.fullmatch(value):
+            raise ValueError(f"{value!r} should be {like}")
+        return value
 
     @field_validator("name")
     @classmethod
@@ -166,16 +187,9 @@ class AzureMLSettings(TargetSettings):
 
     @model_validator(mode="after")
     def _named(self) -> Self:
-        for key, rule, like in (
-            ("subscription", _GUID, "its id, 00000000-0000-0000-0000-000000000000"),
-            ("resource_group", _GROUP, "a group's name"),
-            ("workspace", _WORKSPACE, "a workspace's name"),
-        ):
-            value = getattr(self, key)
-            if not value:
-                raise ValueError(f"{key} is not set; write it here, or set {NAMED[key]}")
-            if not rule.fullmatch(value):
-                raise ValueError(f"{key}: {value!r} should be {like}")
+        for key, name in NAMED.items():
+            if not getattr(self, key):
+                raise ValueError(f"{key} is not set; write it here, or set {name}")
         return self
 
     @property
