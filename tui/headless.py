@@ -122,12 +122,13 @@ async def _see_it_driven(engine: Engine, name: str) -> None:
 def after_us(engine: Engine, name: str) -> str:
     """What is to be said of a live release when this process leaves it: where no watch can be had, it drove itself."""
     environment, live = engine.snapshot.endpoint(name).environment, engine.snapshot.live_release(name)
-    running = live is None or live.state is ReleaseState.RUNNING
-    deck, ends = typed("", environment), f", {typed('abort', environment)} ends it" if running else ""
+    way = {ReleaseState.BACK: " back", ReleaseState.FORWARD: " forward again"}
+    going = "" if live is None else way.get(live.state, "")
+    deck, ends = typed("", environment), f", {typed('abort', environment)} ends it" if not going else ""
     with contextlib.suppress(JournalError):
         if engine.drives(name) or not engine.driven(name):
             return f"nobody drives it once this ends, traffic flows on; {deck} goes on with it{ends}"
-    return f"still going{'' if running else ' back'}; {deck} follows it{ends}"
+    return f"still going{going}; {deck} follows it{ends}"
 
 
 def at_step(release: Release) -> str:

@@ -20,11 +20,13 @@ from core.state.reversal import earlier, just_taken_back, named_version, refused
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
 from core.system.processes import running_s
+from core.system.tasks import TaskGuard
 from tui.format import about
 from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
 from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
 from tui.release_command import release
+from tui.silent_place import say_silence, silence
 
 MOVED_S = 1.0
 """Traffic has moved by then; a watch is not started beside it."""
@@ -170,6 +172,8 @@ def _say_who_stays(snapshot: Snapshot, asked: TakenUp, write: Callable[[str], No
 async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, write: Callable[[str], None]) -> int:
     """Say what happens until traffic is where it was asked to be, and the reports are written."""
     lines, moving, arrived = lines_of(list(group), write), {asked.release}, set[str]()
+    guard = TaskGuard("who waits for traffic")
+    guard.start(say_silence(engine, group, write), "say which place is silent")
     try:
         async with asyncio.timeout(BACK_S):
             async for event in engine.events(asked.after):
@@ -183,8 +187,13 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
                 if moving <= arrived:
                     break
     except TimeoutError:
-        late = ", ".join(name for name, id_ in group.items() if id_ in moving - arrived)
-        raise Failed(f"{late}: not verified within {BACK_S:g} s; see 'quarterdeck status'") from None
+        late = [name for name, id_ in group.items() if id_ in moving - arrived]
+        silent = [said for name in late if (said := silence(engine.snapshot.endpoint(name), engine.now()))]
+        why = "".join(f"; {one}" for one in dict.fromkeys(silent))
+        rest = "it goes on without this command, see 'quarterdeck status'"
+        raise Failed(f"{', '.join(late)}: not verified within {BACK_S:g} s{why}; {rest}") from None
+    finally:
+        await guard.close()
     code = 0
     for name, id_ in group.items():
         done = engine.snapshot.releases[id_]

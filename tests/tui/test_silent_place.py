@@ -1,0 +1,122 @@
+"""Whoever waits for traffic hears which place is silent, for how long, and what comes of it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from core.domain.errors import Failed
+from core.domain.model import Contact
+from core.engine.engine import Engine
+from core.state import events as ev
+from core.state.events import Event
+from core.state.fold import fold_all
+from tests.recordings.make import ENDPOINT, MOMENT, RELEASE
+from tests.tui import scenes
+from tui import rollback_command
+from tui.headless import after_us
+from tui.quick_rollback import TakenUp
+from tui.silent_place import in_silence, say_silence, silence
+
+BACK = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
+UNDONE = (BACK, ev.Ended(RELEASE, ev.Outcome.ROLLED_BACK, ""), ev.TurnedForward(RELEASE, 10.0))
+MUTE = "kubernetes prod-eu: PATCH services/late: no answer from 10.0.0.1:6443 (ReadTimeoutError)"
+LOST = Contact(MOMENT - 42, f"{MUTE}; see whether 'kubectl --context prod-eu get ns' gets one")
+
+
+def _following(events: list[Event], now: float = MOMENT) -> Engine:
+    """An engine as it stood after these."""
+
+    async def told(_: int) -> AsyncIterator[Event]:
+        await asyncio.Event().wait()
+        yield events[-1]
+
+    known = {"snapshot": fold_all(events), "now": lambda: now, "events": told, "drives": lambda _: False}
+    return cast("Engine", SimpleNamespace(**known, driven=lambda _: True))
+
+
+def _said(events: list[Event]) -> str:
+    snapshot = fold_all(events)
+    return in_silence(snapshot.releases[RELEASE], snapshot.endpoint(ENDPOINT), MOMENT)
+
+
+def test_the_place_is_named_with_what_comes_of_a_way_back() -> None:
+    line = _said(scenes.then(scenes.at_ten(), BACK, ev.Contacted(ENDPOINT, LOST)))
+    place = fold_all(scenes.at_ten()).endpoint(ENDPOINT).target
+    until = time.strftime("%H:%M:%S", time.localtime(MOMENT + 120))
+    assert line == (
+        f"{place} has not answered for 42 s ({MUTE}); traffic stays where it is, and moves as soon as it answers; "
+        f"if that is not before {until}, it is stuck, and 'quarterdeck rollback --env prod' asks anew"
+    )
+
+
+def test_an_undo_says_that_else_the_rollback_stands() -> None:
+    line = _said(scenes.then(scenes.at_ten(), *UNDONE, ev.Contacted(ENDPOINT, LOST)))
+    assert line.startswith(f"{fold_all(scenes.at_ten()).endpoint(ENDPOINT).target} has not answered for 42 s")
+    assert line.endswith(", the rollback stands")
+
+
+def test_what_was_taken_already_waits_for_its_proof() -> None:
+    routed = ev.Routed(ENDPOINT, {"blue": 100.0}, release=RELEASE)
+    line = _said(scenes.then(scenes.at_ten(), BACK, routed, ev.Contacted(ENDPOINT, LOST)))
+    assert "; what was asked for is proved as soon as it answers; " in line
+
+
+@pytest.mark.parametrize(
+    ("contact", "silent"),
+    [
+        (Contact(MOMENT - 5), False),
+        (Contact(MOMENT - 30), True),
+        (Contact(MOMENT - 5, "no answer"), True),
+        (None, False),
+    ],
+    ids=["heard", "no word", "lost", "never says so"],
+)
+def test_a_place_is_silent_once_it_is_lost_or_says_nothing_for_long(contact: Contact | None, silent: bool) -> None:
+    bodies = [] if contact is None else [ev.Contacted(ENDPOINT, contact)]
+    endpoint = fold_all(scenes.then(scenes.at_ten(), *bodies)).endpoint(ENDPOINT)
+    assert bool(silence(endpoint, MOMENT)) is silent
+
+
+def test_a_release_that_goes_on_or_is_over_waits_for_nobody() -> None:
+    assert _said(scenes.then(scenes.at_ten(), ev.Contacted(ENDPOINT, LOST))) == ""
+    over = (BACK, ev.Ended(RELEASE, ev.Outcome.ROLLED_BACK, ""), ev.Contacted(ENDPOINT, LOST))
+    assert _said(scenes.then(scenes.at_ten(), *over)) == ""
+
+
+async def test_it_is_said_once_each_time_that_the_place_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [
+        fold_all(scenes.then(scenes.at_ten(), BACK, ev.Contacted(ENDPOINT, one)))
+        for one in (LOST, LOST, Contact(MOMENT), LOST)
+    ]
+    engine = _following(scenes.at_ten())
+    said: list[str] = []
+
+    async def next_look(_: float) -> None:
+        if not states:
+            raise asyncio.CancelledError
+        cast("SimpleNamespace", engine).snapshot = states.pop(0)
+
+    monkeypatch.setattr("asyncio.sleep", next_look)
+    with contextlib.suppress(asyncio.CancelledError):
+        await say_silence(engine, {ENDPOINT: RELEASE}, said.append)
+    assert [one.partition(" (")[0].partition(" has")[0] for one in said] == [said[0].partition(" has")[0]] * 2
+
+
+async def test_who_waits_in_vain_is_told_who_did_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollback_command, "BACK_S", 0.05)
+    engine = _following(scenes.then(scenes.at_ten(), BACK, ev.Contacted(ENDPOINT, LOST)))
+    said: list[str] = []
+    with pytest.raises(Failed, match=r"has not answered for 42 s \(kubernetes prod-eu: PATCH"):
+        await rollback_command._arrive(engine, {ENDPOINT: RELEASE}, TakenUp(ENDPOINT, RELEASE, 0), said.append)
+    assert len(said) == 1
+    assert said[0].startswith(f"{ENDPOINT}: ")
+
+
+def test_who_leaves_is_told_which_way_it_goes() -> None:
+    assert after_us(_following(scenes.then(scenes.at_ten(), BACK)), ENDPOINT).startswith("still going back; ")
+    assert after_us(_following(scenes.then(scenes.at_ten(), *UNDONE)), ENDPOINT).startswith("still going forward again")

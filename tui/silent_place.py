@@ -1,0 +1,48 @@
+"""That the place of an endpoint does not answer while traffic is to go back or forward, said once to whoever waits."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from core.domain.hints import typed
+from core.engine.engine import Engine
+from core.state.endpoint import Endpoint
+from core.state.release import Release, ReleaseState
+from tui.evidence import NO_CONTACT_S
+from tui.format import about
+
+LOOK_S = 1.0
+
+
+def silence(endpoint: Endpoint, now: float) -> str:
+    """Which place is silent, for how long and why; empty while it is heard, and of one that never says so."""
+    contact = endpoint.contact
+    if contact is None or not (contact.lost or now - contact.at > NO_CONTACT_S):
+        return ""
+    because = contact.lost.partition("; ")[0]
+    return f"{endpoint.target} has not answered for {about(now - contact.at)}{f' ({because})' if because else ''}"
+
+
+def in_silence(release: Release, endpoint: Endpoint, now: float) -> str:
+    """The same with what comes of the way back or forward once the place answers, and if it does not; empty else."""
+    way, silent = release.way, silence(endpoint, now)
+    if not silent or way is None or release.state not in (ReleaseState.BACK, ReleaseState.FORWARD):
+        return ""
+    back = release.state is ReleaseState.BACK
+    until = time.strftime("%H:%M:%S", time.localtime(way.driven_at + release.plan.patience.back_s))
+    moves = "what was asked for is proved" if way.routed else "traffic stays where it is, and moves"
+    gives_up = f"it is stuck, and {typed('rollback', release.environment)} asks anew" if back else "the rollback stands"
+    return f"{silent}; {moves} as soon as it answers; if that is not before {until}, {gives_up}"
+
+
+async def say_silence(engine: Engine, names: Mapping[str, str], write: Callable[[str], None]) -> None:
+    """Say it of releases by their endpoints, each time that a place falls silent, until cancelled."""
+    said: set[str] = set()
+    while True:
+        for name, id_ in names.items():
+            release = engine.snapshot.releases.get(id_)
+            line = "" if release is None else in_silence(release, engine.snapshot.endpoint(name), engine.now())
+            if line and name not in said:
+                write(f"{name}: {line}")
+            said = said | {name} if line else said - {name}
+        await asyncio.sleep(LOOK_S)
