@@ -1,16 +1,17 @@
 """`quarterdeck azure setup`: make what a workspace lacks, once somebody has agreed to what it costs."""
 
+import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from core.domain.errors import Refused
+from core.domain.errors import QuarterdeckError, Refused
 from core.engine.project import Project
 from core.system.aside import aside
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin
-from core.targets.azureml.setup import made, missing
-from core.targets.azureml.workspace import azure_endpoint
+from core.targets.azureml.setup import AzurePiece, made, missing, removal, stands
+from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 
 Write = Callable[[str], None]
 
@@ -30,12 +31,36 @@ async def setup(project: Project, region: str, yes: bool, write: Write) -> int:
         if not yes and not _agreed(write):
             write("nothing was made")
             return Refused.exit_code
-        for piece in pieces:
-            took_s = await aside(partial(made, at, calls, piece), "azure setup")
-            write(f"{piece.what}: made in {took_s:.0f} s")
+        await _made(at, calls, pieces, write)
     finally:
         calls.close()
     return 0
+
+
+async def _made(at: AzureEndpoint, calls: AzureCalls, pieces: Sequence[AzurePiece], write: Write) -> None:
+    """Each after the one before; where one fails, what stands by then is said with its cost and how it goes."""
+    done: list[AzurePiece] = []
+    for piece in pieces:
+        try:
+            took_s = await aside(partial(made, at, calls, piece), "azure setup")
+        except QuarterdeckError:
+            left = [*done, piece] if await aside(partial(stands, calls, piece), "azure setup") else done
+            _left(at, left, write)
+            raise
+        except asyncio.CancelledError:
+            _left(at, [*done, piece], write)
+            raise
+        done.append(piece)
+        write(f"{piece.what}: made in {took_s:.0f} s")
+
+
+def _left(at: AzureEndpoint, pieces: Sequence[AzurePiece], write: Write) -> None:
+    if not pieces:
+        return
+    write("this was asked for and stays; 'quarterdeck azure setup' goes on from there:")
+    for piece in pieces:
+        write(f"  {piece.what}: {piece.cost}")
+    write(f"or take it away: {removal(at, pieces)}")
 
 
 def _agreed(write: Write) -> bool:

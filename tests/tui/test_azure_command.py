@@ -1,7 +1,9 @@
 """`quarterdeck azure setup`: what is missing is said with its cost and made once somebody agreed; nothing twice."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -9,6 +11,7 @@ from typer.testing import CliRunner, Result
 from core.targets.azureml.autoscale_bodies import OWNER
 from tests.azure.blobs import DOMAIN
 from tests.azure.standin import AzureStandIn
+from tests.kubernetes.faults import FaultKind
 from tests.targets.azureml_places import serving_workspace
 from tests.targets.azureml_scenes import project
 from tui.cli import app
@@ -78,6 +81,60 @@ def test_without_a_group_somebody_must_say_where(azure: AzureStandIn) -> None:
     assert said.output == (
         "error: 00000000/rg/ws: there is no such group, so nobody knows where to make it; say --region NAME\n"
     )
+
+
+def test_what_stands_when_the_workspace_fails_is_said_and_made_no_second_time(
+    azure: AzureStandIn,
+) -> None:
+    azure.foundations.group_there = True
+    message = "The workspace name is taken."
+    refused = {"code": "BadRequest", "message": message, "service": False}
+    azure.fault(FaultKind.STATUS, "PUT", r"/workspaces/ws(\?|$)", status=400, times=None, **refused)
+    said = setup("--yes")
+    assert said.exit_code == 2, said.output
+    lines = said.output.splitlines()
+    begun = lines.index("this was asked for and stays; 'quarterdeck azure setup' goes on from there:")
+    held = sorted(azure.foundations.held)
+    stay = [line.partition(": ")[2] for line in lines[begun + 1 : begun + 3]]
+    assert stay == ["some cents a month for what lies there"] * 2
+    words = shlex.split(lines[begun + 3].removeprefix("or take it away: "))
+    assert words[:4] == ["az", "resource", "delete", "--ids"]
+    assert sorted(path.lower() for path in words[4:]) == held
+    assert message in lines[-1]
+    azure.take_back()
+    again = setup("--yes")
+    assert again.exit_code == 0, again.output
+    assert [line.split()[0] for line in again.output.splitlines()[-2:]] == ["workspace", "compute"]
+    assert sorted(azure.foundations.held) == held
+
+
+def test_a_group_that_was_made_for_it_goes_with_all_that_stands_in_it(azure: AzureStandIn) -> None:
+    azure.fault(FaultKind.STATUS, "PUT", "/vaults/", status=400, times=None, code="BadRequest", message="no")
+    said = setup("--region", "westeurope", "--yes")
+    lines = said.output.splitlines()
+    assert [line.strip().split()[0] for line in lines[-4:-2]] == ["resource", "storage"]
+    assert lines[-2] == f"or take it away: az group delete --name rg --subscription {azure.place.subscription}"
+    assert lines[-1].startswith("error: azureml ws: PUT ")
+
+
+def test_where_nothing_could_be_made_nothing_is_said_to_stay(azure: AzureStandIn) -> None:
+    azure.fault(FaultKind.STATUS, "PUT", "/resourceGroups/", status=400, times=None, code="BadRequest", message="no")
+    assert "stays" not in setup("--region", "westeurope", "--yes").output
+
+
+def test_a_workspace_that_we_made_and_that_failed_is_made_again(
+    azure: AzureStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert setup("--region", "westeurope", "--yes").exit_code == 0
+    document = azure.place.document
+
+    def failed(owner: str) -> dict[str, Any]:
+        found = document()
+        return {**found, "tags": {OWNER: owner}, "properties": {**found["properties"], "provisioningState": "Failed"}}
+
+    for owner, told in (("late-dev", "workspace ws: costs nothing by itself"), ("theirs", "nothing to make")):
+        monkeypatch.setattr(type(azure.place), "document", lambda _, owner=owner: failed(owner))
+        assert told in setup().output
 
 
 def test_a_cluster_of_others_is_left_as_it_is(azure: AzureStandIn) -> None:

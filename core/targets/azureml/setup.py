@@ -5,8 +5,9 @@ What is there already is left as it is, whoever made it. Each is asked for by a 
 
 import hashlib
 import re
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.domain.errors import Failed, QuarterdeckError
@@ -18,6 +19,7 @@ from core.targets.azureml.workspace import COMPUTE_API, WORKSPACE_API, AzureEndp
 
 GROUP_API, STORAGE_API, VAULT_API = "2021-04-01", "2023-05-01", "2023-07-01"
 MADE_WITHIN_S = 900.0
+BROKEN = frozenset({"Failed", "Canceled"})
 FEW = "some cents a month for what lies there"
 
 
@@ -40,15 +42,17 @@ def missing(at: AzureEndpoint, calls: AzureCalls, region: str) -> list[AzurePiec
     group = _read(calls, group_path(at), GROUP_API)
     where = region or str((group or {}).get("location") or "")
     pieces = [*_group(at, where)] if group is None else []
-    workspace = _read(calls, at.workspace, WORKSPACE_API) if group is not None else None
+    workspace = _standing(at, calls, at.workspace, WORKSPACE_API) if group is not None else None
     if workspace is None:
         pieces += [
-            one for one in _beneath(at, calls, where) if group is None or _read(calls, one.path, one.api) is None
+            one
+            for one in _beneath(at, calls, where)
+            if group is None or _standing(at, calls, one.path, one.api) is None
         ]
         pieces.append(_workspace(at, where))
     else:
         where = str(workspace.get("location") or where)
-    if workspace is None or _read(calls, cluster_path(at), COMPUTE_API) is None:
+    if workspace is None or _standing(at, calls, cluster_path(at), COMPUTE_API) is None:
         pieces.append(_cluster(at, where))
     if pieces and not where:
         raise Failed(f"{at.place.where}: there is no such group, so nobody knows where to make it; say --region NAME")
@@ -61,17 +65,32 @@ def made(at: AzureEndpoint, calls: AzureCalls, piece: AzurePiece) -> float:
     calls.ask("PUT", piece.path, piece.api, piece.body)
     while True:
         body = calls.ask("GET", piece.path, piece.api).body
-        state = str((body.get("properties") or {}).get("provisioningState") or "Succeeded")
+        state = _state(body)
         took_s = time.monotonic() - begun_s
         if state in {"Succeeded", "RegisteringDns"}:
             return took_s
-        if state in {"Failed", "Canceled"}:
+        if state in BROKEN:
             errors = (body.get("properties") or {}).get("provisioningErrors") or [{}]
             said = str((errors[0].get("error") or {}).get("message") or "Azure does not say why")
             raise Failed(f"{piece.what}: it could not be made: {said}")
         if took_s > MADE_WITHIN_S:
             raise Failed(f"{piece.what}: it is {state} for {took_s:.0f} s; call 'quarterdeck azure setup' again later")
         time.sleep(at.place.poll_s)
+
+
+def stands(calls: AzureCalls, piece: AzurePiece) -> bool:
+    """Whether it is there, in whatever state; where nobody answers it may be."""
+    try:
+        return _read(calls, piece.path, piece.api) is not None
+    except QuarterdeckError:
+        return True
+
+
+def removal(at: AzureEndpoint, pieces: Sequence[AzurePiece]) -> str:
+    """What to type that takes these pieces away. With a group that was made for them all of it goes."""
+    if any(piece.path == group_path(at) for piece in pieces):
+        return f"az group delete --name {at.place.resource_group} --subscription {at.place.subscription}"
+    return f"az resource delete --ids {' '.join(shlex.quote(piece.path) for piece in reversed(pieces))}"
 
 
 def group_path(at: AzureEndpoint) -> str:
@@ -187,6 +206,17 @@ def _storage_path(at: AzureEndpoint) -> str:
 
 def _vault_path(at: AzureEndpoint) -> str:
     return f"{group_path(at)}/providers/Microsoft.KeyVault/vaults/{_unique(at)}"
+
+
+def _state(body: Json) -> str:
+    return str((body.get("properties") or {}).get("provisioningState") or "Succeeded")
+
+
+def _standing(at: AzureEndpoint, calls: AzureCalls, path: str, api: str) -> Json | None:
+    """What is there; what we began to make and that failed is to be made again."""
+    found = _read(calls, path, api)
+    ours = found is not None and (found.get("tags") or {}).get(OWNER) == at.name
+    return None if found is not None and ours and _state(found) in BROKEN else found
 
 
 def _read(calls: AzureCalls, path: str, api: str) -> Json | None:
