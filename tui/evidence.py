@@ -159,11 +159,13 @@ def silent_s(view: View) -> float | None:
     gone = view.now - (view.snapshot.at if heard is None else heard)
     if view.lost:
         return max(0.0, gone)
-    if (contact := endpoint.contact) is not None:
+    contact = endpoint.contact
+    if contact is not None and (contact.lost or not contact.every_s):
         # A place that says so is silent since its last word, and not since what we said of it.
         gone = view.now - max(contact.at, 0.0 if contact.lost else heard or 0.0)
         return gone if contact.lost or gone > NO_CONTACT_S else None
     looks = [scaled.next_look_s for scaled in endpoint.scaled.values()]
+    looks += [] if contact is None else [contact.every_s]
     limit = SILENT_S if _busy(view) else max([UNWATCHED_S, *(2 * look for look in looks)])
     return gone if gone > limit else None
 

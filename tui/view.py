@@ -61,6 +61,12 @@ class View:
         return self.endpoint.target.partition(" ")[2] if self.endpoint is not None else ""
 
     @property
+    def account(self) -> str:
+        """As whom the place knows who drives there; empty where that is not said."""
+        contact = self.endpoint.contact if self.endpoint is not None else None
+        return contact.account if contact is not None else ""
+
+    @property
     def endpoint(self) -> Endpoint | None:
         """The endpoint that the deck shows."""
         return self.snapshot.endpoints.get(self.name or "")

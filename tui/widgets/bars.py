@@ -46,7 +46,8 @@ class Top(Pane, can_focus=False):
         alert: Line = () if view.lost else loudest(view)
         clock: Line = ((as_text.clock(view.now), "dim"),) if width >= NO_CLOCK else ()
         needed = cells_of(well) + 3 + min(cells_of(going) + cells_of(_hangs(view)), GOING) + 4
-        where = fitting(_where(view, max(SHORT_NAME, width // 5)), max(0, width - needed - cells_of(clock)))
+        left = max(0, width - needed - cells_of(clock))
+        where = fitting(_where(view, max(SHORT_NAME, width // 5), left), left)
         room = width - cells_of(where) - cells_of(clock) - 2 * bool(where) - 2 * bool(clock)
         return [_three(where, _middle(view, well, alert, going, room), clock, width)]
 
@@ -78,20 +79,32 @@ def _hangs(view: View) -> Line:
     return ((f"! {driver(view)} hangs for {as_text.about(view.hangs_s)}", "fails"), ("   ", "text"))
 
 
-def _where(view: View, cells: int) -> list[Part]:
-    """Where I am: the name of the endpoint leaves last, in so many cells."""
+def _where(view: View, cells: int, room: int) -> list[Part]:
+    """Where I am: the name of the endpoint leaves last, in so many cells; of a place stands as much as has room."""
     endpoint = view.endpoint
     if endpoint is None:
         return [(3, (("quarterdeck", "brand"),))]
     role = "env.production" if endpoint.production else "env.other"
     environment: Line = ((" · ", "dim"), (endpoint.environment, role)) if endpoint.environment else ()
     # Of another place it must be seen which it is; this machine goes without saying.
+    name: Line = ((cut(endpoint.name, cells), "strong"),)
+    kept = room - cells_of(name) - cells_of(environment)
+    places: list[Line] = [((f" · {place}", "dim"),) for place in _places(view, endpoint.target)]
     return [
         (4 if view.elsewhere else 3, (("quarterdeck  ", "brand"),)),
-        (1, ((cut(endpoint.name, cells), "strong"),)),
+        (1, name),
         (2, environment),
-        (3 if view.elsewhere else 4, ((f" · {endpoint.target}", "dim"),)),
+        (3 if view.elsewhere else 4, next((one for one in places if cells_of(one) <= kept), places[-1])),
+        (5, ((f" · {view.account}", "dim"),) if view.account else ()),
     ]
+
+
+def _places(view: View, target: str) -> list[str]:
+    """A place in ever fewer words: without its kind, and without the first of three names."""
+    if not view.elsewhere:
+        return [target]
+    rest = view.elsewhere.partition("/")[2]
+    return [target, view.elsewhere, rest if "/" in rest else view.elsewhere]
 
 
 def _three(one: Line, two: Line, three: Line, cells: int) -> Line:

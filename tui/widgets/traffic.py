@@ -62,13 +62,13 @@ class TrafficPane(Pane):
         return f"{name} · driven by {endpoint.driver}{since}"
 
     def note_of(self, view: View) -> str:
-        """Where it answers, in which place if that is not this machine, and how old what stands here is."""
+        """Where it answers, as whom and in which place if that is not this machine, and how old what stands here is."""
         if view.endpoint is None:
             return ""
         unheard = silent_s(view)
         old = f"as of {as_text.about(unheard)} ago · " if unheard is not None else ""
         url = view.endpoint.url.removeprefix("http://")
-        return old + " · ".join(part for part in (url, view.elsewhere) if part)
+        return old + " · ".join(part for part in (url, view.account, view.elsewhere) if part)
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:
         """The slots, then where the traffic goes and how that was proved, then the replicas if there is room."""

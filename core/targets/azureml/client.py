@@ -175,4 +175,4 @@ class AzureMLTarget:
             return
         place = self.at.place
         text = f"logged in as {account}; subscription {place.subscription}, {place.resource_group}/{place.workspace}"
-        self._observer.note(Noted(text, source=SOURCE))
+        self._observer.logged_in(account, Noted(text, source=SOURCE))

@@ -2,19 +2,8 @@
 
 import asyncio
 
-from core.domain.errors import QuarterdeckError
-from core.domain.model import Level, Noted, Scaled
+from core.domain.model import Noted, Scaled
 from core.domain.sample import Sample
-from core.targets.azureml.routing import SOURCE
-
-
-def staleness(stale: bool, error: QuarterdeckError | None) -> Noted:
-    """That nothing is heard of Azure any more, and why; or that it is heard again."""
-    if not stale:
-        return Noted("Azure answers again", source=SOURCE)
-    because = f" ({error})" if error is not None else ""
-    text = f"nothing was heard of Azure for a while; what is shown is from before{because}"
-    return Noted(text, Level.WARNING, None, SOURCE)
 
 
 class AzureFeed:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from core.domain.errors import QuarterdeckError
-from core.domain.model import Level, Noted, Observation, Scaled, Slot, Synced
+from core.domain.model import Level, Noted, Observation, Scaled, Slot
 from core.domain.sample import Sample
 from core.targets.azureml.api_errors import AzureThrottled
 from core.targets.azureml.autoscaler import AutoscaleKeeper
@@ -19,9 +19,11 @@ from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.claims import changed_by
 from core.targets.azureml.container_logs import last_line
 from core.targets.azureml.costs import priced
+from core.targets.azureml.credentials import Account
 from core.targets.azureml.deletions import DeletionNews
-from core.targets.azureml.feed import AzureFeed, staleness
+from core.targets.azureml.feed import AzureFeed
 from core.targets.azureml.following import FEW_TIMES, EndedOperation, OperationFollower
+from core.targets.azureml.news import AzureContact, AzureNews
 from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AGAIN_S, proof_key, proof_look
 from core.targets.azureml.routing import SOURCE, AzureRouter
@@ -62,6 +64,7 @@ class AzureObserver:
         self._operations: tuple[AzureOperation, ...] = ()
         self._error: QuarterdeckError | None = None
         self._heard_s = time.monotonic()
+        self._account: Account | None = None
         self._poked = threading.Event()
         self._closed = threading.Event()
         self._begun = threading.Lock()
@@ -92,6 +95,11 @@ class AzureObserver:
         self._poked.set()
         self._follower.poke()
 
+    def logged_in(self, account: Account, note: Noted) -> None:
+        """Who it is that drives there, once that is known."""
+        self._account = account
+        self.note(note)
+
     def note(self, note: Noted) -> None:
         """Say something in words."""
         self.tell(note)
@@ -111,25 +119,12 @@ class AzureObserver:
         self._readers.add(reader)
         reader.queue = list(self._scaler.looks())
         begin()
-        told: dict[Slot, Observation] = {}
-        synced = stale = False
+        news = AzureNews(self._at.place.look_s)
         try:
             while not self._closed.is_set():
                 if (view := self._changes.reader.view) is not None:
-                    slots = self._slots(view)
-                    for slot in [one for one in told if one not in slots]:
-                        del told[slot]
-                        yield Observation(slot, None, 0, 0, 0.0)
-                    for slot, seen in slots.items():
-                        if told.get(slot) != seen:
-                            told[slot] = seen
-                            yield seen
-                    if not synced:
-                        synced = True
-                        yield Synced(tuple(slots))
-                    if stale != self._stale:
-                        stale = not stale
-                        yield staleness(stale, self._error)
+                    for report in news.of(self._slots(view), self._contact()):
+                        yield report
                 elif self._error is not None:
                     raise self._error
                 reports, reader.queue = reader.queue, []
@@ -145,9 +140,9 @@ class AzureObserver:
         finally:
             self._readers.discard(reader)
 
-    @property
-    def _stale(self) -> bool:
-        return time.monotonic() - self._heard_s > max(STALE_S, 3 * self._at.place.look_s)
+    def _contact(self) -> AzureContact:
+        silent_s = time.monotonic() - self._heard_s
+        return AzureContact(self._account, silent_s, silent_s > max(STALE_S, 3 * self._at.place.look_s), self._error)
 
     def _slots(self, view: AzureView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force, and what goes on there."""

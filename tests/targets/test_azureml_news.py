@@ -1,0 +1,82 @@
+"""What a watch says of Azure at rest: as whom it is heard of, and since when it is not."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import Unreachable
+from core.domain.model import Contact, Noted, Observation, Synced
+from core.targets.azureml.credentials import Account
+from core.targets.azureml.news import AzureContact, AzureNews, account_words
+from core.targets.protocol import Report
+from tests.azure.standin import AzureStandIn
+from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.helpers import ONE, watching
+
+ANN = Account("ann@example.com", "1a2b3c4d-0000-0000-0000-000000000000")
+BLUE = Observation("blue", ONE, 1, 1, 100.0)
+
+
+def told(news: AzureNews, silent_s: float = 0.0, account: Account | None = ANN, stale: bool = False) -> list[Report]:
+    """What is new of a slot that is as it was."""
+    error = Unreachable("no answer from management.azure.com") if stale else None
+    return list(news.of({"blue": BLUE}, AzureContact(account, silent_s, stale, error)))
+
+
+def test_it_is_said_as_whom_azure_is_heard_of_and_again_with_the_next_look() -> None:
+    news = AzureNews(30.0)
+    seen, synced, contact = told(news, account=None)
+    assert (seen, synced) == (BLUE, Synced(("blue",)))
+    assert isinstance(contact, Contact)
+    assert (contact.account, contact.every_s, abs(contact.at - time.time()) < 5) == ("", 30.0, True)
+    (known,) = told(news)
+    assert isinstance(known, Contact)
+    assert known.account == "ann@example.com, tenant 1a2b3c4d"
+    assert told(news, silent_s=10.0) == []
+    assert told(AzureNews(0.0))[2:] != []
+
+
+def test_azure_that_is_silent_is_said_once_with_its_reason_and_so_is_that_it_is_back() -> None:
+    news = AzureNews(30.0)
+    told(news)
+    note, lost = told(news, silent_s=130.0, stale=True)
+    assert isinstance(note, Noted)
+    assert note.text.startswith("nothing was heard of Azure for a while")
+    assert isinstance(lost, Contact)
+    assert (lost.lost, abs(time.time() - 130 - lost.at) < 5) == ("no answer from management.azure.com", True)
+    assert told(news, silent_s=200.0, stale=True) == []
+    back, contact = told(news)
+    assert (back, contact) == (Noted("Azure answers again", source="azureml"), contact)
+    assert isinstance(contact, Contact)
+    assert contact.lost == ""
+
+
+def test_an_accounts_name_is_one_short_line_whatever_it_is() -> None:
+    assert account_words(None) == ""
+    assert account_words(Account("a\n\x1b[31mb", "t")).isprintable()
+    assert len(account_words(Account("a" * 500, "t"))) <= 60
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
+    """Containers pretend: what they answer is not asked."""
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
+        yield one
+
+
+@pytest.fixture
+async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
+    """An endpoint."""
+    place = AzurePlaceOf(azure, tmp_path)
+    yield place
+    await place.close()
+
+
+async def test_who_is_logged_in_is_told_to_whoever_watches(place: AzurePlaceOf) -> None:
+    async with watching(place.target(1)) as watcher:
+        contacts = await watcher.until(
+            lambda: [one for one in watcher.reports if isinstance(one, Contact) and one.account]
+        )
+        assert contacts[0].account == "user@example.com, tenant 00000000"

@@ -1,0 +1,62 @@
+"""As whom a place is driven stands on the deck beside which place it is, and its signs of life come as it says."""
+
+import pytest
+
+from core.domain.model import Contact
+from core.state import events as ev
+from core.state.events import Event
+from tests.recordings.make import ENDPOINT, MOMENT
+from tests.tui import scenes
+from tests.tui.looking import lines, seen, text
+from tui.evidence import silent_s
+from tui.health import health
+from tui.widgets.bars import Top
+from tui.widgets.traffic import TrafficPane
+
+ACCOUNT, PLACE = "ann@example.com, tenant 1a2b3c4d", "00000000/rg/ws"
+OPENED = ev.Opened(ENDPOINT, "http://127.0.0.1:9999", "prod", f"azureml {PLACE}", True)
+
+
+def heard(at: float = 0.0, lost: str = "") -> list[Event]:
+    """v6 is served in a workspace that is looked at every 30 s, and was heard of then."""
+    contact = Contact(MOMENT + at, lost, ACCOUNT, 30.0)
+    return scenes.then(scenes.served(), OPENED, ev.Contacted(ENDPOINT, contact), at=MOMENT + at)
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        (200, f"late · prod · azureml {PLACE} · {ACCOUNT} "),
+        (130, f"late · prod · azureml {PLACE} "),
+        (80, "late · prod · 00000000/rg/ws "),
+        (72, "late · prod · rg/ws "),
+    ],
+)
+def test_the_top_line_says_the_place_and_the_account_as_far_as_they_fit(cells: int, shown: str) -> None:
+    """And leaves out nothing of the service's health for that."""
+    (top,) = lines(Top(), seen(heard(), MOMENT), cells)
+    assert shown in top
+    assert "◦ ready, no traffic" in top
+    assert len(top) <= cells
+
+
+@pytest.mark.parametrize("cells", [80, 120])
+def test_the_endpoints_pane_always_says_both(cells: int) -> None:
+    note = TrafficPane().note_of(seen(heard(), MOMENT))
+    assert note == f"127.0.0.1:9999 · {ACCOUNT} · {PLACE}"
+    assert len(note) < cells - 4
+
+
+def test_an_account_is_said_of_nobody_where_none_is_known() -> None:
+    view = seen(scenes.then(scenes.served(), OPENED, at=MOMENT), MOMENT)
+    assert view.account == ""
+    assert TrafficPane().note_of(view).endswith(f"127.0.0.1:9999 · {PLACE}")
+
+
+def test_a_place_that_is_looked_at_seldom_is_not_silent_between_two_looks() -> None:
+    """But it is where it says so, since its last word."""
+    assert silent_s(seen(heard(), MOMENT + 25)) is None
+    lost = ev.Contacted(ENDPOINT, Contact(MOMENT, "no answer from management.azure.com", ACCOUNT, 30.0))
+    view = seen(scenes.then(heard(), lost, at=MOMENT + 125), MOMENT + 130)
+    assert silent_s(view) == 130
+    assert text(health(view)).startswith("? not heard from for 2 min")
