@@ -47,7 +47,11 @@ def test_a_driver_claims_what_no_later_one_has(
     ("tags", "held", "who"),
     [
         (tagged("3 here/0 6"), None, "driver 6 has followed"),
-        (tagged("3 here/0 5", "4 there/1 1"), 3, "a driver on there has followed"),
+        (
+            tagged("3 here/0 5", "4 there/1 1"),
+            3,
+            r"late: taken over by a driver on there \(project 1\); nothing",
+        ),
     ],
 )
 def test_a_driver_that_was_followed_changes_nothing_more(
@@ -73,7 +77,8 @@ def test_what_is_under_way_outlives_the_process_and_only_its_owner_may_read_it(t
         ("deploy", "green", True),
         ("traffic", "", False),
     ]
-    assert book.route() == {"weights": {"blue": 100}, "mirror": {}}
+    traffic = found[1].id
+    assert book.route() == {"weights": {"blue": 100}, "mirror": {}, "change": traffic}
     assert (tmp_path / "late.json").stat().st_mode & 0o777 == 0o600
     assert "signature" not in repr(found)
     assert "signature" not in found[0].words(None)

@@ -16,6 +16,7 @@ from core.targets.azureml.reading import EndpointReader
 from core.targets.azureml.view import AzureView, same_route
 from core.targets.azureml.worker import ChangeThread, Urgency
 from core.targets.azureml.workspace import AzureEndpoint
+from core.targets.protocol import Turn
 
 SHOWN_S = 120.0
 """So long traffic that was changed may be shown as it was before."""
@@ -37,6 +38,7 @@ class EndpointChanges:
         self._driver = driver_name(at.folder.parent)
         self._token = token
         self._held: int | None = None
+        self._turn = Turn()
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -46,6 +48,14 @@ class EndpointChanges:
             claim = next_claim(view.tagged, self._driver, self._token, self._held, self.at.called)
             self._held = claim.number
         return {TAG: str(claim)}
+
+    def stand_for(self, turn: Turn) -> None:
+        """What the changes to come are for. A release that begins, and what a person asks for, claim anew."""
+        before, self._turn = self._turn, turn
+        begins = bool(turn.release) and turn.release != before.release
+        if begins or (turn.asked_at is not None and turn != before):
+            with self._lock:
+                self._held = None
 
     def drove_last(self, view: AzureView) -> bool:
         """Whether it was this driver, or one before it in this project, who changed the endpoint last."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, TakenOver
 from core.targets.azureml.workspace import PREFIX
 
 TAG = f"{PREFIX}driver"
@@ -27,6 +27,12 @@ class DriverClaim:
 
     def __str__(self) -> str:
         return f"{self.number} {self.driver} {self.token}"
+
+    @property
+    def who(self) -> str:
+        """Who made it, for people of another project."""
+        machine, _, project = self.driver.rpartition("/")
+        return f"a driver on {machine or 'a machine without a name'} (project {project})"
 
 
 def driver_name(folder: Path) -> str:
@@ -56,7 +62,8 @@ def changed_by(tags: Mapping[str, str] | None) -> str:
 def next_claim(
     tagged: Iterable[Mapping[str, str] | None], driver: str, token: int, held: int | None, called: str
 ) -> DriverClaim:
-    """The claim to write with the next change; raises Refused once a later driver has written its own.
+    """The claim to write with the next change; raises Refused once a later driver of this project has written its own,
+    TakenOver once one of another machine or project has.
 
     `held` is the number of this driver's claim, if it made one.
     """
@@ -65,6 +72,7 @@ def next_claim(
         return last
     followed = held is not None and last.number >= held
     if followed or (last.driver == driver and last.token > token):
-        who = f"driver {last.token}" if last.driver == driver else f"a driver on {last.driver.partition('/')[0]}"
-        raise Refused(f"{called}: {who} has followed this one, which changes nothing any more")
+        if last.driver != driver:
+            raise TakenOver(f"{called}: taken over by {last.who}; nothing is changed from here any more")
+        raise Refused(f"{called}: driver {last.token} has followed this one, which changes nothing any more")
     return DriverClaim(last.number + 1, driver, token)

@@ -25,7 +25,7 @@ from core.targets.azureml.scoring_calls import ScoringCalls
 from core.targets.azureml.workspace import AzureEndpoint
 from core.targets.checks import check_apply, check_sticky
 from core.targets.kinds import Models
-from core.targets.protocol import Address, Report
+from core.targets.protocol import Address, Report, Turn
 
 LOGS_S = 5.0
 
@@ -99,6 +99,10 @@ class AzureMLTarget:
         """Ask for a slot to drain and go."""
         number = self._deployer.begin(slot)
         await self._do("remove", lambda: self._deployer.remove(number, slot))
+
+    def stand_for(self, turn: Turn) -> None:
+        """What the changes to come are for; the next one claims the endpoint anew where that is a new thing."""
+        self._changes.stand_for(turn)
 
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; what can't be read is raised, and tried again meanwhile."""

@@ -97,7 +97,7 @@ class OperationBook:
     def begin(self, doing: Doing, slot: Slot = "", asked: Mapping[str, Any] | None = None) -> AzureOperation:
         """Write down what is about to be asked for."""
         made = AzureOperation(uuid.uuid4().hex, doing, KeptMoment.now(), slot, "", dict(asked or {}))
-        route = dict(asked or {}) if doing == "traffic" else None
+        route = {**(asked or {}), "change": made.id} if doing == "traffic" else None
 
         def change(page: _Page) -> _Page:
             return replace(page, operations=(*page.operations, made), route=page.route if route is None else route)

@@ -198,6 +198,11 @@ class AzureMLSettings(TargetSettings):
         return Patience(deploy_s=2700.0, shift_s=300.0, back_s=1800.0, step_s=300.0, size_s=1200.0, call_s=180.0)
 
     @property
+    def shared(self) -> bool:
+        """Whoever has a role in the workspace may change what serves there."""
+        return True
+
+    @property
     def usual_spans(self) -> UsualSpans:
         """An instance and a start; the first deployment of an environment waits for its image as well."""
         return UsualSpans(deploy_s=600.0, shift_s=30.0)

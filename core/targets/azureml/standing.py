@@ -1,17 +1,21 @@
 """What stands at an endpoint in Azure ML, for `status`; and all of it taken down, with what it cost."""
 
 import time
+from dataclasses import replace
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Observation
+from core.system.moment import KeptMoment
 from core.targets.azureml.api_errors import AzureBusy
 from core.targets.azureml.autoscaler import taken_away
 from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.changes import SHOWN_S
+from core.targets.azureml.claims import changed_by, driver_name, newest_claim
 from core.targets.azureml.costs import cost_line, priced
 from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.reading import EndpointReader
 from core.targets.azureml.setup import cluster_cost, cluster_path, our_cluster
-from core.targets.azureml.view import AzureView, capacity, observations, state_of
+from core.targets.azureml.view import OVER, AzureView, capacity, observations, state_of
 from core.targets.azureml.workspace import COMPUTE_API, ENDPOINT_API, AzureEndpoint
 
 GONE_S = 600.0
@@ -26,7 +30,29 @@ def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
     """What each slot holds."""
     why = {slot: f"Azure says {state_of(body) or 'nothing'}" for slot, body in view.deployments.items()}
     why |= {one.slot: _words(at, one.slot) for one in _book(at).operations() if one.slot}
-    return tuple(priced(observations(view, why, {}), view, at.place).values())
+    shown = _as_asked(at, view)
+    return tuple(priced(observations(shown, why, {}), shown, at.place).values())
+
+
+def changed_elsewhere(at: AzureEndpoint, view: AzureView) -> str:
+    """Why no release may begin now: a driver of another machine or project has a change under way; else empty."""
+    claim = newest_claim(view.tagged)
+    if claim is None or claim.driver == driver_name(at.folder.parent) or view.settled:
+        return ""
+    states = {at.name: view.state, **{slot: state_of(body) for slot, body in view.deployments.items()}}
+    goes_on = ", ".join(f"{what} is {state}" for what, state in states.items() if state not in OVER)
+    return f"{claim.who} has a change under way ({goes_on}); wait for its end, or look there"
+
+
+def _as_asked(at: AzureEndpoint, view: AzureView) -> AzureView:
+    """With the traffic that this project asked for last, while Azure may still show the one before."""
+    asked = _book(at).route()
+    if asked is None or view.body is None or KeptMoment(**asked["at"]).age_s >= SHOWN_S:
+        return view
+    if changed_by(view.tags) != asked.get("change"):
+        return view  # It was not accepted, or something else has changed since.
+    properties = {**view.body["properties"], "traffic": asked["weights"], "mirrorTraffic": asked["mirror"]}
+    return replace(view, body={**view.body, "properties": properties})
 
 
 def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]:

@@ -12,7 +12,7 @@ from core.targets.azureml.workspace import LONGEST_TAG, PREFIX, tagged_version
 ASLEEP = f"{PREFIX}asleep-"
 """A tag of the endpoint for each slot whose version has no instance: a deployment has one at least."""
 READY = "Succeeded"
-_OVER = frozenset({READY, "Failed", "Canceled"})
+OVER = frozenset({READY, "Failed", "Canceled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,20 @@ class AzureView:
     def settled(self) -> bool:
         """Whether no change of the endpoint or of a deployment goes on, as far as was read."""
         states = [self.state, *(state_of(one) for one in self.deployments.values())]
-        return all(state in {*_OVER, ""} for state in states)
+        return all(state in {*OVER, ""} for state in states)
 
     def over(self, doing: str, slot: Slot) -> bool:
         """Whether a change that was accepted before this was read has ended, as far as the endpoint shows."""
         if doing == "remove":
             return slot not in self.deployments
         if doing in {"deploy", "resize"}:
-            return slot in self.deployments and state_of(self.deployments[slot]) in _OVER
-        return self.state in _OVER
+            return slot in self.deployments and state_of(self.deployments[slot]) in OVER
+        return self.state in OVER
 
     def failed(self, doing: str, slot: Slot) -> bool:
         """Whether what a change was of shows that it failed."""
         held = self.deployments.get(slot) if doing in {"deploy", "resize"} else None
-        return (self.state if held is None else state_of(held)) in _OVER - {READY}
+        return (self.state if held is None else state_of(held)) in OVER - {READY}
 
     @property
     def weights(self) -> dict[Slot, float]:
@@ -113,10 +113,10 @@ def observations(
         version, wanted, state = version_of(slot, body), capacity(body), state_of(body)
         seen = before.get(slot)
         ready = wanted if state == READY else 0
-        if state not in _OVER and seen is not None and seen.version == version and state != "Deleting":
+        if state not in OVER and seen is not None and seen.version == version and state != "Deleting":
             ready = min(seen.ready, wanted)
         text = why.get(slot, "") if state != READY else ""
-        left = ReplicaState.DEAD if state in _OVER else ReplicaState.STARTING
+        left = ReplicaState.DEAD if state in OVER else ReplicaState.STARTING
         left = ReplicaState.DRAINING if state == "Deleting" else left
         replicas = tuple(
             Replica(f"{slot}-{n}", ReplicaState.READY if n <= ready else left, why="" if n <= ready else text)

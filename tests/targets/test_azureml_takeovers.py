@@ -1,0 +1,134 @@
+"""Two projects at one endpoint in Azure ML: who is told that it was taken over, and over what a release goes."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.errors import TakenOver
+from core.engine.as_it_stands import as_it_stands
+from core.engine.project import Project
+from core.state.snapshot import Snapshot
+from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.claims import TAG, driver_name
+from core.targets.azureml.client import AzureMLTarget
+from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.standing import changed_elsewhere, looked_at, slots_in
+from core.targets.azureml.view import AzureView
+from core.targets.azureml.workspace import AzureEndpoint
+from core.targets.protocol import Turn
+from tests.azure.standin import AzureStandIn
+from tests.targets.azureml_places import ROW, AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_scenes import endpoint_of
+from tests.targets.helpers import ONE, two_slots, watching
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
+    """One for all of them, whose containers pretend."""
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
+        yield one
+
+
+@pytest.fixture
+async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
+    """An endpoint."""
+    place = AzurePlaceOf(azure, tmp_path)
+    yield place
+    azure.delays.shown_s = 0.0
+    await place.close()
+
+
+def _elsewhere(place: AzurePlaceOf) -> AzureEndpoint:
+    """The same endpoint, of a project in another folder."""
+    return replace(place.at, folder=place.folder / "elsewhere" / place.at.folder.name)
+
+
+def _there(place: AzurePlaceOf) -> AzureMLTarget:
+    made = AzureMLTarget(_elsewhere(place), place.models, 1, row=lambda _: ROW, source=place.token)
+    place.made.append(made)
+    return made
+
+
+def _shown(place: AzurePlaceOf, at: AzureEndpoint) -> dict[str, float]:
+    """The traffic of each slot as `status` and a plan take it."""
+    calls = AzureCalls(at.place, AzureLogin(at.place, place.token), at.ca)
+    try:
+        return {one.slot: one.weight for one in slots_in(at, looked_at(at, calls)) if one.weight}
+    finally:
+        calls.close()
+
+
+async def test_who_was_followed_hears_by_whom_and_a_new_word_takes_it_back(place: AzurePlaceOf) -> None:
+    here, there = place.target(1), _there(place)
+    here.stand_for(Turn("r-here", "ada"))
+    async with watching(here) as watcher:
+        await two_slots(here, watcher, 1)
+        there.stand_for(Turn("r-there", "bob"))
+        await there.route({"green": 100})
+        await watcher.weight("green", 100)
+        here.stand_for(Turn("r-here", "ada"))
+        with pytest.raises(TakenOver, match=r"taken over by a driver on .* \(project \w{8}\); nothing is changed"):
+            await here.route({"blue": 100})
+        here.stand_for(Turn("r-here", "ada", 10.0))
+        await here.route({"blue": 100})
+        await watcher.weight("blue", 100)
+        with pytest.raises(TakenOver):
+            await there.route({"green": 100})
+        there.stand_for(Turn("r-later", "bob"))
+        await there.route({"green": 100})
+        await watcher.weight("green", 100)
+
+
+async def test_traffic_that_azure_does_not_show_yet_counts_as_it_was_asked_for(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    here = place.target(1)
+    async with watching(here) as watcher:
+        await two_slots(here, watcher, 1)
+        azure.delays.shown_s = 600.0
+        await here.route({"green": 100})
+        assert _shown(place, place.at) == {"green": 100}
+        assert _shown(place, _elsewhere(place)) == {"blue": 100}
+
+
+async def test_an_empty_journal_releases_over_what_the_workspace_serves(
+    azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in azure.environment().items():
+        monkeypatch.setenv(name, value)
+    there = _there(place)
+    async with watching(there) as watcher:
+        await there.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        await there.route({"blue": 100})
+        await watcher.weight("blue", 100)
+    ours = Project(place.folder / "quarterdeck.yaml", "prod")
+    stands = await as_it_stands([ours], Snapshot())
+    stands.check("late")
+    assert stands.snapshot.endpoint("late").served == ONE
+
+
+@pytest.mark.parametrize(
+    ("mine", "states", "told"),
+    [
+        (False, {"blue": "Succeeded", "green": "Creating"}, "(green is Creating); wait for its end, or look there"),
+        (False, {"blue": "Succeeded", "green": "Failed"}, ""),
+        (True, {"green": "Creating"}, ""),
+    ],
+)
+def test_what_goes_on_of_another_driver_lets_no_release_begin(
+    tmp_path: Path, mine: bool, states: dict[str, str], told: str
+) -> None:
+    at = endpoint_of(tmp_path)
+    driver = driver_name(at.folder.parent) if mine else "vm/00000001"
+
+    def body(state: str) -> dict[str, Any]:
+        return {"properties": {"provisioningState": state}, "tags": {TAG: f"3 {driver} 1"}}
+
+    why = changed_elsewhere(at, AzureView(body("Succeeded"), {slot: body(state) for slot, state in states.items()}))
+    assert why.endswith(told)
+    assert bool(why) == bool(told)
+    assert not why or why.startswith("a driver on vm (project 00000001) has a change under way")
