@@ -1,6 +1,7 @@
 """Two projects at one endpoint in Azure ML: who is told that it was taken over, and over what a release goes."""
 
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.domain.errors import TakenOver
+from core.domain.model import OtherDriver
 from core.engine.as_it_stands import as_it_stands
 from core.engine.project import Project
 from core.state.snapshot import Snapshot
@@ -22,7 +24,7 @@ from core.targets.protocol import Turn
 from tests.azure.standin import AzureStandIn
 from tests.targets.azureml_places import ROW, AzurePlaceOf, pretending_workspace
 from tests.targets.azureml_scenes import endpoint_of
-from tests.targets.helpers import ONE, two_slots, watching
+from tests.targets.helpers import ONE, Watcher, two_slots, watching
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,16 @@ def _there(place: AzurePlaceOf) -> AzureMLTarget:
     return made
 
 
+def _others(watcher: Watcher) -> list[OtherDriver]:
+    return [one for one in watcher.reports if isinstance(one, OtherDriver)]
+
+
+def _other(watcher: Watcher, weights: Mapping[str, float]) -> OtherDriver | None:
+    """Who was said last to drive from elsewhere, where this is the traffic."""
+    last = _others(watcher)[-1]
+    return last if last.by and last.weights == weights else None
+
+
 def _shown(place: AzurePlaceOf, at: AzureEndpoint) -> dict[str, float]:
     """The traffic of each slot as `status` and a plan take it."""
     calls = AzureCalls(at.place, AzureLogin(at.place, place.token), at.ca)
@@ -69,12 +81,16 @@ async def test_who_was_followed_hears_by_whom_and_a_new_word_takes_it_back(place
         there.stand_for(Turn("r-there", "bob"))
         await there.route({"green": 100})
         await watcher.weight("green", 100)
+        other = await watcher.until(lambda: _other(watcher, {"green": 100.0}))
+        assert (other.by.startswith("a driver on "), other.took) == (True, "r-here")
+        assert 0 < other.since <= time.time() + 1
         here.stand_for(Turn("r-here", "ada"))
         with pytest.raises(TakenOver, match=r"taken over by a driver on .* \(project \w{8}\); nothing is changed"):
             await here.route({"blue": 100})
         here.stand_for(Turn("r-here", "ada", 10.0))
         await here.route({"blue": 100})
         await watcher.weight("blue", 100)
+        await watcher.until(lambda: not _others(watcher)[-1].by)
         with pytest.raises(TakenOver):
             await there.route({"green": 100})
         there.stand_for(Turn("r-later", "bob"))

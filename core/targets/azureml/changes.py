@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
-from core.domain.model import Slot
+from core.domain.model import OtherDriver, Slot
 from core.system.moment import KeptMoment
 from core.targets.azureml.api_errors import AzureBusy, AzureThrottled, NotSent
 from core.targets.azureml.calls import AzureCalls
@@ -39,6 +39,8 @@ class EndpointChanges:
         self._token = token
         self._held: int | None = None
         self._turn = Turn()
+        self._lost = ""
+        self._since: dict[int, float] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -56,6 +58,20 @@ class EndpointChanges:
         if begins or (turn.asked_at is not None and turn != before):
             with self._lock:
                 self._held = None
+
+    def other(self, view: AzureView) -> OtherDriver:
+        """Who of another machine or project changed the endpoint last, and which release of this driver's that ended.
+
+        What is shown may be from before this driver's own claim.
+        """
+        last = newest_claim(view.tagged)
+        with self._lock:
+            if last is None or last.driver == self._driver or (self._held is not None and last.number < self._held):
+                self._lost = ""
+                return OtherDriver()
+            self._lost = (self._lost or self._turn.release) if self._held is not None else ""
+            since = self._since.setdefault(last.number, view.claimed_at(str(last)) or time.time())
+            return OtherDriver(last.who, since, "", view.weights, self._lost)
 
     def drove_last(self, view: AzureView) -> bool:
         """Whether it was this driver, or one before it in this project, who changed the endpoint last."""

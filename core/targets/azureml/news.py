@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.domain.errors import QuarterdeckError
-from core.domain.model import Contact, Level, Noted, Observation, Slot, Synced
+from core.domain.model import Contact, Level, Noted, Observation, OtherDriver, Slot, Synced
 from core.system.text import clean_line
 from core.targets.azureml.credentials import Account
 from core.targets.azureml.routing import SOURCE
@@ -32,9 +32,15 @@ class AzureNews:
         self._slots: dict[Slot, Observation] = {}
         self._synced = self._stale = False
         self._contact: Contact | None = None
+        self._other: OtherDriver | None = None
 
-    def of(self, slots: Mapping[Slot, Observation], contact: AzureContact) -> Iterator[Report]:
+    def of(
+        self, slots: Mapping[Slot, Observation], contact: AzureContact, other: OtherDriver | None = None
+    ) -> Iterator[Report]:
         """Whatever is other than before; with the first of it, that this is all."""
+        if other is not None and other != self._other:
+            self._other = other
+            yield other
         for slot in [one for one in self._slots if one not in slots]:
             del self._slots[slot]
             yield Observation(slot, None, 0, 0, 0.0)

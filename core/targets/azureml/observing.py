@@ -123,7 +123,7 @@ class AzureObserver:
         try:
             while not self._closed.is_set():
                 if (view := self._changes.reader.view) is not None:
-                    for report in news.of(self._slots(view), self._contact()):
+                    for report in news.of(self._slots(view), self._contact(), self._changes.other(view)):
                         yield report
                 elif self._error is not None:
                     raise self._error

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from core.domain.model import Observation, Replica, ReplicaState, Slot, Version
 from core.targets.azureml.api_errors import Json
+from core.targets.azureml.claims import TAG
 from core.targets.azureml.workspace import LONGEST_TAG, PREFIX, tagged_version
 
 ASLEEP = f"{PREFIX}asleep-"
@@ -76,6 +78,12 @@ class AzureView:
         """The tags of the endpoint and of each deployment."""
         return [self.tags, *(dict(one.get("tags") or {}) for one in self.deployments.values())]
 
+    def claimed_at(self, claim: str) -> float | None:
+        """When what carries a claim was changed last, in seconds since the epoch; None where nothing says it."""
+        bodies = [self.body or {}, *self.deployments.values()]
+        found = [_changed_at(one) for one in bodies if (one.get("tags") or {}).get(TAG) == claim]
+        return max((at for at in found if at is not None), default=None)
+
     def ready(self, slot: Slot) -> bool:
         """Whether a slot's deployment is."""
         return slot in self.deployments and state_of(self.deployments[slot]) == READY
@@ -97,6 +105,13 @@ class AzureView:
     @property
     def _properties(self) -> Json:
         return (self.body or {}).get("properties") or {}
+
+
+def _changed_at(body: Json) -> float | None:
+    try:
+        return datetime.fromisoformat(str((body.get("systemData") or {}).get("lastModifiedAt") or "")).timestamp()
+    except ValueError:
+        return None
 
 
 def observations(
