@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.targets.azureml.calls import AzureCalls
+from core.targets.azureml.claims import TAG, driver_name
 from core.targets.azureml.credentials import AccessToken, AzureLogin
 from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.standing import lines_of, slots_in
@@ -45,6 +47,21 @@ def test_a_slot_stands_in_one_line_with_what_it_waits_for(at: AzureEndpoint, cal
     why = {one.slot: one.why for one in slots_in(at, view)}
     assert (why["blue"], why["grey"]) == ("", "Azure says Failed")
     assert "usual" in why["green"]
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_driver_of_another_project_that_changed_it_last_is_named(
+    at: AzureEndpoint, calls: AzureCalls, mine: bool
+) -> None:
+    driver = driver_name(at.folder.parent) if mine else "vm/0badcafe"
+    body = {
+        "properties": {"provisioningState": "Succeeded"},
+        "tags": {TAG: f"3 {driver} 1"},
+        "systemData": {"lastModifiedAt": "2026-11-28T12:00:00.1234567Z"},
+    }
+    told = [line for line in lines_of(at, calls, AzureView(body, {})) if line.startswith("claim")]
+    when = time.strftime("%d %b %H:%M", time.localtime(datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()))
+    assert told == ([] if mine else [f"claim    a driver on vm (project 0badcafe) changed it last on {when}"])
 
 
 def test_what_goes_on_at_no_slot_that_stands_has_a_line_of_its_own(at: AzureEndpoint, calls: AzureCalls) -> None:

@@ -61,6 +61,11 @@ def lines_of(at: AzureEndpoint, calls: AzureCalls, view: AzureView) -> list[str]
     lines = [f"account  {_account(calls)}", f"place    {place.subscription}/{place.resource_group}/{place.workspace}"]
     if view.scoring_uri:
         lines.append(f"url      {view.scoring_uri}")
+    claim = newest_claim(view.tagged)
+    if claim is not None and claim.driver != driver_name(at.folder.parent):
+        changed = view.claimed_at(str(claim))
+        since = "" if changed is None else f" on {time.strftime('%d %b %H:%M', time.localtime(changed))}"
+        lines.append(f"claim    {claim.who} changed it last{since}")
     book = _book(at)
     # What a slot waits for stands beside it.
     lines += [
