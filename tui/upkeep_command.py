@@ -50,7 +50,11 @@ async def down(project: Project, write: Callable[[str], None], confirmed: str | 
         await _end_loads(project, loaded, write)
         for place in places:
             await _taken_down(project, place, journal, snapshot, write)
-        if places:
+        gone = _gone_already(project, snapshot, [one.endpoint for one in (*places, *others)])
+        for name in gone:
+            journal.append([ev.Acted(name, "took it down"), ev.Routed(name, {})], me(), journal.clock.now())
+            write(f"{name}: nothing stands there any more, whoever deleted it; nothing is expected there from now on")
+        if places or gone:
             # There is no way back to what was taken down, so nobody needs what was kept of its shell.
             needed = way_back_needs(snapshot, list(stay))
             shell_variables.forget_others(state_folder(project.settings), needed)
@@ -64,6 +68,13 @@ async def down(project: Project, write: Callable[[str], None], confirmed: str | 
     finally:
         journal.close()
     return 1 if mute else 0
+
+
+def _gone_already(project: Project, snapshot: Snapshot, stand: Sequence[str]) -> list[str]:
+    """The endpoints that should serve by what was asked for, and of which nothing stands."""
+    meant = project.meant or list(project.by_endpoint())
+    asked = [name for name in meant if name not in stand and snapshot.endpoint(name).weights]
+    return [name for name in asked if snapshot.live_release(name) is None]
 
 
 async def _taken_down(

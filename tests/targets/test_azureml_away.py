@@ -119,6 +119,28 @@ async def test_a_login_that_is_mute_ends_the_look_too(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.usefixtures("logged_in")
+async def test_down_of_what_somebody_deleted_expects_nothing_there_any_more(
+    tmp_path: Path, azure: AzureStandIn
+) -> None:
+    """Before it `status` says that callers get no answer."""
+    place = {"cloud": {"resource_manager": azure.url}}
+    here = Project(project(tmp_path, place), "prod")
+    with contextlib.closing(here.journal()) as journal:
+        seen = ev.Observed("late", Observation("blue", Version("late", "1"), 1, 1, 100.0))
+        opened = ev.Opened("late", "https://late", "prod", here.settings.where, production=True)
+        gone = ev.Observed("late", Observation("blue", None, 0, 0, 0.0))
+        journal.append((opened, seen, ev.Routed("late", {"blue": 100.0}), gone), "watch", journal.clock.now())
+    assert any("nobody answers all requests" in line for line in await lines_of(here))
+    said: list[str] = []
+    assert await down(here, said.append) == 0
+    assert said == ["late: nothing stands there any more, whoever deleted it; nothing is expected there from now on"]
+    assert not any("deleted" in line for line in await lines_of(here))
+    said.clear()
+    assert await down(here, said.append) == 0
+    assert said == ["nothing runs here"]
+
+
+@pytest.mark.usefixtures("logged_in")
 async def test_down_leaves_what_it_can_not_ask_for_and_takes_it_for_nothing(
     tmp_path: Path, azure: AzureStandIn
 ) -> None:
