@@ -15,6 +15,7 @@ from core.targets.azureml.api_errors import LoginRefused
 from core.targets.azureml.failures import login_failure
 from core.targets.azureml.kind import KIND
 from tests.azure.standin import AzureStandIn
+from tests.environments import V1, canary_plan
 from tests.kubernetes.faults import FaultKind
 from tests.ports import free_port
 from tests.targets.azureml_places import serving_workspace
@@ -126,11 +127,17 @@ async def test_down_of_what_somebody_deleted_expects_nothing_there_any_more(
     place = {"cloud": {"resource_manager": azure.url}}
     here = Project(project(tmp_path, place), "prod")
     with contextlib.closing(here.journal()) as journal:
-        seen = ev.Observed("late", Observation("blue", Version("late", "1"), 1, 1, 100.0))
-        opened = ev.Opened("late", "https://late", "prod", here.settings.where, production=True)
-        gone = ev.Observed("late", Observation("blue", None, 0, 0, 0.0))
-        journal.append((opened, seen, ev.Routed("late", {"blue": 100.0}), gone), "watch", journal.clock.now())
-    assert any("nobody answers all requests" in line for line in await lines_of(here))
+        released: list[ev.Body] = [
+            ev.Began("r1", "late", "", canary_plan()),
+            ev.Chose("r1", V1),
+            ev.Placed("r1", "blue", None, None),
+            ev.Opened("late", "https://late", "prod", here.settings.where, production=True),
+            ev.Routed("late", {"blue": 100.0}),
+            ev.Ended("r1", ev.Outcome.DONE, ""),
+        ]
+        journal.append(released, "watch", journal.clock.now())
+    before = await lines_of(here)
+    assert any("nobody answers all requests" in line for line in before), before
     said: list[str] = []
     assert await down(here, said.append) == 0
     assert said == ["late: nothing stands there any more, whoever deleted it; nothing is expected there from now on"]
