@@ -22,6 +22,8 @@ KINDS = ("rps", "errors", "p95", "replicas")
 STALE_S = 3.0
 FIRST = ("errors", "p95", "rps", "replicas")
 """What stays longest where there is little room."""
+COUNTED = {"kubernetes": "counted by the pods", "azureml": "counted on this machine"}
+"""Whose figures a slot's are, by the kind of its place; elsewhere a router stands before all slots."""
 LIMITED = {"errors": "failed_percent", "p95": "p95_ms"}
 
 
@@ -41,6 +43,13 @@ def pair(view: View) -> Pair | None:
     slots = (release.old, release.slot)
     known = all(slot in view.endpoint.slots and view.series(slot).samples for slot in slots)
     return Pair(*slots) if known else None
+
+
+def unmeasured(view: View) -> list[Slot]:
+    """Slots of a release that take traffic and of whose answers nobody has told anything."""
+    release, slots = view.release, view.endpoint.slots if view.endpoint is not None else {}
+    ours = [] if release is None else [slot for slot in (release.old, release.slot) if slot is not None]
+    return [slot for slot in ours if slot in slots and slots[slot].weight > 0 and not view.series(slot).samples]
 
 
 def answered(view: View, slots: Pair, since: float) -> bool:
@@ -88,7 +97,9 @@ class SlotCharts:
                     chart.lines(made_of, [curves[kind]], over, (), (cells - 1, high), unit, top=top, limit=limit)
                 )
             rows += [columns(parts, cells) for parts in zip(*charts, strict=True)]
-        return [*rows, _foot(over, limits, width)]
+        target = view.endpoint.target if view.endpoint is not None else ""
+        by = COUNTED.get(target.partition(" ")[0], "measured by the router")
+        return [*rows, _foot(over, limits, by, width)]
 
     def _head(self, view: View, slot: Slot, kinds: Sequence[str], cells: int) -> Line:
         seen = view.endpoint.slots[slot] if view.endpoint else None
@@ -151,13 +162,13 @@ def _limits(view: View) -> dict[str, Gate]:
     }
 
 
-def _foot(over: Axis, limits: dict[str, Gate], cells: int) -> Line:
+def _foot(over: Axis, limits: dict[str, Gate], by: str, cells: int) -> Line:
     said = ", ".join(f"{kind} {as_text.gate_limit(gate)}" for kind, gate in limits.items())
     drawn: Line = ((" · ", "dim"), ("╌", "failed"), (f" {said}", "dim")) if said else ()
     return fitting(
         [
             (3, ((f"{as_text.span(over.end - over.start)} to now · ", "dim"),)),
-            (0, (("measured by the router", "dim"),)),
+            (0, ((by, "dim"),)),
             (2, drawn),
             (1, (("   c", "key"), (" the sum", "dim"))),
         ],

@@ -1,5 +1,6 @@
 """Pane 2: the load, in figures and over time."""
 
+from core.domain.model import Slot
 from core.domain.sample import Sample
 from core.state.endpoint import LoadState
 from core.state.messages import ENDS_WELL
@@ -11,7 +12,7 @@ from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
 from tui.view import View
 from tui.why import service, top
-from tui.widgets.beside import LEAST_HEIGHT, Pair, SlotCharts, answered, asks, pair
+from tui.widgets.beside import LEAST_HEIGHT, Pair, SlotCharts, answered, asks, pair, unmeasured
 from tui.widgets.chart import axis_of, times
 from tui.widgets.load_charts import HALF, KINDS, LOW, LoadCharts
 from tui.widgets.marks import legend
@@ -38,7 +39,7 @@ class LoadPane(Pane):
         """The load, its samples, and the marks."""
         endpoint, slots = view.endpoint, self.sides(view)
         sides = (view.release, view.points, view.series(slots.live), view.series(slots.new)) if slots else ()
-        charts = (self.kind, *view.charts, slots is None)
+        charts = (self.kind, *view.charts, slots is None, bool(self._missing(view)))
         return (endpoint and endpoint.load, view.series(None), endpoint and endpoint.marks, *charts, *sides)
 
     def sides(self, view: View) -> Pair | None:
@@ -50,7 +51,7 @@ class LoadPane(Pane):
 
     def compare(self, view: View) -> None:
         """Turn from the sum to the slots side by side, or back."""
-        self.choice = (asks(view), self.sides(view) is None)
+        self.choice = (asks(view), self.sides(view) is None and not self._missing(view))
 
     def name_of(self, view: View) -> str:
         """With what kind of load it is."""
@@ -73,6 +74,25 @@ class LoadPane(Pane):
         slots = self.sides(view)
         if slots is not None and height >= LEAST_HEIGHT:
             return self._beside.lines(view, slots, (width, height))
+        if height > 1 and (mute := self._mute(view, width)):
+            return [mute, *self._sum(view, width, height - 1)]
+        return self._sum(view, width, height)
+
+    def _missing(self, view: View) -> list[Slot]:
+        """Slots without figures, where somebody waits for both side by side."""
+        wanted = asks(view) if self.choice is None or self.choice[0] != asks(view) else self.choice[1]
+        return unmeasured(view) if wanted else []
+
+    def _mute(self, view: View, width: int) -> Line:
+        """Why the slots are not set side by side; nothing where nobody waits for that, or they are."""
+        missing = self._missing(view)
+        if not missing:
+            return ()
+        said = f"no figures of {' and '.join(missing)}, so nothing stands side by side: 'quarterdeck doctor' looks why"
+        return ((cut(f"? {said}", width), "waits"),)
+
+    def _sum(self, view: View, width: int, height: int) -> list[Line]:
+        """The load as a whole."""
         samples = view.series(None).samples
         load = view.endpoint.load if view.endpoint else None
         if not samples:

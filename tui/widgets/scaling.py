@@ -131,12 +131,14 @@ class Scaling(Pane):
         seen = slots.get(one.slot)
         ago, old = as_text.about(view.now - one.at), view.now - one.at > OLD_LOOKS * one.next_look_s
         heard = silent_s(view) is None and not old
+        held = any(obstacle.cause is Cause.HELD for obstacle in one.obstacles)
         between = f"{one.min}–{one.max}" if one.min < one.max else f"{one.max}"
+        bounds = " held" if held else f" of {between}{' replicas' if width >= 100 else ''}"
         parts: list[Part] = [
             (5, (("scaling " if self.folded else "", "dim"),)),
             (0, (("" if heard else f"as of {ago} ago: ", "moves"),)),
             (0, ((f"{seen.due if seen else one.after}", slot_role(one.slot) if heard else "dim"),)),
-            (4, ((f" of {between}{' replicas' if width >= 100 else ''}", "dim"),)),
+            (4, ((bounds, "dim"),)),
             (1, ((f" · {seen.ready if seen else 0} ready", "text" if heard else "dim"),)),
         ]
         for reading in one.readings:

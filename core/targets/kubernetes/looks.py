@@ -35,6 +35,7 @@ def looks(
             deployment=deployments.get(slot),
             pods=pods.get(slot, []),
             held_by=_holder(at, body),
+            most=manifests.bounds(at)[1],
         )
         look = look_of(objects, now, last.get(slot))
         found[slot] = replace(look, reason=clipped(look.reason))

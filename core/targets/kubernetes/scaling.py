@@ -17,13 +17,15 @@ Json: TypeAlias = Mapping[str, Any]
 DOWN_WINDOW_S = 300.0
 """The stabilisation of the way down where nobody sets another; the autoscaler does not say how much of it is left."""
 TOLERANCE = 0.1
+HELD = "held while traffic moves"
 
 
 @dataclass(frozen=True, slots=True)
 class SlotObjects:
     """What a cluster has of one slot; None and empty where there is no such object.
 
-    `name` is its Deployment's. `held_by` says who holds the autoscaler at one count, if somebody does.
+    `name` is its Deployment's. `held_by` says who holds the autoscaler at one count, if somebody does; `most` is the
+    maximum that it has again afterwards.
     """
 
     slot: Slot
@@ -34,6 +36,13 @@ class SlotObjects:
     events: Sequence[Json] = ()
     quotas: Sequence[Json] = ()
     held_by: str = ""
+    most: int = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether the autoscaler may not go anywhere while traffic moves."""
+        spec = _part(self.autoscaler, "spec")
+        return bool(self.held_by) and spec.get("minReplicas", 1) == spec.get("maxReplicas")
 
 
 def look_of(objects: SlotObjects, now: float, last: Scaled | None = None) -> Scaled:
@@ -43,7 +52,7 @@ def look_of(objects: SlotObjects, now: float, last: Scaled | None = None) -> Sca
     before = int(status.get("currentReplicas", wanted))
     # Where its metrics fail, 0 desired replicas are not what is desired.
     after = int(status.get("desiredReplicas", wanted)) if active else wanted
-    if objects.held_by and spec.get("minReplicas", 1) == spec.get("maxReplicas"):
+    if objects.held:
         # Its own last word is of before it was held.
         before = after = int(spec["maxReplicas"])
     readings = tuple(_readings(spec, status))
@@ -52,7 +61,7 @@ def look_of(objects: SlotObjects, now: float, last: Scaled | None = None) -> Sca
         at=now,
         before=before,
         after=after,
-        reason=_reason(objects.autoscaler, readings),
+        reason=_reason(objects.autoscaler, readings, held=objects.held),
         readings=readings,
         min=int(spec.get("minReplicas", 1)) if spec else wanted,
         max=int(spec.get("maxReplicas", wanted)),
@@ -102,7 +111,7 @@ def _proposed(readings: Sequence[Reading], count: int) -> int | None:
     return max(count if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * count) for ratio in ratios)
 
 
-def _reason(scaler: Json | None, readings: Sequence[Reading]) -> str:
+def _reason(scaler: Json | None, readings: Sequence[Reading], *, held: bool) -> str:
     """What was measured, and what the autoscaler says of itself: what fails, else what kept or limits it."""
     if scaler is None:
         return "no autoscaler"
@@ -112,6 +121,7 @@ def _reason(scaler: Json | None, readings: Sequence[Reading]) -> str:
     kept = [] if able.get("reason") == "SucceededRescale" else [able]
     told = failed or [*kept, *([limited] if limited.get("status") == "True" else [])]
     said = "; ".join(text for one in told if (text := condition_said(one, metrics=one is active)))
+    said = HELD if held and not failed else said
     measured = ", ".join(
         f"{one.name} {one.value:.0f} % of {one.target:g} %" for one in readings if one.value is not None
     )
@@ -131,10 +141,12 @@ def _of_autoscaler(objects: SlotObjects, look: Scaled, last: Scaled | None) -> I
     elif objects.deployment is None or _condition(scaler, "AbleToScale").get("reason") == "FailedGetScale":
         yield Obstacle(Cause.GONE, f"Deployment {objects.name}")
     else:
-        if objects.held_by and look.min == look.max:
+        if objects.held:
             yield Obstacle(Cause.HELD, objects.held_by)
         yield from _of_metrics(objects)
-        yield from _of_limits(scaler, look, last)
+        # What it says of the count that it is held at is no word on the bounds that it has again afterwards.
+        if not objects.held or look.max >= objects.most:
+            yield from _of_limits(scaler, look, last)
 
 
 def _of_metrics(objects: SlotObjects) -> Iterator[Obstacle]:

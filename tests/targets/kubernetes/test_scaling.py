@@ -150,6 +150,16 @@ def test_an_autoscaler_that_a_release_holds_says_by_whom() -> None:
     assert said(alone) == ["minimum and maximum are both 4: no metric can change that"]
 
 
+def test_a_hold_below_the_maximum_is_no_maximum_to_raise() -> None:
+    seen = objects("at the maximum", held_by="late-7", most=20)
+    assert seen.autoscaler is not None
+    seen.autoscaler["spec"].update(minReplicas=15, maxReplicas=15)
+    look = look_of(seen, 1.0)
+    assert said(look) == ["late-7 holds it at 15 while traffic moves"]
+    assert look.reason == "cpu 86 % of 60 %: held while traffic moves"
+    assert Cause.MAXIMUM in causes(look_of(replace(seen, most=15), 1.0)), "held where it would stop anyway"
+
+
 def test_an_autoscaler_whose_deployment_is_gone_or_is_another() -> None:
     gone = look_of(objects("as asked for", deployment=None), 1.0)
     assert said(gone) == ["Deployment late-blue is not there: its autoscaler has nothing to scale"]
@@ -284,5 +294,7 @@ def test_a_look_that_says_nothing_new_is_known_as_one() -> None:
 
 
 def test_an_autoscaler_between_two_equal_counts_that_the_settings_do_not_want_is_held() -> None:
+    limited = looks(AT, watched("at the maximum", minReplicas=14, maxReplicas=14), 100.0)["blue"]
+    assert said(limited) == ["a release holds it at 14 while traffic moves"]
     held = looks(AT, watched("as asked for", minReplicas=4, maxReplicas=4), 100.0)["blue"]
     assert said(held) == ["a release holds it at 4 while traffic moves"]
