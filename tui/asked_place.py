@@ -5,12 +5,15 @@ from dataclasses import replace
 
 from core.config.config import endpoint_name
 from core.config.settings import Settings
+from core.domain.errors import QuarterdeckError
 from core.domain.model import Scaled, Slot
+from core.domain.plan import Plan
 from core.engine.as_it_stands import with_slots
 from core.state.endpoint import Endpoint
 from core.state.moved_place import serves_elsewhere
 from core.state.snapshot import Snapshot
 from core.targets.kinds import DEFAULT, standing_at
+from tui.foreseen import refused_there
 
 STALE_LOOKS = 2.0
 """A look that the journal has is as good as one of now for so many times as long as until the next one."""
@@ -33,6 +36,14 @@ async def asked(settings: Settings, snapshot: Snapshot, now: float) -> tuple[Sna
     there = with_slots(snapshot, place)
     known = replace(there.endpoint(name), scaled=_looks(endpoint, place.looks, now))
     return replace(there, endpoints={**there.endpoints, name: known}), ""
+
+
+async def why_nothing(settings: Settings) -> str:
+    """Why nothing can stand at a place where nothing does, such as a namespace that is gone; empty where it could."""
+    try:
+        return "; ".join(await refused_there(settings, Plan("nothing", ())))
+    except QuarterdeckError as error:
+        return str(error)
 
 
 def as_of(snapshot: Snapshot, name: str) -> float:

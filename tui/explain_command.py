@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from core.config.config import endpoint_name
 from core.domain.errors import Unreachable
-from core.domain.hints import typed
 from core.domain.model import Scaled
 from core.engine.project import Project
 from core.scaling.facts import ScalingFacts, facts_of
@@ -15,7 +14,7 @@ from core.state.fold import fold_all
 from core.state.snapshot import LogLine, Snapshot
 from core.system.text import counted
 from tui import format as as_text
-from tui.asked_place import as_of, asked
+from tui.asked_place import as_of, asked, why_nothing
 from tui.audit_command import past
 from tui.moments import iso
 from tui.output import json_line
@@ -23,6 +22,7 @@ from tui.real_weights import real_weights, share
 
 DECISIONS, CLUSTER = 5, "cluster"
 """So many of the last are told."""
+BEGIN = "; begin with 'quarterdeck release'"
 Write = Callable[[str], None]
 
 
@@ -50,12 +50,13 @@ async def explained(project: Project, write: Write, as_json: bool = False) -> in
         write(json_line({**about, "slots": slots, "decisions": told, "warnings": warned}))
         return 0
     if not found:
-        write(f"{name}: nothing is served; begin with 'quarterdeck release'")
+        why = await why_nothing(project.settings)
+        write(f"{name}: nothing is served{f': {why}' if why else BEGIN}")
         return 0
     if trouble:
         heard_at = as_of(snapshot, name)
         write(f"as of {as_text.clock(heard_at)}, {as_text.about(now - heard_at)} ago: {trouble}")
-        write(f"  → {typed('doctor', project.settings.environment)} says what is wrong")
+        write(f"  → {project.typed('doctor')} says what is wrong")
     for line in _lines(snapshot, name, found, now, asked_now=not trouble):
         write(line)
     return 0

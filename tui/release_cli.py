@@ -21,6 +21,7 @@ AutoApprove = Annotated[bool, typer.Option("--auto-approve", help="Say yes befor
 Confirm = Annotated[Optional[str], typer.Option("--confirm", help="Name the environment: yes to its traffic.")]  # noqa: UP045
 StepByStep = Annotated[bool, typer.Option("--step-by-step", help="Each stage waits for n, or 'next'.")]
 OnDeck = Annotated[bool, typer.Option("--deck", help="On the deck instead of in lines.")]
+DryRun = Annotated[Optional[str], typer.Option("--dry-run", hidden=True)]  # noqa: UP045
 Attached = Annotated[bool, typer.Option("--attached", help="Driven by this process alone, for containers.")]
 
 
@@ -61,12 +62,17 @@ def release(
     step_by_step: StepByStep = False,
     deck: OnDeck = False,
     attached: Attached = False,
+    dry_run: DryRun = None,
 ) -> None:
     """Train, gate, register, deploy, shift traffic and load-test, as plain lines or on the deck.
 
     Exit code 0: done; 1: a gate or the rollout failed; 2: usage; 3: refused.
     """
     project = project_of(config, env, sets, endpoint, input_data)
+    if dry_run is not None:
+        plans, tries = project.typed("plan"), project.typed("export kubernetes --dry-run=server")
+        err(f"error: --dry-run: {plans} says what a release would do, and {tries} what a cluster would take")
+        end(BadInput.exit_code)
     wishes = wishes_of(project, skip, model_uri, auto_approve, step_by_step, confirm, attached)
     if deck:
         on_a_terminal("--deck")

@@ -15,7 +15,7 @@ from core.state.acceptance import accept
 from core.state.moved_place import serves_elsewhere
 from core.state.scaling_asked import scaled_slot
 from core.system.text import counted
-from tui.asked_place import asked
+from tui.asked_place import asked, why_nothing
 from tui.headless import driven, have_watch, opened
 from tui.rollback_command import agreed
 
@@ -23,22 +23,38 @@ MET_S = 20.0
 """A watch that begins has told within so long what stands there."""
 
 
-async def scale(project: Project, asked: c.ScaleSlot, write: Callable[[str], None]) -> int:
+async def scale(project: Project, wanted: c.ScaleSlot, write: Callable[[str], None]) -> int:
     """Ask for it, and say when it is so."""
     await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         await _met(project.settings, engine)
-        slot = scaled_slot(engine.snapshot.endpoint(name), asked.slot)
-        command = replace(asked, endpoint=name, slot=slot, least=project.settings.place.least)
-        # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
-        if not accept(command, engine.snapshot, engine.now()):
-            write(f"{name}: {slot} has, or was asked for, {counted(asked.replicas, 'replica')} already")
-            return 0
+        try:
+            slot = scaled_slot(engine.snapshot.endpoint(name), wanted.slot)
+            command = replace(wanted, endpoint=name, slot=slot, least=project.settings.place.least)
+            # Before anybody is asked to agree: to what is refused, or is so already, nobody need say yes.
+            accepted = accept(command, engine.snapshot, engine.now())
+        except Refused as error:
+            if engine.snapshot.endpoint(name).slots or not (why := await why_nothing(project.settings)):
+                raise
+            raise Refused(f"{error}: {why}") from None
+        if not accepted:
+            return await _already(project.settings, engine, command, write)
         if not agreed(project, engine, command, write):
             return Refused.exit_code
         async with driven(project, engine, [name]):
             return await followed(engine, project.settings, command, write)
+
+
+async def _already(settings: Settings, engine: Engine, command: c.ScaleSlot, write: Callable[[str], None]) -> int:
+    """That as many were asked for; raises Unreachable where the place can't be asked whether it has them."""
+    so_many = counted(command.replicas, "replica")
+    _, unknown = await asked(settings, engine.snapshot, engine.now())
+    if unknown:
+        known = f"{command.endpoint}: {command.slot} was asked for {so_many} already"
+        raise Unreachable(f"{known}; whether it has them is not known: {unknown}")
+    write(f"{command.endpoint}: {command.slot} has, or was asked for, {so_many} already")
+    return 0
 
 
 async def _met(settings: Settings, engine: Engine) -> None:

@@ -91,7 +91,7 @@ async def test_where_nobody_can_be_asked_what_is_said_is_as_of_then_and_nothing_
     assert await explained(project, said.append) == 0
     assert said[0].startswith("as of ")
     assert "3 min ago: " in said[0]
-    assert said[1] == "  → 'quarterdeck doctor --env prod' says what is wrong"
+    assert said[1] == f"  → {project.typed('doctor')} says what is wrong"
     assert not any("nothing is in its way" in line for line in said)
 
 

@@ -1,6 +1,7 @@
 """What an API server said no with, as one clear line. Pure. No object and no secret gets into it."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -92,14 +93,19 @@ def refusal(asked: ApiRequest, status: int, body: Json, headers: Mapping[str, st
             return Unreachable(f"{asked}: the API server answers {status}{': ' + said if said else ''}")
 
 
+def kubectl(context: str) -> str:
+    """How a call of kubectl to a cluster begins, for a shell: contexts may have any name."""
+    return f"kubectl --context {shlex.quote(context)}"
+
+
 def login(context: str) -> str:
     """What to type where a login is missing."""
-    return f"log in as you do for kubectl, and see that 'kubectl --context {context} get ns' works"
+    return f"log in as you do for kubectl, and see that '{kubectl(context)} get ns' works"
 
 
 def make_namespace(context: str, name: str) -> str:
     """What makes a namespace that is missing."""
-    return f"'kubectl --context {context} create namespace {name}' makes it, or kubernetes.create_namespace: true"
+    return f"'{kubectl(context)} create namespace {name}' makes it, or kubernetes.create_namespace: true"
 
 
 def retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from core.domain.errors import BadInput, QuarterdeckError, Unreachable
 from core.system.suggest import did_you_mean
-from core.targets.kubernetes.api_errors import ApiRequest, Json, refusal
+from core.targets.kubernetes.api_errors import ApiRequest, Json, kubectl, refusal
 from core.targets.kubernetes.login import logged_in
 
 JSON = "application/json"
@@ -136,7 +136,7 @@ class ApiCalls:
             )
         except HTTPError as error:
             mute = f"{asked}: no answer from {_host(settings.host)} ({_kind(error)})"
-            raise Unreachable(f"{mute}; see whether 'kubectl --context {self.context} get ns' gets one") from error
+            raise Unreachable(f"{mute}; see whether '{kubectl(self.context)} get ns' gets one") from error
 
     def _connected(self) -> Any:
         with self._lock:

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
 from core.domain.errors import Refused, Unreachable
 from core.targets.kubernetes import rights, room
-from core.targets.kubernetes.api_errors import ApiMissing, make_namespace
+from core.targets.kubernetes.api_errors import ApiMissing, kubectl, make_namespace
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.manifests import bounds
@@ -57,7 +57,7 @@ def metrics(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
 def namespace(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     """Whether it is there, or may be made."""
     name = at.place.namespace
-    make = f"kubectl --context {at.place.context} create namespace {name}"
+    make = f"{kubectl(at.place.context)} create namespace {name}"
     try:
         body = calls.ask("GET", namespace_path(name))
     except ApiMissing:

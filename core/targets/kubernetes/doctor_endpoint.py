@@ -6,7 +6,7 @@ from typing import Any
 
 from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
 from core.domain.errors import QuarterdeckError, Refused
-from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped
+from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped, kubectl
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.doctor_image import pods_of
 from core.targets.kubernetes.keys import other_key
@@ -53,7 +53,7 @@ def pull_secret(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     try:
         body = calls.ask("GET", SECRETS.path(at.place.namespace, name))
     except ApiMissing:
-        make = f"kubectl --context {at.place.context} -n {at.place.namespace} create secret docker-registry {name} …"
+        make = f"{kubectl(at.place.context)} -n {at.place.namespace} create secret docker-registry {name} …"
         return [fail(f"there is no Secret {name} in {at.place.namespace}", f"{make}, or kubernetes.pull_secret: null")]
     except Refused:
         return [warn(f"the Secret {name} can't be seen with these rights", "see 'access'")]
@@ -78,7 +78,7 @@ def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
         return [ok(f"{at.name} is reached inside the cluster ({at.place.service.type})")]
     given = ((body.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     known = [str(one.get("hostname") or one.get("ip")) for one in given if one.get("hostname") or one.get("ip")]
-    look = f"kubectl --context {at.place.context} -n {at.place.namespace} describe service {at.name}"
+    look = f"{kubectl(at.place.context)} -n {at.place.namespace} describe service {at.name}"
     if known:
         return [_connected(known[0], at.place.service.port, look)]
     return [fail(f"the load balancer has given {at.name} no address", f"{look}; or kubernetes.service.type: ClusterIP")]
@@ -123,7 +123,7 @@ def _probe(calls: ApiCalls, at: ClusterEndpoint, name: str, pod: Json) -> Diagno
     except Refused as error:
         return warn(f"{name} can't be asked: {error}", "see 'access'")
     except QuarterdeckError as error:
-        look = f"kubectl --context {at.place.context} -n {at.place.namespace} logs {name}"
+        look = f"{kubectl(at.place.context)} -n {at.place.namespace} logs {name}"
         return fail(f"{name} does not answer /health/ready: {error}", look)
     return None
 
