@@ -10,6 +10,8 @@ import sys
 BROKEN = 1
 USAGE = 2
 INTERRUPTED = 130
+BEFORE_VERB = ("--config", "--env", "--set", "--endpoint")
+"""What may stand before a command's name with a value of its own."""
 
 
 def main() -> None:
@@ -24,10 +26,10 @@ def main() -> None:
 
 def _run() -> None:
     _only_ours()
-    if sys.argv[1:2] == ["rollback"]:
+    if (asked := rollback_words(sys.argv[1:])) is not None:
         from tui import quick_rollback  # noqa: PLC0415
 
-        quick_rollback.TAKEN_UP = quick_rollback.ask(sys.argv[2:])
+        quick_rollback.TAKEN_UP = quick_rollback.ask(asked)
     from tui.output import install  # noqa: PLC0415
 
     install()
@@ -38,6 +40,14 @@ def _run() -> None:
     gc.freeze()
     gc.enable()
     app()
+
+
+def rollback_words(words: list[str]) -> list[str] | None:
+    """What is said to `rollback` on either side of its name; None where another command is called."""
+    at = 0
+    while at < len(words) and words[at].partition("=")[0] in BEFORE_VERB:
+        at += 1 if "=" in words[at] else 2
+    return [*words[:at], *words[at + 1 :]] if words[at : at + 1] == ["rollback"] else None
 
 
 def _only_ours() -> None:

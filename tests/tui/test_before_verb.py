@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tui.before_verb import OF_THE_DECK, SHARED
 from tui.cli import app
+from tui.start import BEFORE_VERB, rollback_words
 
 ROOT = typer.main.get_command(app)
 MANY = {"sets"}
@@ -84,3 +85,22 @@ def test_behind_the_name_goes_over_before_it_and_settings_of_both_count(monkeypa
 def test_a_value_that_looks_like_a_command_is_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _parsed(monkeypatch, ("status",), ["--config", "plan", "status"])["config"].name == "plan"
     assert _parsed(monkeypatch, ("image", "build"), ["--env=prod", "image", "build", "7"])["version"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("rollback --env prod", "--env prod"),
+        ("--config p --env=prod rollback --reason slow", "--config p --env=prod --reason slow"),
+        ("--set a=1 rollback --set b=2", "--set a=1 --set b=2"),
+        ("--config rollback status", None),
+        ("--env rollback", None),
+        ("--read-only rollback", None),
+        ("status rollback", None),
+        ("", None),
+    ],
+)
+def test_a_rollback_is_known_by_its_name_wherever_that_stands(line: str, said: str | None) -> None:
+    """Before anything is loaded that could parse it."""
+    assert rollback_words(line.split()) == (None if said is None else said.split())
+    assert set(BEFORE_VERB) == set(SHARED.values())
