@@ -127,7 +127,8 @@ class AzureForwarder:
         if view is None or not view.scoring_uri:
             return 503, {}, said("the endpoint is not ready")
         if not slot:
-            return 200, {}, b'{"status": "ok"}'
+            serves = self._version(max(view.weights, key=lambda one: view.weights[one], default=""))
+            return 200, {"x-model-version": quote(serves)} if serves else {}, b'{"status": "ok"}'
         ready = view.ready(slot)
         named = {"x-model-version": quote(self._version(slot))}
         return (200, named, b'{"status": "ok"}') if ready else (503, named, said(f"{slot} is not ready"))
