@@ -47,7 +47,7 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
         at, name = cluster_endpoint(settings), endpoint_name(settings)
         place = (at.place.context, at.place.namespace)
         made += [looking("shares", partial(_shares, at, settings), name)]
-        looks: dict[str, Look] = {**OF_ENDPOINT, "lease": partial(lease, folder=settings.folder)}
+        looks: dict[str, Look] = {**OF_ENDPOINT, "driver": partial(lease, folder=settings.folder)}
         if at.place.context not in shared:
             shared[at.place.context] = _Shared(at.place.context)
             made.append(shared[at.place.context].first(name))
