@@ -58,7 +58,7 @@ MOMENTS = (
     RETIRED,
 )
 QUESTIONED = ("A/B", "written")
-LONG_S, SHORT_S = 30.0, 0.5
+LONG_S, SHORT_S = 30.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
