@@ -10,7 +10,7 @@ from core.config.planner import Wishes
 from core.config.settings import SAMPLES
 from core.domain.plan import Work
 from core.engine.project import Project
-from core.rollout.promotion import known_anywhere, measured
+from core.rollout.promotion import known_anywhere, measured, measured_apart
 from core.state.release import Release, Status
 from core.state.snapshot import Snapshot
 
@@ -26,13 +26,16 @@ def by_known_figures(project: Project, snapshot: Snapshot, wishes: Wishes) -> Wi
     names = [name for name, own in project.by_endpoint().items() if own.model == settings.model]
     version = known_anywhere(snapshot, names, named[2])
     live = snapshot.endpoint(endpoint_name(settings)).served
-    known = None if version is None or live in (None, version) else measured(snapshot, version, live)
-    if version is None or known is None:
+    if version is None or live in (None, version):
+        return wishes
+    known = measured(snapshot, version, live) or measured_apart(snapshot, version, live)
+    if known is None:
         return wishes
     folder = state_folder(settings) / "models" / f"{version.model}-{version.number}"
     release = snapshot.releases[str(known["from"])]
     checked = any(s.step == CHECK and s.status is Status.DONE for s in release.steps) or "check" in wishes.skip
-    if not checked or not (folder / "model.json").is_file() or not _same_rows(project, release):
+    used = [release, *(snapshot.releases[str(known[name])] for name in ("beside",) if name in known)]
+    if not checked or not (folder / "model.json").is_file() or not all(_same_rows(project, one) for one in used):
         return wishes
     return replace(wishes, model_uri="", version=version, measured=known)
 

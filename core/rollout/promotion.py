@@ -1,6 +1,7 @@
 """The same version on to the next environment: what may go there, and what is known of it already. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Version
@@ -47,21 +48,56 @@ def measured(snapshot: Snapshot, version: Version, live: Version | None) -> ev.R
     None where none did. What was measured once need not be again: the rows are those that the version was not trained
     on.
     """
-    for release in sorted(snapshot.releases.values(), key=lambda r: r.began_seq, reverse=True):
-        if release.version != version:
-            continue
-        results = {title(s.step): s.result for s in release.steps if s.status is Status.DONE}
-        found = results.get("evaluate")
-        if found is None:
-            continue
-        beside = found.get("production_version")
+    for release, found in _evaluations(snapshot, version):
         if live is None:
-            found = {**found, "production": None, "production_version": None, "production_contract": None}
-        elif not isinstance(beside, Mapping) or beside.get("number") != live.number:
-            continue
-        trained = results.get("train", {}).get("candidate", results.get("fetch", {}))
-        return {"measured": found, "candidate": trained, "from": release.id}
+            alone = {"production": None, "production_version": None, "production_contract": None}
+            return _options(release, {**found, **alone})
+        beside = found.get("production_version")
+        if isinstance(beside, Mapping) and beside.get("number") == live.number:
+            return _options(release, found)
     return None
+
+
+def measured_apart(snapshot: Snapshot, version: Version, live: Version) -> ev.Result | None:
+    """As `measured`, of two versions that were measured each by itself; `beside` names the other one's release.
+
+    Whoever uses it knows that the rows of both releases are the same.
+    """
+    mine = next(_evaluations(snapshot, version), None)
+    theirs = next(_evaluations(snapshot, live), None)
+    if mine is None or theirs is None or any(mine[1].get(name) != theirs[1].get(name) for name in _OF_ROWS):
+        return None
+    production = {
+        "production": theirs[1].get("candidate"),
+        "production_version": asdict(live),
+        "production_absent": "",
+        "production_contract": theirs[1].get("contract"),
+    }
+    tests = mine[1].get("against")
+    # Row by row nobody compared them, and nothing is judged by that.
+    against = {name: test for name, test in tests.items() if name != "production"} if isinstance(tests, Mapping) else {}
+    return {**_options(mine[0], {**mine[1], **production, "against": against}), "beside": theirs[0].id}
+
+
+_OF_ROWS = ("rows", "labels", "majority", "primary_metric")
+"""What an evaluation says of its rows: where these differ, the rows do."""
+
+
+def _evaluations(snapshot: Snapshot, version: Version) -> Iterator[tuple[Release, ev.Result]]:
+    """Each release that measured a version, the newest first, with its figures."""
+    for release in sorted(snapshot.releases.values(), key=lambda r: r.began_seq, reverse=True):
+        if release.version == version and (found := _results(release).get("evaluate")) is not None:
+            yield release, found
+
+
+def _options(release: Release, found: ev.Result) -> ev.Result:
+    results = _results(release)
+    trained = results.get("train", {}).get("candidate", results.get("fetch", {}))
+    return {"measured": found, "candidate": trained, "from": release.id}
+
+
+def _results(release: Release) -> Mapping[str, ev.Result]:
+    return {title(s.step): s.result for s in release.steps if s.status is Status.DONE}
 
 
 def _last(snapshot: Snapshot, endpoint: str, number: str) -> Release | None:

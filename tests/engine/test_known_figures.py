@@ -1,7 +1,7 @@
 """A version is released by figures that are known already only where nothing has changed by which it was measured."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,3 +87,25 @@ def test_what_is_not_known_of_this_version_beside_this_one_is_measured(project: 
     for uri in ("models:/late/9", "models:/late/latest", "models:/late@production", "models:/other/2", ""):
         wishes = Wishes(model_uri=uri)
         assert by_known_figures(project, known(project), wishes) is wishes
+
+
+def apart(project: Project, began_at: float = BEGAN_AT) -> Snapshot:
+    """V2 was measured beside V1, and V3, which serves, beside nothing."""
+    snapshot, third = known(project), Version("late", "3")
+    figures = {"production_version": None, "candidate": {"macro_f1": 0.8}}
+    steps = [replace(one, result=figures) if one.result else one for one in snapshot.releases["r1"].steps]
+    other = replace(snapshot.releases["r1"], id="r3", version=third, steps=tuple(steps), began_at=began_at, began_seq=3)
+    slots = {"blue": Observation("blue", third, 2, 2, 100.0)}
+    releases = {**snapshot.releases, "r3": other}
+    return Snapshot(releases=releases, endpoints={"late-dev": Endpoint("late-dev", slots=slots)})
+
+
+def test_of_two_versions_measured_on_the_same_rows_neither_is_measured_again(project: Project) -> None:
+    wishes = by_known_figures(project, apart(project), ASKED)
+    assert wishes.version == V2
+    assert wishes.measured is not None
+    figures = wishes.measured["measured"]
+    assert isinstance(figures, Mapping)
+    assert figures["production"] == {"macro_f1": 0.8}
+    # The rows have changed since the one that serves was measured.
+    assert by_known_figures(project, apart(project, began_at=0.5), ASKED) is ASKED

@@ -1,14 +1,14 @@
 """The same version on to the next environment: what may go there, and what is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Observation, Version
 from core.domain.plan import Plan, Shift, Work
-from core.rollout.promotion import known_anywhere, measured, promotable
+from core.rollout.promotion import known_anywhere, measured, measured_apart, promotable
 from core.state import events as ev
 from core.state.endpoint import Endpoint
 from core.state.release import Release, Status, StepState
@@ -99,3 +99,42 @@ def test_the_newest_measure_counts() -> None:
     known = measured(snapshot(new, old), V2, None)
     assert known is not None
     assert known["from"] == "r2"
+
+
+ROWS = {"rows": 30, "labels": ["a", "b"], "majority": {"accuracy": 0.5}, "primary_metric": "macro_f1"}
+
+
+def _figures(known: ev.Result) -> ev.Result:
+    found = known["measured"]
+    assert isinstance(found, Mapping)
+    return found
+
+
+def test_two_versions_that_were_measured_each_by_itself_are_known_beside_each_other() -> None:
+    first = {**ROWS, "candidate": {"macro_f1": 0.8}, "contract": {"fields": [1]}, "against": {"baseline": {"p": 1.0}}}
+    against = {"baseline": {"p": 0.1}, "production": {"p": 0.2}}
+    second = {
+        **ROWS, "candidate": {"macro_f1": 0.9}, "contract": {"fields": [2]}, "against": against,
+        "production": first["candidate"], "production_version": {"number": "1"},
+    }  # fmt: skip
+    found = snapshot(release(V1, result=first), release(V2, result=second, seq=2))
+    assert measured(found, V1, V2) is None
+    known = measured_apart(found, V1, V2)
+    assert known is not None
+    assert (known["from"], known["beside"], known["candidate"]) == ("r1", "r2", TRAINED["candidate"])
+    figures = _figures(known)
+    assert figures["candidate"] == {"macro_f1": 0.8}
+    assert (figures["production"], figures["production_contract"]) == ({"macro_f1": 0.9}, {"fields": [2]})
+    assert figures["production_version"] == asdict(V2)
+    # Row by row they were compared the other way round, and for another release.
+    assert figures["against"] == {"baseline": {"p": 1.0}}
+    swapped = measured_apart(found, V2, V1)
+    assert swapped is not None
+    assert _figures(swapped)["against"] == {"baseline": {"p": 0.1}}
+
+
+@pytest.mark.parametrize("other", [{"rows": 31}, {"labels": ["b", "a"]}, {"majority": {}}, {"primary_metric": "x"}])
+def test_figures_of_other_rows_are_not_put_beside_each_other(other: Mapping[str, object]) -> None:
+    found = snapshot(release(V1, result=ROWS), release(V2, result={**ROWS, **other}, seq=2))
+    assert measured_apart(found, V1, V2) is None
+    assert measured_apart(snapshot(release(V1, result=ROWS)), V1, V2) is None
