@@ -8,6 +8,7 @@ import pytest
 
 from core.domain.model import Level, Noted
 from core.system.moment import KeptMoment
+from core.targets.azureml import changes
 from core.targets.azureml.api_errors import Json
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin
@@ -15,7 +16,7 @@ from core.targets.azureml.deletions import DeletionNews
 from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.standing import taken_down
 from core.targets.azureml.view import AzureView
-from core.targets.azureml.workspace import DEPLOYMENT_API
+from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from tests.azure.standin import AzureStandIn
 from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
 from tests.targets.helpers import two_slots, watching
@@ -107,3 +108,24 @@ async def test_who_watches_is_told_what_goes_behind_its_back_and_not_what_it_rem
     calls.close()
     assert len(found) == 2, found
     assert found[0].startswith("green (v")
+
+
+async def test_traffic_that_somebody_else_moves_is_said_once(
+    place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "SHOWN_S", 0.1)
+    target = place.target(1)
+    calls = AzureCalls(place.at.place, AzureLogin(place.at.place, place.token), place.at.ca)
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, 1)
+        found = (await asyncio.to_thread(calls.ask, "GET", place.at.path, ENDPOINT_API)).body
+        sent = {key: found[key] for key in ("tags", "location", "identity", "properties")}
+        sent["properties"] = {**sent["properties"], "traffic": {"green": 100}}
+        await asyncio.to_thread(calls.ask, "PUT", place.at.path, ENDPOINT_API, sent)
+        note = await watcher.noted("the traffic was moved")
+        assert note.text.endswith(", and not by this project: green 100 % instead of blue 100 %")
+        await target.route({"blue": 100})
+        await watcher.noted("the change of traffic is done")
+        await watcher.weight("blue", 100)
+        assert len([one for one in watcher.notes() if "the traffic was moved" in one]) == 1
+    calls.close()

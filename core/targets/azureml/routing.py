@@ -31,6 +31,7 @@ class AzureRouter:
         self._note = note
         self._lock = threading.Lock()
         self._newest = 0
+        self._in_force: Any = None
 
     def begin(self) -> int:
         """The number of a move that is asked for now; those before it that were not sent yet come to nothing."""
@@ -52,6 +53,8 @@ class AzureRouter:
         landed = changed_by(view.tags)
         call_s = self._changes.at.place.call_s
         late = [one for one in book.operations() if one.id == landed and one.unanswered(call_s)]
+        if not late and asked is not None:
+            self._looked_for(view, asked)
         if not late or asked is None or view.state != READY or not self._changes.drove_last(view):
             return
         shown = {"weights": view.weights, "mirror": view.mirror}
@@ -65,6 +68,18 @@ class AzureRouter:
         book.forget(late[0])
         # It takes the place of no move that is asked for meanwhile.
         threading.Thread(target=self._back, args=(self._newest, asked), name="azureml back", daemon=True).start()
+
+    def _looked_for(self, view: AzureView, asked: Mapping[str, Any]) -> None:
+        """Say once that traffic which was in force is another, though nobody here has asked for that."""
+        shown = {"weights": view.weights, "mirror": view.mirror}
+        if view.body is None:
+            self._in_force = None
+        elif same_route(shown, asked):
+            self._in_force = asked.get("at")
+        elif self._in_force == asked.get("at") and view.state == READY and not self._changes.traffic_moves(view):
+            self._in_force = None
+            text = f"the traffic was moved, and not by this project: {_words(shown)} instead of {_words(asked)}"
+            self._note(Noted(text, Level.WARNING, source=SOURCE))
 
     def _back(self, number: int, asked: Mapping[str, Any]) -> None:
         try:
