@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias
 
 from core.config.config import endpoint_name
-from core.config.planner import Wishes, as_one, asks, release_of
+from core.config.planner import Wishes, as_one, asks, asks_by_hand, release_of
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
 from core.domain.gates import DIFFERING, Gate
@@ -202,7 +202,7 @@ def _unwatched(plan: Plan) -> Iterator[str]:
 
 
 def _consent(settings: Settings) -> Iterator[str]:
-    if asks(settings):
+    if asks(settings) or asks_by_hand(settings):
         by = "the yaml's 'approve: ci'" if settings.approve == "ci" else "a person, or --confirm by name"
         yield f"approved by: {by}"
 

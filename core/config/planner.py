@@ -14,7 +14,7 @@ from core.domain.errors import BadInput, Refused
 from core.domain.gates import DIFFERING, LIVE, MIX, Gate
 from core.domain.load_profile import LoadProfile
 from core.domain.model import Version
-from core.domain.plan import IMAGE, MODEL_WORK, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
+from core.domain.plan import IMAGE, MODEL_WORK, Ask, Deploy, Mirror, Plan, Shift, Smoke, Step, Summarise, Work
 from core.domain.strategies import (
     Rollout,
     ab,
@@ -140,7 +140,9 @@ def _plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> 
     if release.plan:
         said = map(step_of, release.plan)
         plan = written(work, rollout, [Smoke(release.smoke) if isinstance(step, Smoke) else step for step in said])
-        return all_at_once(work, rollout) if first else plan
+        # A first version takes all traffic at once, and no sooner than whoever is to be asked has said yes.
+        asked = next((step.question for step in plan.steps if isinstance(step, Ask)), "")
+        return all_at_once(work, replace(rollout, question=rollout.question or asked)) if first else plan
     if first:
         return all_at_once(work, rollout)
     match release.strategy:
@@ -184,20 +186,28 @@ def asks(settings: Settings) -> bool:
     return settings.approve != "nobody"
 
 
+def asks_by_hand(settings: Settings) -> bool:
+    """Whether a plan that was written by hand asks somebody."""
+    return any(isinstance(step_of(line), Ask) for line in settings.release.plan)
+
+
 def consent(settings: Settings, wishes: Wishes, somebody: bool) -> None:
     """Raise Refused where users' traffic would move without the consent of whoever may give it.
 
     `somebody`: a person sits there who can be asked. In production what was approved beforehand is not enough.
     """
-    name = settings.environment
-    if not asks(settings) or wishes.confirmed or settings.approve == "ci" or "deploy" in (*wishes.skip, *settings.skip):
+    name, standing = settings.environment, asks(settings)
+    if not (standing or asks_by_hand(settings)) or wishes.confirmed or settings.approve == "ci":
+        return
+    if "deploy" in (*wishes.skip, *settings.skip):
         return
     ways = f"name it with --confirm {name}, or set 'approve: ci' under environments.{name} of quarterdeck.yaml"
-    if settings.production and wishes.auto_approve:
+    if standing and settings.production and wishes.auto_approve:
         raise Refused(f"{name} is production, and --auto-approve alone moves no traffic there: {ways}")
     if not (somebody or wishes.auto_approve):
         more = "" if settings.production else ", or pass --auto-approve"
-        raise Refused(f"{name} asks a person before traffic moves, and nobody can be asked here: {ways}{more}")
+        who = f"{name} asks a person before traffic moves" if standing else "release.plan asks a person"
+        raise Refused(f"{who}, and nobody can be asked here: {ways}{more}")
 
 
 def rollout_of(settings: Settings, load: bool) -> Rollout:

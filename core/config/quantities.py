@@ -16,6 +16,8 @@ _BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10
 
 MOST_S = 366 * 86400.0
 """No span of time is longer: a year on a calendar is a slip of the hand."""
+LEAST_HOLD_S = 1.0
+"""Samples are of a second each."""
 
 
 class SettingsPart(BaseModel):
@@ -58,16 +60,29 @@ def to_bytes(memory: str) -> int:
 
 
 def to_seconds(text: str) -> float:
-    """`90s`, `10m` or `1.5h` in seconds; raises ValueError."""
+    """`90s`, `10m`, `1.5h` or `2d` in seconds; raises ValueError."""
     match = _SPAN.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a time; write 90s, 10m or 1.5h")
+        raise ValueError(f"{text!r} is not a time; write 90s, 10m, 1.5h or 2d")
     return float(match[1]) * _SPANS[match[2]]
 
 
 def timed(value: object) -> object:
     """A time as people write it, or seconds."""
     return to_seconds(value) if isinstance(value, str) else value
+
+
+def _span(seconds: float) -> float:
+    if seconds > MOST_S:
+        raise ValueError(f"{seconds / 86400:.0f} d is longer than {MOST_S / 86400:.0f} d, the most")
+    return seconds
+
+
+def held(seconds: float) -> float:
+    """How long a hold lasts; raises ValueError where nothing could be judged in it."""
+    if 0 < seconds < LEAST_HOLD_S:
+        raise ValueError(f"{seconds:g} s is too short to judge anything by; at least {LEAST_HOLD_S:g} s, or 0 for none")
+    return seconds
 
 
 def _name(text: str) -> str:
@@ -83,7 +98,8 @@ def _name(text: str) -> str:
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
-Seconds: TypeAlias = Annotated[float, BeforeValidator(timed), Field(ge=0, le=MOST_S)]
+Seconds: TypeAlias = Annotated[float, BeforeValidator(timed), Field(ge=0), AfterValidator(_span)]
+HoldSeconds: TypeAlias = Annotated[Seconds, AfterValidator(held)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(listed)]

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from core.config.gates import GATES, GateSettings, one_of_each_name
 from core.config.quantities import (
     Count,
+    HoldSeconds,
     Name,
     Numbers,
     Percent,
@@ -113,7 +114,7 @@ class AbSettings(SettingsPart):
     header or a cookie of theirs, where one is named."""
 
     split: Annotated[float, Field(gt=0, lt=100)] = 50.0
-    hold_s: Seconds = 3600.0
+    hold_s: HoldSeconds = 3600.0
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
     cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
 
@@ -158,7 +159,7 @@ class ReleaseSettings(SettingsPart):
     mirror: Annotated[float, Field(gt=0, le=MIRROR_MOST)] = 20.0
     max_differing: Percent = 5.0
     ab: AbSettings = AbSettings()
-    hold_s: Seconds = 600.0
+    hold_s: HoldSeconds = 600.0
     warm_up_s: Annotated[Seconds, Field(le=3600)] = 0.0
     false_stop_percent: Annotated[float, Field(gt=0, le=20)] = 1.0
     burst_s: Annotated[float, BeforeValidator(timed), Field(ge=1, le=300)] = 20.0

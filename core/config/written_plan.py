@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from core.config.quantities import MOST_S, to_seconds
+from core.config.quantities import LEAST_HOLD_S, MOST_S, to_seconds
 from core.domain.plan import FULL, Ask, Hold, Mirror, Shift, Smoke, Step
 from core.domain.strategies import MIRROR_MOST
 from core.system.suggest import did_you_mean
+from core.system.text import clean_line
 
 QUESTION = "go on?"
-LEAST_HOLD_S = 1.0
-"""Samples are of a second each."""
 
 
 def _share(word: str, text: str, most: float) -> float:
@@ -45,7 +44,8 @@ WORDS: Mapping[str, Callable[[str], Step]] = {
     "mirror": lambda text: Mirror(_share("mirror", text, MIRROR_MOST)),
     "shift": lambda text: Shift(_share("shift", text, FULL)),
     "hold": lambda text: Hold(_span(text), ()),
-    "ask": lambda text: Ask(text.strip("\"'") or QUESTION),
+    # It is read in logs and on screens, whoever wrote it.
+    "ask": lambda text: Ask(clean_line(text.strip("\"'")) or QUESTION),
 }
 
 

@@ -250,7 +250,8 @@ def ask(release: Release, step: StepState, question: str, now: float) -> Action:
     if step.question is None:
         return Record((ev.Asked(release.id, at, question, now + release.ask_s),))
     if now >= step.question.until:
-        why = f"nobody answered within {release.ask_s:g} s: {question}"
+        nobody = f"nobody answered within {release.ask_s:g} s" if release.ask_s else "nobody could be asked"
+        why = f"{nobody}: {question}"
         return Record((ev.StepFailed(release.id, at, why),))
     return Wait(f"a person to answer: {question}", step.question.until)
 

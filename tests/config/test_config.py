@@ -476,7 +476,19 @@ def test_what_the_file_locks_no_flag_and_no_variable_unlocks(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("release.retire_after_s=nver", "--set release.retire_after_s: 'nver' is not a time; write 90s, 10m or 1.5h"),
+        (
+            "release.retire_after_s=nver",
+            "--set release.retire_after_s: 'nver' is not a time; write 90s, 10m, 1.5h or 2d",
+        ),
+        (
+            "release.hold_s=0.5",
+            "--set release.hold_s: 0.5 s is too short to judge anything by; at least 1 s, or 0 for none",
+        ),
+        (
+            "release.ab.hold_s=1ms",
+            "--set release.ab.hold_s: 0.001 s is too short to judge anything by; at least 1 s, or 0",
+        ),
+        ("release.hold_s=400d", "--set release.hold_s: 400 d is longer than 366 d, the most"),
         ("release.retire_after_s=-5", "--set release.retire_after_s: -5 should be at least 0"),
         ("release.steps=ten", "--set release.steps: 'ten' should be a whole number"),
         ("release.steps=[10, ten]", "--set release.steps[1]: 'ten' should be a whole number"),

@@ -71,6 +71,10 @@ END = "alias load-test retire summarise"
             {"wishes": Wishes(), "approve": "person", "release": {"plan": ["ask 'who?'", "shift 100", "hold 1m"]}},
             f"{WORK} deploy ask traffic hold {END}",
         ),
+        (
+            {"wishes": Wishes(), "first": True, "release": {"plan": ["shift 50", "ask 'who?'", "shift 100"]}},
+            f"{WORK} deploy smoke ask traffic {END}",
+        ),
         ({"wishes": Wishes(), "release": {"strategy": "all-at-once"}}, f"{WORK} deploy smoke traffic {END}"),
         ({"wishes": Wishes(skip=("load",))}, f"{WORK} deploy smoke {HELD} alias retire summarise"),
         ({"wishes": Wishes(skip=("deploy",))}, f"{WORK} summarise"),

@@ -263,7 +263,7 @@ def test_nobody_is_asked_where_nothing_comes_while_it_warms_up() -> None:
         ({}, True, ev.Outcome.DONE, ""),
         ({}, False, ev.Outcome.ABORTED, "a person said no"),
         ({}, None, ev.Outcome.FAILED, "nobody answered within 600 s"),
-        ({"ask_s": 0.0}, None, ev.Outcome.FAILED, "nobody answered within 0 s"),
+        ({"ask_s": 0.0}, None, ev.Outcome.FAILED, "nobody could be asked"),
         # What was approved beforehand was approved on the ground of figures.
         ({"auto_approve": True}, None, ev.Outcome.FAILED, "nobody answered within 600 s"),
     ],

@@ -77,6 +77,15 @@ def test_production_moves_no_traffic_without_consent(tmp_path: Path) -> None:
     consent(settings, Wishes(skip=("deploy",)), somebody=False)
 
 
+def test_a_question_written_into_the_plan_wants_somebody_who_can_be_asked(tmp_path: Path) -> None:
+    settings = asking(tmp_path, "dev", 'release.plan=["shift 10", "ask all?", "shift 100"]')
+    with pytest.raises(Refused, match=r"release.plan asks a person, and nobody can be asked here: .* --auto-approve"):
+        consent(settings, Wishes(), somebody=False)
+    for wishes in (Wishes(auto_approve=True), Wishes(confirmed=True), Wishes(skip=("deploy",))):
+        consent(settings, wishes, somebody=False)
+    consent(settings, Wishes(), somebody=True)
+
+
 def test_elsewhere_consent_can_be_given_beforehand(tmp_path: Path) -> None:
     settings = asking(tmp_path, "dev", "release.strategy=blue-green")
     with pytest.raises(Refused, match=r"dev asks a person.*or pass --auto-approve"):
