@@ -9,6 +9,7 @@ from core.domain.errors import QuarterdeckError
 from core.domain.model import Version
 from core.domain.plan import Plan
 from core.engine.project import READ_ONLY
+from core.engine.shell_variables import check
 from core.targets.kinds import Forewarning, kind_of
 
 HEAD_BYTES = 1 << 16
@@ -18,11 +19,11 @@ def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> It
     """Why a release with these settings would fail now, a line each. `trains`: it reads the rows."""
     if settings.read_only:
         yield READ_ONLY
-    try:
-        # The place looks at its settings and at the key; what it gives is never asked for anything.
-        kind_of(settings.target).opened(settings, _no_model, environ)
-    except QuarterdeckError as error:
-        yield str(error)
+    for look in (_place, check):
+        try:
+            look(settings, environ)
+        except QuarterdeckError as error:
+            yield str(error)
     if not trains or "train" in settings.skip:
         return
     data = settings.data
@@ -33,6 +34,11 @@ def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> It
         yield f"data.source: {path}: no such file"
     elif path is not None and path.suffix == ".csv" and not _named(path, data.target):
         yield f"data.target: {path.name} has no column {data.target!r}"
+
+
+def _place(settings: Settings, environ: Mapping[str, str]) -> None:
+    """The place looks at its settings and at the key; what it gives is never asked for anything."""
+    kind_of(settings.target).opened(settings, _no_model, environ)
 
 
 async def refused_there(settings: Settings, plan: Plan) -> Sequence[str]:

@@ -13,6 +13,7 @@ from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
 from tui.evidence import no_answer_s, nobody_drives, uncounted_s
 from tui.health import health
+from tui.offered import awaited
 from tui.real_weights import FRESH_S, recent, shares_since
 from tui.styled import Line, Part, fitting
 from tui.theme import slot_role
@@ -63,7 +64,7 @@ def on_its_way(view: View) -> Line:
     name = label(release)
     if nobody_drives(view):
         way = {ReleaseState.BACK: " on its way back", ReleaseState.FORWARD: " on its way forward"}
-        here: Line = ((way[release.state], "dim"),) if release.state in way else ((" ", "dim"), *_place(release))
+        here: Line = ((way[release.state], "dim"),) if release.state in way else ((" ", "dim"), *_place(release, view))
         return (("‖ ", "moves"), (f"nobody drives {name}", "moves"), *here)
     if release.state is ReleaseState.BACK:
         if returned(release, view.endpoint):
@@ -75,10 +76,15 @@ def on_its_way(view: View) -> Line:
         return _ended(release, view)
     if release.paused:
         since = f" since {as_text.clock(view.paused_at)}" if view.paused_at is not None else ""
-        return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release), (since, "dim"))
+        return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release, view), (since, "dim"))
     if waits_for_key(release) and release.current is not None:
-        return (("‖ ", "moves"), (f"{name} waits for n: ", role), (title(release.current.step), "moves"))
-    return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release))
+        who = awaited(view, "n")
+        return (
+            ("‖ ", "moves"),
+            (f"{name} waits for {who}: ", role),
+            (title(release.current.step), "moves"),
+        )
+    return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release, view))
 
 
 def waits_for_key(release: Release) -> bool:
@@ -101,10 +107,10 @@ def returned(release: Release, endpoint: Endpoint | None) -> bool:
     return same(endpoint.verified.weights, endpoint.weights)
 
 
-def _place(release: Release) -> Line:
+def _place(release: Release, view: View) -> Line:
     step = release.current
     if step is not None and step.question is not None and step.answer is None:
-        return (("waits for you", "moves"),)
+        return ((f"waits for {awaited(view)}", "moves"),)
     if release.reached or (step is not None and title(step.step) in ("traffic", "hold")):
         return (("at ", "dim"), (f"{release.reached:g} %", "moves"))
     if step is None:

@@ -15,6 +15,7 @@ from tui.evidence import driver, nobody_drives
 from tui.failing import failing
 from tui.health import health
 from tui.judged import held_s, judges
+from tui.offered import awaited, offered
 from tui.real_weights import recent
 from tui.styled import Line, Part, cut, fit, fitting, width as cells_of
 from tui.summary import back_to, label, returned, waits_for_key
@@ -133,7 +134,7 @@ def _going(view: View, release: Release, cells: int, sure: bool) -> Line:
     if release.state is ReleaseState.BACK:
         return fitting(_going_back(view, release), cells)
     if release.state is ReleaseState.FORWARD:
-        return (("▶ ", "moves"), (f"returning to {label(release)}", "moves"), ("   R goes back again", "dim"))
+        return (("▶ ", "moves"), (f"returning to {label(release)}", "moves"), *_keys(view, ("R", " goes back again")))
     if step is None:
         return (("▶ ", "moves"), ("to its end", "moves"))
     armed = _armed(release)
@@ -145,7 +146,7 @@ def _going(view: View, release: Release, cells: int, sure: bool) -> Line:
         return with_gates(view, head, armed if judges(release) else (), cells, sure)
     if waits_for_key(release):
         then: Line = ((f"   then {_named(step.step)}", "dim"),)
-        return (("‖ ", "moves"), ("WAITS FOR n", "moves"), *then)
+        return (("‖ ", "moves"), (_waits(view, "n"), "moves"), *then)
     if other := waiting(release, view.snapshot):
         took = as_text.span(view.now - step.reached_at) if step.reached_at is not None else ""
         head = (("‖ ", "moves"), (f"WAITS for {other} {took}", "moves"))
@@ -177,7 +178,7 @@ def _question(view: View, step: StepState, armed: Line, cells: int) -> Line:
     asked = step.question
     if asked is None:
         return ()
-    head: Line = (("? ", "moves"), (f"WAITS FOR YOU {as_text.span(asked.until - view.now)}   ", "moves"))
+    head: Line = (("? ", "moves"), (f"{_waits(view, 'YOU')} {as_text.span(asked.until - view.now)}   ", "moves"))
     end: Line = _keys(view, ("n", " yes"), ("A", " no"))
     end = (*end, *armed) if isinstance(step.step, Hold) and cells >= 100 else end
     room = cells - cells_of(head) - cells_of(end)
@@ -186,7 +187,11 @@ def _question(view: View, step: StepState, armed: Line, cells: int) -> Line:
 
 def _keys(view: View, *keys: tuple[str, str]) -> Line:
     """Keys and what they do; none where nothing is asked for from here."""
-    return () if view.read_only else tuple(p for key, words in keys for p in ((f"   {key}", "key"), (words, "text")))
+    return offered(view, *((f"   {key}", words) for key, words in keys))
+
+
+def _waits(view: View, own: str) -> str:
+    return f"WAITS FOR {awaited(view, own, 'A PERSON')}"
 
 
 def _armed(release: Release) -> Line:
@@ -199,13 +204,13 @@ def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
     """When a hold lets the release go on, and to what; or what it waits for after its time."""
     gone = held_s(view) or 0.0
     ahead = next((s.step for s in release.steps[release.index + 1 :] if isinstance(s.step, Shift | Ask)), None)
-    to: Line = ((goes_on_to(ahead), "dim"),)
+    to: Line = ((goes_on_to(ahead, awaited(view)), "dim"),)
     copies = _copies(view, release)
     if hold.warm_up:
         warms = f"WARMING UP {as_text.span(max(0.0, hold.seconds - gone))}"
         return ((warms, "moves"), ("   for an outage alone it goes back", "dim"), *copies)
     if gone < hold.seconds:
-        word = "WAITS FOR n IN" if release.step_by_step else "GO ON IN"
+        word = f"{_waits(view, 'n')} IN" if release.step_by_step else "GO ON IN"
         return ((f"{word} {as_text.span(hold.seconds - gone)}", "moves"), *to, *copies)
     asks = f"   a person is asked in {as_text.span(hold.seconds + hold.patience_s - gone)}"
     waits = any(v.outcome is not GateResult.PASS for v in step.verdicts if not v.gate.dry_run)
@@ -218,10 +223,10 @@ def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
     return (("GOES ON", "moves"), *to, *copies)
 
 
-def goes_on_to(ahead: Shift | Ask | None) -> str:
+def goes_on_to(ahead: Shift | Ask | None, who: str = "you") -> str:
     """What a hold lets the release go on to."""
     if isinstance(ahead, Ask):
-        return " to a question for you"
+        return f" to a question for {who}"
     return f" to {ahead.percent:g} %" if ahead is not None else " to its end"
 
 

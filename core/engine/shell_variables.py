@@ -45,10 +45,16 @@ def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> di
     return {name: value for name, value in given.items() if _ours(name, settings)}
 
 
-def keep(settings: Settings, name: str) -> None:
-    """Keep this shell's variables under a release's name; raises BadInput where they can't be written."""
-    if missing := sorted(name for name in tokens(settings) if not os.environ.get(name)):
+def check(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Raise BadInput where a release from this shell would lack a token that its gates ask with."""
+    given = os.environ if environ is None else environ
+    if missing := sorted(name for name in tokens(settings) if not given.get(name)):
         raise BadInput(f"release.gates: the variable {missing[0]} is not set; set it to the token of a gate's source")
+
+
+def keep(settings: Settings, name: str) -> None:
+    """Keep this shell's variables under a release's name; raises BadInput where one is missing or can't be written."""
+    check(settings)
     folder = state_folder(settings) / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -125,6 +125,21 @@ def paused(seconds: int = 30) -> list[Event]:
     return seen_each_second(stopped, seconds)
 
 
+def by_steps() -> list[Event]:
+    """The hold goes on when somebody says so."""
+    return then(at_ten(), ev.Resumed(RELEASE, True))
+
+
+def one_step_on() -> list[Event]:
+    """The same, and the hold is over: the next step waits for somebody."""
+    return then(by_steps(), ev.StepDone(RELEASE, HOLD))
+
+
+def returning() -> list[Event]:
+    """The rollback is taken back: traffic comes forward again."""
+    return then(rolled_back(), ev.TurnedForward(RELEASE), at=KEY + 5)
+
+
 def first() -> list[Event]:
     """The first release there ever was holds 10 % of the traffic: nothing served before it."""
     return [

@@ -11,6 +11,7 @@ from core.targets.local.keys import keep_key
 from core.targets.local.kind import folder_of
 from tui.foreseen import foreseen
 
+SOLD = "release.gates=[{metric: sold, limit: 1, source: {kind: json, url: http://shop/, query: sold, token_env: NOPE}}]"
 TABLE = "age,city,late\n1,Bern,yes\n"
 
 
@@ -22,6 +23,10 @@ TABLE = "age,city,late\n1,Bern,yes\n"
         (("data.target=nothere",), "data.target: rows.csv has no column 'nothere'"),
         (("data.drop=[late]",), "data.drop: late is what data.target is"),
         (("endpoint.key_env=NOPE",), "endpoint.key_env: the variable NOPE is not set"),
+        (
+            (SOLD,),
+            "release.gates: the variable NOPE is not set",
+        ),
         (("read_only=true",), "read-only by its settings"),
     ],
 )

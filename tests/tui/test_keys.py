@@ -1,6 +1,8 @@
 """Every key, asked of the real deck: what the link is asked for, or what the screen does."""
 
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 from textual.widgets import Static
@@ -8,6 +10,7 @@ from textual.widgets import Static
 from core.domain.errors import BadInput
 from core.domain.plan import Plan, Shift
 from core.state import commands as c, events as ev
+from core.state.events import Event
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, PROFILE, RELEASE
 from tests.tui import scenes
 from tests.tui.conftest import OpenDeck, shown, until
@@ -16,9 +19,13 @@ from tui.actions import ACTIONS, MANUAL
 from tui.asking import Prepared
 from tui.plan_command import told
 from tui.screens.sheet import keys
+from tui.view import View
 from tui.widgets.bars import Keys
 from tui.widgets.confirm import Confirm
+from tui.widgets.pane import Pane
 from tui.widgets.verdict import VerdictLine
+
+WATCHED = (list, scenes.asked, scenes.paused, scenes.by_steps, scenes.one_step_on, scenes.returning)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +210,27 @@ async def test_a_deck_that_only_watches_asks_for_nothing_and_says_so(open_deck: 
             await shown(app, pilot)
             assert "only watches" in keys.plain, action.name
     assert link.asked == []
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("scene", WATCHED)
+async def test_a_deck_that_only_watches_offers_no_key_that_asks_for_something(
+    open_deck: OpenDeck, scene: Callable[[], list[Event]], size: tuple[int, int]
+) -> None:
+    asking = {key for action in ACTIONS if action.asks is not None for key in action.keys}
+    async with open_deck(FakeLink(scene()), size=size, read_only=True) as (app, _):
+        for pane in app.deck.query(Pane):
+            assert not asking & offers(pane, app.view), pane.plain
+            assert "waits for you" not in pane.plain.lower()
+    async with open_deck(FakeLink(scene()), size=size) as (app, _):
+        assert any(asking & offers(pane, app.view) for pane in app.deck.query(Pane))
+
+
+def offers(pane: Pane, view: View) -> set[str]:
+    """The keys that a pane names, by how it draws them and by how it speaks of them."""
+    drawn = {piece.strip() for line in pane.lines(view, *pane.content_size) for piece, role in line if "key" in role}
+    spoken = re.findall(r"(?i:\bwaits for |\()([nR])\b", pane.plain)
+    return {*drawn, *spoken}
 
 
 async def test_the_footer_has_only_keys_that_do_something_now(open_deck: OpenDeck) -> None:

@@ -42,6 +42,10 @@ def test_the_question_is_shown_with_until_when() -> None:
     folded.folded = True
     (line,) = lines(folded, seen(scenes.asked()), 78, 1)
     assert line.endswith("n yes · 4:32")
+    watching = replace(seen(scenes.asked()), read_only=True)
+    assert "waits for a person" in lines(Gates(), watching, 30, 20)
+    (line,) = lines(folded, watching, 78, 1)
+    assert line.endswith("waits for a person · 4:32")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ from core.state import events as ev
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
-from tui.status import gone_lines, registries, stands
+from tests.recordings.make import MOMENT, RELEASE
+from tests.tui import scenes
+from tests.tui.looking import seen
+from tui.status import asked_lines, gone_lines, registries, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -91,6 +94,25 @@ def test_beside_the_weight_that_is_wanted_stands_the_one_that_answers_showed(
     snapshot = fold_all(ev.Event(number, 99.0, "watch", body) for number, body in enumerate(bodies, 1))
     lines = list(stands(Standing("late", "kubernetes", seen, ()), snapshot, "late", 100.0))
     assert [said[0] in lines[0], said[1] in lines[1]] == [True, True], lines
+
+
+@pytest.mark.parametrize("shut", [False, True])
+def test_a_question_that_is_open_stands_there_with_the_time_left_and_how_it_is_answered(
+    tmp_path: Path, shut: bool
+) -> None:
+    project = Project(init(tmp_path / "late", sample="iris"), "prod", ("read_only=true",) if shut else ())
+    release = seen(scenes.asked()).release
+    assert release is not None
+    said = asked_lines(release, project, project.settings, MOMENT)
+    commands = "'quarterdeck approve{0}', or 'quarterdeck reject{0}'".format(f" --config {project.path} --env prod")
+    assert [line.strip() for line in said] == [
+        "? asked  p99 has 1,647 of 4,000 requests after 1:30; go on to 50 %?",
+        "4:32 left, then it is given up",
+        *([] if shut else [f"→ {commands}"]),
+    ]
+    answered = seen(scenes.then(scenes.asked(), ev.Answered(RELEASE, scenes.HOLD, True))).release
+    assert answered is not None
+    assert asked_lines(answered, project, project.settings, MOMENT) == []
 
 
 def test_where_a_place_can_not_be_asked_what_was_last_heard_of_it_is_said_with_its_age() -> None:

@@ -114,7 +114,7 @@ def test_a_released_version_is_green_only_while_it_answers() -> None:
 def test_a_deck_that_only_watches_names_no_key() -> None:
     view = replace(seen(scenes.asked()), read_only=True)
     said = text(verdict(view, 118))
-    assert said.startswith("? WAITS FOR YOU 4:32")
+    assert said.startswith("? WAITS FOR A PERSON 4:32")
     assert "n yes" not in said
 
 

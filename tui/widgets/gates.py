@@ -9,6 +9,7 @@ from core.state.release import Release, ReleaseState, StepState
 from tui import alert_lines, format as as_text
 from tui.health import health
 from tui.judged import held_s, judges, old_s, place, watched
+from tui.offered import awaited, offered
 from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to
 from tui.verdicts import DRY, SIGNS, UNSURE, unsure
@@ -78,7 +79,7 @@ class Gates(Pane):
             if why and not beside:
                 told = wrapped(why, width - 2, "dim") if very_roomy else (((cut(why, width - 2), "dim"),),)
                 rows += [(("  ", "dim"), *line) for line in told]
-        after = _then(release) if release.live else _over(release, width)
+        after = _then(release, view) if release.live else _over(release, width)
         rows += alert_lines.lines(view, width, height - len(rows) - len(after) - 1 - alert_lines.MOST)
         return [*rows, (), *after]
 
@@ -151,7 +152,7 @@ def _question(release: Release, view: View, width: int) -> list[Line]:
     left_s = as_text.span(until - view.now)
     return [
         *wrapped(f"? {step.question.question}", width, "moves"),
-        (("n", "key"), (" yes   ", "text"), ("A", "key"), (" no, abort", "text")),
+        offered(view, ("n", " yes   "), ("A", " no, abort")) or ((f"waits for {awaited(view)}", "moves"),),
         ((f"until {as_text.clock(until)}, ", "dim"), (left_s, "strong"), (" left", "dim")),
         (("then it is given up", "dim"),),
     ]
@@ -165,7 +166,7 @@ def _planned(release: Release, width: int) -> list[Line]:
     return [(("will hold while traffic grows", "dim"),), *(row(gate, None, width) for gate in hold.gates)]
 
 
-def _then(release: Release) -> list[Line]:
+def _then(release: Release, view: View) -> list[Line]:
     if release.state is not ReleaseState.RUNNING:
         return []
     if not isinstance(release.current and release.current.step, Hold):
@@ -174,10 +175,10 @@ def _then(release: Release) -> list[Line]:
     shift = next((step for step in rest if isinstance(step, Shift | Ask | Retire)), None)
     rows: list[Line] = []
     if isinstance(shift, Shift):
-        by = "when you say so (n)" if release.step_by_step else "when all hold"
+        by = awaited(view, "when you say so (n)", "when a person says so") if release.step_by_step else "when all hold"
         rows.append((("then ", "dim"), (f"{shift.percent:g} %", "moves"), (f" {by}", "dim")))
     else:
-        comes = "you are asked" if isinstance(shift, Ask) else "it is released"
+        comes = awaited(view, "you are asked", "a person is asked") if isinstance(shift, Ask) else "it is released"
         rows.append((("then ", "dim"), (comes, "text"), (" when all hold", "dim")))
     if release.old_version is not None:
         rows.append((("armed ", "dim"), ("any gate fails", "text"), (" → ", "dim"), (back_to(release), "strong")))
@@ -203,9 +204,8 @@ def _folded(release: Release, step: StepState | None, view: View, width: int) ->
     current = release.current
     if current is not None and current.question is not None and current.answer is None and release.live:
         left_s = as_text.span(current.question.until - view.now)
-        return apart(
-            ((f"? {current.question.question}", "moves"),), (("n", "key"), (f" yes · {left_s}", "text")), width
-        )
+        offer = offered(view, ("n", f" yes · {left_s}")) or ((f"waits for {awaited(view)} · {left_s}", "text"),)
+        return apart(((f"? {current.question.question}", "moves"),), offer, width)
     if step is None or not step.verdicts:
         return (("gates ", "dim"), ("nothing judged yet", "dim"))
     age = old_s(step, view.now)

@@ -118,16 +118,12 @@ class LoadPane(Pane):
         if load is not None and load.running:
             return [(("waits for the first sample", "dim"),)]
         served = view.endpoint is not None and bool(view.endpoint.slots)
-        todo: Line = (
-            (("no load: press ", "dim"), ("w", "key"), (" to send some", "dim"))
-            if served and not view.read_only
-            else (
-                ("no load: it comes with a release, or by ", "dim"),
-                ("w", "key"),
-                (" once something is served", "dim"),
-            )
-        )
-        return [todo]
+        if view.read_only:
+            return [(("no load: it comes with a release", "dim"),)]
+        if served:
+            return [(("no load: press ", "dim"), ("w", "key"), (" to send some", "dim"))]
+        later: Line = ((" once something is served", "dim"),)
+        return [(("no load: it comes with a release, or by ", "dim"), ("w", "key"), *later)]
 
     def _over(self, view: View, load: LoadState | None, width: int) -> Line:
         """What the load came to that sends nothing any more."""
