@@ -97,9 +97,10 @@ async def main(rounds: int) -> None:
     try:
         await headless.have_watch(project, print)
         async with headless.opened(project) as engine:
-            for _ in range(2):
-                # All at once, as a first version goes: nobody is there yet whom a hold could count.
-                begin = release_of(project.settings, True, Wishes(skip=("load",), auto_approve=True))
+            # Nobody is there yet whom a hold could count.
+            at_once = Project(folder, "prod", (*SETS, "release.strategy=all-at-once")).settings
+            for first in (True, False):
+                begin = release_of(at_once, first, Wishes(skip=("load",), auto_approve=True))
                 await engine.do(begin)
                 await until(engine, lambda s, begin=begin: over(s, begin.release))
             await engine.do(c.Rollback(name))
