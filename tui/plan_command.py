@@ -122,7 +122,7 @@ def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE) -
         yield f"{'':<{WIDTH}}work      {', '.join(work)}"
     paired = any(gate.metric == DIFFERING for step in plan.steps if isinstance(step, Hold) for gate in step.gates)
     for step in plan.steps:
-        line = _line(step, PAIRED if paired else COUNTED, given)
+        line = _line(step, PAIRED if paired else COUNTED, given, first=plan.first)
         if line is None:
             continue
         usual_s = _usual_s(step, usual)
@@ -156,10 +156,13 @@ class _Line:
     takes_s: float = 0.0
 
 
-def _line(step: Step, compared: str, given: Given) -> _Line | None:
+def _line(step: Step, compared: str, given: Given, *, first: bool) -> _Line | None:
     match step:
+        case Retire() if first:
+            return None
         case Deploy(replicas=replicas, deadline_s=deadline_s):
-            return _Line("deploy", f"{counted(replicas, 'replica')} beside what serves, ready within {deadline_s:g} s")
+            beside = "" if first else " beside what serves"
+            return _Line("deploy", f"{counted(replicas, 'replica')}{beside}, ready within {deadline_s:g} s")
         case Smoke(checks=checks):
             return _Line("smoke", f"{checks} requests to the new slot at 0 %, within release.smoke_limits")
         case Mirror(percent=percent):

@@ -123,7 +123,8 @@ async def test_a_plan_says_what_would_be_done_and_changes_nothing(tmp_path: Path
     )
     said = "\n".join(lines)
     assert "ask       a person: users' traffic in prod to the new version?" in said
-    assert "retire    what served before goes after 2 h" in said
+    assert "replicas, ready within" in said
+    assert "what served before" not in said
     assert "the next one: canary 0 → 10 → 50 → 100 %" in said
     assert "approved by: a person, or --confirm by name" in said
     with pytest.raises(BadInput, match=r"release\.plan"):
