@@ -90,6 +90,11 @@ def test_where_both_slots_are_waited_for_one_without_figures_is_named(slots: tup
     assert "no figures" not in other[0], "nobody waits for it"
 
 
+def test_nobody_misses_figures_where_nothing_is_sent() -> None:
+    view = seen([one for one in scenes.asked() if not isinstance(one.body, ev.Sampled)])
+    assert "no figures" not in "".join(lines(LoadPane(), view, 100, 15))
+
+
 def test_who_turned_to_the_slots_hears_it_and_who_turned_back_does_not() -> None:
     pane, view = LoadPane(), seen(_without(scenes.at_ten(), "green"))
     pane.compare(view)

@@ -46,7 +46,10 @@ def pair(view: View) -> Pair | None:
 
 
 def unmeasured(view: View) -> list[Slot]:
-    """Slots of a release that take traffic and of whose answers nobody has told anything."""
+    """Slots of a release that take traffic and of whose answers nobody has told anything, while load is sent."""
+    sent = view.series(None).samples
+    if not sent or not sent[-1].requests:
+        return []
     release, slots = view.release, view.endpoint.slots if view.endpoint is not None else {}
     ours = [] if release is None else [slot for slot in (release.old, release.slot) if slot is not None]
     return [slot for slot in ours if slot in slots and slots[slot].weight > 0 and not view.series(slot).samples]
