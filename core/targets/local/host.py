@@ -17,7 +17,7 @@ from typing import Any
 from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.model import Level, Noted
 from core.system.log_files import make_room
-from core.system.ports import free_port
+from core.system.ports import lasting_port
 from core.targets.local import records, wire
 from core.targets.local.endpoint import LocalEndpoint
 from core.targets.local.keys import read_key
@@ -76,14 +76,14 @@ def _port(spec: EndpointSpec, state: HostState) -> tuple[int, str]:
     if state.port and records.router_processes(spec.folder):
         # Our own router is there already: it is adopted as it is.
         return state.port, ""
-    port = spec.port or state.port or free_port(spec.host)
+    port = spec.port or state.port or lasting_port(spec.host)
     if who_holds(spec.host, port):
         # It may be a router of our own, started by a host that died before it could write that down.
         records.end_strays(spec.folder)
     if spec.port:
         check_port(spec.host, port)
     elif taken := who_holds(spec.host, port):
-        port = free_port(spec.host)
+        port = lasting_port(spec.host)
         return port, f"{taken}, so {spec.endpoint} listens on port {port} now"
     return port, ""
 
