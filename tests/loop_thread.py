@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+TURNS = 10
+"""A connection that was accepted at the very end is there some turns later, and closed at the turn after its end."""
 
 
 class LoopThread:
@@ -43,10 +45,10 @@ class LoopThread:
 
     async def _hung_up(self) -> None:
         """A client that never answers a farewell would leave its connection to whatever runs after this."""
-        for transport in [*getattr(self._loop, "_transports", {}).values()]:
-            transport.abort()
-        for _ in range(2):
-            await asyncio.sleep(0)  # It is at the turn after that they are closed.
+        for _ in range(TURNS):
+            for transport in [*getattr(self._loop, "_transports", {}).values()]:
+                transport.abort()
+            await asyncio.sleep(0)
 
 
 async def _cancelled() -> None:
