@@ -9,6 +9,8 @@ import pytest
 
 from core.domain.model import Version
 from core.targets.local.client import LocalTarget, stop
+from tests.azure.standin import AzureStandIn
+from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
 from tests.targets.helpers import model_folder, spec_in
 
 END_S = 20.0
@@ -75,3 +77,20 @@ async def endpoints(tmp_path: Path) -> AsyncIterator[Endpoints]:
     endpoints = Endpoints(tmp_path)
     yield endpoints
     await endpoints.end()
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
+    """A workspace of Azure ML, one for all tests of a file. Containers pretend: what they answer is not asked."""
+    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
+        yield one
+
+
+@pytest.fixture
+async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
+    """An endpoint there; what its test does to Azure is over with it."""
+    place = AzurePlaceOf(azure, tmp_path)
+    yield place
+    azure.take_back()
+    azure.delays.shown_s = 0.0
+    await place.close()

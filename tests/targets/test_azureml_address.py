@@ -1,32 +1,13 @@
 """The address on this machine from which requests go to Azure: its health names the version that has the traffic."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import httpx
-import pytest
 
 from core.doctor.served import answers
 from core.domain.diagnosis import Condition
-from tests.azure.standin import AzureStandIn
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.helpers import ONE, TWO, two_slots, watching
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """Containers pretend: what they answer is not asked."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
-
-
-@pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint."""
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    await place.close()
 
 
 async def test_the_doctor_finds_the_version_that_serves_at_the_address(place: AzurePlaceOf) -> None:

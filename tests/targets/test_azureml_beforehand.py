@@ -18,18 +18,11 @@ from core.targets.kinds import Forewarning
 from tests.azure.blobs import DOMAIN
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.azureml_scenes import settings_of
 
 PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(100)))
 FAMILY = "standardDSv2Family"
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """A workspace."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """What somebody else deletes in Azure is said in one line; what this project removes itself is no such news."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +15,7 @@ from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.standing import taken_down
 from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
-from tests.azure.standin import AzureStandIn
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.helpers import two_slots, watching
 
 
@@ -74,21 +71,6 @@ def test_a_whole_endpoint_that_goes_is_one_line_and_none_where_there_was_none() 
     assert told(both, going, AzureView()) == [(gone[0].replace(" was ", " is being "), Level.ERROR)]
     assert told(both, AzureView(), both, AzureView()) == [gone, gone]
     assert told(AzureView(), AzureView(), both) == []
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """Containers pretend: what they answer is not asked."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
-
-
-@pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint."""
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    await place.close()
 
 
 async def test_who_watches_is_told_what_goes_behind_its_back_and_not_what_it_removes(place: AzurePlaceOf) -> None:

@@ -1,7 +1,7 @@
 """Calls to Azure ML that nobody answered and that land when something else was asked for long since."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -11,19 +11,12 @@ from tests.azure.serving import OnlineEndpoint
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
 from tests.story.kills_scene import wait_for
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.azureml_scenes import SEVEN
 from tests.targets.helpers import Watcher, two_slots, watching
 
 HALVES, BACK = {"blue": 50.0, "green": 50.0}, {"blue": 100.0}
 LATE = "has landed late (blue 50 %, green 50 %); it is put back to blue 100 %"
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """One for all of them. Containers pretend: what they answer is not asked."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
 
 
 @pytest.fixture

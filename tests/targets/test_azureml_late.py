@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,18 +21,11 @@ from tests.azure.datastores import Credentials
 from tests.azure.faults import CRASHED, NO_IMAGE
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.helpers import ONE, TWO, Watcher, two_slots, watching
 
 SHORT_S, HANGS_S = 3.0, 6.0
 """How long a call is waited for where one hangs, and how long it does."""
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """One for all of them; each test has an endpoint of its own. Containers pretend: what they answer is not asked."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
 """What a watch says of Azure at rest: as whom it is heard of, and since when it is not."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
-import pytest
 
 from core.domain.errors import Unreachable
 from core.domain.model import Contact, Noted, Observation, Synced
 from core.targets.azureml.credentials import Account
 from core.targets.azureml.news import AzureContact, AzureNews, account_words
 from core.targets.protocol import Report
-from tests.azure.standin import AzureStandIn
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.helpers import ONE, watching
 
 ANN = Account("ann@example.com", "1a2b3c4d-0000-0000-0000-000000000000")
@@ -57,21 +52,6 @@ def test_an_accounts_name_is_one_short_line_whatever_it_is() -> None:
     assert account_words(None) == ""
     assert account_words(Account("a\n\x1b[31mb", "t")).isprintable()
     assert len(account_words(Account("a" * 500, "t"))) <= 60
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """Containers pretend: what they answer is not asked."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
-
-
-@pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint."""
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    await place.close()
 
 
 async def test_who_is_logged_in_is_told_to_whoever_watches(place: AzurePlaceOf) -> None:

@@ -1,7 +1,5 @@
 """Operations in Azure ML of which nobody tells: the endpoint itself is looked at, and shows what has ended."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +7,8 @@ import pytest
 from core.domain.model import ReplicaState
 from core.targets.azureml.operations import OperationBook
 from tests.azure.faults import CRASHED
-from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
-from tests.targets.azureml_places import AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.helpers import ONE, TWO, two_slots, watching
 
 UNTOLD = [
@@ -19,22 +16,6 @@ UNTOLD = [
     pytest.param(FaultKind.STATUS, {"status": 403}, id="refused"),
     pytest.param(FaultKind.STATUS, {"status": 500}, id="broken"),
 ]
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """One for all of them. Containers pretend: what they answer is not asked."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
-
-
-@pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint."""
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    azure.take_back()
-    await place.close()
 
 
 def untold(place: AzurePlaceOf, kind: FaultKind, more: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Two projects at one endpoint in Azure ML: who is told that it was taken over, and over what a release goes."""
 
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,25 +22,9 @@ from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import AzureEndpoint
 from core.targets.protocol import Turn
 from tests.azure.standin import AzureStandIn
-from tests.targets.azureml_places import ROW, AzurePlaceOf, pretending_workspace
+from tests.targets.azureml_places import ROW, AzurePlaceOf
 from tests.targets.azureml_scenes import endpoint_of
 from tests.targets.helpers import ONE, Watcher, two_slots, watching
-
-
-@pytest.fixture(scope="module")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
-    """One for all of them, whose containers pretend."""
-    with pretending_workspace(tmp_path_factory.mktemp("azure")) as one:
-        yield one
-
-
-@pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint."""
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    azure.delays.shown_s = 0.0
-    await place.close()
 
 
 def _elsewhere(place: AzurePlaceOf) -> AzureEndpoint:
