@@ -34,8 +34,9 @@ def by_known_figures(project: Project, snapshot: Snapshot, wishes: Wishes) -> Wi
     folder = state_folder(settings) / "models" / f"{version.model}-{version.number}"
     release = snapshot.releases[str(known["from"])]
     checked = any(s.step == CHECK and s.status is Status.DONE for s in release.steps) or "check" in wishes.skip
-    used = [release, *(snapshot.releases[str(known[name])] for name in ("beside",) if name in known)]
-    if not checked or not (folder / "model.json").is_file() or not all(_same_rows(project, one) for one in used):
+    others = [snapshot.releases[str(known["beside"])]] if "beside" in known else []
+    same = all(_same_rows(project, one) for one in (release, *others))
+    if not checked or not (folder / "model.json").is_file() or not same:
         return wishes
     return replace(wishes, model_uri="", version=version, measured=known)
 

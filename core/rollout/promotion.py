@@ -10,6 +10,9 @@ from core.state import events as ev
 from core.state.release import Release, Status
 from core.state.snapshot import Snapshot
 
+_OF_ROWS = ("rows", "labels", "majority", "primary_metric")
+"""What an evaluation says of its rows: where these differ, the rows do."""
+
 
 def promotable(snapshot: Snapshot, came: str, number: str | None, environment: str) -> Version:
     """The version to promote out of the endpoint `came`: what serves there, or the one of that number that did.
@@ -77,10 +80,6 @@ def measured_apart(snapshot: Snapshot, version: Version, live: Version) -> ev.Re
     # Row by row nobody compared them, and nothing is judged by that.
     against = {name: test for name, test in tests.items() if name != "production"} if isinstance(tests, Mapping) else {}
     return {**_options(mine[0], {**mine[1], **production, "against": against}), "beside": theirs[0].id}
-
-
-_OF_ROWS = ("rows", "labels", "majority", "primary_metric")
-"""What an evaluation says of its rows: where these differ, the rows do."""
 
 
 def _evaluations(snapshot: Snapshot, version: Version) -> Iterator[tuple[Release, ev.Result]]:
