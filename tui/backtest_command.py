@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import median
 
 from core.config.config import endpoint_name
-from core.config.other_gates import gates_of
+from core.config.other_gates import PARTS, gates_of
 from core.domain.errors import BadInput
+from core.domain.gates import Gate
 from core.engine import recording
 from core.engine.project import Project
 from core.rollout.backtest import BackTest, backtest
@@ -18,21 +19,32 @@ from tui.output import json_line
 from tui.replay_command import recorded
 
 Write = Callable[[str], None]
+SET = tuple(f"release.{part}" for part in PARTS)
+"""How a `--set` begins that says other gates."""
+
+
+def gates_for(
+    project: Callable[[], Project], path: Path | None, env: str | None, sets: Sequence[str]
+) -> tuple[Gate, ...] | None:
+    """Those to judge by: of a file, else the project's where they are set for this call; None: each recording's own."""
+    if path is not None:
+        return gates_of(path, env)
+    if any(one.partition("=")[0].startswith(SET) for one in sets):
+        return tuple(gate.gate() for gate in project().settings.release.all_gates)
+    return None
 
 
 def run(
     project: Callable[[], Project],
     names: Sequence[str],
-    gates: Path | None,
-    env: str | None,
+    wanted: tuple[Gate, ...] | None,
     whole: bool,
     as_json: bool,
     write: Write,
 ) -> int:
-    """Judge recordings by their names, or all of a project, with the gates of a file or their own."""
+    """Judge recordings by their names, or all of a project, with the gates that are wanted or their own."""
     if not names and not whole:
         raise BadInput("name a release or a recording, or --all")
-    wanted = gates_of(gates, env) if gates is not None else None
     told: list[BackTest] = []
     for one in _recordings(project, names, whole):
         result = backtest(one.events, one.release, wanted)

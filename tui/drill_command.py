@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from core.config.config import endpoint_name
 from core.domain.errors import Failed, Refused
-from core.domain.hints import typed
 from core.domain.load_profile import LoadProfile, LoadSource
 from core.domain.model import Version
 from core.engine.engine import Engine
@@ -55,23 +54,44 @@ async def drill(project: Project, confirmed: bool, write: Write) -> int:
 
 
 async def there_and_back(project: Project, engine: Engine, name: str, to: Version, write: Write) -> WayThere:
-    """Go back to the version before and forward again, under a small load; raises Failed."""
-    profile = LoadProfile("drill", project.settings.drill.users, 5.0, None)
-    after = engine.snapshot.seq
-    await engine.do(c.StartLoad(name, profile, LoadSource()))
+    """Go back to the version before and forward again, under the load that runs, else a small one; raises Failed."""
+    after, began_at = engine.snapshot.seq, engine.now()
+    theirs = _loaded(engine.snapshot, name)
+    if theirs:
+        write(f"{name}: under the load that runs")
+    else:
+        profile = LoadProfile("drill", project.settings.drill.users, 5.0, None)
+        await engine.do(c.StartLoad(name, profile, LoadSource()))
     try:
         async with driven(project, engine, [name, *asked_too(c.Rollback(name), engine.snapshot)]):
             await _answered(engine, name, after)
-            write(f"{name}: going back to {to.label}, as R does")
-            back_ms = await _move(engine, name, c.Rollback(name, engine.now(), REASON, drill=True), write)
-            await _answered(engine, name, engine.snapshot.seq)
-            write(f"{name}: and forward again")
-            forward_ms = await _move(engine, name, c.Undo(name, engine.now(), REASON), write)
-            await _answered(engine, name, engine.snapshot.seq)
+            back_ms, forward_ms = await _back_and_forward(engine, name, to, write)
     finally:
-        load = await _end_load(engine, name)
-    total = load.total if load is not None else None
+        ended = None if theirs else await _end_load(engine, name)
+    total = engine.snapshot.series[name, None].since(began_at) if theirs else ended.total if ended else None
     return WayThere(back_ms, forward_ms, *((total.requests, total.failures) if total is not None else (0, 0)))
+
+
+async def _back_and_forward(engine: Engine, name: str, to: Version, write: Write) -> tuple[float, float]:
+    """How long each took, in ms. Forward again also where the load ended meanwhile, which is raised after that."""
+    write(f"{name}: going back to {to.label}, as R does")
+    back_ms, why = await _move(engine, name, c.Rollback(name, engine.now(), REASON, drill=True), write), None
+    try:
+        await _still_answered(engine, name)
+    except Failed as error:
+        why = error
+    write(f"{name}: and forward again")
+    forward_ms = await _move(engine, name, c.Undo(name, engine.now(), REASON), write)
+    if why is not None:
+        raise why
+    await _still_answered(engine, name)
+    return back_ms, forward_ms
+
+
+def _loaded(snapshot: Snapshot, name: str) -> bool:
+    """Whether load runs, as somebody started it."""
+    load = snapshot.endpoint(name).load
+    return load is not None and load.running
 
 
 def _agreed(project: Project, confirmed: bool, write: Write) -> None:
@@ -92,12 +112,7 @@ def _way(snapshot: Snapshot, name: str) -> Version:
     live = snapshot.live_release(name)
     if live is not None:
         raise Refused(f"drill: {live.id} is under way; wait for its end")
-    to = way_of(snapshot, name)
-    load = snapshot.endpoint(name).load
-    if load is not None and load.running:
-        stop = typed("load --stop", snapshot.endpoint(name).environment)
-        raise Refused(f"drill: {load.kind} load runs already; end it with {stop}")
-    return to
+    return way_of(snapshot, name)
 
 
 def way_of(snapshot: Snapshot, name: str) -> Version:
@@ -159,11 +174,17 @@ async def _answered(engine: Engine, name: str, after: int) -> None:
         raise Failed(f"drill: the load got {seen} answers within {LOADED_S:g} s") from None
 
 
+async def _still_answered(engine: Engine, name: str) -> None:
+    """Wait until the load has had some answers from now on; raises Failed, at once where it is over."""
+    if not _loaded(engine.snapshot, name):
+        raise Failed("drill: its load ended")
+    await _answered(engine, name, engine.snapshot.seq)
+
+
 async def _end_load(engine: Engine, name: str) -> ev.LoadEnded | None:
     """End the load, and what it came to."""
     after = engine.snapshot.seq
-    load = engine.snapshot.endpoint(name).load
-    if load is None or not load.running:
+    if not _loaded(engine.snapshot, name):
         return None
     await engine.do(c.SetLoad(name, stop=True))
     try:

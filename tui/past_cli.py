@@ -1,6 +1,7 @@
 """The commands that look at what happened: the audit, what served when, and why somebody went back."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -218,9 +219,8 @@ def backtest(
     """What other gates would have decided, and when: of one recording, or of many with false stops and misses."""
 
     async def work() -> int:
-        names = list(recordings or [])
-        return backtest_command.run(
-            lambda: project_of(config, env, sets, endpoint), names, gates, env, whole, json, out
-        )
+        project = partial(project_of, config, env, sets, endpoint)
+        wanted = backtest_command.gates_for(project, gates, env, sets or ())
+        return backtest_command.run(project, list(recordings or []), wanted, whole, json, out)
 
     end(headless.run(work(), err))

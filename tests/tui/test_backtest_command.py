@@ -22,7 +22,8 @@ def judged(tmp_path: Path, names: list[str], gates: str, as_json: bool = False) 
     path = tmp_path / "other.yaml"
     path.write_text(gates)
     said: list[str] = []
-    assert backtest_command.run(lambda: past.project(tmp_path), names, path, None, False, as_json, said.append) == 0
+    wanted = backtest_command.gates_for(lambda: past.project(tmp_path), path, None, ())
+    assert backtest_command.run(lambda: past.project(tmp_path), names, wanted, False, as_json, said.append) == 0
     return said
 
 
@@ -40,6 +41,18 @@ def test_a_tighter_gate_names_the_second_on_a_recording(tmp_path: Path, file: st
     assert "before it went back: p95 " in said
     (said,) = judged(tmp_path, [file], LOOSE)
     assert said.startswith(f"{RELEASE}  rolled back: stops nothing in ")
+
+
+def test_gates_that_are_set_for_the_call_are_those_that_judge(tmp_path: Path, file: str) -> None:
+    sets = ("release.gates=[{metric: p95_ms, limit: 1}]",)
+    project = replace(past.project(tmp_path), sets=sets, _known={})
+    wanted = backtest_command.gates_for(lambda: project, None, None, sets)
+    assert wanted is not None
+    assert [one.limit for one in wanted] == [1]
+    said: list[str] = []
+    assert backtest_command.run(lambda: project, [file], wanted, False, False, said.append) == 0
+    assert "stops at 14:02:" in said[0]
+    assert backtest_command.gates_for(lambda: project, None, None, ("train.n_iter=2",)) is None
 
 
 def test_as_json_with_the_figures_of_all(tmp_path: Path, file: str) -> None:
@@ -72,10 +85,10 @@ def test_the_summary_counts_false_stops_and_misses() -> None:
 def test_all_of_a_project_and_nothing_named(tmp_path: Path) -> None:
     project = past.project(tmp_path)
     said: list[str] = []
-    assert backtest_command.run(lambda: project, [], None, None, True, False, said.append) == 0
+    assert backtest_command.run(lambda: project, [], None, True, False, said.append) == 0
     assert len(said) == 3
     with pytest.raises(BadInput, match="name a release or a recording, or --all"):
-        backtest_command.run(lambda: project, [], None, None, False, False, said.append)
+        backtest_command.run(lambda: project, [], None, False, False, said.append)
 
 
 @pytest.mark.parametrize(
