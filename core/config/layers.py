@@ -1,8 +1,10 @@
 """Where settings come from: a file, variables, flags, each a layer of plain values. Judges no value."""
 
+import copy
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -102,9 +104,14 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse(text: str) -> object:
-    """A value in YAML; raises yaml.YAMLError."""
+@lru_cache(maxsize=8)
+def _read(text: str) -> object:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+
+
+def parse(text: str) -> object:
+    """A value in YAML; raises yaml.YAMLError. The same text is not read twice: that takes 2 ms, and a key waits."""
+    return copy.deepcopy(_read(text))
 
 
 def read_file(path: Path) -> Values:

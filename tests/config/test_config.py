@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import get_args
+from unittest import mock
 
 import pytest
+import yaml
 
 from core.config.config import (
     alias,
@@ -20,6 +22,7 @@ from core.config.config import (
     state_folder,
     tracking_uri,
 )
+from core.config.layers import read_file
 from core.config.scaffold import init
 from core.config.serving import Strategy
 from core.config.settings import Settings
@@ -509,3 +512,18 @@ def test_what_follows_from_a_value_is_not_told_before_it(tmp_path: Path) -> None
     """The model is called as the endpoint where nothing else is said, and complains of a name that nobody gave it."""
     with pytest.raises(BadInput, match=r"^--set endpoint.name: '\.\./x' should be small letters"):
         load(init(tmp_path / "late", "iris"), None, ["endpoint.name=../x"], environ={})
+
+
+def test_a_text_is_read_once_and_whoever_changes_what_it_says_changes_it_for_nobody_else(tmp_path: Path) -> None:
+    """Each command asks the file whether it may, in each of its environments, and a key waits for that."""
+    path = written(tmp_path, "data: {source: iris, target: species}\nendpoint: {name: iris}\n")
+    with mock.patch.object(yaml, "load", wraps=yaml.load) as read:
+        first = read_file(path)
+        for env in ("dev", "staging", "prod"):
+            load(path, env, environ={})
+        assert read.call_count == 1
+        first["data"]["target"] = "petal"
+        assert load(path, environ={}).data.target == "species"
+        written(tmp_path, "data: {source: iris, target: species}\nendpoint: {name: other}\n")
+        assert load(path, environ={}).endpoint.name == "other"
+        assert read.call_count == 2
