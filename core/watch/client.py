@@ -14,12 +14,15 @@ from core.domain.errors import Unreachable
 from core.system.clock import boottime_s
 from core.system.processes import ProcessId, child_environment, python, send
 from core.system.text import clean_line
+from core.system.unanswered import AnswerWatch
 from core.watch.place import WatchPlace, package_version
 
 TAKE_UP_S = 0.3
 """A command that was not taken up within this time is driven by whoever asked."""
 ANSWER_S = 5.0
 """A watch that gives no sign of life for so long hangs. Its loop never stands still for a tenth of that."""
+TRIES = 4
+"""So often one is asked that waits for a CPU."""
 START_S = 20.0
 STOP_S = 40.0
 KEEP_S = 2.0
@@ -88,12 +91,24 @@ class WatchClient:
                 # It answers nobody any more, and brings to its end what it had begun.
                 await self._end(who, STOP_S)
             # Busy or hanging: only time tells.
-            elif (status := await self.status(ANSWER_S)) is None:
+            elif (status := await self._patiently(who)) is None:
                 self.hung = who if send(who, signal.SIGKILL) else None
         if status is not None and status.version != package_version():
             await self.stop()
             status = None
         return status or await self._start()
+
+    async def _patiently(self, who: ProcessId) -> WatchStatus | None:
+        """Its answer; None where it hangs. Raises Unreachable where it only waits for a CPU: another would wait too."""
+        for _ in range(TRIES):
+            silence = AnswerWatch((who.pid, None))
+            if (status := await self.status(ANSWER_S)) is not None:
+                return status
+            silence.look(ANSWER_S)
+            if not who.alive or not silence.starved:
+                return None
+        so_long = f"gave no answer within {TRIES * ANSWER_S:g} s: this machine has no CPU for it; it is left alone"
+        raise Unreachable(f"the watch of this project, process {who.pid}, {so_long}")
 
     async def retire_other(self) -> None:
         """End a watch of another version: it would read and write what this one does not."""

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from core.targets.local.bucket import PERIOD_S, TICK_S, Bucket, cpu_seconds
+from core.system.cpu_time import cpu_seconds
+from core.targets.local.bucket import PERIOD_S, TICK_S, Bucket
 
 
 def run(cpu_m: int, seconds: float, *, threads: float = 1.0, late_s: float = 0.0) -> tuple[float, float]:

@@ -14,9 +14,11 @@ from core.domain.sample import Sample
 from core.system.clock import boottime_s
 from core.targets.local import wire
 from core.targets.local.client import status, stop
+from core.targets.local.launch import end_hung, recorded
 from core.targets.local.server import Server
 from core.targets.local.spec import EndpointSpec
 from core.targets.local.state import HostState
+from tests.starved import idle_scheduling, starved
 from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, ask, loading, watching
 from tests.targets.test_local_adoption import KINDS, ended
@@ -88,6 +90,20 @@ async def test_whoever_watches_and_was_stopped_for_a_while_ends_no_host(endpoint
         await target.route({"blue": 100})
         await watcher.until(lambda: len(watcher.reports) > seen)
     assert running(target, "host") == [host]
+
+
+@idle_scheduling
+async def test_a_host_that_only_waits_for_a_cpu_is_left_alone(endpoints: Endpoints) -> None:
+    target = endpoints.target()
+    async with watching(target) as watcher:
+        host = await serving(target, watcher, 1)
+    folder = target.spec.folder
+    with starved(host.pid):
+        assert not await end_hung(folder, recorded(folder))
+    assert running(target, "host") == [host]
+    host.suspend()
+    assert await end_hung(folder, recorded(folder))
+    assert await ended([host])
 
 
 async def test_a_host_that_hangs_is_ended_by_the_next_call(endpoints: Endpoints) -> None:

@@ -1,7 +1,6 @@
 """A process that gives no answer: whether it hangs or only gets no CPU, from figures and from processes that run."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -14,10 +13,11 @@ import pytest
 
 from core.domain.errors import Unreachable
 from core.domain.model import Level, Noted, ReplicaState
+from core.system.unanswered import AnswerWatch, Suspicion, Unanswered, suspicion
 from core.targets.local import replica_checks
 from core.targets.local.member import Member
 from core.targets.local.replica_checks import ReplicaChecks
-from core.targets.local.unanswered import AnswerWatch, Suspicion, Unanswered, suspicion
+from tests.starved import idle_scheduling, starved
 
 SPINS = "while True: pass"
 SLEEPS = "import time\nwhile True: time.sleep(60)"
@@ -88,14 +88,11 @@ def test_one_that_was_stopped_surely_hangs_however_busy_the_machine_is(start: St
     assert not watch.starved
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="the kernel gives no process the least of shares")
+@idle_scheduling
 def test_one_that_gets_no_cpu_does_not_hang(start: Start) -> None:
-    """It shares a core with another that has three hundred times its share."""
-    process, other = start(SPINS), start(SPINS)
-    for one in (process, other):
-        one.cpu_affinity([min(one.cpu_affinity())])
-    os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
-    assert watched(process, 0.5).starved
+    process = start(SPINS)
+    with starved(process.pid):
+        assert watched(process, 0.5).starved
 
 
 class Slot:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from core.system.processes import ended, process_id
 from core.watch import client as module
 from core.watch.client import WatchClient
 from core.watch.place import WatchPlace
+from tests.starved import idle_scheduling, starved
 from tui.headless import replaced
 
 
@@ -86,6 +88,22 @@ async def test_one_that_hangs_is_ended_and_followed_by_another(
     assert second.pid != first.pid
     assert not alive(first.pid)
     assert replaced(client).startswith(f"the watch before it, process {first.pid}, gave no sign of life")
+
+
+@idle_scheduling
+async def test_one_that_only_waits_for_a_cpu_is_left_alone(
+    client: WatchClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await client.ensure()
+    monkeypatch.setattr(module, "TAKE_UP_S", 0.05)
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    monkeypatch.setattr(module, "TRIES", 2)
+    with starved(first.pid):
+        # Now and then it gets a turn all the same, and answers.
+        with suppress(Unreachable):
+            assert (await client.ensure()).pid == first.pid
+        assert client.hung is None
+    assert alive(first.pid)
 
 
 async def test_one_of_another_version_is_ended_in_good_order(

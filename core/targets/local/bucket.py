@@ -1,9 +1,6 @@
 """A CPU limit as a token bucket: how long a process may run, and how long it must rest. Sends no signal itself."""
 
-import sys
-import time
 from dataclasses import dataclass
-from typing import TypeAlias
 
 PERIOD_S = 0.1
 """As the kernel's own quota has it: a limit of 250m is 25 ms in every 100."""
@@ -47,32 +44,3 @@ class Bucket:
             self.running = self.saved_s >= enough
         wait = self.saved_s if self.running else (enough - self.saved_s) / self.share
         return min(PERIOD_S, max(TICK_S, wait))
-
-
-Family: TypeAlias = tuple[int, int | None]
-"""A process and the one that works for it, where it has one."""
-
-
-def family_seconds(family: Family) -> float | None:
-    """CPU time that both have used; None once the first has gone."""
-    own_s = cpu_seconds(family[0])
-    if own_s is None or family[1] is None:
-        return own_s
-    return own_s + (cpu_seconds(family[1]) or 0.0)
-
-
-def cpu_seconds(pid: int) -> float | None:
-    """CPU time that a process has used, over all its threads; None once it has gone."""
-    if sys.platform == "linux":
-        try:
-            # The kernel's clock of another process, in nanoseconds; /proc counts in steps of 10 ms.
-            return time.clock_gettime((~pid << 3) | 2)
-        except OSError:
-            return None
-    import psutil  # noqa: PLC0415  (the zygote does without it where the kernel has a clock)
-
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        return None
-    return float(times.user + times.system)

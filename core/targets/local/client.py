@@ -32,6 +32,10 @@ class LeavingError(Exception):
     """The host goes and leaves what serves to the next one."""
 
 
+class StarvedError(Exception):
+    """The host gives no sign of life, and has no CPU to give one."""
+
+
 class LocalTarget:
     """A `Target` on this machine. `fetch` gives the local folder of a version; `token` fences off older drivers."""
 
@@ -75,18 +79,23 @@ class LocalTarget:
 
     async def watch(self) -> AsyncIterator[Report]:
         """Everything that is true, then each change; a host that dies is said and started again."""
-        short_lives, told_empty = 0, False
+        short_lives, told_empty, told_starved = 0, False, False
         while not self._closed.is_set():
             begun_s, how, level = time.monotonic(), "died", Level.ERROR
             try:
                 async with aclosing(self._follow()) as reports:
                     async for report in reports:
-                        told_empty = False
+                        told_empty = told_starved = False
                         yield report
             except wire.SilentError as error:
                 how = f"hung ({error}) and was ended"
             except LeavingError:
                 how, level = "has let go", Level.INFO
+            except StarvedError:
+                if not told_starved:
+                    told_starved = True
+                    yield Noted(f"the host of {self.spec.endpoint} {wire.NO_CPU}", Level.WARNING, source="host")
+                continue
             except OSError:
                 pass  # No host answers: what follows finds out why.
             if self._closed.is_set() or not _should_run(self.spec.folder):
@@ -140,7 +149,7 @@ class LocalTarget:
         try:
             return await patiently(folder, message)
         except wire.SilentError:
-            await end_hung(host)
+            await end_hung(folder, host)
         except OSError:
             pass
         if do == "apply":
@@ -180,9 +189,10 @@ class LocalTarget:
                     raise LeavingError
                 if not {"greeting", "beat"} & said.keys():
                     yield noun(said)
-        except wire.SilentError:
-            await end_hung(host)
-            raise
+        except wire.SilentError as error:
+            if await end_hung(self.spec.folder, host):
+                raise
+            raise StarvedError from error
         finally:
             closed.cancel()
             writer.close()

@@ -16,12 +16,12 @@ from pathlib import Path
 from core.domain.errors import BadInput, Failed, Unreachable
 from core.system.clock import boottime_s
 from core.system.text import clean_line
+from core.system.unanswered import AnswerWatch
 from core.targets.local import records
 from core.targets.local.detached import Detached
 from core.targets.local.http import ask
 from core.targets.local.logs import tail
 from core.targets.local.spec import socket_path
-from core.targets.local.unanswered import AnswerWatch
 
 DRAIN_S = 3
 OLD_ENDS_S = 5

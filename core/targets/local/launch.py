@@ -9,6 +9,8 @@ from typing import Any
 
 from core.domain.errors import BadInput, Refused, Unreachable
 from core.system.processes import ProcessId, child_environment, ended, python, send
+from core.system.scheduling import state_of
+from core.system.unanswered import AnswerWatch
 from core.targets.local import records, wire
 from core.targets.local.router_revival import keeping_router
 from core.targets.local.spec import EndpointSpec
@@ -16,6 +18,8 @@ from core.targets.local.spec import EndpointSpec
 START_S = 30.0
 SIGN_S = 2.0
 """Whoever has waited so long for an answer asks whether the host lives at all."""
+LAST_S = 1.0
+"""One that was silent is asked once more, for so long, and watched for whether it gets a CPU."""
 END_S = 5.0
 
 
@@ -34,12 +38,35 @@ def recorded(folder: Path) -> ProcessId | None:
     return records.process_in(records.read(records.host_record(folder)))
 
 
-async def end_hung(host: ProcessId | None) -> None:
-    """Kill a host that gives no sign of life: this one, and no other that may have followed it meanwhile."""
+async def kill(host: ProcessId | None) -> None:
+    """Kill a host: this one, and no other that may have followed it meanwhile."""
     if host is not None and send(host, signal.SIGKILL):
         with suppress(TimeoutError):
             async with asyncio.timeout(END_S):
                 await ended(host)
+
+
+async def end_hung(folder: Path, host: ProcessId | None) -> bool:
+    """Kill a host that gives no sign of life; False where it only waits for a CPU, or answers by now: it stays."""
+    if host is not None and not await _hangs(folder, host):
+        return False
+    await kill(host)
+    return True
+
+
+async def _hangs(folder: Path, host: ProcessId) -> bool:
+    """Whether it gives no answer to a last question either, for which it had a CPU. A stopped one isn't asked."""
+    if state_of(host.pid) in ("T", "t"):
+        return True
+    watch = AnswerWatch((host.pid, None))
+    try:
+        await wire.ask(folder, {"do": "status"}, timeout_s=LAST_S)
+    except wire.SilentError:
+        watch.look(LAST_S)
+        return not watch.starved
+    except (OSError, Unreachable):
+        return True
+    return False
 
 
 async def patiently(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +111,7 @@ async def start_host(folder: Path) -> None:
                 try:
                     await sign_of_life(folder)
                 except wire.SilentError:
-                    await end_hung(host)
+                    await end_hung(folder, host)
                 except (OSError, Unreachable):
                     await asyncio.sleep(0.02)
                 else:

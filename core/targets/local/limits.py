@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from core.targets.local.bucket import Bucket, Family, family_seconds
+from core.system.cpu_time import Family, family_seconds
+from core.targets.local.bucket import Bucket
 
 GONE_S = 1.0
 """A process that could not be measured is looked at again after so long."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import psutil
 
 from core.domain.model import Replica, ReplicaState
-from core.targets.local.bucket import Family
+from core.system.cpu_time import Family
 from core.targets.local.child import Child
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from core.domain.errors import Failed
 from core.system.processes import ProcessId, child_environment, how_it_ended, python
+from core.system.unanswered import AnswerWatch
 from core.targets.local import records
 from core.targets.local.child import Child
 from core.targets.local.detached import Detached
 from core.targets.local.logs import last_line
 from core.targets.local.spec import EndpointSpec, socket_path
-from core.targets.local.unanswered import AnswerWatch
 
 LOAD_S = 60.0
 END_S = 5.0

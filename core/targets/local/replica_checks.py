@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from core.domain.errors import Unreachable
 from core.domain.model import Level, Noted, ReplicaState, Slot
+from core.system.unanswered import AnswerWatch, Suspicion, suspicion
 from core.targets.local.http import ask
 from core.targets.local.member import Member
 from core.targets.local.pool import Pool
-from core.targets.local.unanswered import AnswerWatch, Suspicion, suspicion
 
 ASKS, ASK_S = 3, 1.0
 HANGS_S = ASKS * ASK_S

@@ -10,7 +10,7 @@ from core.domain.errors import BadInput, QuarterdeckError, Refused, Unreachable
 from core.system.clock import boottime_s
 from core.system.processes import ended
 from core.targets.local import records, wire
-from core.targets.local.launch import end_hung, recorded, start
+from core.targets.local.launch import end_hung, kill, recorded, start
 from core.targets.local.spec import EndpointSpec, url_of
 from core.targets.local.state import load
 from core.targets.local.wire import HostStatus
@@ -98,7 +98,7 @@ async def _let_go(folder: Path, note: Callable[[str], None]) -> None:
             async with asyncio.timeout(wire.HANGS_S):
                 await ended(host)
     except (OSError, Unreachable, TimeoutError):
-        await end_hung(host)
+        await kill(host)
 
 
 async def _long(folder: Path, message: dict[str, Any], within_s: float) -> None:
@@ -124,8 +124,8 @@ async def _long(folder: Path, message: dict[str, Any], within_s: float) -> None:
             if boottime_s() > until_s:
                 raise Unreachable(f"{message['do']}: {folder.name} was not done after {within_s:g} s; see host.log")
     except wire.SilentError as error:
-        await end_hung(host)
-        raise wire.SilentError(f"{message['do']}: the host of {folder.name} hung and was ended") from error
+        was = "hung and was ended" if await end_hung(folder, host) else wire.NO_CPU
+        raise wire.SilentError(f"{message['do']}: the host of {folder.name} {was}") from error
     except TimeoutError as error:
         raise Unreachable(f"{message['do']}: the host of {folder.name} does not end; see host.log") from error
     except ConnectionResetError:

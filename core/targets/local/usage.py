@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from core.targets.local.bucket import Family, family_seconds
+from core.system.cpu_time import Family, family_seconds
 from core.targets.local.hpa import Usage
 
 KEEP_S = 20.0

@@ -28,6 +28,7 @@ BEAT_S = 1.0
 """A host says to a watch, and to whoever waits for something long, that it lives: as often as this."""
 HANGS_S = 5.0
 """A host that was asked for a sign of life and gave none for so long hangs. It does nothing that takes that long."""
+NO_CPU = f"gave no answer within {HANGS_S:g} s: this machine has no CPU for it; it is left alone"
 RENEW_S = 300.0
 """For so long every replica may take to be changed for another, one after the other."""
 PROTOCOL = 4

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from core.system.cpu_time import Family, family_seconds
 from core.system.scheduling import CpuTurns, cpu_turns, state_of
-from core.targets.local.bucket import Family, family_seconds
 
 BUSY_S = 0.002
 """A process that uses less than this while it owes an answer does nothing."""
