@@ -2,6 +2,7 @@
 
 from core.domain.model import Observation, ReplicaState
 from core.state.gone import gone_slots
+from core.state.moved_traffic import MovedTraffic, moved_traffic
 from tui import format as as_text
 from tui.evidence import (
     NO_ANSWER_S,
@@ -45,6 +46,11 @@ def health(view: View) -> Line:
     ill = next((seen for seen in taking if _ill(seen)), None)
     if ill is not None:
         return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
+    if (elsewhere := moved(view)) is not None:
+        return (
+            ("! ", "moves"),
+            ("traffic proved no more" if elsewhere.unproved else "traffic moved elsewhere", "moves"),
+        )
     if not answers_well(view):
         return _unanswered(view)
     if lost := _deleted(view, serving=False):
@@ -54,6 +60,11 @@ def health(view: View) -> Line:
         return (("! ", "moves"), (f"unsteady: {as_text.share(share)} failed in a minute", "moves"))
     main = max(taking, key=lambda seen: seen.weight)
     return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))
+
+
+def moved(view: View) -> MovedTraffic | None:
+    """Traffic that somebody else moved; None where it is as it was sent."""
+    return None if view.endpoint is None else moved_traffic(view.snapshot, view.endpoint, view.now)
 
 
 def _unanswered(view: View) -> Line:

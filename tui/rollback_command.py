@@ -14,6 +14,7 @@ from core.engine.housekeeping import KEEP_S
 from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
+from core.state.astray import moved_away
 from core.state.confirmation import confirmation
 from core.state.release import Release, ReleaseState
 from core.state.reversal import earlier, just_taken_back, named_version, refused_rollback, rollback_of
@@ -93,7 +94,8 @@ async def back_to(project: Project, number: str, rollback: c.Rollback, write: Ca
         name, snapshot = endpoint_name(project.settings), engine.snapshot
         served, live, last = snapshot.endpoint(name).served, snapshot.live_release(name), rollback_of(snapshot, name)
     wanted = named_version(snapshot, name, number)
-    if live is None and served is not None and wanted.means(served):
+    away = moved_away(snapshot.endpoint(name), snapshot.release_of(name))
+    if live is None and served is not None and wanted.means(served) and not away:
         write(f"{name} serves {served.label} already")
         return 0
     before = last.old_version if last is not None and refused_rollback(snapshot.endpoint(name), last) is None else None

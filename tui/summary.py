@@ -12,7 +12,8 @@ from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
 from tui.evidence import no_answer_s, nobody_drives, uncounted_s
-from tui.health import health
+from tui.health import health, moved
+from tui.moved import moved_words, spoken
 from tui.offered import awaited
 from tui.real_weights import FRESH_S, recent, shares_since
 from tui.styled import Line, Part, fitting
@@ -123,6 +124,8 @@ def _ended(release: Release, view: View) -> Line:
     ago = f" {as_text.about(view.now - release.ended_at)} ago" if release.ended_at else ""
     name = label(release)
     match release.outcome:
+        case Outcome.DONE if moved(view) is not None:
+            return (("! ", "moves"), (f"{name} released, traffic moved since", "text"), (ago, "dim"))
         case Outcome.DONE:
             return (("✔ ", "good"), (f"released {name}", "text"), (ago, "dim"))
         case Outcome.ROLLED_BACK:
@@ -141,10 +144,13 @@ def proof(view: View, cells: int | None = None) -> Line:
         return ()
     if endpoint.other is not None:
         who = f"{endpoint.other.by} has it since {as_text.clock(endpoint.other.since)}"
-        return (("‖ ", "moves"), (f"{_spoken(endpoint, endpoint.weights)} · ", "text"), (who, "moves"))
+        return (("‖ ", "moves"), (f"{spoken(endpoint, endpoint.weights)} · ", "text"), (who, "moves"))
+    if (elsewhere := moved(view)) is not None:
+        said = [(n, ((text, "dim" if n else "moves"),)) for n, text in enumerate(moved_words(endpoint, elsewhere))]
+        return fitting([(0, (("! ", "moves"),)), *said], sys.maxsize if cells is None else cells)
     verified, at = endpoint.verified, endpoint.verified_at
     if verified is None or not same(verified.weights, endpoint.weights):
-        wanted = _spoken(endpoint, endpoint.weights)
+        wanted = spoken(endpoint, endpoint.weights)
         return (("… ", "moves"), (f"{wanted}, not verified yet", "waits")) if endpoint.weights else ()
     ago = f" · {as_text.about(view.now - at)} ago" if at else ""
     # What was proved is past: while the service fails, or nothing is known of it, that is no good sign.
@@ -152,7 +158,7 @@ def proof(view: View, cells: int | None = None) -> Line:
     since = "the key" if verified.since == "key" else "the route"
     parts: list[Part] = [
         (0, (("✔ ", "good" if known else "dim"),)),
-        (0, ((f"{_spoken(endpoint, verified.weights)} · ", "text" if known else "dim"),)),
+        (0, ((f"{spoken(endpoint, verified.weights)} · ", "text" if known else "dim"),)),
         (3, (("verified ", "dim"),)),
         (0, ((as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),)),
         (1, ((f" after {since}", "dim"),)),
@@ -174,17 +180,3 @@ def replicas_listed(view: View) -> int:
 def same(one: Mapping[Slot, float], two: Mapping[Slot, float]) -> bool:
     """Whether two sets of weights say the same; a slot that is not named has none."""
     return all(one.get(slot, 0.0) == two.get(slot, 0.0) for slot in {*one, *two})
-
-
-def _spoken(endpoint: Endpoint, weights: Mapping[Slot, float]) -> str:
-    labels = {slot: seen.version.label for slot, seen in endpoint.slots.items() if seen.version}
-
-    def named(slot: Slot) -> str:
-        label = labels.get(slot, slot)
-        # Two slots may hold one version, where it is released again.
-        return f"{label} in {slot}" if list(labels.values()).count(label) > 1 else label
-
-    some = {slot: weight for slot, weight in weights.items() if weight > 0}
-    if len(some) == 1:
-        return f"all on {named(next(iter(some)))}"
-    return ", ".join(f"{named(slot)} {weight:g} %" for slot, weight in sorted(some.items())) or "no traffic"

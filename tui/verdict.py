@@ -13,7 +13,7 @@ from tui import format as as_text
 from tui.actions import begins, way_back
 from tui.evidence import driver, nobody_drives
 from tui.failing import failing
-from tui.health import health
+from tui.health import health, moved
 from tui.judged import held_s, judges
 from tui.offered import awaited, offered
 from tui.real_weights import recent
@@ -92,6 +92,8 @@ def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
     match release.outcome:
         case Outcome.DONE:
             head: Line = (("✔ ", "good" if sure else "dim"), (f"{name} is released", "good" if sure else "text"))
+            if moved(view) is not None:
+                head = (("! ", "moves"), (f"{name} was released", "text"), (f"   {well[1][0]}", "moves"))
             more = f"   in {as_text.span((release.ended_at or took) - release.since)}"
         case Outcome.ROLLED_BACK | Outcome.ABORTED:
             word = "rolled back" if release.outcome is Outcome.ROLLED_BACK else "aborted"

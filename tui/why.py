@@ -15,7 +15,7 @@ from tui.evidence import (
     nobody_drives,
     silent_s,
 )
-from tui.health import health
+from tui.health import health, moved
 from tui.pending import pending
 from tui.styled import Line
 from tui.summary import proof
@@ -39,6 +39,7 @@ def service(view: View) -> list[str]:
         *_silences(view),
         *_errors(view),
         f"traffic {_plain(proof(view)) or 'has not been moved from here'}",
+        *([elsewhere.todo] if (elsewhere := moved(view)) is not None and elsewhere.todo else []),
         *_died(view),
         *_restarts(view),
         *pending(view),

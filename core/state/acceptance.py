@@ -9,6 +9,7 @@ from core.domain.plan import Hold
 from core.domain.sample import Series
 from core.state import events as ev
 from core.state.alert import OpenQuestion
+from core.state.astray import moved_away
 from core.state.commands import (
     Abort,
     Answer,
@@ -183,6 +184,14 @@ def _begin_one(command: Begin, snapshot: Snapshot, together: Mapping[str, str]) 
     if moved := serves_elsewhere(known, command.target):
         # Traffic there would go on, and nobody would look after it any more.
         raise Refused(moved)
+    taking = [slot for slot, seen in known.slots.items() if seen.weight > 0]
+    if len(taking) > 1 and moved_away(known, release):
+        shares = ", ".join(f"{slot} {known.slots[slot].weight:g} %" for slot in sorted(taking))
+        first = typed("rollback", known.environment)
+        raise Refused(
+            f"{command.endpoint}: its traffic was moved from elsewhere ({shares}), and a release needs a slot without "
+            f"any; call {first} first, or move it back"
+        )
     if command.release in snapshot.releases:
         raise Refused(f"{command.release}: there is such a release already; call again")
     began = ev.Began(

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from core.domain.model import Level, Observation, Scaled, Slot
 from core.state import events as ev
+from core.state.astray import in_force, was_proved
 from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 from core.state.fold_alert import of_alerts
 
@@ -25,8 +26,21 @@ def without(mapping: Mapping[K, V], key: K) -> Mapping[K, V]:
     return {k: v for k, v in mapping.items() if k != key}
 
 
-def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0912
+def of_endpoint(endpoint: Endpoint, event: ev.Event) -> Endpoint:
     """The endpoint after one more fact about it."""
+    after = _after(endpoint, event)
+    saw = isinstance(event.body, ev.Observed | ev.ReplicasSeen)
+    if not saw and not isinstance(event.body, ev.Routed | ev.Verified | ev.OtherDrove):
+        return after
+    since = endpoint.astray_at
+    if in_force(after) or not was_proved(after):
+        since = None
+    elif since is None and saw and in_force(endpoint):
+        since = event.at
+    return after if since == after.astray_at else replace(after, astray_at=since)
+
+
+def _after(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0912
     at, body = event.at, event.body
     match body:
         case ev.Opened(url=url, environment=environment, target=target, production=production):

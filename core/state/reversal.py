@@ -7,6 +7,7 @@ from core.domain.hints import typed
 from core.domain.model import Version
 from core.domain.strategies import ROLLBACK
 from core.state import events as ev
+from core.state.astray import moved_away
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
@@ -20,12 +21,14 @@ def rollback_of(snapshot: Snapshot, endpoint: str) -> Release | None:
     """The release that a rollback would take back.
 
     The one under way or the last one; after one that failed by itself or was aborted, the one that serves since before
-    it. After a rollback there is no second step back, whatever failed meanwhile: a key pressed twice must not go twice
-    as far.
+    it, unless traffic was moved from elsewhere and is to come back first. After a rollback there is no second step
+    back, whatever failed meanwhile: a key pressed twice must not go twice as far.
     """
     release = snapshot.release_of(endpoint)
     ends_here = (ev.Outcome.DONE, ev.Outcome.ROLLED_BACK, ev.Outcome.STUCK)
     if release is None or release.live or release.outcome in ends_here:
+        return release
+    if release.old_version is not None and moved_away(snapshot.endpoints.get(endpoint), release):
         return release
     mine = [r for r in snapshot.releases.values() if r.endpoint == endpoint]
     back = max((r for r in mine if r.outcome is ev.Outcome.ROLLED_BACK), key=lambda r: r.ended_seq, default=None)
@@ -67,7 +70,8 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
     if release.old is None or release.old_version is None:
         stops = typed("down", release.environment)
         return None if release.live else f"nothing served before {release.id}; there is no way back, {stops} stops it"
-    if release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK):
+    taken_back = release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK)
+    if taken_back and release.outcome is not None and not moved_away(endpoint, release):
         further = typed("rollback --to VERSION", release.environment)
         return f"{release.id} was taken back already ({release.outcome.value}); to go further back, name it: {further}"
     return _unsure(endpoint, release)

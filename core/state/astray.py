@@ -1,0 +1,39 @@
+"""Whether traffic goes elsewhere than answers proved it to go. Pure."""
+
+from collections.abc import Mapping
+
+from core.domain.model import Slot
+from core.state.endpoint import Endpoint
+from core.state.release import Release
+
+
+def in_force(endpoint: Endpoint) -> bool:
+    """Whether answers prove now that traffic goes where they proved last that it was sent."""
+    return was_proved(endpoint) and _as_sent(endpoint) and answered(endpoint)
+
+
+def moved_away(endpoint: Endpoint | None, release: Release | None) -> bool:
+    """Whether traffic of a release that is over goes elsewhere than it was sent, by whoever's doing."""
+    if endpoint is None or endpoint.astray_at is None or release is None or release.live or endpoint.other is not None:
+        return False
+    return not _as_sent(endpoint, release.plan.tolerance)
+
+
+def was_proved(endpoint: Endpoint) -> bool:
+    """Whether answers proved the traffic that was asked for last."""
+    verified = endpoint.verified
+    return verified is not None and bool(endpoint.weights) and same_shares(verified.weights, endpoint.weights)
+
+
+def answered(endpoint: Endpoint) -> bool:
+    """Whether answers prove where traffic goes now."""
+    return any(one.proved_by > 0 for one in endpoint.slots.values() if one.weight > 0)
+
+
+def same_shares(one: Mapping[Slot, float], two: Mapping[Slot, float], tolerance: float = 0.0) -> bool:
+    """Whether two sets of weights say the same, up to so many points; a slot that is not named has none."""
+    return all(abs(one.get(slot, 0.0) - two.get(slot, 0.0)) <= tolerance for slot in {*one, *two})
+
+
+def _as_sent(endpoint: Endpoint, tolerance: float = 0.0) -> bool:
+    return same_shares({slot: one.weight for slot, one in endpoint.slots.items()}, endpoint.weights, tolerance)
