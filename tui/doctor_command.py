@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from core.doctor.project import doctor as examined
 from core.domain.diagnosis import Condition, Diagnosis
 from core.engine.project import Project
+from core.system.text import escaped
+from tui.output import Document
 
 NAME, OF = 9, 12
 """The least cells of a line's name and of the endpoint that it is about."""
@@ -35,11 +37,11 @@ def lines(found: Sequence[Diagnosis]) -> list[str]:
 
 
 def document(found: Sequence[Diagnosis]) -> list[str]:
-    """The same for programs: one JSON document, its lines short enough to be told whole."""
+    """The same for programs: one JSON document, each of its lines told whole."""
     counts = Counter(one.condition for one in found)
     whole = {
         "ok": not counts[Condition.FAIL],
         "counts": {condition.value: counts[condition] for condition in Condition},
         "lines": [{field: getattr(one, field) for field in FIELDS} for one in found],
     }
-    return json.dumps(whole, ensure_ascii=False, indent=1).splitlines()
+    return [Document(escaped(line)) for line in json.dumps(whole, ensure_ascii=False, indent=1).splitlines()]

@@ -13,8 +13,10 @@ import sys
 import threading
 import time
 from collections import deque
+from contextvars import ContextVar
 from typing import TextIO
 
+from core.domain.hints import for_file
 from core.system.text import clean, escaped
 
 MOST_CHUNKS = 2000
@@ -27,6 +29,9 @@ PLAIN = str.maketrans(
     | {"…": "...", "·": "-", "×": "x", "≤": "<=", "≥": ">=", "±": "+-", "µ": "u"}
 )
 """Glyphs for a terminal that has none: left to `?`, a verdict that passed would look like one that failed."""
+
+CONFIG: ContextVar[str] = ContextVar("CONFIG", default="")
+"""The `--config` of this command, so that commands which its lines name mean the same project; empty without one."""
 
 
 class Document(str):
@@ -45,7 +50,7 @@ def say(line: str, stream: TextIO | io.TextIOBase | None) -> None:
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):  # what can't be encoded is a ValueError too
-        stream.write(f"{line if isinstance(line, Document) else clean(line)}\n")
+        stream.write(f"{line if isinstance(line, Document) else clean(for_file(line, CONFIG.get()))}\n")
         stream.flush()
 
 

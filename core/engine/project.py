@@ -100,8 +100,7 @@ class Project:
         """A command as it must be typed to mean an endpoint of this project, the chosen one where none is named."""
         known = self.settings if own is None else own
         endpoint = known.endpoint.name if len(endpoints(self.config)) > 1 else ""
-        given = "" if self.config is None else str(self.config)
-        return typed(words, known.environment, known.production, endpoint, given)
+        return typed(words, known.environment, known.production, endpoint)
 
     def of_endpoint(self, name: str) -> "Project":
         """The same for the endpoint that is named; raises BadInput where there is none of that name."""

@@ -1,11 +1,15 @@
 """Commands that hints name can be pasted as they stand."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from core.domain.hints import typed
+from core.domain.hints import OF_FILE, for_file, typed
+from tui.cli import app
 
 HOME = Path(__file__).parents[2]
 OF_ONE = "drill|rollback|undo|abort|pause|next|approve|reject|retire|down|load|reason|smoke"
@@ -23,11 +27,45 @@ OF_ONE = "drill|rollback|undo|abort|pause|next|approve|reject|retire|down|load|r
         (("promote --to prod", "staging"), "'quarterdeck promote --to prod'"),
         (("status", "prod", True, "stock"), "'quarterdeck status'"),
         (("down", "dev", False, "stock"), "'quarterdeck down --env dev --endpoint stock'"),
-        (("next", "dev", False, "", "my shop/q.yaml"), "'quarterdeck next --config 'my shop/q.yaml' --env dev'"),
     ],
 )
 def test_a_hint_names_the_whole_command(given: tuple[str, ...], said: str) -> None:
     assert typed(*given) == said  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "becomes"),
+    [
+        ("'quarterdeck next --env dev' goes on", "'quarterdeck next --config F --env dev' goes on"),
+        ("'quarterdeck --env dev' follows it", "'quarterdeck --config F --env dev' follows it"),
+        ("follow it with 'quarterdeck'", "follow it with 'quarterdeck --config F'"),
+        ("quarterdeck image build 3, then", "quarterdeck image build --config F 3, then"),
+        ("'quarterdeck watch --stop', then 'quarterdeck watch'", "{0} --stop', then {0}'"),
+        ("'quarterdeck restore BACKUP' or 'quarterdeck init DIR'", ""),
+        ("'quarterdeck plan --help' says what it takes", ""),
+        ("pip install 'quarterdeck[azure]', or install quarterdeck again", ""),
+        ("~/quarterdeck release, quarterdeck released it", ""),
+        ("quarterdeck watch --stop --config G && systemctl", ""),
+    ],
+)
+def test_a_command_means_the_file_that_was_given(said: str, becomes: str) -> None:
+    assert for_file(said, "F") == (becomes.format("'quarterdeck watch --config F") or said)
+    assert for_file(said, "") == said
+
+
+def test_a_file_with_a_blank_in_its_name_is_typed_as_a_shell_takes_it() -> None:
+    assert for_file("'quarterdeck plan'", "my shop/q.yaml") == "'quarterdeck plan --config 'my shop/q.yaml''"
+
+
+def test_each_command_that_reads_the_file_is_known_to_hints() -> None:
+    def found(group: Any, before: str = "") -> Iterator[str]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from found(command, f"{before}{name} ")
+            elif any(one.name == "config" for one in command.params):
+                yield f"{before}{name}"
+
+    assert sorted(found(get_command(app))) == sorted(OF_FILE)
 
 
 def test_no_hint_names_a_command_of_one_environment_without_it() -> None:

@@ -105,7 +105,6 @@ async def test_a_call_that_hangs_has_an_end(
     assert await explained(project, said.append) == 0
     assert "ago: kubernetes stand-in: GET deployments: no answer from 127.0.0.1" in said[0]
     assert said[1] == f"  → {project.typed('doctor')} says what is wrong"
-    assert "--config" in said[1]
 
 
 def test_a_context_of_any_name_is_typed_as_a_shell_takes_it() -> None:
@@ -120,4 +119,4 @@ def test_a_release_that_is_only_to_be_tried_is_told_what_does_that(project: Proj
         result = CliRunner().invoke(app, ["release", "--config", str(project.path), *flag])
         assert result.exit_code == 2
         assert result.output.startswith("error: --dry-run: 'quarterdeck plan --config ")
-        assert "'quarterdeck export kubernetes --dry-run=server --config " in result.output
+        assert f"'quarterdeck export --config {project.path} kubernetes --dry-run=server" in result.output

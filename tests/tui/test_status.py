@@ -104,7 +104,7 @@ def test_a_question_that_is_open_stands_there_with_the_time_left_and_how_it_is_a
     release = seen(scenes.asked()).release
     assert release is not None
     said = asked_lines(release, project, project.settings, MOMENT)
-    commands = "'quarterdeck approve{0}', or 'quarterdeck reject{0}'".format(f" --config {project.path} --env prod")
+    commands = "'quarterdeck approve --env prod', or 'quarterdeck reject --env prod'"
     assert [line.strip() for line in said] == [
         "? asked  p99 has 1,647 of 4,000 requests after 1:30; go on to 50 %?",
         "4:32 left, then it is given up",
