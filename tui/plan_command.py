@@ -30,6 +30,7 @@ WIDTH = 10
 Given: TypeAlias = Callable[[float], str]
 NOTHING_UNKNOWN: Mapping[str, str] = {}
 AT_ONCE = UsualSpans()
+PERSON, CI = "a person", "the yaml's 'approve: ci'"
 WORTH_S = 10.0
 """What takes less is done at once, as far as a plan tells."""
 
@@ -97,6 +98,7 @@ def planned(
             begin.plan,
             partial(settings.place.given, endpoint=settings.endpoint),
             usual_spans(snapshot, name, settings.where, settings.place.usual_spans),
+            f"answered by {CI}" if begin.auto_approve and settings.approve == "ci" else PERSON,
         ),
         "",
         *_unwatched(begin.plan),
@@ -111,10 +113,11 @@ COUNTED = "counts, errors, times and labels are compared, and no answer with ano
 """What a copy's answers are put beside, by whether a gate asks for pairs."""
 
 
-def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE) -> Iterator[str]:
+def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE, answers: str = PERSON) -> Iterator[str]:
     """Each step in a line, after the time at which it begins at the earliest; work takes what it takes.
 
-    `given` says by what a share comes about, and which one it really is. With `~` in it a time is an estimate: what
+    `given` says by what a share comes about, and which one it really is; `answers` who says yes to what a yes that was
+    given beforehand is enough for. With `~` in it a time is an estimate: what
     the place took before, or takes as a rule, is in it.
     """
     at_s, mark, work = 0.0, "+", [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
@@ -122,7 +125,7 @@ def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE) -
         yield f"{'':<{WIDTH}}work      {', '.join(work)}"
     paired = any(gate.metric == DIFFERING for step in plan.steps if isinstance(step, Hold) for gate in step.gates)
     for step in plan.steps:
-        line = _line(step, PAIRED if paired else COUNTED, given, first=plan.first)
+        line = _line(step, PAIRED if paired else COUNTED, given, answers, first=plan.first)
         if line is None:
             continue
         usual_s = _usual_s(step, usual)
@@ -156,7 +159,7 @@ class _Line:
     takes_s: float = 0.0
 
 
-def _line(step: Step, compared: str, given: Given, *, first: bool) -> _Line | None:
+def _line(step: Step, compared: str, given: Given, answers: str, *, first: bool) -> _Line | None:
     match step:
         case Retire() if first:
             return None
@@ -169,7 +172,7 @@ def _line(step: Step, compared: str, given: Given, *, first: bool) -> _Line | No
             return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody; {compared}")
         case Ask(question=question, beforehand=beforehand):
             by = "" if beforehand else " by both sides' figures; --confirm alone is no yes to this"
-            return _Line("ask", f"a person: {question}{by}")
+            return _Line("ask", f"{answers if beforehand else PERSON}: {question}{by}")
         case Shift(percent=percent, sticky=sticky):
             by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
             return _Line("traffic", f"{percent:g} %{given(percent)}, proved by answers{by}")
@@ -206,7 +209,7 @@ def _unwatched(plan: Plan) -> Iterator[str]:
 
 def _consent(settings: Settings) -> Iterator[str]:
     if asks(settings) or asks_by_hand(settings):
-        by = "the yaml's 'approve: ci'" if settings.approve == "ci" else "a person, or --confirm by name"
+        by = CI if settings.approve == "ci" else f"{PERSON}, or --confirm by name"
         yield f"approved by: {by}"
 
 

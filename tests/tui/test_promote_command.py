@@ -19,6 +19,8 @@ from tui.plan_command import lines_of, planned
 from tui.promote_command import wishes_for
 from tui.release_command import can_answer, waits_s
 
+BY_HAND = 'release.plan=["shift 10", "ask all?", "shift 100"]'
+
 
 def project(folder: Path, env: str, *sets: str) -> Project:
     path = folder / "p" / "quarterdeck.yaml"
@@ -78,7 +80,7 @@ def test_production_moves_no_traffic_without_consent(tmp_path: Path) -> None:
 
 
 def test_a_question_written_into_the_plan_wants_somebody_who_can_be_asked(tmp_path: Path) -> None:
-    settings = asking(tmp_path, "dev", 'release.plan=["shift 10", "ask all?", "shift 100"]')
+    settings = asking(tmp_path, "dev", BY_HAND)
     with pytest.raises(Refused, match=r"release.plan asks a person, and nobody can be asked here: .* --auto-approve"):
         consent(settings, Wishes(), somebody=False)
     for wishes in (Wishes(auto_approve=True), Wishes(confirmed=True), Wishes(skip=("deploy",))):
@@ -129,6 +131,21 @@ async def test_a_plan_says_what_would_be_done_and_changes_nothing(tmp_path: Path
     assert "approved by: a person, or --confirm by name" in said
     with pytest.raises(BadInput, match=r"release\.plan"):
         await lines_of(project(tmp_path, "prod", 'release.plan=["hold 1m", "shift 100"]'), Wishes())
+
+
+@pytest.mark.parametrize(
+    ("env", "sets", "said"),
+    [
+        ("prod", (), "answered by the yaml's 'approve: ci': users' traffic in prod to the new version?"),
+        ("prod", ("approve=person",), "a person: users' traffic in prod to the new version?"),
+        ("dev", (BY_HAND,), "a person: all?"),
+        ("dev", (BY_HAND, "approve=ci"), "answered by the yaml's 'approve: ci': all?"),
+    ],
+)
+def test_a_plan_says_who_answers_its_question(tmp_path: Path, env: str, sets: tuple[str, ...], said: str) -> None:
+    settings = project(tmp_path, env, *sets).settings
+    _, lines = planned(settings, serves(**{env: V1}), Wishes())
+    assert [line.split(" ask ")[1].strip() for line in lines if " ask " in line][-1:] == [said]
 
 
 async def test_a_plan_that_holds_nowhere_says_that_no_gate_is_asked(tmp_path: Path) -> None:
