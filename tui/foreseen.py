@@ -1,6 +1,7 @@
 """What would stop a release before it began, as far as that is seen without doing any of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from core.config.config import data_path
@@ -15,16 +16,16 @@ from core.targets.kinds import Forewarning, kind_of
 HEAD_BYTES = 1 << 16
 
 
-def foreseen(settings: Settings, environ: Mapping[str, str], trains: bool) -> Iterator[str]:
-    """Why a release with these settings would fail now, a line each. `trains`: it reads the rows."""
+def foreseen(settings: Settings, environ: Mapping[str, str], reads_rows: bool) -> Iterator[str]:
+    """Why a release with these settings would fail now, a line each."""
     if settings.read_only:
         yield READ_ONLY
-    for look in (_place, check):
+    for look in (_place, partial(check, reads_rows=reads_rows)):
         try:
             look(settings, environ)
         except QuarterdeckError as error:
             yield str(error)
-    if not trains or "train" in settings.skip:
+    if not reads_rows:
         return
     data = settings.data
     if data.target in data.drop:

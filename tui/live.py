@@ -42,7 +42,8 @@ class ProjectLink:
         if isinstance(command, Begin):
             known = self._project.by_endpoint()
             for one in (command, *command.others):
-                shell_variables.keep(known.get(one.endpoint, self._project.settings), one.release)
+                settings = known.get(one.endpoint, self._project.settings)
+                shell_variables.keep(settings, one.release, one.plan.reads_rows)
         if isinstance(command, StartLoad):
             settings = Project(self._project.path).by_endpoint().get(command.endpoint, self._project.settings)
             command = replace(command, source=source_of(settings, "", "", web=False), limits=limits_of(settings))

@@ -40,9 +40,9 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     with contextlib.closing(project.journal()) as journal:
         snapshot = fold_all(journal.recent(journal.clock.now()))
     stands = await as_it_stands([one for one in project.together if deploys(one, wishes)], snapshot)
-    lines = planned_together(project, stands.snapshot, wishes, stands.unknown)[1]
-    trains = not wishes.model_uri and wishes.version is None and "train" not in wishes.skip
-    whys = [why for one in project.together for why in foreseen(one.settings, os.environ, trains)]
+    begin, lines = planned_together(project, stands.snapshot, wishes, stands.unknown)
+    members = zip(project.together, (begin, *begin.others), strict=True)
+    whys = [why for one, its in members for why in foreseen(one.settings, os.environ, its.plan.reads_rows)]
     refused = [f"{name}: {why}" for name, why in stands.refuses.items()]
     if not (whys or refused):
         refused = [why for one in project.together for why in await _refused(one, stands.snapshot, wishes)]

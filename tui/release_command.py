@@ -156,7 +156,7 @@ async def begun(
     for one, begin in zip(members, begins, strict=True):
         await may_go(one, begin.plan, write)
     for one, begin in zip(members, begins, strict=True):
-        shell_variables.keep(one.settings, begin.release)
+        shell_variables.keep(one.settings, begin.release, begin.plan.reads_rows)
     await engine.do(as_one(begins))
     return {begin.endpoint: begin.release for begin in begins}
 

@@ -34,7 +34,7 @@ def _query(settings: Settings) -> Diagnoses:
         return [fail("data.source is sql, and data.sql is not set", "write data.sql with a query and the url to ask")]
     if sql.url is None and sql.url_env is None:
         return [fail("data.sql names no database", "set data.sql.url, or data.sql.url_env to the variable with it")]
-    if sql.url is None and sql.url_env is not None and not os.environ.get(sql.url_env):
+    if sql.url_env is not None and not os.environ.get(sql.url_env):
         return [fail(f"{sql.url_env}, which holds the database's address, is not set", f"export {sql.url_env}=…")]
     return [ok("a query; its database is asked by the release")]
 

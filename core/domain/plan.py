@@ -160,6 +160,11 @@ class Plan:
     sources: tuple[MetricSource, ...] = ()
     first: bool = False
 
+    @property
+    def reads_rows(self) -> bool:
+        """Whether rows are read in it, for a version to be trained or judged by."""
+        return Work("data") in self.steps
+
     def share(self, at: int) -> float:
         """The percents of the traffic that the new slot has at a step."""
         return next((step.percent for step in reversed(self.steps[:at]) if isinstance(step, Shift)), 0.0)

@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 
 from core.config.config import state_folder
-from core.config.settings import Settings
+from core.config.settings import SQL, Settings, SqlSettings
 from core.domain.errors import BadInput
 
 FOLDER = "variables"
@@ -45,16 +45,28 @@ def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> di
     return {name: value for name, value in given.items() if _ours(name, settings)}
 
 
-def check(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
-    """Raise BadInput where a release from this shell would lack a token that its gates ask with."""
+def check(settings: Settings, environ: Mapping[str, str] | None = None, reads_rows: bool = False) -> None:
+    """Raise BadInput where a release from this shell would lack a token that its gates ask with, or the database that
+    its rows are in, where it reads them."""
     given = os.environ if environ is None else environ
     if missing := sorted(name for name in tokens(settings) if not given.get(name)):
         raise BadInput(f"release.gates: the variable {missing[0]} is not set; set it to the token of a gate's source")
+    if reads_rows and settings.data.source == SQL:
+        _check_database(settings.data.sql, given)
 
 
-def keep(settings: Settings, name: str) -> None:
+def _check_database(sql: SqlSettings | None, given: Mapping[str, str]) -> None:
+    if sql is None:
+        raise BadInput("data.source: sql needs data.sql, with a query and the address of its database")
+    if sql.url_env and not given.get(sql.url_env):
+        raise BadInput(f"data.sql.url_env: the variable {sql.url_env} is not set; set it to the database's address")
+    if not (sql.url_env or sql.url):
+        raise BadInput("data.sql: names no database; set url, or url_env to the variable that holds its address")
+
+
+def keep(settings: Settings, name: str, reads_rows: bool = False) -> None:
     """Keep this shell's variables under a release's name; raises BadInput where one is missing or can't be written."""
-    check(settings)
+    check(settings, reads_rows=reads_rows)
     folder = state_folder(settings) / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,5 +1,6 @@
 """What a release takes along of the shell that it was begun in."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def test_the_variables_that_settings_name_go_along_and_others_do_not(
     assert found["ROWS_URL"] == "postgresql://ada:s3cret@db/rows"
     assert found["MLFLOW_TRACKING_URI"] == "m"
     assert "EDITOR" not in found
+
+
+@pytest.mark.parametrize(("reads_rows", "refused"), [(True, True), (False, False)])
+def test_a_database_whose_variable_is_not_set_is_said_before_a_release_that_reads_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_rows: bool, refused: bool
+) -> None:
+    chosen = settings(tmp_path, "sql", sql={"query": "select 1", "url_env": "ROWS_URL"})
+    monkeypatch.delenv("ROWS_URL", raising=False)
+    expected = pytest.raises(BadInput, match=r"^data\.sql\.url_env: the variable ROWS_URL is not set")
+    with expected if refused else contextlib.nullcontext():
+        shell_variables.keep(chosen, "r1", reads_rows)
+    monkeypatch.setenv("ROWS_URL", "sqlite:///rows.db")
+    shell_variables.keep(chosen, "r1", reads_rows)
 
 
 def test_the_token_of_a_gates_source_goes_along_and_one_that_is_not_set_is_said_before_a_release_begins(
