@@ -10,18 +10,18 @@ from core.system.text import counted
 from core.targets.kinds import Standing
 from tui.headless import driven, have_watch, opened
 from tui.scale_command import followed
-from tui.upkeep_command import meant_places, settings_of
+from tui.upkeep_command import meant_places, nothing_runs, settings_of
 
 WHY = "down to the minimum"
 
 
 async def to_minimum(project: Project, write: Callable[[str], None]) -> int:
     """Scale every endpoint, or the named environment's alone, and say what goes on to be paid for."""
-    places, _ = await meant_places(project)
+    places, others = await meant_places(project)
     if not any(place.slots for place in places):
         # Where a place could not be asked, its line says why.
         said = [f"{place.endpoint}: {line}" for place in places for line in place.lines]
-        for line in said or ["nothing runs here"]:
+        for line in said or [nothing_runs(project, others, "down --to-minimum")]:
             write(line)
         return 1 if said else 0
     await have_watch(project, write)

@@ -59,7 +59,7 @@ async def down(project: Project, write: Callable[[str], None], confirmed: str | 
             needed = way_back_needs(snapshot, list(stay))
             shell_variables.forget_others(state_folder(project.settings), needed)
         else:
-            write("nothing runs here")
+            write(nothing_runs(project, others, "down"))
         for name, own in project.by_endpoint().items():
             for line in unwanted_lines(own, name):
                 write(f"{name}: {line}")
@@ -130,6 +130,18 @@ async def meant_places(project: Project) -> tuple[Sequence[Standing], Sequence[S
     return [one for one in places if one.endpoint in meant], [one for one in places if one.endpoint not in meant]
 
 
+def nothing_runs(project: Project, others: Sequence[Standing], verb: str) -> str:
+    """That nothing of what is meant runs, and which other endpoints of the project do, each with the verb for it."""
+    known = project.by_endpoint()
+    rest = [
+        f"{one.endpoint} does in {known[one.endpoint].environment}: {project.typed(verb, known[one.endpoint])}"
+        for one in others
+        if one.slots and one.endpoint in known
+    ]
+    here = f"in {project.settings.environment}" if rest else "here"
+    return "; ".join([f"nothing runs {here}", *rest])
+
+
 def settings_of(project: Project, endpoint: str) -> Settings:
     """The settings of an endpoint; of one that no environment is called after any more, the chosen ones."""
     return project.by_endpoint().get(endpoint, project.settings)
@@ -161,12 +173,12 @@ def _loaded(snapshot: Snapshot, name: str) -> bool:
 
 async def restart(project: Project, write: Callable[[str], None]) -> int:
     """Change host, router and replicas of every endpoint, or of one environment, and then the watch, under load."""
-    found, _ = await meant_places(project)
+    found, others = await meant_places(project)
     places = [place for place in found if place.slots]
     for place in places:
         await kind_of(place.kind).restart(settings_of(project, place.endpoint), place.endpoint, write)
     if not places:
-        write("nothing runs here")
+        write(nothing_runs(project, others, "restart"))
     client = watch_of(project)
     if client.wanted:
         await client.stop()
