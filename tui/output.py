@@ -26,7 +26,7 @@ LAST_WORDS_S = 1.0
 STALLED_MS = 100
 PLAIN = str.maketrans(
     {"✔": "ok", "✖": "FAILED", "●": "*", "○": "o", "◦": "o", "▶": ">", "→": "->", "←": "<-", "–": "-", "—": "-"}
-    | {"…": "...", "·": "-", "×": "x", "≤": "<=", "≥": ">=", "±": "+-", "µ": "u"}
+    | {"…": "...", "‖": "||", "·": "-", "×": "x", "≤": "<=", "≥": ">=", "±": "+-", "µ": "u"}
 )
 """Glyphs for a terminal that has none: left to `?`, a verdict that passed would look like one that failed."""
 

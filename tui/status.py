@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 
 from core.config.config import mlflow_ui_line
-from core.config.settings import Settings
 from core.domain.errors import Unreachable
 from core.domain.model import Observation
 from core.domain.plan import title
@@ -20,7 +19,7 @@ from core.state.fold import fold_all
 from core.state.gone import gone_slots
 from core.state.moved_place import serves_elsewhere
 from core.state.moved_traffic import moved_traffic
-from core.state.release import Release, ReleaseState
+from core.state.release import Release
 from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
 from core.state.together import waiting
@@ -28,6 +27,7 @@ from core.system.text import span
 from core.targets.kinds import Standing, standing
 from core.training.unwanted import unwanted_lines
 from tui.asked_place import as_of
+from tui.awaiting import awaiting_lines
 from tui.environments import of_each, proven
 from tui.format import about
 from tui.headless import replaced, watch_of
@@ -74,7 +74,7 @@ async def lines_of(project: Project) -> list[str]:
             *_costs(place, project.typed("down", own)),
         ]
         lines += [f"  release  {_release(release, own.model)}"] if release else []
-        lines += asked_lines(release, project, own, now) if release else []
+        lines += awaiting_lines(release, project, own, now) if release else []
         lines += _together(release, snapshot, now) if release else []
         lines += _truth(release) if release else []
         pending = snapshot.endpoint(name).pending
@@ -216,18 +216,6 @@ def _release(release: Release, model: str) -> str:
     why = f": {release.why}" if release.why not in ("", outcome) else ""
     reason = f"  reason: {release.reason}" if release.reason else ""
     return f"{release.id}  {version}  {outcome}{why}{reason}"
-
-
-def asked_lines(release: Release, project: Project, own: Settings, now: float) -> list[str]:
-    """The question that is open, for how long, and how it is answered from a shell."""
-    step = release.current
-    if release.state is not ReleaseState.RUNNING or step is None or step.question is None or step.answer is not None:
-        return []
-    left = f"{span(max(0.0, step.question.until - now))} left, then it is given up"
-    said = [f"  ? asked  {step.question.question}", f"           {left}"]
-    if own.read_only:
-        return said
-    return [*said, f"           → {project.typed('approve', own)}, or {project.typed('reject', own)}"]
 
 
 def _truth(release: Release) -> list[str]:

@@ -78,7 +78,7 @@ def on_its_way(view: View) -> Line:
     if release.paused:
         since = f" since {as_text.clock(view.paused_at)}" if view.paused_at is not None else ""
         return (("‖ ", "moves"), (f"paused {name} ", role), *_place(release, view), (since, "dim"))
-    if waits_for_key(release) and release.current is not None:
+    if release.awaits_next and release.current is not None:
         who = awaited(view, "n")
         return (
             ("‖ ", "moves"),
@@ -86,13 +86,6 @@ def on_its_way(view: View) -> Line:
             (title(release.current.step), "moves"),
         )
     return (("▶ ", "moves"), (f"releasing {name} ", role), *_place(release, view))
-
-
-def waits_for_key(release: Release) -> bool:
-    """Whether it goes step by step and the next step has not been let go."""
-    step = release.current
-    going = release.state is ReleaseState.RUNNING and release.step_by_step and not release.paused
-    return going and step is not None and step.status is Status.WAITING and not step.waved
 
 
 def returned(release: Release, endpoint: Endpoint | None) -> bool:

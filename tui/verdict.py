@@ -18,7 +18,7 @@ from tui.judged import held_s, judges
 from tui.offered import awaited, offered
 from tui.real_weights import recent
 from tui.styled import Line, Part, cut, fit, fitting, width as cells_of
-from tui.summary import back_to, label, returned, waits_for_key
+from tui.summary import back_to, label, returned
 from tui.verdicts import with_gates
 from tui.view import View
 
@@ -146,7 +146,7 @@ def _going(view: View, release: Release, cells: int, sure: bool) -> Line:
         since = f" {as_text.span(view.now - view.paused_at)}" if view.paused_at is not None else ""
         head: Line = (("‖ ", "moves"), (f"PAUSED{since}", "moves"), *_keys(view, ("p", " goes on")))
         return with_gates(view, head, armed if judges(release) else (), cells, sure)
-    if waits_for_key(release):
+    if release.awaits_next:
         then: Line = ((f"   then {_named(step.step)}", "dim"),)
         return (("‖ ", "moves"), (_waits(view, "n"), "moves"), *then)
     if other := waiting(release, view.snapshot):

@@ -169,6 +169,12 @@ class Release:
         return self.steps[self.index] if self.index < len(self.steps) else None
 
     @property
+    def awaits_next(self) -> bool:
+        """Whether it goes step by step and the next step has not been let go."""
+        step, going = self.current, self.state is ReleaseState.RUNNING and self.step_by_step and not self.paused
+        return going and step is not None and step.status is Status.WAITING and not step.waved
+
+    @property
     def reached(self) -> float:
         """The share of the traffic that the release was given so far, in percent."""
         shares = [s.step.percent for s in self.steps if isinstance(s.step, Shift) and s.asked]

@@ -17,7 +17,8 @@ from core.targets.kinds import Standing
 from tests.recordings.make import MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import seen
-from tui.status import asked_lines, gone_lines, registries, stands
+from tui.awaiting import awaiting_lines
+from tui.status import gone_lines, registries, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -103,7 +104,7 @@ def test_a_question_that_is_open_stands_there_with_the_time_left_and_how_it_is_a
     project = Project(init(tmp_path / "late", sample="iris"), "prod", ("read_only=true",) if shut else ())
     release = seen(scenes.asked()).release
     assert release is not None
-    said = asked_lines(release, project, project.settings, MOMENT)
+    said = awaiting_lines(release, project, project.settings, MOMENT)
     commands = "'quarterdeck approve --env prod', or 'quarterdeck reject --env prod'"
     assert [line.strip() for line in said] == [
         "? asked  p99 has 1,647 of 4,000 requests after 1:30; go on to 50 %?",
@@ -112,7 +113,36 @@ def test_a_question_that_is_open_stands_there_with_the_time_left_and_how_it_is_a
     ]
     answered = seen(scenes.then(scenes.asked(), ev.Answered(RELEASE, scenes.HOLD, True))).release
     assert answered is not None
-    assert asked_lines(answered, project, project.settings, MOMENT) == []
+    assert awaiting_lines(answered, project, project.settings, MOMENT) == []
+
+
+@pytest.mark.parametrize(
+    ("scene", "said"),
+    [
+        (
+            scenes.paused(),
+            [
+                "‖ paused for 0:30: it stays where it is",
+                "→ 'quarterdeck pause --env prod' lets it go on, or 'quarterdeck abort --env prod' ends it",
+            ],
+        ),
+        (
+            scenes.one_step_on(),
+            ["‖ waits  step by step, for 0:30; the next one: traffic 50 %", "→ 'quarterdeck next --env prod'"],
+        ),
+        (scenes.by_steps(), []),
+        (scenes.rolled_back(), []),
+    ],
+)
+def test_a_release_that_stands_still_until_somebody_speaks_says_since_when_and_the_command(
+    tmp_path: Path, scene: list[ev.Event], said: list[str]
+) -> None:
+    release = seen(scene).release
+    assert release is not None
+    for shut in (False, True):
+        project = Project(init(tmp_path / f"late{shut}", sample="iris"), "prod", ("read_only=true",) if shut else ())
+        lines = [line.strip() for line in awaiting_lines(release, project, project.settings, MOMENT + 30)]
+        assert lines == (said[:1] if shut else said)
 
 
 def test_where_a_place_can_not_be_asked_what_was_last_heard_of_it_is_said_with_its_age() -> None:

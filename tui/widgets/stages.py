@@ -7,7 +7,7 @@ from tui.actions import begins
 from tui.evidence import nobody_drives
 from tui.release_stages import Stage, stages, turned
 from tui.styled import Line, apart, bar, cut, left, right
-from tui.summary import label, waits_for_key
+from tui.summary import label
 from tui.theme import slot_role
 from tui.view import View
 from tui.why import service
@@ -27,7 +27,7 @@ def glyph(stage: Stage, release: Release) -> tuple[str, str]:
     """A stage's sign and its role; one that is held back by a person is paused."""
     if stage.status is Status.RUNNING and release.paused:
         return "‖", "moves"
-    if waits_for_key(release) and any(step is release.current for step in stage.steps):
+    if release.awaits_next and any(step is release.current for step in stage.steps):
         return "‖", "moves"
     if stage.name == "traffic" and stage.status is not Status.WAITING and turned(release):
         return "◀", "back"
