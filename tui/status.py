@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from core.config.config import mlflow_ui_line
 from core.domain.errors import Unreachable
-from core.domain.model import Observation
+from core.domain.model import Observation, Replica, ReplicaState
 from core.domain.plan import title
 from core.engine import shell_variables
 from core.engine.project import Project
@@ -38,6 +38,8 @@ from tui.receivers import failing_lines
 
 UNREAD = "journal"
 """What a line of the log is about that says of an event that it can't be read."""
+SOON_S = 90.0
+"""A cluster's metrics API says what a pod uses once it has looked twice, every 15 to 60 s."""
 VARIABLE = "MLFLOW_TRACKING_URI"
 
 
@@ -144,7 +146,9 @@ def stands(place: Standing | None, snapshot: Snapshot, name: str, now: float) ->
         return [f"  {line}" for line in (*place.lines, *_known(snapshot, endpoint, now))]
     real = real_weights(snapshot, name, now)
     slots = (
-        line for seen in place.slots for line in _slot(seen, real.get(seen.slot), stays(snapshot, endpoint, seen, now))
+        line
+        for seen in place.slots
+        for line in _slot(seen, real.get(seen.slot), stays(snapshot, endpoint, seen, now), now)
     )
     return [f"  {line}" for line in (*place.lines, *slots)]
 
@@ -190,7 +194,7 @@ def _costs(place: Standing | None, down: str) -> list[str]:
     return [f"  costs    {', '.join(place.costs)}; {down} ends that, with --to-minimum most of it"]
 
 
-def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:
+def _slot(seen: Observation, real: float | None, kept: str, now: float) -> list[str]:
     version = f"{seen.version.model} {seen.version.label}" if seen.version else "empty"
     copied = f"  mirror {seen.mirror:g} %" if seen.mirror else ""
     ready = f"{seen.ready}/{seen.due} ready"
@@ -198,12 +202,19 @@ def _slot(seen: Observation, real: float | None, kept: str) -> list[str]:
     weights = f"{seen.weight:5.1f} %  real {share(real):>7}{copied}"
     lines = [f"{seen.slot:<8} {version:<16} {weights}  {ready}{lasts}  {seen.why}".rstrip()]
     for replica in seen.replicas:
-        cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else "-"
-        memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else "-"
+        unknown = "soon" if _measured_soon(replica, now) else "-"
+        cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else unknown
+        memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else unknown
         text = f"  {replica.name:<12} {replica.state.value:<9} cpu {cpu:>5}  memory {memory:>7}"
         why = replica.why if replica.why != seen.why else ""
         lines.append(f"{text}  restarts {replica.restarts}  {why}".rstrip())
     return lines
+
+
+def _measured_soon(replica: Replica, now: float) -> bool:
+    """Whether what it uses is not known yet because it has just come. This machine measures each second."""
+    young = replica.since is None or now - replica.since < SOON_S
+    return young and replica.state in (ReplicaState.STARTING, ReplicaState.READY)
 
 
 def _release(release: Release, model: str) -> str:

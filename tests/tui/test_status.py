@@ -6,7 +6,7 @@ import pytest
 
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
-from core.domain.model import Contact, Observation, Version
+from core.domain.model import Contact, Observation, Replica, ReplicaState, Version
 from core.domain.sample import Sample
 from core.engine import shell_variables
 from core.engine.project import Project
@@ -143,6 +143,26 @@ def test_a_release_that_stands_still_until_somebody_speaks_says_since_when_and_t
         project = Project(init(tmp_path / f"late{shut}", sample="iris"), "prod", ("read_only=true",) if shut else ())
         lines = [line.strip() for line in awaiting_lines(release, project, project.settings, MOMENT + 30)]
         assert lines == (said[:1] if shut else said)
+
+
+@pytest.mark.parametrize(
+    ("replica", "said"),
+    [
+        (Replica("blue-1", ReplicaState.READY), "cpu  soon  memory    soon"),
+        (Replica("blue-1", ReplicaState.STARTING), "cpu  soon  memory    soon"),
+        (Replica("blue-1", ReplicaState.READY, 12.0, 88.0), "cpu   12m  memory   88 MB"),
+        (Replica("blue-1", ReplicaState.READY, since=70.0), "cpu  soon  memory    soon"),
+        # A cluster without a metrics API never says it.
+        (Replica("blue-1", ReplicaState.READY, since=1.0), "cpu     -  memory       -"),
+        (Replica("blue-1", ReplicaState.BACKOFF, since=70.0), "cpu     -  memory       -"),
+    ],
+)
+def test_what_a_new_replica_uses_is_said_soon_and_where_nobody_measures_it_not_at_all(
+    replica: Replica, said: str
+) -> None:
+    seen = Observation("blue", Version("late", "1"), 1, 1, 100.0, (replica,))
+    (_, line) = stands(Standing("late", "kubernetes", (seen,), ()), Snapshot(), "late", 100.0)
+    assert said in line
 
 
 def test_where_a_place_can_not_be_asked_what_was_last_heard_of_it_is_said_with_its_age() -> None:
