@@ -15,7 +15,7 @@ from core.state import commands as c, events as ev
 from core.state.reversal import refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too
-from tui.headless import BACK_S, driven, have_watch, opened
+from tui.headless import AFTER_S, driven, have_watch, home_within_s, opened
 from tui.plain_lines import Lines
 
 LOADED_S = 30.0
@@ -131,8 +131,10 @@ async def _move(engine: Engine, name: str, command: c.Command, write: Write) -> 
     after = engine.snapshot.seq
     await engine.do(command)
     lines, took_ms = Lines(name, write), None
+    release = engine.snapshot.release_of(name)
+    within_s = home_within_s(release) if release is not None else AFTER_S
     try:
-        async with asyncio.timeout(BACK_S):
+        async with asyncio.timeout(within_s):
             async for event in engine.events(after):
                 lines.say(event, engine.snapshot)
                 match event.body:
@@ -145,7 +147,7 @@ async def _move(engine: Engine, name: str, command: c.Command, write: Write) -> 
                     case _:
                         pass
     except TimeoutError:
-        raise Failed(f"drill: traffic was not proved within {BACK_S:g} s; see 'quarterdeck status'") from None
+        raise Failed(f"drill: traffic was not proved within {within_s:g} s; see 'quarterdeck status'") from None
     raise Failed("drill: the journal was closed before traffic was proved")
 
 

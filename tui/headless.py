@@ -21,8 +21,8 @@ from tui.output import say
 
 AGAIN_S = 3.0
 """A second ctrl-c within this time aborts."""
-BACK_S = 180.0
-"""A rollback is waited for so long; its own deadlines are shorter."""
+AFTER_S = 60.0
+"""What comes after the traffic of a way back, its aliases and its report, is waited for so much longer."""
 INTERRUPTED = 130
 UNDRIVEN_S, UNDRIVEN_LOOKS = 2.0, 2
 """A driver that goes is followed within a second; who has none after two looks is driven by whoever waits."""
@@ -129,6 +129,13 @@ def after_us(engine: Engine, name: str) -> str:
         if engine.drives(name) or not engine.driven(name):
             return f"nobody drives it once this ends, traffic flows on; {deck} goes on with it{ends}"
     return f"still going{going}; {deck} follows it{ends}"
+
+
+def home_within_s(release: Release) -> float:
+    """How long a release is waited for on its way back or forward, from each of its steps on: its place and whoever
+    drives it give up before that."""
+    pause_s = release.way.pause_s if release.way is not None else 0.0
+    return release.plan.patience.back_s + pause_s + AFTER_S
 
 
 def at_step(release: Release) -> str:

@@ -22,11 +22,11 @@ from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
 from tui.foreseen import refused_there
 from tui.headless import (
-    BACK_S,
     INTERRUPTED,
     at_step,
     driven,
     have_watch,
+    home_within_s,
     interruptible,
     opened,
     pending_of,
@@ -121,12 +121,13 @@ async def _finish_way(engine: Engine, name: str, before: Release, write: Callabl
     """A release that was left on its way back is seen home first; it is not what was asked for now."""
     write(f"{before.id} was left on its way {before.state.value}: finishing that first")
     await engine.resume(name)
+    within_s = home_within_s(before)
     try:
-        async with asyncio.timeout(BACK_S):
+        async with asyncio.timeout(within_s):
             while engine.snapshot.releases[before.id].live:
                 await engine.change(1.0)
     except TimeoutError:
-        raise Failed(f"{name}: {before.id} did not come home within {BACK_S:g} s; see 'quarterdeck status'") from None
+        raise Failed(f"{name}: {before.id} did not come home within {within_s:g} s; see 'quarterdeck status'") from None
 
 
 async def begun(

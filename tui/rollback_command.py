@@ -23,7 +23,7 @@ from core.state.together import asked_too, others
 from core.system.processes import running_s
 from core.system.tasks import TaskGuard
 from tui.format import about
-from tui.headless import BACK_S, at_step, driven, have_watch, interruptible, opened, pending_of
+from tui.headless import AFTER_S, at_step, driven, have_watch, home_within_s, interruptible, opened, pending_of
 from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
 from tui.release_command import release
@@ -121,17 +121,18 @@ async def retire(project: Project, slot: str, reason: str, write: Callable[[str]
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
         newest = engine.snapshot.release_of(name)
+        within_s = home_within_s(newest) if newest is not None else AFTER_S
         if newest is not None and slot in newest.plan.slots and slot not in engine.snapshot.endpoint(name).slots:
             write(f"{name}: {slot} is gone already")
             return 0
         await engine.do(c.RetireSlot(name, slot, reason))
         async with driven(project, engine, [name]):
             try:
-                async with asyncio.timeout(BACK_S):
+                async with asyncio.timeout(within_s):
                     while slot in engine.snapshot.endpoint(name).slots:
                         await engine.change(1.0)
             except TimeoutError:
-                raise Failed(f"{name}: {slot} is not gone after {BACK_S:g} s; see 'quarterdeck status'") from None
+                raise Failed(f"{name}: {slot} is not gone after {within_s:g} s; see 'quarterdeck status'") from None
         write(f"{name}: {slot} is gone")
     return 0
 
@@ -176,14 +177,19 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
     lines, moving, arrived = lines_of(list(group), write), {asked.release}, set[str]()
     guard = TaskGuard("who waits for traffic")
     guard.start(say_silence(engine, group, write), "say which place is silent")
+    within_s = max(home_within_s(engine.snapshot.releases[id_]) for id_ in group.values())
     try:
-        async with asyncio.timeout(BACK_S):
+        async with asyncio.timeout(within_s) as waiting:
             async for event in engine.events(asked.after):
                 for one in lines:
                     one.say(event, engine.snapshot)
                 match event.body:
                     case ev.TurnedBack(release=id_) | ev.TurnedForward(release=id_) if id_ in group.values():
                         moving.add(id_)
+                    case ev.SteppedBack(release=id_) if id_ in group.values():
+                        # The next one has its own time.
+                        within_s = home_within_s(engine.snapshot.releases[id_])
+                        waiting.reschedule(asyncio.get_running_loop().time() + within_s)
                     case ev.Reported(release=id_) | ev.Resumed(release=id_):
                         arrived.add(id_)
                 if moving <= arrived:
@@ -193,7 +199,7 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
         silent = [said for name in late if (said := silence(engine.snapshot.endpoint(name), engine.now()))]
         why = "".join(f"; {one}" for one in dict.fromkeys(silent))
         rest = "it goes on without this command, see 'quarterdeck status'"
-        raise Failed(f"{', '.join(late)}: not verified within {BACK_S:g} s{why}; {rest}") from None
+        raise Failed(f"{', '.join(late)}: not verified within {within_s:g} s{why}; {rest}") from None
     finally:
         await guard.close()
     code = 0

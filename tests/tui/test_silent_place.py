@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,6 +12,7 @@ import pytest
 
 from core.domain.errors import Failed
 from core.domain.model import Contact
+from core.domain.plan import Patience
 from core.engine.engine import Engine
 from core.state import events as ev
 from core.state.events import Event
@@ -18,7 +20,7 @@ from core.state.fold import fold_all
 from tests.recordings.make import ENDPOINT, MOMENT, RELEASE
 from tests.tui import scenes
 from tui import rollback_command
-from tui.headless import after_us
+from tui.headless import after_us, home_within_s
 from tui.quick_rollback import TakenUp
 from tui.silent_place import in_silence, say_silence, silence
 
@@ -108,13 +110,25 @@ async def test_it_is_said_once_each_time_that_the_place_falls_silent(monkeypatch
 
 
 async def test_who_waits_in_vain_is_told_who_did_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollback_command, "BACK_S", 0.05)
+    monkeypatch.setattr(rollback_command, "home_within_s", lambda _: 0.05)
     engine = _following(scenes.then(scenes.at_ten(), BACK, ev.Contacted(ENDPOINT, LOST)))
     said: list[str] = []
     with pytest.raises(Failed, match=r"has not answered for 42 s \(kubernetes prod-eu: PATCH"):
         await rollback_command._arrive(engine, {ENDPOINT: RELEASE}, TakenUp(ENDPOINT, RELEASE, 0), said.append)
     assert len(said) == 1
     assert said[0].startswith(f"{ENDPOINT}: ")
+
+
+@pytest.mark.parametrize("patience", [Patience(), Patience(back_s=1800.0)])
+@pytest.mark.parametrize("pause_s", [0.0, 600.0])
+def test_whoever_waits_for_traffic_gives_up_later_than_whoever_moves_it(patience: Patience, pause_s: float) -> None:
+    back = replace(BACK, shares=(50.0,), pause_s=pause_s) if pause_s else BACK
+    stepped = ev.SteppedBack(RELEASE, 50.0) if pause_s else ev.Paused(RELEASE)
+    release = fold_all(scenes.then(scenes.at_ten(), back, stepped)).releases[RELEASE]
+    release = replace(release, plan=replace(release.plan, patience=patience))
+    assert release.way is not None
+    until = max(release.way.driven_at, release.way.rests_until or 0.0) + patience.back_s
+    assert MOMENT + home_within_s(release) > until
 
 
 def test_who_leaves_is_told_which_way_it_goes() -> None:
