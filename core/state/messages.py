@@ -88,10 +88,10 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
             return Message(step, f"done{': ' + figure if figure else ''}")
         case ev.StepFailed(why=why):
             return Message(step, why, "error")
-        case ev.AskFailed(why=why, times=times, index=None):
-            return Message("target", f"{why}; asked again{_tries(times)}", "warning")
         case ev.AskFailed(why=why, times=times):
-            return Message(step, f"{why}; asked again{_tries(times)}", "warning")
+            # What to do about it stood in the first of these lines.
+            said = why.partition("; ")[0] if times > 1 else why
+            return Message("target" if index is None else step, f"{said}; asked again{_tries(times)}", "warning")
         case ev.Grew(replicas=replicas):
             return Message("endpoint", f"a way back brings {counted(replicas, 'replica')}, as many as serve now")
         case ev.Chose(version=version):
