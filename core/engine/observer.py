@@ -16,6 +16,7 @@ from core.journal.journal import Lease
 from core.rollout.rollback import answers, proved
 from core.state import events as ev
 from core.state.endpoint import Endpoint
+from core.state.fold_endpoint import proved_before
 from core.state.release import ReleaseState, Status
 from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
@@ -206,7 +207,10 @@ class Observer:
         self._expected = None
         took_ms = 1000 * (asked.before_s + boottime_s() - asked.asked_s)
         count = answers(endpoint, asked.weights)
-        await self._emit(ev.Verified(endpoint.name, asked.weights, took_ms, count, asked.what, release.id))
+        seen = ev.Verified(endpoint.name, asked.weights, took_ms, count, asked.what, release.id)
+        # While nobody answers the call, it is made again and again, and traffic may long be where it was asked to be.
+        if not proved_before(endpoint, seen, self._store.now()):
+            await self._emit(seen)
 
 
 def _cleaned(report: Report) -> Report:

@@ -247,6 +247,27 @@ async def test_what_nobody_answers_is_asked_ever_less_often_and_said_in_few_line
     assert [text.rpartition("asked again")[2] for text in said] == ["", *(f", {n} times so far" for n in (2, 4, 8))]
 
 
+async def test_a_way_back_over_an_undo_that_nobody_answered_is_proved_once(
+    store: Bridge, engine: Engine, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "AGAIN_S", 0.0)
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await at(engine, "r2", 10)
+    await engine.do(c.Rollback("late", asked_at=engine.now() - 5))
+    await ended(engine, "r2")
+    before = len(bodies(journal, ev.Verified))
+    store.place.unreachable("route", 1000)
+    await engine.do(c.Undo("late"))
+    await until(engine, lambda s: bool(s.releases["r2"].way and s.releases["r2"].way.refusal))
+    await engine.do(c.Rollback("late", asked_at=engine.now()))
+    await until(engine, lambda _: len([call for call in store.place.asked if call.weights == {"blue": 100.0}]) > 5)
+    store.place._errors.clear()
+    await ended(engine, "r2")
+    proofs = bodies(journal, ev.Verified)[before:]
+    assert [(one.since, one.weights) for one in proofs] == [("key", {"blue": 100.0})]
+
+
 async def test_the_last_refusal_is_the_reason_when_nothing_was_heard(
     store: Bridge, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
