@@ -10,6 +10,7 @@ from core.domain.plan import title
 from core.state import events as ev
 from core.state.messages import message_of
 from core.state.snapshot import Snapshot
+from core.state.verdict_words import why_of
 
 QUIET_S = 2.0
 """A step's progress is said at most this often."""
@@ -106,4 +107,4 @@ def judged(verdict: Verdict) -> str:
         verdict.outcome
     ]
     dry = " (dry run)" if verdict.gate.dry_run else ""
-    return f"{glyph} {verdict.gate.name} {verdict.why}{dry}"
+    return f"{glyph} {verdict.gate.name} {why_of(verdict)}{dry}"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from core.domain.gates import GateResult, Verdict
-from core.domain.judging import OPERATORS, holds
 from core.domain.plan import Hold
 from core.state.release import Release, StepState
+from core.state.verdict_words import unsure
 from tui import format as as_text
 from tui.judged import old_s, place, watched
 from tui.styled import Line, fitting, width as cells_of
@@ -20,15 +20,6 @@ SIGNS = {
 DRY, UNSURE = "~", "unsure"
 ORDER = (GateResult.FAIL, GateResult.ERROR, GateResult.INCONCLUSIVE, GateResult.PASS)
 """What does not hold stands first."""
-
-
-def unsure(one: Verdict) -> bool:
-    """Whether what is beyond a gate's limit may be chance: it may hold because of that."""
-    if one.unsure:
-        return True
-    if one.outcome is not GateResult.PASS or one.value is None or one.gate.op not in OPERATORS:
-        return False
-    return not holds(one.gate.op, one.value, one.gate.limit)
 
 
 def with_gates(view: View, head: Line, armed: Line, cells: int, sure: bool) -> Line:

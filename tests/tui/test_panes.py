@@ -11,13 +11,14 @@ from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.endpoint import Mark, MarkKind
 from core.state.fold import fold_all
+from core.state.verdict_words import unsure
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
 from tui.history import Point, Silence
 from tui.styled import width
-from tui.verdicts import gate_piece, unsure
+from tui.verdicts import gate_piece
 from tui.widgets.chart import Axis, Chart, Curve, axis, breaks, load
 from tui.widgets.gates import Gates, row, shortly
 from tui.widgets.load import LoadPane

@@ -6,13 +6,14 @@ from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.plan import Ask, Hold, Retire, Shift
 from core.state.events import Outcome as Ended
 from core.state.release import Release, ReleaseState, StepState
+from core.state.verdict_words import unsure, why_of
 from tui import alert_lines, format as as_text
 from tui.health import health
 from tui.judged import held_s, judges, old_s, place, watched
 from tui.offered import awaited, offered
 from tui.styled import Line, Part, apart, cut, fitting, left, right, width as cells_of, wrapped
 from tui.summary import back_to
-from tui.verdicts import DRY, SIGNS, UNSURE, unsure
+from tui.verdicts import DRY, SIGNS, UNSURE
 from tui.view import View
 from tui.why import service
 from tui.widgets.pane import Pane
@@ -92,7 +93,7 @@ class Gates(Pane):
         judged = [f"judged {as_text.about(age)} ago, and not since:"] if age is not None else []
         failing = health(view)[0][1] == "fails"
         said = [
-            f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {v.why}{' (only shown)' if v.gate.dry_run else ''}"
+            f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {why_of(v)}{' (only shown)' if v.gate.dry_run else ''}"
             for v in step.verdicts
         ]
         # Who asks while callers fail does not ask about the gates.
