@@ -8,9 +8,10 @@ from functools import partial
 from typing import TypeAlias
 
 from core.config.config import endpoint_name
+from core.config.measurable import hardly_measured
 from core.config.planner import Wishes, as_one, asks, asks_by_hand, release_of
 from core.config.settings import Settings
-from core.domain.errors import QuarterdeckError
+from core.domain.errors import BadInput, QuarterdeckError
 from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, UsualSpans, Work
@@ -90,7 +91,7 @@ def planned(
     head = f"{name} · {settings.environment}{production} · {begin.plan.strategy} · {over}"
     later = [f"not known: what serves there now: {why}"] if why else []
     if first:
-        later = [f"the next one: {begins(release_of(settings, False, wishes).plan)}"]
+        later = [f"the next one: {_next(settings, wishes)}"]
     return begin, [
         head,
         "",
@@ -102,10 +103,19 @@ def planned(
         ),
         "",
         *_unwatched(begin.plan),
+        *hardly_measured(begin.plan, settings),
         *_consent(settings),
         f"goes back to: {'what serves there' if why and live is None else _home(snapshot, name, settings)}",
         *later,
     ]
+
+
+def _next(settings: Settings, wishes: Wishes) -> str:
+    """What a release over the first version does, or why there can't be one."""
+    try:
+        return begins(release_of(settings, False, wishes).plan)
+    except BadInput as error:
+        return f"would be refused: {error}"
 
 
 PAIRED = "each answer is put beside the user's"

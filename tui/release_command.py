@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from core.config.config import endpoint_name
+from core.config.measurable import hardly_measured
 from core.config.planner import Wishes, as_one, consent, release_of
 from core.config.settings import Settings
 from core.domain.errors import BadInput, Failed, QuarterdeckError, Refused, Unreachable
@@ -155,6 +156,8 @@ async def begun(
             await one.look(wishes.model_uri)
         begins.append(release_of(one.settings, serving is None, wishes))
     for one, begin in zip(members, begins, strict=True):
+        for line in hardly_measured(begin.plan, one.settings):
+            write(f"{begin.endpoint}: {line}")
         await may_go(one, begin.plan, write)
     for one, begin in zip(members, begins, strict=True):
         shell_variables.keep(one.settings, begin.release, begin.plan.reads_rows)

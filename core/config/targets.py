@@ -71,6 +71,15 @@ class TargetSettings(SettingsPart):
         """Whether each answer to a copy is put beside the one that the user got; else both are only counted."""
         return True
 
+    def unmeasured(self, metric: str) -> str:  # noqa: ARG002 - for targets that are told less
+        """Why nobody knows a gate's metric here, with what to do; empty where it is measured."""
+        return ""
+
+    @property
+    def uncounted(self) -> str:
+        """Why answers to copies of requests are not known here; empty where they are counted."""
+        return ""
+
     @property
     def packs(self) -> bool:
         """Whether a version must be an image in a registry before it is deployed here."""

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from core.config.quantities import SettingsPart, listed, timed
 from core.config.targets import TargetSettings
+from core.domain.gates import DIFFERING, MIX, RESTARTS
 from core.domain.plan import Patience, Shift, Step, UsualSpans
 from core.targets.azureml.cluster_settings import AzureClusterSettings, usual_cluster
 from core.targets.azureml.names import LONGEST, broken_rule, meeting
@@ -24,6 +25,7 @@ _RULES = {
     "workspace": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}"), "a workspace's name"),
 }
 _ENVIRONMENT = re.compile(r"-(dev|staging)$")
+_UNTOLD = ("cpu_percent", "memory_percent", "unknown_percent", "out_of_range_percent", DIFFERING, MIX, RESTARTS)
 _TYPE = re.compile(r"Standard_[A-Za-z0-9_-]{1,60}", re.IGNORECASE)
 
 Dollars = Annotated[float, Field(ge=0)]
@@ -206,6 +208,17 @@ class AzureMLSettings(TargetSettings):
     def usual_spans(self) -> UsualSpans:
         """An instance and a start; the first deployment of an environment waits for its image as well."""
         return UsualSpans(deploy_s=600.0, shift_s=30.0)
+
+    def unmeasured(self, metric: str) -> str:
+        """What only containers know: Azure hands their counters to nobody."""
+        if metric not in _UNTOLD:
+            return ""
+        return "Azure ML does not tell it of a deployment; take the gate out, or give it a source that knows"
+
+    @property
+    def uncounted(self) -> str:
+        """Azure makes the copies, and keeps their answers to itself."""
+        return "Azure ML says nothing of the answers to copies"
 
     @property
     def least(self) -> int:

@@ -10,6 +10,7 @@ from core.config.quantities import SettingsPart
 from core.config.serving import EndpointSettings
 from core.config.targets import TargetSettings
 from core.domain.errors import BadInput
+from core.domain.gates import DIFFERING, MIX
 from core.domain.plan import Mirror, Patience, Shift, Step
 from core.system.text import counted
 from core.targets.kubernetes.names import meeting
@@ -138,6 +139,12 @@ class KubernetesSettings(TargetSettings):
     def where(self) -> str:
         """Context and namespace."""
         return f"{self.context}/{self.namespace}"
+
+    def unmeasured(self, metric: str) -> str:
+        """Two answers to one request."""
+        if metric != DIFFERING:
+            return ""
+        return f"a gateway throws the answers to copies away; ask {MIX} against live, as shadow does here by itself"
 
     @property
     def packs(self) -> bool:
