@@ -1,19 +1,20 @@
-"""Why a release can't go to a cluster, asked before anything is trained: shares, namespace, the rights to begin."""
+"""Why a release can't go to a cluster, asked before anything is trained: shares, namespace, rights to begin, gates."""
 
 from collections.abc import Iterator
 
-from core.domain.errors import BadInput, Refused
-from core.domain.plan import FULL, Plan, Shift
+from core.domain.errors import BadInput, Refused, Unreachable
+from core.domain.plan import FULL, Hold, Plan, Shift
 from core.targets.kubernetes import rights
 from core.targets.kubernetes.api_errors import ApiMissing, make_namespace
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.doctor_cluster import REVIEW_S, may
 from core.targets.kubernetes.labels import ClusterEndpoint
-from core.targets.kubernetes.paths import DEPLOYMENTS, LEASES, SERVICES, namespace_path
+from core.targets.kubernetes.paths import DEPLOYMENTS, LEASES, POD_METRICS, SERVICES, namespace_path
 from core.targets.kubernetes.shares import planned_counts
 
 BEGINS = (LEASES, SERVICES, DEPLOYMENTS)
 """What a release makes first: who may not make these gets no further. The doctor asks for all rights."""
+USE = ("cpu_percent", "memory_percent")
 
 
 def missed_shares(at: ClusterEndpoint, plan: Plan) -> Iterator[str]:
@@ -26,6 +27,23 @@ def missed_shares(at: ClusterEndpoint, plan: Plan) -> Iterator[str]:
                 planned_counts(step.percent, at.endpoint, at.place.tolerance)
             except BadInput as error:
                 yield str(error)
+
+
+def unmeasured_gates(at: ClusterEndpoint, plan: Plan, calls: ApiCalls) -> Iterator[str]:
+    """A gate on what pods use, where the cluster has no API that says it."""
+    gates = [gate for step in plan.steps if isinstance(step, Hold) for gate in step.gates if not gate.dry_run]
+    asked = sorted({gate.metric for gate in gates if gate.metric in USE and not gate.source})
+    if not asked:
+        return
+    try:
+        calls.ask("GET", POD_METRICS.path(at.place.namespace), query={"limit": "1"}, timeout_s=REVIEW_S)
+    except ApiMissing:
+        yield (
+            f"release.gates: {asked[0]}: kubernetes {at.place.context} has no metrics API (metrics.k8s.io) that "
+            "measures it; install metrics-server, or take the gate out"
+        )
+    except (Refused, Unreachable):
+        pass  # It is there: whoever may not see its figures now, or gets none yet, may get them in the hold.
 
 
 def refusals(at: ClusterEndpoint, calls: ApiCalls) -> Iterator[str]:

@@ -78,7 +78,10 @@ class KubernetesKind:
             return missed
         calls = _calls(at)
         try:
-            return await aside(lambda: list(beforehand.refusals(at, calls)), "kubernetes beforehand")
+            return await aside(
+                lambda: [*beforehand.refusals(at, calls), *beforehand.unmeasured_gates(at, plan, calls)],
+                "kubernetes beforehand",
+            )
         finally:
             calls.close()
 

@@ -12,14 +12,16 @@ from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
 from core.config.settings import SAMPLES
 from core.domain.errors import Refused, Unreachable
-from core.domain.plan import Plan, Shift
+from core.domain.gates import Gate
+from core.domain.plan import Hold, Plan, Shift
 from core.engine.project import Project
-from core.targets.kubernetes.beforehand import missed_shares, refusals
+from core.targets.kubernetes.beforehand import missed_shares, refusals, unmeasured_gates
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import cluster_endpoint
 from core.targets.kubernetes.paths import namespace_path
 from tests.kubernetes.access import AccessRule
 from tests.kubernetes.cluster import Cluster, running
+from tests.kubernetes.metrics import MetricsApi
 from tests.targets import kubernetes_scenes
 from tui import release_command
 from tui.plan_command import told
@@ -107,6 +109,28 @@ def test_a_namespace_and_rights_that_are_missing_are_named_with_what_gives_them(
     cluster.access.denied.append(AccessRule(("create",), ("deployments",)))
     (forbidden,) = refusals(at, calls)
     assert forbidden.startswith("kubernetes stand-in: whoever logs in here may not create deployments in flights; ")
+    calls.close()
+
+
+@pytest.mark.parametrize(
+    ("api", "gate", "refused"),
+    [
+        (MetricsApi.ABSENT, Gate("cpu_percent", "<", 80.0), True),
+        (MetricsApi.ABSENT, Gate("cpu_percent", "<", 80.0, dry_run=True), False),
+        (MetricsApi.ABSENT, Gate("p95_ms", "<", 80.0), False),
+        (MetricsApi.DEAD, Gate("memory_percent", "<", 80.0), False),
+        (MetricsApi.THERE, Gate("memory_percent", "<", 80.0), False),
+    ],
+)
+def test_a_gate_on_what_pods_use_wants_a_cluster_that_says_it(
+    cluster: Cluster, tmp_path: Path, api: MetricsApi, gate: Gate, refused: bool
+) -> None:
+    calls, at = ApiCalls("stand-in", str(cluster.kubeconfig(tmp_path))), kubernetes_scenes.endpoint_of(tmp_path)
+    calls.ask("POST", namespace_path(), {"metadata": {"name": "flights"}})
+    cluster.metrics.api = api
+    said = list(unmeasured_gates(at, Plan("canary", (Shift(10), Hold(60, (gate,)))), calls))
+    why = "release.gates: cpu_percent: kubernetes stand-in has no metrics API (metrics.k8s.io) that measures it"
+    assert [one.partition("; ")[0] for one in said] == ([why] if refused else [])
     calls.close()
 
 
