@@ -70,7 +70,7 @@ def deck(
     """The deck: live panes over the project in this folder. Which project, environment and endpoint may be said before
     a command's name, too."""
     VERB.set(context.invoked_subcommand or "quarterdeck")
-    output.CONFIG.set("")
+    output.CALLED.set(("", ""))
     if version:
         from importlib.metadata import version as installed  # noqa: PLC0415
 

@@ -80,7 +80,7 @@ def project_of(
     data: Path | None = None,
 ) -> Project:
     """The project, its settings read; a mistake in them ends the command with one line."""
-    output.CONFIG.set("" if config is None else str(config))
+    output.CALLED.set(("" if config is None else str(config), endpoint or ""))
     project = Project(config, env, tuple(sets or ()), data)
     try:
         if endpoint is not None:

@@ -16,7 +16,7 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TextIO
 
-from core.domain.hints import for_file
+from core.domain.hints import as_called
 from core.system.text import clean, escaped
 
 MOST_CHUNKS = 2000
@@ -30,8 +30,8 @@ PLAIN = str.maketrans(
 )
 """Glyphs for a terminal that has none: left to `?`, a verdict that passed would look like one that failed."""
 
-CONFIG: ContextVar[str] = ContextVar("CONFIG", default="")
-"""The `--config` of this command, so that commands which its lines name mean the same project; empty without one."""
+CALLED: ContextVar[tuple[str, str]] = ContextVar("CALLED", default=("", ""))
+"""The `--config` and the `--endpoint` of this command, else empty: what its lines name to be called has them too."""
 
 
 class Document(str):
@@ -50,7 +50,7 @@ def say(line: str, stream: TextIO | io.TextIOBase | None) -> None:
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):  # what can't be encoded is a ValueError too
-        stream.write(f"{line if isinstance(line, Document) else clean(for_file(line, CONFIG.get()))}\n")
+        stream.write(f"{line if isinstance(line, Document) else clean(as_called(line, *CALLED.get()))}\n")
         stream.flush()
 
 

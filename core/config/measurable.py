@@ -31,12 +31,14 @@ def with_pairs_where_copied(plan: Plan) -> Plan:
         match step:
             case Mirror():
                 copied = True
+                steps.append(step)
             case Shift():
                 copied = False
+                steps.append(step)
+            case Hold() | Ask() if not copied:
+                steps.append(replace(step, gates=_without_pairs(step.gates)))
             case _:
-                pass
-        plain = isinstance(step, Hold | Ask) and not copied
-        steps.append(replace(step, gates=_without_pairs(step.gates)) if plain else step)  # type: ignore[union-attr]
+                steps.append(step)
     return replace(plan, steps=tuple(steps))
 
 

@@ -14,18 +14,20 @@ OF_FILE = (
     *("scale", "silence", "smoke", "status", "truth", "undo", "unsilence", "watch"),
 )
 """Commands that read quarterdeck.yaml."""
-_WITHOUT_FILE = re.compile(
-    rf"(?<![\w./-])(?P<command>quarterdeck (?:{'|'.join(OF_FILE)})(?![\w-])|(?<=')quarterdeck(?='| --(?!help)))"
-    r"(?![^';\n]* --(?:config|help))"
+NO_ENDPOINT = ("backup", "watch")
+"""Those of them that take no endpoint."""
+_COMMAND = re.compile(
+    rf"(?<![\w./-])(?:quarterdeck (?P<verb>{'|'.join(OF_FILE)})(?![\w-])|(?<=')quarterdeck(?='| --))"
+    r"(?=(?P<flags>[^';\n]*))"
 )
-"""A command in a text, in quotes or bare, the deck's in quotes alone; up to the flags."""
+"""A command in a text, in quotes or bare, the deck's in quotes alone; what stands behind its name is looked at only."""
 
 
 def typed(words: str, environment: str = "", production: bool = False, endpoint: str = "") -> str:
     """A command as it must be typed, in quotes: `'quarterdeck drill --env prod --confirm prod'`.
 
     `words` are its own, `drill`, or none for the deck; `endpoint` is one of several in the file. Which file that is
-    says whoever was called with it (`for_file`).
+    says whoever was called with it (`as_called`).
     """
     verb = words.partition(" ")[0]
     flags = ""
@@ -36,8 +38,14 @@ def typed(words: str, environment: str = "", production: bool = False, endpoint:
     return f"'quarterdeck{f' {words}' if words else ''}{flags}'"
 
 
-def for_file(text: str, config: str) -> str:
-    """A text with `--config` in each command that it names, where another file is meant than the one in this folder."""
-    if not config or "quarterdeck" not in text:
-        return text
-    return _WITHOUT_FILE.sub(lambda found: f"{found['command']} --config {shlex.quote(config)}", text)
+def as_called(text: str, config: str, endpoint: str) -> str:
+    """A text whose commands mean the file and the endpoint that the command which says it was called with."""
+    given = {"--config": config, "--endpoint": endpoint}
+
+    def called(found: re.Match[str]) -> str:
+        flags, verb = found["flags"], found["verb"]
+        wanted = [] if " --help" in flags else [name for name, value in given.items() if value and name not in flags]
+        kept = [name for name in wanted if not (name == "--endpoint" and verb in NO_ENDPOINT)]
+        return " ".join([found[0], *(f"{name} {shlex.quote(given[name])}" for name in kept)])
+
+    return _COMMAND.sub(called, text) if any(given.values()) else text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from core.domain.hints import OF_FILE, for_file, typed
+from core.domain.hints import NO_ENDPOINT, OF_FILE, as_called, typed
 from tui.cli import app
 
 HOME = Path(__file__).parents[2]
@@ -49,23 +49,39 @@ def test_a_hint_names_the_whole_command(given: tuple[str, ...], said: str) -> No
     ],
 )
 def test_a_command_means_the_file_that_was_given(said: str, becomes: str) -> None:
-    assert for_file(said, "F") == (becomes.format("'quarterdeck watch --config F") or said)
-    assert for_file(said, "") == said
+    assert as_called(said, "F", "") == (becomes.format("'quarterdeck watch --config F") or said)
+    assert as_called(said, "", "") == said
+
+
+@pytest.mark.parametrize(
+    ("said", "becomes"),
+    [
+        ("'quarterdeck abort --env dev' ends it", "'quarterdeck abort --endpoint stock --env dev' ends it"),
+        ("'quarterdeck down --env dev --endpoint prices'", "'quarterdeck down --env dev --endpoint prices'"),
+        ("'quarterdeck watch'", "'quarterdeck watch'"),
+    ],
+)
+def test_a_command_means_the_endpoint_that_was_given(said: str, becomes: str) -> None:
+    assert as_called(said, "", "stock") == becomes
 
 
 def test_a_file_with_a_blank_in_its_name_is_typed_as_a_shell_takes_it() -> None:
-    assert for_file("'quarterdeck plan'", "my shop/q.yaml") == "'quarterdeck plan --config 'my shop/q.yaml''"
+    said = as_called("'quarterdeck plan'", "my shop/q.yaml", "stock")
+    assert said == "'quarterdeck plan --config 'my shop/q.yaml' --endpoint stock'"
+
+
+def _taking(option: str, group: Any, before: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _taking(option, command, f"{before}{name} ")
+        elif any(one.name == option for one in command.params):
+            yield f"{before}{name}"
 
 
 def test_each_command_that_reads_the_file_is_known_to_hints() -> None:
-    def found(group: Any, before: str = "") -> Iterator[str]:
-        for name, command in group.commands.items():
-            if hasattr(command, "commands"):
-                yield from found(command, f"{before}{name} ")
-            elif any(one.name == "config" for one in command.params):
-                yield f"{before}{name}"
-
-    assert sorted(found(get_command(app))) == sorted(OF_FILE)
+    commands = get_command(app)
+    assert sorted(_taking("config", commands)) == sorted(OF_FILE)
+    assert sorted(_taking("endpoint", commands)) == sorted(set(OF_FILE) - set(NO_ENDPOINT))
 
 
 def test_no_hint_names_a_command_of_one_environment_without_it() -> None:
