@@ -119,13 +119,8 @@ async def test_a_login_that_is_mute_ends_the_look_too(tmp_path: Path, monkeypatc
     assert seen.unknown == "azureml ws: no answer within 0.2 s"
 
 
-@pytest.mark.usefixtures("logged_in")
-async def test_down_of_what_somebody_deleted_expects_nothing_there_any_more(
-    tmp_path: Path, azure: AzureStandIn
-) -> None:
-    """Before it `status` says that callers get no answer."""
-    place = {"cloud": {"resource_manager": azure.url}}
-    here = Project(project(tmp_path, place), "prod")
+def _released(here: Project) -> None:
+    """A release to all traffic, as the journal tells it."""
     with contextlib.closing(here.journal()) as journal:
         released: list[ev.Body] = [
             ev.Began("r1", "late", "", canary_plan()),
@@ -136,6 +131,32 @@ async def test_down_of_what_somebody_deleted_expects_nothing_there_any_more(
             ev.Ended("r1", ev.Outcome.DONE, ""),
         ]
         journal.append(released, "watch", journal.clock.now())
+
+
+@pytest.mark.usefixtures("logged_in")
+async def test_a_workspace_that_was_deleted_is_said_and_down_expects_nothing_there_any_more(
+    tmp_path: Path, azure: AzureStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(azure.foundations, "workspace_there", value=False)
+    here = Project(project(tmp_path, {"cloud": {"resource_manager": azure.url}}), "prod")
+    _released(here)
+    lines = await lines_of(here)
+    assert any("azure    " in line and "there is none; check the name" in line for line in lines), lines
+    assert any("nobody answers all requests" in line for line in lines), lines
+    said: list[str] = []
+    assert await down(here, said.append) == 0
+    assert said == ["late: was not running"]
+    assert not any("deleted" in line for line in await lines_of(here))
+
+
+@pytest.mark.usefixtures("logged_in")
+async def test_down_of_what_somebody_deleted_expects_nothing_there_any_more(
+    tmp_path: Path, azure: AzureStandIn
+) -> None:
+    """Before it `status` says that callers get no answer."""
+    place = {"cloud": {"resource_manager": azure.url}}
+    here = Project(project(tmp_path, place), "prod")
+    _released(here)
     before = await lines_of(here)
     assert any("nobody answers all requests" in line for line in before), before
     said: list[str] = []

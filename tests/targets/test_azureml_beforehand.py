@@ -60,7 +60,7 @@ def test_a_workspace_or_a_group_that_is_missing_is_said_with_the_names_to_look_a
     ]
     place.azure.foundations.group_there = False
     (line,) = said(place)
-    assert line.endswith("knows no such subscription or group; check azureml.subscription and resource_group")
+    assert line.endswith("knows no such group; check azureml.subscription and resource_group")
     place.azure.foundations.group_there = place.azure.foundations.workspace_there = True
     place.azure.surroundings.unregistered.add("Microsoft.MachineLearningServices")
     (line,) = said(place)

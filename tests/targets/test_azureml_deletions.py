@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from core.domain.model import Level, Noted
+from core.domain.model import Contact, Level, Noted
 from core.system.moment import KeptMoment
 from core.targets.azureml import changes
 from core.targets.azureml.api_errors import Json
@@ -71,6 +71,35 @@ def test_a_whole_endpoint_that_goes_is_one_line_and_none_where_there_was_none() 
     assert told(both, going, AzureView()) == [(gone[0].replace(" was ", " is being "), Level.ERROR)]
     assert told(both, AzureView(), both, AzureView()) == [gone, gone]
     assert told(AzureView(), AzureView(), both) == []
+
+
+def test_a_workspace_that_goes_takes_the_endpoint_with_it_and_is_one_line() -> None:
+    both, nowhere = view(blue=BLUE, green=GREEN), AzureView(nowhere="rg/ws")
+    gone = "the endpoint late is gone with it, with blue (v6), green (v7): nobody answers its callers"
+    line = (f"Azure has no workspace rg/ws any more; {gone}", Level.ERROR)
+    assert told(both, nowhere, nowhere) == [line]
+    assert told(both, nowhere, both, nowhere) == [line, line]
+    wrong = "if it was not deleted, correct azureml.subscription, resource_group or workspace"
+    assert told(nowhere, nowhere) == [(f"Azure has no workspace rg/ws; {wrong}", Level.ERROR)]
+
+
+@pytest.mark.parametrize("what", ["workspace_there", "group_there"])
+async def test_that_there_is_no_workspace_any_more_is_an_answer_and_no_silence(
+    place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    target = place.target(1)
+    async with watching(target) as watcher:
+        await two_slots(target, watcher, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(place.azure.foundations, what, value=False)
+            note = await watcher.noted("Azure has no workspace")
+            assert note.text.endswith("blue (v1), green (v2): nobody answers its callers")
+            await watcher.gone("blue")
+            await watcher.gone("green")
+            heard = len(watcher.reports)
+            await watcher.until(lambda: any(isinstance(one, Contact) for one in watcher.reports[heard:]))
+            assert not any(one.lost for one in watcher.reports if isinstance(one, Contact))
+        await watcher.ready("green", 1)
 
 
 async def test_who_watches_is_told_what_goes_behind_its_back_and_not_what_it_removes(place: AzurePlaceOf) -> None:

@@ -13,6 +13,7 @@ from core.targets.azureml.api_errors import (
     AzureRequest,
     AzureThrottled,
     LoginRefused,
+    WorkspaceMissing,
     refusal,
 )
 from core.targets.azureml.failures import login_failure, operation_failure, scoring_refusal
@@ -84,8 +85,14 @@ GONE = {"code": "NotFoundError", "innerError": {"code": "WorkspaceNotFound", "in
             ),
         ),
         (400, manager("MissingApiVersionParameter", "x"), Failed, "a fault of Quarterdeck's"),
-        (404, service("UserError", "Workspace not found.", inner=GONE), BadInput, "there is no such workspace; check"),
-        (404, manager("SubscriptionNotFound", "x"), BadInput, "this login knows no such subscription or group"),
+        (
+            404,
+            service("UserError", "Workspace not found.", inner=GONE),
+            WorkspaceMissing,
+            "there is no such workspace; check",
+        ),
+        (404, manager("ResourceGroupNotFound", "x"), WorkspaceMissing, "this login knows no such group; check"),
+        (404, manager("SubscriptionNotFound", "x"), BadInput, "this login knows no such subscription; check"),
         (404, manager("ResourceNotFound", "x"), AzureMissing, "there is none; check the name"),
         (404, missing("green"), AzureMissing, "one that was just made is known everywhere some minutes later"),
         (429, manager("TooManyRequests", "x"), AzureThrottled, "asked again after 7 s"),

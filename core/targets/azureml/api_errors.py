@@ -42,6 +42,10 @@ class AzureMissing(Refused):
     """404: there is none such, or not everywhere yet."""
 
 
+class WorkspaceMissing(BadInput):
+    """Azure answers that there is no such workspace: it is another one, or was deleted with all that stood in it."""
+
+
 class AzureBusy(Unreachable):
     """Another change of the same thing goes on; ask again when it has ended."""
 
@@ -229,13 +233,18 @@ _RULES = (
     ),
     _Rule(
         ("Workspace not found", "WorkspaceNotFound"),
-        BadInput,
+        WorkspaceMissing,
         always("there is no such workspace; check azureml.subscription, resource_group and workspace"),
     ),
     _Rule(
-        ("SubscriptionNotFound", "ResourceGroupNotFound"),
+        ("ResourceGroupNotFound",),
+        WorkspaceMissing,
+        always("this login knows no such group; check azureml.subscription and resource_group"),
+    ),
+    _Rule(
+        ("SubscriptionNotFound",),
         BadInput,
-        always("this login knows no such subscription or group; check azureml.subscription and resource_group"),
+        always("this login knows no such subscription; check azureml.subscription, or log in as somebody else"),
     ),
     _Rule(
         ("MissingSubscriptionRegistration", "not registered to use namespace"),

@@ -29,10 +29,13 @@ class DeletionNews:
     def of(self, view: AzureView) -> Iterator[Noted]:
         """Whatever is gone, or on its way, since the look before."""
         before, self._seen = self._seen, view
+        if view.nowhere:
+            if not before.nowhere:
+                yield Noted(self._without_workspace(before, view.nowhere), Level.ERROR, None, SOURCE)
+            return
         was = "is being" if view.body is not None else "was"
         if view.state == "Deleting" or (view.body is None and before.body is not None):
-            names = ", ".join(_label(slot, body) for slot, body in before.deployments.items())
-            held = f", with {names}" if names else ""
+            held = _held(before)
             if not self._whole:
                 # Whether 'down' here did it is written down by who called it.
                 text = f"the endpoint {self._name} {was} deleted{held}: nobody answers its callers"
@@ -50,6 +53,18 @@ class DeletionNews:
                 was = "is being" if slot in view.deployments else "was"
                 level = Level.ERROR if before.weights.get(slot) else Level.WARNING
                 yield Noted(f"{_label(slot, body)} {was} deleted, and not by this project", level, slot, SOURCE)
+
+    def _without_workspace(self, before: AzureView, workspace: str) -> str:
+        if before.body is None:
+            ask = "if it was not deleted, correct azureml.subscription, resource_group or workspace"
+            return f"Azure has no workspace {workspace}; {ask}"
+        gone = f"the endpoint {self._name} is gone with it{_held(before)}: nobody answers its callers"
+        return f"Azure has no workspace {workspace} any more; {gone}"
+
+
+def _held(view: AzureView) -> str:
+    names = ", ".join(_label(slot, body) for slot, body in view.deployments.items())
+    return f", with {names}" if names else ""
 
 
 def _mark(deployments: Mapping[Slot, Json], slot: Slot) -> str:

@@ -17,6 +17,7 @@ from core.domain.model import Version
 from core.domain.plan import Plan
 from core.system.aside import aside
 from core.targets.azureml import beforehand, doctor
+from core.targets.azureml.api_errors import WorkspaceMissing
 from core.targets.azureml.autoscale_bodies import check
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.client import AzureMLTarget
@@ -66,6 +67,8 @@ class AzureMLKind:
         calls = _calls(at)
         try:
             return await aside(lambda: taken_down(at, calls), "azureml down")
+        except WorkspaceMissing:
+            return False
         finally:
             calls.close()
 
@@ -136,6 +139,8 @@ def _standing(at: AzureEndpoint) -> Standing | None:
             return None
         lines, refuses = tuple(lines_of(at, calls, view)), changed_elsewhere(at, view)
         return Standing(at.called, NAME, slots_in(at, view), lines, costs, refuses=refuses)
+    except WorkspaceMissing as error:
+        return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
     except QuarterdeckError as error:
         return _unknown(at, str(error))
     finally:

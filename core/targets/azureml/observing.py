@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Observation, Scaled, Slot
 from core.domain.sample import Sample
-from core.targets.azureml.api_errors import AzureThrottled
+from core.targets.azureml.api_errors import AzureThrottled, WorkspaceMissing
 from core.targets.azureml.autoscaler import AutoscaleKeeper
 from core.targets.azureml.build_logs import build_log_end
 from core.targets.azureml.changes import EndpointChanges
@@ -63,6 +63,7 @@ class AzureObserver:
         self._before: dict[Slot, Observation] = {}
         self._operations: tuple[AzureOperation, ...] = ()
         self._error: QuarterdeckError | None = None
+        self._missed = False
         self._heard_s = time.monotonic()
         self._account: Account | None = None
         self._poked = threading.Event()
@@ -188,7 +189,7 @@ class AzureObserver:
         if not (view is None or changed or since_s >= look_s or (since_s >= place.poll_s and self._expects(view))):
             return looked_s
         looked_s, silent = time.monotonic(), self._follower.silent
-        view = reader.read()
+        view = self._read()
         self._heard_s = time.monotonic()
         self._scaler.seen(view)
         self._deletions.removed((*before, *self._operations, *book.operations()))
@@ -198,6 +199,17 @@ class AzureObserver:
             self._operations = book.operations()
             self.told()
         return looked_s
+
+    def _read(self) -> AzureView:
+        """What there is. That there is not even a workspace is believed once it was answered twice in a row."""
+        try:
+            view, self._missed = self._changes.reader.read(), False
+        except WorkspaceMissing:
+            if not self._missed:
+                self._missed = True
+                raise
+            return self._changes.reader.nowhere()
+        return view
 
     def _over(self, end: EndedOperation) -> None:
         """An operation has ended: what became of its slot is looked at at once."""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from core.domain.errors import Refused
-from core.targets.azureml.api_errors import AzureMissing
+from core.targets.azureml.api_errors import AzureMissing, WorkspaceMissing
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API, WORKSPACE_API, AzureEndpoint
@@ -45,6 +45,15 @@ class EndpointReader:
             self._told()
         return view
 
+    def nowhere(self) -> AzureView:
+        """What there is to see without the workspace; kept as what was read."""
+        place = self._at.place
+        with self._lock:
+            self._begun += 1
+            self._newest, self._view = self._begun, AzureView(nowhere=f"{place.resource_group}/{place.workspace}")
+        self._told()
+        return self._view
+
     def location(self) -> str:
         """The workspace's region."""
         if not self._location:
@@ -61,9 +70,19 @@ class EndpointReader:
         try:
             body = self._calls.ask("GET", self._at.path, ENDPOINT_API, timeout_s=self._timeout_s).body
         except AzureMissing:
-            return AzureView()
+            return self._without()
         try:
             page = self._calls.ask("GET", self._at.deployment(), DEPLOYMENT_API, timeout_s=self._timeout_s).body
         except AzureMissing:
             return AzureView()
         return AzureView(body, {str(one["name"]): one for one in page.get("value") or ()})
+
+    def _without(self) -> AzureView:
+        """That there is no endpoint; raises WorkspaceMissing where there is no workspace for it either."""
+        try:
+            self._calls.ask("GET", self._at.workspace, WORKSPACE_API, timeout_s=self._timeout_s)
+        except AzureMissing as error:
+            raise WorkspaceMissing(f"{error} (azureml.subscription, resource_group, workspace)") from None
+        except Refused:
+            pass  # Who may see endpoints need not be let to see the workspace itself.
+        return AzureView()

@@ -19,10 +19,11 @@ OVER = frozenset({READY, "Failed", "Canceled"})
 
 @dataclass(frozen=True, slots=True)
 class AzureView:
-    """What was read. Without a `body` there is no endpoint."""
+    """What was read. Without a `body` there is no endpoint; `nowhere` names the workspace where that is not there."""
 
     body: Json | None = None
     deployments: Mapping[Slot, Json] = field(default_factory=dict)
+    nowhere: str = ""
 
     @property
     def state(self) -> str:
