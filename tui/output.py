@@ -50,8 +50,13 @@ def say(line: str, stream: TextIO | io.TextIOBase | None) -> None:
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):  # what can't be encoded is a ValueError too
-        stream.write(f"{line if isinstance(line, Document) else clean(as_called(line, *CALLED.get()))}\n")
+        stream.write(f"{line if isinstance(line, Document) else clean(pasteable(line))}\n")
         stream.flush()
+
+
+def pasteable(text: str) -> str:
+    """A text whose commands mean the project and the endpoint that this command was called with."""
+    return as_called(text, *CALLED.get())
 
 
 def install() -> None:

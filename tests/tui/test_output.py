@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from core.state import events as ev
 from core.system.processes import child_environment, python
+from tests.recordings.make import ENDPOINT
+from tests.tui import scenes
+from tests.tui.conftest import OpenDeck, shown
+from tests.tui.replay import FakeLink
 from tui import output
+from tui.screens.sheet import Sheet
+from tui.widgets.bars import Keys
 
 DEADLINE_S = 60
 SHELL = "/bin/sh"
@@ -231,3 +238,31 @@ def test_a_document_is_said_whole_and_harmless_however_long_it_is() -> None:
     assert json.loads(stream.getvalue()) == told
     assert "\x1b" not in stream.getvalue()
     assert stream.getvalue().count("\n") == 1
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    """A command that was called with another file and one of several endpoints."""
+    before = output.CALLED.set(("shop/q.yaml", "stock"))
+    yield
+    output.CALLED.reset(before)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_command_that_is_named_means_what_this_one_was_called_with() -> None:
+    stream, again = io.StringIO(), "'quarterdeck rollback --config shop/q.yaml --endpoint stock --env dev' asks anew"
+    output.say("'quarterdeck rollback --env dev' asks anew", stream)
+    output.say(output.json_line("'quarterdeck rollback --env dev' asks anew"), stream)
+    assert stream.getvalue().splitlines() == [again, "\"'quarterdeck rollback --env dev' asks anew\""]
+    assert Sheet("why", ["'quarterdeck rollback --env dev' asks anew"]).said == (again,)
+
+
+@pytest.mark.usefixtures("elsewhere")
+async def test_so_does_one_that_the_decks_footer_and_its_log_name(open_deck: OpenDeck) -> None:
+    told = scenes.then(scenes.at_ten(), ev.Logged(ENDPOINT, "target", "see 'quarterdeck status'"))
+    async with open_deck(FakeLink(told)) as (app, pilot):
+        app.say("see 'quarterdeck status'")
+        await shown(app, pilot)
+        again = "see 'quarterdeck status --config shop/q.yaml --endpoint stock'"
+        assert again in app.deck.query_one(Keys).message
+        assert "see 'quarterdeck status --config" in app.deck.pane("log").plain

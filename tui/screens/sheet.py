@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import ACTIONS, GROUPS
+from tui.output import pasteable
 from tui.widgets.overlay import Overlay
 
 
@@ -23,7 +24,7 @@ class Sheet(Overlay[None]):
     def __init__(self, title: str, lines: Sequence[str]) -> None:
         super().__init__()
         self.heading = title
-        self.said = tuple(lines)
+        self.said = tuple(map(pasteable, lines))
 
     def compose(self) -> ComposeResult:
         """The lines, to be scrolled where there are many."""

@@ -5,6 +5,7 @@ from tui.actions import ACTIONS, refused, way_back
 from tui.alert_lines import loudest
 from tui.evidence import driver, no_answer_s
 from tui.health import health
+from tui.output import pasteable
 from tui.styled import Line, Part, apart, cut, fit, fitting, width as cells_of
 from tui.summary import on_its_way
 from tui.view import View
@@ -137,7 +138,7 @@ class Keys(Pane, can_focus=False):
 
     def say(self, text: str, until: float) -> None:
         """A line in the footer's place for a while."""
-        self.message, self.until = " ".join(text.split()), until
+        self.message, self.until = pasteable(" ".join(text.split())), until
 
     def lines(self, view: View, width: int, height: int) -> list[Line]:  # noqa: ARG002
         """Keys at the left, the way back at the right."""

@@ -2,6 +2,7 @@
 
 from core.state.snapshot import LogLine
 from tui import format as as_text
+from tui.output import pasteable
 from tui.styled import Line, left
 from tui.view import View
 from tui.widgets.pane import Pane
@@ -70,7 +71,7 @@ class Log(Pane):
         return (
             (as_text.clock(line.at) + " ", "dim"),
             (left(line.source, SOURCE) + " ", SOURCES.get(line.source, "dim")),
-            (" ".join(line.text.split()), LEVELS[line.level]),
+            (pasteable(" ".join(line.text.split())), LEVELS[line.level]),
         )
 
     def move(self, by: int) -> None:
