@@ -223,4 +223,4 @@ def way_back(view: View) -> WayBack:
     if seen is None:
         return WayBack("R", f"roll back → {back_to(release)} · starts again first")
     known = "ready" if silent_s(view) is None else "when last heard of"
-    return WayBack("R", f"roll back → {back_to(release)} · {seen.ready}/{seen.wanted} {known}")
+    return WayBack("R", f"roll back → {back_to(release)} · {seen.ready}/{seen.due} {known}")

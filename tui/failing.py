@@ -16,7 +16,7 @@ def failing(view: View, well: Line) -> list[Part]:
     slots = view.endpoint.slots.values() if view.endpoint else ()
     down = next((seen for seen in slots if seen.weight > 0 and seen.ready == 0), None)
     if down is not None and "ready" not in said:
-        said = f"{down.ready} of {down.wanted} ready · {said}"
+        said = f"{down.ready} of {down.due} ready · {said}"
     client = at_the_client(view)
     more_said = ""
     if "failing" not in said and client is not None and client.failed_percent > FAILING_PERCENT:

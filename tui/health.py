@@ -45,7 +45,7 @@ def health(view: View) -> Line:
         return (("◦ no traffic", "dim"),)
     ill = next((seen for seen in taking if _ill(seen)), None)
     if ill is not None:
-        return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.wanted} ready", "moves"))
+        return (("! ", "moves"), (f"degraded: {ill.ready} of {ill.due} ready", "moves"))
     if (elsewhere := moved(view)) is not None:
         return (
             ("! ", "moves"),
@@ -88,7 +88,7 @@ def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
     down = next((seen for seen in taking if seen.ready == 0), None)
     if down is not None and not unheard:
         which = f"{_label(down)} " if len(taking) > 1 else ""
-        return (("✖ ", "fails"), (f"{which}down: 0 of {down.wanted} ready", "fails"))
+        return (("✖ ", "fails"), (f"{which}down: 0 of {down.due} ready", "fails"))
     router = [(seen, share) for seen in taking if (share := _failing(at_the_router(view, seen.slot))) is not None]
     worst, share = max(router, key=lambda one: one[1], default=(None, 0.0))
     of = f"{as_text.share(share)} of {_label(worst)}" if worst is not None else ""
@@ -123,5 +123,5 @@ def _label(seen: Observation) -> str:
 def _ill(seen: Observation) -> bool:
     bad = (ReplicaState.DEAD, ReplicaState.BACKOFF, ReplicaState.PENDING)
     # Replicas that only start are as it should be; one that may not even be made is missing.
-    missing = len(seen.replicas) < seen.wanted and seen.why
-    return seen.ready < seen.wanted and bool(not seen.replicas or missing or any(r.state in bad for r in seen.replicas))
+    missing = len(seen.replicas) < seen.due and seen.why
+    return seen.ready < seen.due and bool(not seen.replicas or missing or any(r.state in bad for r in seen.replicas))

@@ -219,8 +219,8 @@ def _held(view: View, release: Release, step: StepState, hold: Hold) -> Line:
     seen = view.endpoint.slots.get(release.slot or "") if view.endpoint else None
     if waits:
         return (("WAITS FOR ITS GATES", "waits"), (asks, "dim"), *copies)
-    if seen is not None and seen.ready < seen.wanted:
-        scales = f"WAITS: {seen.slot} scales, {seen.ready} of {seen.wanted} ready"
+    if seen is not None and seen.ready < seen.due:
+        scales = f"WAITS: {seen.slot} scales, {seen.ready} of {seen.due} ready"
         return ((scales, "waits"), (asks, "dim"), *copies)
     return (("GOES ON", "moves"), *to, *copies)
 
@@ -260,7 +260,7 @@ def _stage(view: View, release: Release, step: StepState) -> list[Part]:
             head = (("▶ ", "moves"), (f"COPY of {percent:g} % of the requests", "moves"))
         case Deploy(deadline_s=deadline):
             seen = view.endpoint.slots.get(release.slot or "") if view.endpoint else None
-            ready = f"{seen.ready} of {seen.wanted} ready, " if seen is not None else ""
+            ready = f"{seen.ready} of {seen.due} ready, " if seen is not None else ""
             said = f"{ready}{as_text.span(deadline - gone)} left"
         case Load(profile=profile) if profile.duration_s is not None:
             said = f"{profile.users} users, {as_text.span(profile.duration_s - gone)} left"

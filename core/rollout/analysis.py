@@ -205,9 +205,9 @@ def _with_figures(release: Release, question: str) -> str:
 def _scaling(release: Release, snapshot: Snapshot) -> str:
     """That the new slot just gets more replicas, in words: what is measured meanwhile says little of what comes."""
     seen = snapshot.endpoint(release.endpoint).slots.get(release.slot or "")
-    if seen is None or seen.version != release.version or seen.ready >= seen.wanted:
+    if seen is None or seen.version != release.version or seen.ready >= seen.due:
         return ""
-    return f"{release.slot} is scaling: {seen.ready} of {seen.wanted} ready"
+    return f"{release.slot} is scaling: {seen.ready} of {seen.due} ready"
 
 
 def _newest(release: Release, snapshot: Snapshot) -> float:

@@ -40,7 +40,7 @@ def _lines(snapshot: Snapshot, endpoint: str, rule: Rule, alert: Alert, now: flo
         rows.append(f"- release {release.id} of {new}, begun by {release.by}; back to {old}")
     for slot, seen in sorted(known.slots.items()):
         version = seen.version.label if seen.version is not None else "no version"
-        rows.append(f"- {slot}: {version}, {seen.ready} of {seen.wanted} ready, {seen.weight:g} %")
+        rows.append(f"- {slot}: {version}, {seen.ready} of {seen.due} ready, {seen.weight:g} %")
         rows += [f"  - {one.name}: {one.state.value} {one.why}".rstrip() for one in seen.replicas if one.why]
     said = [line for line in snapshot.log if line.endpoint in ("", endpoint)][-LINES:]
     log = [f"{_moment(line.at)} {line.source}: {line.text}" for line in said]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.model import Observation, Slot
+from core.domain.model import Observation, Replica, ReplicaState, Slot
 from core.state import events as ev
 from core.state.events import Event
 from core.targets.kubernetes.looks import looks
@@ -15,10 +15,13 @@ from tests.recordings.make import MOMENT
 from tests.targets.kubernetes.played import AT, Recording
 from tests.tui import cluster_scenes, scenes
 from tests.tui.cluster_scenes import BEGUN
-from tests.tui.looking import lines, seen
+from tests.tui.looking import lines, seen, text
+from tui.actions import way_back
+from tui.health import health
 from tui.view import View
 from tui.widgets import chart
 from tui.widgets.load import LoadPane
+from tui.widgets.replicas import trouble
 from tui.widgets.scaling import Scaling
 
 SECOND = 100.0
@@ -65,6 +68,32 @@ def test_a_count_that_a_release_holds_is_said_and_is_no_maximum_to_raise() -> No
         "  → it is handed back once the release is over",
     ]
     assert not any("raise endpoint.autoscaling.max" in line for line in said)
+
+
+def _shares(ready: int) -> View:
+    """Nine pods of blue beside one of green, of which so many of blue are ready; two are wanted without a release."""
+    events = [e for e in scenes.at_ten() if not isinstance(e.body, ev.Looked)]
+    known = seen(events).endpoint
+    assert known is not None
+    pods = tuple(Replica(f"blue-{n}", ReplicaState.READY if n < ready else ReplicaState.DEAD) for n in range(9))
+    told = (
+        replace(known.slots["blue"], wanted=2, held=9, ready=ready, replicas=pods),
+        replace(known.slots["green"], wanted=2, held=1, ready=1, replicas=known.slots["green"].replicas[:1]),
+    )
+    return seen(scenes.then(events, *(ev.Observed(known.name, one) for one in told)))
+
+
+def test_all_that_count_replicas_count_to_what_a_share_holds() -> None:
+    view = _shares(9)
+    assert lines(Scaling(), view)[0] == "10 of 10 replicas ready · not scaled by itself"
+    assert way_back(view).text == "roll back → v6 · 9/9 ready"
+    assert text(health(view)).startswith("● healthy")
+    assert view.endpoint is not None
+    assert trouble(replace(view.endpoint.slots["green"], why="no node")) == ""
+    lost = _shares(5)
+    assert lines(Scaling(), lost)[0].startswith("6 of 10 replicas ready")
+    assert way_back(lost).text == "roll back → v6 · 5/9 ready"
+    assert text(health(lost)) == "! degraded: 5 of 9 ready"
 
 
 def test_a_held_count_stays_on_a_small_screen() -> None:

@@ -101,13 +101,13 @@ def _kind(why: str) -> str:
 
 def trouble(seen: Observation) -> str:
     """Why a slot has fewer replicas ready than it should, in a line; empty where it has, or where they only start."""
-    if seen.version is None or seen.ready >= seen.wanted:
+    if seen.version is None or seen.ready >= seen.due:
         return ""
     serves = (ReplicaState.READY, ReplicaState.DRAINING)
     ill = (one for one in seen.replicas if one.why and one.state not in serves)
     worst = min(ill, key=lambda one: RANK[one.state], default=None)
     why = worst.why if worst is not None else seen.why
-    return f"{seen.slot} {seen.ready} of {seen.wanted} ready: {why}" if why else ""
+    return f"{seen.slot} {seen.ready} of {seen.due} ready: {why}" if why else ""
 
 
 def table(

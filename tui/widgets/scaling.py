@@ -124,7 +124,7 @@ class Scaling(Pane):
         slots = view.endpoint.slots if view.endpoint else {}
         if one is None:
             ready = sum(seen.ready for seen in slots.values())
-            wanted = sum(seen.wanted for seen in slots.values())
+            wanted = sum(seen.due for seen in slots.values())
             if silent_s(view) is not None:
                 return ((f"{ready} of {wanted} replicas ready when last heard of", "dim"),)
             return ((f"{ready}", "strong"), (f" of {wanted} replicas ready · not scaled by itself", "dim"))
