@@ -1,7 +1,7 @@
 """The keys that ask the link for nothing: what the screen itself answers, each by a method named after its action."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual.app import App
 
@@ -76,7 +76,7 @@ class KeyedApp(App[None]):
         from tui.screens.sheet import Sheet  # noqa: PLC0415
 
         pane = self.deck.chosen
-        self.push_screen(Sheet(f"why · {pane.name_of(self.view)}", pane.explain(self.view)))
+        self.push_screen(Sheet(lambda: f"why · {pane.name_of(self.view)}", lambda: pane.explain(self.view)))
 
     def _replicas(self, _: str) -> None:
         from tui.widgets.scale_dialog import ScaleDialog  # noqa: PLC0415
@@ -116,8 +116,10 @@ class KeyedApp(App[None]):
     def _environments(self, _: str) -> None:
         from tui.screens.sheet import Sheet  # noqa: PLC0415
 
-        lines = beside(self.snapshot, self.now()) or ["no two environments serve yet"]
-        self.push_screen(Sheet("environments", lines))
+        def lines() -> Sequence[str]:
+            return beside(self.snapshot, self.now()) or ["no two environments serve yet"]
+
+        self.push_screen(Sheet(lambda: "environments", lines))
 
     def _releases(self, _: str) -> None:
         from tui.screens.releases import ReleaseList  # noqa: PLC0415
@@ -158,7 +160,7 @@ class KeyedApp(App[None]):
     def _help(self, _: str) -> None:
         from tui.screens.sheet import Sheet, keys  # noqa: PLC0415
 
-        self.push_screen(Sheet("keys", keys()))
+        self.push_screen(Sheet(lambda: "keys", keys))
 
     def _leave(self, _: str) -> None:
         self.exit()

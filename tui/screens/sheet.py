@@ -1,6 +1,6 @@
 """A sheet over the deck: the keys, or why something was decided. Any key takes it away."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -14,24 +14,43 @@ from tui.actions import ACTIONS, GROUPS
 from tui.output import pasteable
 from tui.widgets.overlay import Overlay
 
+LOOK_S = 1.0
+
 
 class Sheet(Overlay[None]):
-    """Lines of text with a title."""
+    """Lines of text with a title, asked for again each second: what stands open says what is, and not what was."""
 
     # The way back works from here too: nobody should have to close a page of help first.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "back", priority=True, show=False)]
 
-    def __init__(self, title: str, lines: Sequence[str]) -> None:
+    def __init__(self, title: Callable[[], str], lines: Callable[[], Sequence[str]]) -> None:
         super().__init__()
+<<<<<<< HEAD
         self.heading = title
         self.said = tuple(map(pasteable, lines))
+=======
+        self._title = title
+        self._lines = lines
+        self.said: tuple[str, ...] = ()
+>>>>>>> 7c848f0 (A sheet over the deck says what is now for as long as it stays open)
 
     def compose(self) -> ComposeResult:
         """The lines, to be scrolled where there are many."""
         with VerticalScroll(id="sheet") as sheet:
-            sheet.border_title = Content(self.heading)
             sheet.border_subtitle = "arrows scroll, any other key closes"
-            yield Static("\n".join(self.said), markup=False)
+            yield Static(markup=False)
+
+    def on_mount(self) -> None:
+        """Say it, and say it anew."""
+        self._say()
+        self.set_interval(LOOK_S, self._say)
+
+    def _say(self) -> None:
+        lines = tuple(self._lines())
+        self.query_one("#sheet").border_title = Content(self._title())
+        if lines != self.said:
+            self.said = lines
+            self.query_one(Static).update("\n".join(lines))
 
     async def action_back(self) -> None:
         """Close, and roll back."""
