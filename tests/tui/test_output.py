@@ -254,7 +254,7 @@ def test_a_command_that_is_named_means_what_this_one_was_called_with() -> None:
     output.say("'quarterdeck rollback --env dev' asks anew", stream)
     output.say(output.json_line("'quarterdeck rollback --env dev' asks anew"), stream)
     assert stream.getvalue().splitlines() == [again, "\"'quarterdeck rollback --env dev' asks anew\""]
-    assert Sheet("why", ["'quarterdeck rollback --env dev' asks anew"]).said == (again,)
+    assert Sheet(lambda: "why", lambda: ["'quarterdeck rollback --env dev' asks anew"]).told() == (again,)
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -25,14 +25,9 @@ class Sheet(Overlay[None]):
 
     def __init__(self, title: Callable[[], str], lines: Callable[[], Sequence[str]]) -> None:
         super().__init__()
-<<<<<<< HEAD
-        self.heading = title
-        self.said = tuple(map(pasteable, lines))
-=======
         self._title = title
         self._lines = lines
         self.said: tuple[str, ...] = ()
->>>>>>> 7c848f0 (A sheet over the deck says what is now for as long as it stays open)
 
     def compose(self) -> ComposeResult:
         """The lines, to be scrolled where there are many."""
@@ -45,8 +40,12 @@ class Sheet(Overlay[None]):
         self._say()
         self.set_interval(LOOK_S, self._say)
 
+    def told(self) -> tuple[str, ...]:
+        """The lines as they are now."""
+        return tuple(map(pasteable, self._lines()))
+
     def _say(self) -> None:
-        lines = tuple(self._lines())
+        lines = self.told()
         self.query_one("#sheet").border_title = Content(self._title())
         if lines != self.said:
             self.said = lines
