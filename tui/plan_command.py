@@ -26,6 +26,7 @@ from core.state.usual_spans import usual_spans
 from core.system.text import counted, rough, span
 from tui.foreseen import foreseen, refused_there
 from tui.format import about
+from tui.real_weights import users_a_s
 
 WIDTH = 10
 Given: TypeAlias = Callable[[float], str]
@@ -103,7 +104,7 @@ def planned(
         ),
         "",
         *_unwatched(begin.plan),
-        *hardly_measured(begin.plan, settings),
+        *hardly_measured(begin.plan, settings, users_a_s(snapshot, name)),
         *_consent(settings),
         f"goes back to: {'what serves there' if why and live is None else _home(snapshot, name, settings)}",
         *later,

@@ -11,6 +11,7 @@ from tui import format as as_text
 
 FRESH_S = 3.0
 """Over so many seconds the real weight is counted."""
+USERS_S = 60.0
 UNKNOWN = "?"
 NO_SERIES = Series()
 SeriesOf = Callable[[Slot | None], Series]
@@ -53,6 +54,15 @@ def real_weights(snapshot: Snapshot, name: str, now: float) -> Mapping[Slot, flo
         now - FRESH_S,
         snapshot.live_release(name),
     )
+
+
+def users_a_s(snapshot: Snapshot, name: str) -> float:
+    """How many requests a second came in the last minute that is known of, without those of a load."""
+    since = snapshot.at - USERS_S
+    slots = [recent(snapshot.series.get((name, slot), NO_SERIES), since) for slot in snapshot.endpoint(name).slots]
+    load = recent(snapshot.series.get((name, None), NO_SERIES), since)
+    came = sum(one.requests for one in slots if one is not None and not one.mirrored)
+    return max(0, came - (load.requests if load is not None else 0)) / USERS_S
 
 
 def share(value: float | None) -> str:

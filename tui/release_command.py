@@ -35,6 +35,7 @@ from tui.headless import (
     watch_of,
 )
 from tui.plain_lines import lines_of
+from tui.real_weights import users_a_s
 
 REPORT_S = 60.0
 ASKED_S = 600.0
@@ -156,7 +157,7 @@ async def begun(
             await one.look(wishes.model_uri)
         begins.append(release_of(one.settings, serving is None, wishes))
     for one, begin in zip(members, begins, strict=True):
-        for line in hardly_measured(begin.plan, one.settings):
+        for line in hardly_measured(begin.plan, one.settings, users_a_s(engine.snapshot, begin.endpoint)):
             write(f"{begin.endpoint}: {line}")
         await may_go(one, begin.plan, write)
     for one, begin in zip(members, begins, strict=True):

@@ -69,24 +69,28 @@ def never_measured(plan: Plan, settings: Settings) -> Iterator[str]:
         )
 
 
-def hardly_measured(plan: Plan, settings: Settings) -> Iterator[str]:
-    """Gates that want more requests than the background load alone brings in their time, a line for all that want and
-    get the same."""
-    users, found, told = settings.release.background.users, dict[tuple[int, float, float], list[str]](), set[Gate]()
-    for stay in _stays(plan) if users else ():
+def hardly_measured(plan: Plan, settings: Settings, users_a_s: float = 0.0) -> Iterator[str]:
+    """Gates that want more requests than come in their time, a line for all that want and get the same. `users_a_s`:
+    so many requests a second users make now; where nobody knows of any, and no background load runs, nothing is said.
+    """
+    background = settings.release.background.users
+    most_a_s, found, told = background * USER_A_S + users_a_s, dict[tuple[int, float, float], list[str]](), set[Gate]()
+    for stay in _stays(plan) if most_a_s else ():
         for gate in stay.hold.gates:
             seconds, share = gate.window_s or stay.hold.seconds + stay.hold.patience_s, _least(gate, stay)
             counts = not (gate.source or gate.dry_run or gate.metric == RESTARTS or gate in told)
-            if counts and gate.at_least > users * USER_A_S * seconds * share / 100:
+            if counts and gate.at_least > most_a_s * seconds * share / 100:
                 told.add(gate)
                 found.setdefault((gate.at_least, seconds, share), []).append(gate.name)
+    comes = [counted(background, "background user")] if background else []
+    comes += [f"users' own {users_a_s:.2g} requests a second"] if users_a_s else []
     for (wanted, seconds, share), names in found.items():
         verb, word = ("want", "their") if len(names) > 1 else ("wants", "its")
-        most = users * USER_A_S * seconds * share / 100
+        most = most_a_s * seconds * share / 100
         yield (
-            f"release.gates: {', '.join(names)} {verb} {wanted:,} requests: of {counted(users, 'background user')} "
-            f"{most:,.0f} at the most come to {share:g} % in {rough(seconds)}; lower {word} at_least, hold for longer, "
-            "or raise release.background.users"
+            f"release.gates: {', '.join(names)} {verb} {wanted:,} requests: of {' and '.join(comes)} {most:,.0f} at "
+            f"the most come to {share:g} % in {rough(seconds)}; lower {word} at_least, hold for longer, or raise "
+            "release.background.users"
         )
 
 

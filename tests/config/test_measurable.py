@@ -9,11 +9,17 @@ from core.config.planner import Wishes, plan_of
 from core.config.settings import Settings
 from core.domain.errors import BadInput
 from core.domain.gates import DIFFERING
+from core.domain.model import Observation
 from core.domain.plan import Ask, Hold, Plan
+from core.domain.sample import Sample
+from core.state import events as ev
+from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from tests.config.test_planner import settings
+from tests.environments import V1
 from tests.targets import azureml_scenes, kubernetes_scenes
 from tui.plan_command import planned
+from tui.real_weights import users_a_s
 
 PAIRS = {"metric": DIFFERING, "op": "<=", "limit": 5}
 MANY = {"metric": "mean_ms", "limit": 50, "at_least": 100_000}
@@ -140,3 +146,34 @@ def test_a_gate_that_may_find_too_little_is_said_with_what_to_set(release: dict[
     lines = [line.removeprefix("release.gates: ") for line in hardly_measured(released(given), given)]
     assert len(lines) == len(said)
     assert all(line.startswith(one) for line, one in zip(lines, said, strict=True)), lines
+
+
+@pytest.mark.parametrize(
+    ("background", "users_a_s", "said"),
+    [
+        (10, 0.0, "mean wants 100,000 requests: of 10 background users 3,150 at the most come to 10 %"),
+        (10, 20.0, "mean wants 100,000 requests: of 10 background users and users' own 20 requests a second 4,410 "),
+        (0, 20.0, "mean wants 100,000 requests: of users' own 20 requests a second 1,260 at the most come to 10 %"),
+        (0, 2000.0, ""),
+        (0, 0.0, ""),
+    ],
+)
+def test_what_users_ask_now_counts_too(background: int, users_a_s: float, said: str) -> None:
+    given = settings(release={"more_gates": [MANY], "background": {"users": background}})
+    lines = list(hardly_measured(released(given), given, users_a_s))
+    assert [line.removeprefix("release.gates: ").startswith(said) for line in lines] == ([True] if said else [])
+
+
+def test_what_a_load_asks_is_no_users_doing() -> None:
+    slots = (Observation("blue", V1, 1, 1, 100.0),)
+    bodies: list[ev.Body] = [
+        *(ev.Observed("late", one) for one in slots),
+        *(
+            ev.Sampled("late", Sample(slot, 100.0 + at, ok))
+            for at in range(60)
+            for slot, ok in (("blue", 7), (None, 5))
+        ),
+    ]
+    snapshot = fold_all(ev.Event(at, 160.0, "watch", body) for at, body in enumerate(bodies, 1))
+    assert users_a_s(snapshot, "late") == pytest.approx(2.0, rel=0.05)
+    assert users_a_s(Snapshot(), "late") == 0.0
