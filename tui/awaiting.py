@@ -45,7 +45,7 @@ def _next(release: Release, project: Project, own: Settings, now: float) -> Iter
     if not release.awaits_next or step is None:
         return
     ended = release.steps[release.index - 1].ended_at if release.index else release.began_at
-    since = f" for {span(max(0.0, now - ended))}" if ended is not None else ""
+    since = f"for {span(max(0.0, now - ended))}; " if ended is not None else ""
     ahead = f"traffic {step.step.percent:g} %" if isinstance(step.step, Shift) else title(step.step)
-    yield f"  ‖ waits  step by step,{since}; the next one: {ahead}"
+    yield f"  ‖ waits  {since}the next step: {ahead}"
     yield f"{UNDER}→ {project.typed('next', own)}"

@@ -19,7 +19,7 @@ from core.state.fold import fold_all
 from core.state.gone import gone_slots
 from core.state.moved_place import serves_elsewhere
 from core.state.moved_traffic import moved_traffic
-from core.state.release import Release
+from core.state.release import Release, ReleaseState
 from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
 from core.state.together import waiting
@@ -75,7 +75,7 @@ async def lines_of(project: Project) -> list[str]:
             *([] if moved else moved_lines(place, snapshot, name, now)),
             *_costs(place, project.typed("down", own)),
         ]
-        lines += [f"  release  {_release(release, own.model)}"] if release else []
+        lines += [f"  release  {release_line(release, own.model)}"] if release else []
         lines += awaiting_lines(release, project, own, now) if release else []
         lines += _together(release, snapshot, now) if release else []
         lines += _truth(release) if release else []
@@ -217,12 +217,14 @@ def _measured_soon(replica: Replica, now: float) -> bool:
     return young and replica.state in (ReplicaState.STARTING, ReplicaState.READY)
 
 
-def _release(release: Release, model: str) -> str:
+def release_line(release: Release, model: str) -> str:
+    """Of which version it is and how far, or how it ended."""
     label = release.version.label if release.version and release.version.model == model else ""
     version = label or (release.version.full if release.version else "no version yet")
     if release.live:
         step = title(release.current.step) if release.current else "its end"
-        return f"{release.id}  {version}  {release.state.value}, at {step}"
+        by_step = ", step by step" if release.step_by_step and release.state is ReleaseState.RUNNING else ""
+        return f"{release.id}  {version}  {release.state.value}, at {step}{by_step}"
     outcome = release.outcome.value if release.outcome else "over"
     why = f": {release.why}" if release.why not in ("", outcome) else ""
     reason = f"  reason: {release.reason}" if release.reason else ""

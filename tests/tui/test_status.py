@@ -18,7 +18,7 @@ from tests.recordings.make import MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import seen
 from tui.awaiting import awaiting_lines
-from tui.status import gone_lines, registries, stands
+from tui.status import gone_lines, registries, release_line, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -128,7 +128,7 @@ def test_a_question_that_is_open_stands_there_with_the_time_left_and_how_it_is_a
         ),
         (
             scenes.one_step_on(),
-            ["‖ waits  step by step, for 0:30; the next one: traffic 50 %", "→ 'quarterdeck next --env prod'"],
+            ["‖ waits  for 0:30; the next step: traffic 50 %", "→ 'quarterdeck next --env prod'"],
         ),
         (scenes.by_steps(), []),
         (scenes.rolled_back(), []),
@@ -143,6 +143,20 @@ def test_a_release_that_stands_still_until_somebody_speaks_says_since_when_and_t
         project = Project(init(tmp_path / f"late{shut}", sample="iris"), "prod", ("read_only=true",) if shut else ())
         lines = [line.strip() for line in awaiting_lines(release, project, project.settings, MOMENT + 30)]
         assert lines == (said[:1] if shut else said)
+
+
+@pytest.mark.parametrize(
+    ("scene", "ends"),
+    [
+        (scenes.at_ten(), "running, at hold"),
+        (scenes.by_steps(), "running, at hold, step by step"),
+        (scenes.rolled_back(), "rolled back: by ops at 50 %"),
+    ],
+)
+def test_a_release_that_goes_step_by_step_says_so(scene: list[ev.Event], ends: str) -> None:
+    release = seen(scene).release
+    assert release is not None
+    assert release_line(release, "late").endswith(ends)
 
 
 @pytest.mark.parametrize(
