@@ -16,6 +16,7 @@ from core.state.codec import plain
 from core.state.events import Outcome
 from core.state.release import Release, StepState
 from core.state.snapshot import Snapshot
+from core.state.verdict_words import why_of
 from core.system.text import clean, escaped
 
 REPORT, PAGE, METRICS = "report.json", "report.md", "metrics.json"
@@ -99,7 +100,7 @@ def _verdict(verdict: Verdict) -> Mapping[str, Any]:
         "value": verdict.value,
         "outcome": verdict.outcome.value,
         "dry_run": gate.dry_run,
-        "why": verdict.why,
+        "why": why_of(verdict),
     }
 
 

@@ -72,6 +72,13 @@ def test_everything_that_is_known_lies_in_the_folder(tmp_path: Path) -> None:
     assert "half a � character →" in (folder / "logs" / "release.log").read_text(encoding="utf-8")
 
 
+def test_a_figure_beyond_its_limit_that_stopped_nothing_says_why() -> None:
+    verdict = Verdict(Gate("p95_ms", "<", 25.0, "live"), GateResult.PASS, 27.0, "nothing worse is shown")
+    assert str(report._verdict(verdict)["why"]).startswith(
+        "nothing worse is shown; more than 25 %, but that is not sure"
+    )
+
+
 def test_the_page_is_for_a_reader(tmp_path: Path) -> None:
     world = finished(tmp_path / "x.html")
     page = report.page_of(world.snapshot, world.release)
