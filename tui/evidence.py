@@ -113,6 +113,20 @@ def no_answer_s(view: View) -> float | None:
     return gone if gone >= limit else None
 
 
+def none_arrives(view: View) -> bool:
+    """Whether the load gets answers from somewhere, and those that it is for say that nobody asked them.
+
+    Its address leads elsewhere, or what stands before them answers.
+    """
+    client, sent_s = at_the_client(view), view.now - _begun(view)
+    if client is None or client.requests < ENOUGH or not sends_load(view) or sent_s <= FEW_S:
+        return False
+    taking = [seen.slot for seen in view.endpoint.slots.values() if seen.weight > 0] if view.endpoint else []
+    counted = (view.series(slot).last for slot in taking)
+    fresh = all(last is not None and view.now - last.at <= LATELY_S + last.seconds for last in counted)
+    return bool(taking) and fresh and all(at_the_router(view, slot) is None for slot in taking)
+
+
 def load_quiet_s(view: View) -> float:
     """For how long the load has not said what it counted."""
     last = view.series(None).last

@@ -14,6 +14,7 @@ from tui.evidence import (
     load_quiet_s,
     no_answer_s,
     no_word_s,
+    none_arrives,
     sends_load,
     silent_s,
     uncounted_s,
@@ -93,6 +94,7 @@ def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:
     worst, share = max(router, key=lambda one: one[1], default=(None, 0.0))
     of = f"{as_text.share(share)} of {_label(worst)}" if worst is not None else ""
     if client is not None:
+        of = of or ("no replica saw one" if none_arrives(view) else "")
         more: Line = ((f", {of}", "fails"),) if of else ()
         return (("✖ ", "fails"), (f"failing: {as_text.share(client)} at the client", "fails"), *more)
     return (("✖ ", "fails"), (f"failing: {of}", "fails")) if of else ()

@@ -204,6 +204,24 @@ def test_while_nothing_answers_no_slot_has_figures_of_the_seconds_before() -> No
     assert "good" not in {role for row in rows for _, role in row}
 
 
+def _answered_elsewhere(seconds: int, at_replicas: int) -> View:
+    """The load is refused by somebody, and each second both slots say how often they were asked."""
+    counted = [
+        ev.Sampled(ENDPOINT, Sample(slot, MOMENT + n, at_replicas))
+        for n in range(1, seconds + 1)
+        for slot in ("blue", "green")
+    ]
+    events = scenes.clients_fail(seconds)
+    return seen([*events, *scenes.then(events, *counted, at=MOMENT + seconds)[len(events) :]], MOMENT + seconds)
+
+
+def test_where_a_load_gets_answers_that_no_replica_gave_that_is_said() -> None:
+    """A name that leads elsewhere, another's balancer at the same address, a gateway that refuses all."""
+    assert text(health(_answered_elsewhere(20, 0))) == "✖ failing: 72 % at the client, no replica saw one"
+    assert text(health(_answered_elsewhere(20, 1))) == "✖ failing: 72 % at the client"
+    assert text(health(seen(scenes.clients_fail(20), MOMENT + 20))) == "✖ failing: 72 % at the client"
+
+
 def test_a_proof_is_no_good_sign_while_the_service_fails() -> None:
     assert proof(seen(scenes.at_ten()))[0] == ("✔ ", "good")
     for scene in (scenes.router_hangs, scenes.clients_fail, scenes.all_crash):
