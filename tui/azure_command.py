@@ -1,9 +1,11 @@
 """`quarterdeck azure setup`: make what a workspace lacks, once somebody has agreed to what it costs."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.engine.project import Project
@@ -12,7 +14,9 @@ from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin
 from core.targets.azureml.setup import AzurePiece, made, missing, removal, stands
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
+from tui.headless import INTERRUPTED
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Write = Callable[[str], None]
 
 
@@ -31,9 +35,23 @@ async def setup(project: Project, region: str, yes: bool, write: Write) -> int:
         if not yes and not _agreed(write):
             write("nothing was made")
             return Refused.exit_code
-        await _made(at, calls, pieces, write)
+        return await _until_told(_made(at, calls, pieces, write))
     finally:
         calls.close()
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> int:
+    """An exit code. Whoever ends it (ctrl-c, SIGTERM, a terminal that closes) ends the waiting alone."""
+    task, loop = asyncio.create_task(work, name="azure setup"), asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return INTERRUPTED
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
     return 0
 
 

@@ -175,7 +175,7 @@ def gone_lines(place: Standing | None, snapshot: Snapshot, name: str, now: float
 
 def moved_lines(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> list[str]:
     """That traffic goes elsewhere than it was sent, where to, and what ends that."""
-    seen = () if place is None or place.unknown else place.slots
+    seen = () if place is None or place.unknown or place.assumed else place.slots
     shown = {one.slot: one.weight for one in seen} if seen else None
     endpoint = snapshot.endpoint(name)
     elsewhere, known = moved_traffic(snapshot, endpoint, now, shown), moved_traffic(snapshot, endpoint, now)

@@ -28,7 +28,8 @@ class Standing:
     """What stands at one endpoint, as its place says it now, and in `lines` for people. No `slots`: nothing serves.
 
     `costs` is what somebody pays for while it stands, `unknown` why the place could not be asked, `refuses` why no
-    release may begin there now. `looks` are what its autoscalers came to; None where only a watch says that.
+    release may begin there now. `looks` are what its autoscalers came to; None where only a watch says that. `assumed`:
+    traffic is what was asked for last, which its place does not show yet.
     """
 
     endpoint: str
@@ -39,6 +40,7 @@ class Standing:
     unknown: str = ""
     looks: Mapping[Slot, Scaled] | None = None
     refuses: str = ""
+    assumed: bool = False
 
 
 class TargetKind(Protocol):

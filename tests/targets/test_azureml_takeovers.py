@@ -1,8 +1,10 @@
 """Two projects at one endpoint in Azure ML: who is told that it was taken over, and over what a release goes."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.claims import TAG, driver_name
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import AzureLogin
-from core.targets.azureml.standing import changed_elsewhere, looked_at, slots_in
+from core.targets.azureml.standing import assumed, changed_elsewhere, looked_at, slots_in
 from core.targets.azureml.view import AzureView
-from core.targets.azureml.workspace import AzureEndpoint
+from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
 from core.targets.protocol import Turn
 from tests.azure.standin import AzureStandIn
 from tests.targets.azureml_places import ROW, AzurePlaceOf
@@ -94,6 +96,26 @@ async def test_traffic_that_azure_does_not_show_yet_counts_as_it_was_asked_for(
         assert _shown(place, _elsewhere(place)) == {"blue": 100}
 
 
+async def test_traffic_that_somebody_else_moved_is_shown_as_it_is_at_once(place: AzurePlaceOf) -> None:
+    """What Azure may still show is what was before; any other traffic is no echo of that."""
+    here = place.target(1)
+    calls = AzureCalls(place.at.place, AzureLogin(place.at.place, place.token), place.at.ca)
+    async with watching(here) as watcher:
+        await two_slots(here, watcher, 1)
+        await here.route({"green": 100})
+        await watcher.weight("green", 100)
+        found = (await asyncio.to_thread(calls.ask, "GET", place.at.path, ENDPOINT_API)).body
+        for shares, echo in (({"blue": 50, "green": 50}, False), ({"blue": 100}, True)):
+            sent = {key: found[key] for key in ("tags", "location", "identity", "properties")}
+            sent["properties"] = {**sent["properties"], "traffic": shares}
+            await asyncio.to_thread(calls.ask, "PUT", place.at.path, ENDPOINT_API, sent)
+            await watcher.weight("blue", float(shares["blue"]))
+            assert assumed(place.at, looked_at(place.at, calls)) is echo
+            assert _shown(place, place.at) == ({"green": 100} if echo else shares)
+        await watcher.noted("the traffic was moved, and not by this project: blue 50 %, green 50 %")
+    calls.close()
+
+
 async def test_an_empty_journal_releases_over_what_the_workspace_serves(
     azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,3 +154,36 @@ def test_what_goes_on_of_another_driver_lets_no_release_begin(
     assert why.endswith(told)
     assert bool(why) == bool(told)
     assert not why or why.startswith("a driver on vm (project 00000001) has a change under way")
+
+
+@pytest.mark.parametrize(
+    ("mine", "traffic", "age_s", "told"),
+    [
+        (False, {"traffic": {"blue": 50, "green": 50}}, 60.0, "blue 50 %, green 50 %"),
+        (
+            False,
+            {"traffic": {"blue": 100, "green": 0}, "mirrorTraffic": {"green": 20}},
+            60.0,
+            "a copy of 20 % to green",
+        ),
+        (False, {"traffic": {"blue": 100, "green": 0}}, 60.0, ""),
+        (False, {"traffic": {"blue": 50, "green": 50}}, 7200.0, ""),
+        (True, {"traffic": {"blue": 50, "green": 50}}, 60.0, ""),
+    ],
+)
+def test_traffic_that_another_driver_split_a_while_ago_lets_no_release_begin(
+    tmp_path: Path, mine: bool, traffic: dict[str, Any], age_s: float, told: str
+) -> None:
+    at = endpoint_of(tmp_path)
+    driver = driver_name(at.folder.parent) if mine else "vm/00000001"
+    changed = datetime.fromtimestamp(time.time() - age_s, UTC).isoformat()
+    ready = {"properties": {"provisioningState": "Succeeded"}}
+    body = {
+        "properties": {"provisioningState": "Succeeded", **traffic},
+        "tags": {TAG: f"3 {driver} 1"},
+        "systemData": {"lastModifiedAt": changed},
+    }
+    why = changed_elsewhere(at, AzureView(body, {"blue": ready, "green": ready}))
+    assert bool(why) == bool(told)
+    assert not why or why.startswith("a driver on vm (project 00000001) has a release under way (")
+    assert told in why

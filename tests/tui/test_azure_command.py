@@ -1,6 +1,9 @@
 """`quarterdeck azure setup`: what is missing is said with its cost and made once somebody agreed; nothing twice."""
 
+import os
 import shlex
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ from core.targets.azureml.autoscale_bodies import OWNER
 from tests.azure.blobs import DOMAIN
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
+from tests.story.kills_scene import COMMAND, wait_for
 from tests.targets.azureml_places import serving_workspace
 from tests.targets.azureml_scenes import project
 from tui.cli import app
+from tui.headless import INTERRUPTED
 
 DATED = "about, as of 2026-11; azureml.prices has yours"
 
@@ -151,3 +156,33 @@ def test_what_was_made_goes_with_down_and_its_cost_is_said(azure: AzureStandIn) 
     assert said.exit_code == 0, said.output
     assert "what it costs ends: cluster cpu-cluster: 0 x Standard_D4s_v3" in said.output
     assert "cpu-cluster" not in azure.clusters.held or azure.clusters.held["cpu-cluster"].state == "Deleting"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_it_half_way_is_told_what_stands_and_the_next_call_goes_on(
+    azure: AzureStandIn, tmp_path: Path, number: signal.Signals
+) -> None:
+    azure.delays.compute_s = 6.0
+    command = [str(COMMAND), "azure", "setup", "--env", "dev", "--region", "westeurope", "--yes"]
+    environ = {**os.environ, **azure.environment()}
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as begun:
+        assert begun.stdout is not None
+        said = iter(begun.stdout.readline, "")
+        assert any("workspace ws: made" in line for line in said)
+        wait_for(lambda: "cpu-cluster" in azure.clusters.held, "the cluster to be asked for")
+        begun.send_signal(number)
+        lines = [line.strip() for line in said]
+        assert begun.wait(20) == INTERRUPTED
+    assert lines[0] == "this was asked for and stays; 'quarterdeck azure setup' goes on from there:"
+    stay = [line.split(" ")[0] for line in lines[1:-1]]
+    assert stay == ["resource", "storage", "key", "workspace", "compute"]
+    assert lines[-1] == f"or take it away: az group delete --name rg --subscription {azure.place.subscription}"
+    before = len(azure.front.seen)
+    again = setup("--yes")
+    assert again.exit_code == 0, again.output
+    assert [line.split(" (")[0] for line in again.output.splitlines()[1:]] == [
+        "  compute cluster cpu-cluster",
+        "compute cluster cpu-cluster",
+    ]
+    assert {one.method for one in list(azure.front.seen)[before:]} == {"GET"}
+    assert azure.clusters.held["cpu-cluster"].state == "Succeeded"

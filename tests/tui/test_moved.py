@@ -64,9 +64,11 @@ def test_status_says_where_it_goes_now_by_who_looked_or_else_by_the_watch() -> N
     ]
     assert moved_lines(Standing("late", "azureml", slots, ()), snapshot, "late", now) == told
     assert moved_lines(Standing("late", "azureml", (), (), unknown="away"), snapshot, "late", now) == told
+    # What is only thought to be so tells less than a watch that asked who answers.
+    as_sent = tuple(one.observation for one in both(0, 100) if isinstance(one, ev.Observed))
+    assert moved_lines(Standing("late", "azureml", as_sent, (), assumed=True), snapshot, "late", now) == told
     quiet = after(ENDED)
     assert moved_lines(Standing("late", "azureml", slots, ()), quiet, "late", now)[0] == (
         "  ! moved  v1 50 %, v2 50 %, moved from elsewhere; it was sent all on v2"
     )
-    back = tuple(one.observation for one in both(0, 100) if isinstance(one, ev.Observed))
-    assert moved_lines(Standing("late", "azureml", back, ()), snapshot, "late", now) == []
+    assert moved_lines(Standing("late", "azureml", as_sent, ()), snapshot, "late", now) == []

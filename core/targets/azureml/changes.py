@@ -115,10 +115,7 @@ class EndpointChanges:
         """Whether the traffic that is shown may not be what was asked for: that takes a while to be seen."""
         if any(one.doing == "traffic" and one.goes_on() for one in self.book.operations()):
             return True
-        asked = self.book.route()
-        if asked is None or KeptMoment(**asked["at"]).age_s >= SHOWN_S:
-            return False
-        return not same_route({"weights": view.weights, "mirror": view.mirror}, asked)
+        return shown_late(self.book.route(), view)
 
     def beside(self, work: Callable[[], Any]) -> Any:
         """A change that is no operation, such as a file, when it is its turn."""
@@ -149,6 +146,21 @@ class EndpointChanges:
         """What goes on, in words."""
         words = [one.words(self.book.usual_s(one.doing)) for one in self.book.operations()]
         return f" ({'; '.join(words)})" if words else ""
+
+
+def shown_before(asked: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The routes that may still be shown instead of the one that was asked for last."""
+    if asked is None or KeptMoment(**asked["at"]).age_s >= SHOWN_S:
+        return []
+    return list(asked.get("before") or ())
+
+
+def shown_late(asked: Mapping[str, Any] | None, view: AzureView) -> bool:
+    """Whether what is shown was before what was asked for last; traffic that never was so is somebody else's."""
+    if asked is None or KeptMoment(**asked["at"]).age_s >= SHOWN_S:
+        return False
+    shown, before = {"weights": view.weights, "mirror": view.mirror}, shown_before(asked)
+    return not same_route(shown, asked) and (not before or any(same_route(shown, one) for one in before))
 
 
 def _marked(body: Any, change: str) -> Any:

@@ -23,7 +23,15 @@ from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import AzureLogin
 from core.targets.azureml.names import ci_run
-from core.targets.azureml.standing import changed_elsewhere, costs_of, lines_of, looked_at, slots_in, taken_down
+from core.targets.azureml.standing import (
+    assumed,
+    changed_elsewhere,
+    costs_of,
+    lines_of,
+    looked_at,
+    slots_in,
+    taken_down,
+)
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 from core.targets.kinds import Models, Note, Standing
 from core.targets.protocol import Target
@@ -138,7 +146,8 @@ def _standing(at: AzureEndpoint) -> Standing | None:
         if view.body is None and not costs:
             return None
         lines, refuses = tuple(lines_of(at, calls, view)), changed_elsewhere(at, view)
-        return Standing(at.called, NAME, slots_in(at, view), lines, costs, refuses=refuses)
+        slots = slots_in(at, view)
+        return Standing(at.called, NAME, slots, lines, costs, refuses=refuses, assumed=assumed(at, view))
     except WorkspaceMissing as error:
         return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
     except QuarterdeckError as error:

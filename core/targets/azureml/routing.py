@@ -14,7 +14,7 @@ from core.domain.model import Level, Noted, Slot
 from core.system.moment import KeptMoment
 from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AzureMissing
-from core.targets.azureml.changes import EndpointChanges
+from core.targets.azureml.changes import EndpointChanges, shown_before
 from core.targets.azureml.claims import changed_by
 from core.targets.azureml.view import READY, AzureView, plain_shares, same_route
 from core.targets.azureml.workspace import ENDPOINT_API
@@ -63,8 +63,8 @@ class AzureRouter:
             return
         if late[0].asked.get("at") == asked.get("at"):
             return  # The newest, whose traffic is not shown yet.
-        text = f"a change of traffic that nobody had answered has landed late ({_words(shown)})"
-        self._note(Noted(f"{text}; it is put back to {_words(asked)}", Level.WARNING, source=SOURCE))
+        text = f"a change of traffic that nobody had answered has landed late ({route_words(shown)})"
+        self._note(Noted(f"{text}; it is put back to {route_words(asked)}", Level.WARNING, source=SOURCE))
         book.forget(late[0])
         # It takes the place of no move that is asked for meanwhile.
         threading.Thread(target=self._back, args=(self._newest, asked), name="azureml back", daemon=True).start()
@@ -78,7 +78,9 @@ class AzureRouter:
             self._in_force = asked.get("at")
         elif self._in_force == asked.get("at") and view.state == READY and not self._changes.traffic_moves(view):
             self._in_force = None
-            text = f"the traffic was moved, and not by this project: {_words(shown)} instead of {_words(asked)}"
+            text = (
+                f"the traffic was moved, and not by this project: {route_words(shown)} instead of {route_words(asked)}"
+            )
             self._note(Noted(text, Level.WARNING, source=SOURCE))
 
     def _back(self, number: int, asked: Mapping[str, Any]) -> None:
@@ -101,10 +103,12 @@ class AzureRouter:
         wanted = {slot: weight for slot, weight in weights.items() if weight > 0}
         if empty := [slot for slot in [*wanted, *mirror] if slot not in view.deployments]:
             raise Refused(f"{empty[0]}: it has no instance, so it can't take traffic; scale it up first")
-        asked = {"weights": wanted, "mirror": dict(mirror), "at": asdict(KeptMoment.now())}
+        shown = {"weights": view.weights, "mirror": view.mirror}
+        asked: dict[str, Any] = {"weights": wanted, "mirror": dict(mirror), "at": asdict(KeptMoment.now())}
         goes_on = any(one.doing == "traffic" for one in changes.book.operations())
-        if not goes_on and view.state == READY and same_route({"weights": view.weights, "mirror": view.mirror}, asked):
+        if not goes_on and view.state == READY and same_route(shown, asked):
             return
+        asked["before"] = [*shown_before(changes.book.route()), shown]
         body = bodies.changed_endpoint(changes.at, view.body, tags, wanted, mirror)
         call = ("PUT", changes.at.path, ENDPOINT_API, body)
         changes.send("traffic", call, asked=asked, still=lambda: self._still(number))
@@ -114,7 +118,8 @@ class AzureRouter:
             raise Refused(f"{self._changes.at.called}: its traffic was asked to go elsewhere meanwhile")
 
 
-def _words(asked: Mapping[str, Any]) -> str:
+def route_words(asked: Mapping[str, Any]) -> str:
+    """A route, with `weights` and `mirror`, for people: `blue 90 %, green 10 %`."""
     shares = [f"{slot} {share:g} %" for slot, share in plain_shares(asked.get("weights")).items()]
     copies = [f"a copy of {share:g} % to {slot}" for slot, share in plain_shares(asked.get("mirror")).items()]
     return ", ".join([*shares, *copies]) or "no traffic"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.domain.errors import Failed, QuarterdeckError
-from core.targets.azureml.api_errors import AzureMissing, Json
+from core.targets.azureml.api_errors import AzureMissing, Json, WorkspaceMissing
 from core.targets.azureml.autoscale_bodies import OWNER
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.costs import cost_line
@@ -19,7 +19,7 @@ from core.targets.azureml.workspace import COMPUTE_API, WORKSPACE_API, AzureEndp
 
 GROUP_API, STORAGE_API, VAULT_API = "2021-04-01", "2023-05-01", "2023-07-01"
 MADE_WITHIN_S = 900.0
-BROKEN = frozenset({"Failed", "Canceled"})
+BROKEN, READY = frozenset({"Failed", "Canceled"}), frozenset({"Succeeded", "RegisteringDns"})
 FEW = "some cents a month for what lies there"
 
 
@@ -60,14 +60,19 @@ def missing(at: AzureEndpoint, calls: AzureCalls, region: str) -> list[AzurePiec
 
 
 def made(at: AzureEndpoint, calls: AzureCalls, piece: AzurePiece) -> float:
-    """Make it and wait until it is ready; the seconds that took. Raises QuarterdeckError."""
+    """Make it and wait until it is ready; the seconds that took. Raises QuarterdeckError.
+
+    What is being made already is waited for alone: asked for again meanwhile it would be refused.
+    """
     begun_s = time.monotonic()
-    calls.ask("PUT", piece.path, piece.api, piece.body)
+    found = _read(calls, piece.path, piece.api)
+    if found is None or _state(found) in {*BROKEN, *READY}:
+        calls.ask("PUT", piece.path, piece.api, piece.body)
     while True:
         body = calls.ask("GET", piece.path, piece.api).body
         state = _state(body)
         took_s = time.monotonic() - begun_s
-        if state in {"Succeeded", "RegisteringDns"}:
+        if state in READY:
             return took_s
         if state in BROKEN:
             errors = (body.get("properties") or {}).get("provisioningErrors") or [{}]
@@ -213,19 +218,14 @@ def _state(body: Json) -> str:
 
 
 def _standing(at: AzureEndpoint, calls: AzureCalls, path: str, api: str) -> Json | None:
-    """What is there; what we began to make and that failed is to be made again."""
+    """What is there and is ready; what we began to make is to be made to its end, or again where it failed."""
     found = _read(calls, path, api)
     ours = found is not None and (found.get("tags") or {}).get(OWNER) == at.name
-    return None if found is not None and ours and _state(found) in BROKEN else found
+    return None if found is not None and ours and _state(found) not in READY else found
 
 
 def _read(calls: AzureCalls, path: str, api: str) -> Json | None:
     try:
         return calls.ask("GET", path, api).body
-    except AzureMissing:
+    except (AzureMissing, WorkspaceMissing):
         return None
-    except QuarterdeckError as error:
-        # A group or a workspace that is not there is refused as a mistake in the settings where a release wants it.
-        if "there is no such" in str(error) or "knows no such" in str(error):
-            return None
-        raise

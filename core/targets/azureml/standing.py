@@ -5,20 +5,20 @@ from dataclasses import replace
 
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Observation
-from core.system.moment import KeptMoment
 from core.targets.azureml.api_errors import AzureBusy
 from core.targets.azureml.autoscaler import taken_away
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.changes import SHOWN_S
+from core.targets.azureml.changes import shown_late
 from core.targets.azureml.claims import changed_by, driver_name, newest_claim
 from core.targets.azureml.costs import cost_line, priced
 from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.reading import EndpointReader
+from core.targets.azureml.routing import route_words
 from core.targets.azureml.setup import cluster_cost, cluster_path, our_cluster
 from core.targets.azureml.view import OVER, AzureView, capacity, observations, state_of
 from core.targets.azureml.workspace import COMPUTE_API, ENDPOINT_API, AzureEndpoint
 
-GONE_S = 600.0
+GONE_S, LEFT_S = 600.0, 3600.0
 
 
 def looked_at(at: AzureEndpoint, calls: AzureCalls) -> AzureView:
@@ -35,22 +35,35 @@ def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
 
 
 def changed_elsewhere(at: AzureEndpoint, view: AzureView) -> str:
-    """Why no release may begin now: a driver of another machine or project has a change under way; else empty."""
+    """Why no release may begin now: a driver of another machine or project has something under way; else empty.
+
+    Nothing there says that a driver lives: traffic that it split an hour ago or longer is taken for left behind.
+    """
     claim = newest_claim(view.tagged)
-    if claim is None or claim.driver == driver_name(at.folder.parent) or view.settled:
+    if claim is None or claim.driver == driver_name(at.folder.parent):
         return ""
     states = {at.name: view.state, **{slot: state_of(body) for slot, body in view.deployments.items()}}
-    goes_on = ", ".join(f"{what} is {state}" for what, state in states.items() if state not in OVER)
-    return f"{claim.who} has a change under way ({goes_on}); wait for its end, or look there"
+    goes_on = ", ".join(f"{what} is {state}" for what, state in states.items() if state not in {*OVER, ""})
+    if goes_on:
+        return f"{claim.who} has a change under way ({goes_on}); wait for its end, or look there"
+    changed = view.claimed_at(str(claim))
+    if (len(view.weights) > 1 or view.mirror) and changed is not None and time.time() - changed < LEFT_S:
+        shares = route_words({"weights": view.weights, "mirror": view.mirror})
+        return f"{claim.who} has a release under way ({shares}); wait for its end there, or take it back by a rollback"
+    return ""
+
+
+def assumed(at: AzureEndpoint, view: AzureView) -> bool:
+    """Whether the traffic of the slots is what this project asked for last, for Azure may still show the one before."""
+    asked = _book(at).route()
+    # With another change it was not accepted, or something else has changed since.
+    return asked is not None and changed_by(view.tags) == asked.get("change") and shown_late(asked, view)
 
 
 def _as_asked(at: AzureEndpoint, view: AzureView) -> AzureView:
-    """With the traffic that this project asked for last, while Azure may still show the one before."""
     asked = _book(at).route()
-    if asked is None or view.body is None or KeptMoment(**asked["at"]).age_s >= SHOWN_S:
+    if asked is None or view.body is None or not assumed(at, view):
         return view
-    if changed_by(view.tags) != asked.get("change"):
-        return view  # It was not accepted, or something else has changed since.
     properties = {**view.body["properties"], "traffic": asked["weights"], "mirrorTraffic": asked["mirror"]}
     return replace(view, body={**view.body, "properties": properties})
 
