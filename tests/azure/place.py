@@ -136,6 +136,11 @@ class AzureLogins:
         """It is good for nothing any more."""
         self.users[token].ended = True
 
+    def takes(self, token: str) -> bool:
+        """Whether it is somebody's, and good."""
+        found = self.users.get(token)
+        return found is not None and not found.ended
+
     def who(self, header: str) -> AzureUser:
         """Whose token it is, or 401."""
         found = self.users.get(header.removeprefix("Bearer "))

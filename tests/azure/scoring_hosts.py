@@ -10,7 +10,6 @@ import random
 import ssl
 import uuid
 from collections import deque
-from collections.abc import Container
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -18,6 +17,7 @@ from aiohttp import web
 
 from tests.azure.containers import ServingContainer
 from tests.azure.instances import Instances, seconds
+from tests.azure.place import AzureLogins
 from tests.azure.serving import REQUESTS, OnlineDeployment, OnlineEndpoint
 from tests.kubernetes.faults import ApiFault, FaultKind, Faults, slowed
 from tests.ports import free_port
@@ -39,12 +39,12 @@ class ScoredCall:
 
 @dataclass(slots=True)
 class ScoringHosts:
-    """All hosts. `logins` are tokens that an endpoint of mode AADToken takes."""
+    """All hosts. an endpoint of mode AADToken takes the tokens of `logins`."""
 
     context: ssl.SSLContext
     instances: Instances
     faults: Faults
-    logins: Container[str]
+    logins: AzureLogins
     calls: deque[ScoredCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _runners: dict[str, web.ServerRunner] = field(default_factory=dict)
     _client: aiohttp.ClientSession | None = None
@@ -96,7 +96,8 @@ class ScoringHosts:
         if request.path == "/":
             return web.Response(text="Healthy")
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        allowed = given in self.logins if endpoint.mode == "AADToken" else endpoint.keys.takes(given, endpoint.mode)
+        by_login = endpoint.mode == "AADToken"
+        allowed = self.logins.takes(given) if by_login else endpoint.keys.takes(given, endpoint.mode)
         if not allowed:
             return web.Response(status=401, text="key_auth_access_denied")
         if request.path != "/score":

@@ -73,7 +73,7 @@ class AzureStandIn:
         self.foundations = Foundations(self.place)
         models = folder / "azureml-models"
         self.instances = Instances(self.models, self.environments, self.codes, self.delays, models)
-        self.hosts = ScoringHosts(self.certificates.context, self.instances, self.faults, self.logins.users)
+        self.hosts = ScoringHosts(self.certificates.context, self.instances, self.faults, self.logins)
         place, operations, delays = self.place, self.operations, self.delays
         self.deployments = Deployments(place, operations, delays, self.failures, self.quota, self.instances)
         self.endpoints = OnlineEndpoints(place, operations, delays, self.deployments, self.hosts)

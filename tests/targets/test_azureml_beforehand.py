@@ -23,6 +23,7 @@ from tests.targets.azureml_scenes import settings_of
 
 PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(100)))
 FAMILY = "standardDSv2Family"
+SCALED = {"min": 1, "max": 3, "cpu": 70}
 
 
 @pytest.fixture
@@ -82,6 +83,23 @@ def test_a_login_that_has_run_out_and_a_role_that_is_missing_are_said(place: Azu
     blind = place.azure.logins.login("zoe@example.com", "workspaces/read")
     (line,) = said(place, blind)
     assert "zoe@example.com may not Microsoft.MachineLearningServices/workspaces/read" in line
+
+
+def test_a_login_that_may_not_scale_is_refused_only_where_a_release_would_scale(
+    place: AzurePlaceOf, tmp_path: Path
+) -> None:
+    (tmp_path / "scaled").mkdir()
+    scaled = AzurePlaceOf(place.azure, tmp_path / "scaled", {"name": "late", "autoscaling": SCALED})
+    less = place.azure.logins.login("bob@example.com", "Microsoft.Insights/autoscaleSettings/write")
+    assert said(place, less) == []
+    assert said(scaled) == []
+    assert said(scaled, less) == [
+        (
+            "azureml ws: bob@example.com may not Microsoft.Insights/autoscaleSettings/write, which "
+            "endpoint.autoscaling needs; ask for the role 'Monitoring Contributor' on the group rg, then log in again, "
+            "or leave endpoint.autoscaling out"
+        )
+    ]
 
 
 def test_an_address_of_stores_that_is_not_the_workspaces_is_said(place: AzurePlaceOf, tmp_path: Path) -> None:

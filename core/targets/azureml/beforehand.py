@@ -1,4 +1,4 @@
-"""Why a release can't go to a workspace, asked before anything is trained: login, workspace, role, size, quota.
+"""Why a release can't go to a workspace, asked before anything is trained: login, workspace, roles, size, quota.
 
 What can't be known, such as a quota that this login may not read, stands in nobody's way.
 """
@@ -13,7 +13,8 @@ from core.targets.azureml.blobs import store_doubt
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.deploying import NOT_MADE
 from core.targets.azureml.reading import EndpointReader
-from core.targets.azureml.rights import WRITES, missing_rights
+from core.targets.azureml.rights import AUTOSCALE_ROLE, AUTOSCALES, WRITES, missing_rights
+from core.targets.azureml.setup import group_path
 from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import WORKSPACE_API, AzureEndpoint
 
@@ -43,6 +44,7 @@ def refusals(at: AzureEndpoint, calls: AzureCalls, instances: int) -> Iterator[s
     region, reader = str(body.get("location") or ""), EndpointReader(at, calls, lambda: None, LOOK_S)
     looks: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: _role(at, calls),
+        lambda: _autoscale(at, calls),
         lambda: _endpoint(at, reader.read()),
         lambda: _store(at, calls),
         lambda: _size(at, calls, region, instances, reader.view or AzureView()),
@@ -64,6 +66,18 @@ def _role(at: AzureEndpoint, calls: AzureCalls) -> Iterator[str]:
         yield (
             f"azureml {at.place.workspace}: {calls.login.account().name} may not {', '.join(missing)}; "
             f"ask for the role '{ROLE}' on it, then log in again"
+        )
+
+
+def _autoscale(at: AzureEndpoint, calls: AzureCalls) -> Iterator[str]:
+    """The settings of an autoscaler lie beside the workspace, in its group."""
+    if at.endpoint.autoscaling is None:
+        return
+    if missing := missing_rights(calls, group_path(at), AUTOSCALES, LOOK_S):
+        yield (
+            f"azureml {at.place.workspace}: {calls.login.account().name} may not {', '.join(missing)}, which "
+            f"endpoint.autoscaling needs; ask for the role '{AUTOSCALE_ROLE}' on the group {at.place.resource_group}, "
+            "then log in again, or leave endpoint.autoscaling out"
         )
 
 

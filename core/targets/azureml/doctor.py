@@ -14,7 +14,7 @@ from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.costs import cost_line
 from core.targets.azureml.credentials import AzureLogin
 from core.targets.azureml.doctor_driver import driver
-from core.targets.azureml.rights import AUTOSCALES, WRITES, missing_rights
+from core.targets.azureml.rights import AUTOSCALE_ROLE, AUTOSCALES, WRITES, missing_rights
 from core.targets.azureml.standing import looked_at
 from core.targets.azureml.workspace import (
     ENDPOINT_API,
@@ -29,7 +29,6 @@ WITHIN_S = 40.0
 """A login by a command takes seconds, and of its ways to log in each is tried."""
 FIRST, SPARE_S = ("login", "workspace"), 2.0
 """Rows on which all others hang, each on those before it."""
-AUTOSCALE_ROLE = "Monitoring Contributor"
 Look = Callable[[AzureCalls, AzureEndpoint], Diagnoses]
 
 

@@ -7,6 +7,7 @@ from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.workspace import PERMISSIONS_API, SERVICE
 
 WRITES = (f"{SERVICE}/workspaces/onlineEndpoints/write", f"{SERVICE}/workspaces/onlineEndpoints/deployments/write")
+AUTOSCALE_ROLE = "Monitoring Contributor"
 AUTOSCALES = ("Microsoft.Insights/autoscaleSettings/write", "Microsoft.Insights/autoscaleSettings/delete")
 
 

@@ -120,6 +120,6 @@ class AzureRouter:
 
 def route_words(asked: Mapping[str, Any]) -> str:
     """A route, with `weights` and `mirror`, for people: `blue 90 %, green 10 %`."""
-    shares = [f"{slot} {share:g} %" for slot, share in plain_shares(asked.get("weights")).items()]
+    shares = [f"{slot} {share:g} %" for slot, share in sorted(plain_shares(asked.get("weights")).items())]
     copies = [f"a copy of {share:g} % to {slot}" for slot, share in plain_shares(asked.get("mirror")).items()]
     return ", ".join([*shares, *copies]) or "no traffic"

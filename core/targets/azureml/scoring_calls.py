@@ -55,6 +55,8 @@ class ScoringCalls:
     def bearer(self, *, anew: bool = False) -> str:
         """The endpoint's key, or a token of the login where it takes those; in memory only."""
         if self._at.place.auth == "aad":
+            if anew:
+                self._calls.login.forget()
             return self._calls.login.token(f"{self._at.place.cloud.scoring_scope.rstrip('/')}/.default")
         with self._lock:
             if anew or not self._key or time.monotonic() - self._read_at > KEPT_S:
