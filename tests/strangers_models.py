@@ -29,9 +29,10 @@ from typing import Any
 
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
+from core.images.needs import needs_of
 from core.system.processes import child_environment
 from core.work.child import QUIET, Job, WorkChild
-from core.work.environment import build, needs_of
+from core.work.environment import build
 from core.work.job import Report
 from scoring.service import free_port
 

@@ -19,6 +19,15 @@ def moved_away(endpoint: Endpoint | None, release: Release | None) -> bool:
     return not _as_sent(endpoint, release.plan.tolerance)
 
 
+def led_away(endpoint: Endpoint | None, release: Release | None) -> bool:
+    """Whether traffic that was taken back to what served before a release is there no longer, by somebody else's doing:
+    moved by nobody who is known, or by a driver of another machine."""
+    if endpoint is None or release is None or endpoint.other is None:
+        return moved_away(endpoint, release)
+    held = endpoint.slots.get(release.old or "")
+    return held is not None and held.version == release.old_version and held.weight < 100 - release.plan.tolerance
+
+
 def was_proved(endpoint: Endpoint) -> bool:
     """Whether answers proved the traffic that was asked for last."""
     verified = endpoint.verified

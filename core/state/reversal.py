@@ -7,7 +7,7 @@ from core.domain.hints import typed
 from core.domain.model import Version
 from core.domain.strategies import ROLLBACK
 from core.state import events as ev
-from core.state.astray import moved_away
+from core.state.astray import led_away, moved_away
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
@@ -71,7 +71,7 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
         stops = typed("down", release.environment)
         return None if release.live else f"nothing served before {release.id}; there is no way back, {stops} stops it"
     taken_back = release.outcome is not None and release.outcome not in (ev.Outcome.DONE, ev.Outcome.STUCK)
-    if taken_back and release.outcome is not None and not moved_away(endpoint, release):
+    if taken_back and release.outcome is not None and not led_away(endpoint, release):
         further = typed("rollback --to VERSION", release.environment)
         return f"{release.id} was taken back already ({release.outcome.value}); to go further back, name it: {further}"
     return _unsure(endpoint, release)

@@ -8,9 +8,9 @@ from pathlib import Path
 import core
 import scoring
 from core.domain.errors import Failed
+from core.images.needs import own_python
 from core.images.wheels import BOOSTER
 from core.targets.azureml.bodies import conda
-from core.targets.azureml.code_folder import python
 
 ENTRY = "core.work.remote"
 NEEDED = (
@@ -52,4 +52,4 @@ def training_conda(more: Sequence[str] = ()) -> str:
         pins = [f"{name}=={metadata.version(name)}" for name in (*NEEDED, *more)]
     except metadata.PackageNotFoundError as error:
         raise Failed(f"{error.name} is not installed here, and training needs it; install quarterdeck again") from None
-    return _NAMED.sub("name: training", conda(python(), pins))
+    return _NAMED.sub("name: training", conda(own_python(), pins))

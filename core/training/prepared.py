@@ -12,7 +12,7 @@ from core.domain.errors import Failed
 from core.system.text import clean_line
 from core.system.yaml_text import to_yaml
 from core.targets.azureml.bodies import AUTH, SCRIPT, conda
-from core.targets.azureml.code_folder import code_files, files_of, pins, python
+from core.targets.azureml.code_folder import code_files, files_of, packages
 from core.targets.azureml.names import azure_name
 from core.targets.azureml.settings import AzureProbeSettings
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
@@ -34,7 +34,7 @@ def prepare(settings: Settings, model: Path, out: Path) -> str:
         path = out / CODE / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    (out / CONDA).write_text(conda(python(), pins(files_of(found))), encoding="utf-8")
+    (out / CONDA).write_text(conda(*packages(found, files_of(found))), encoding="utf-8")
     (out / FILE).write_text(_head(at) + to_yaml(deployment_yaml(at, azure_name(settings.model))), encoding="utf-8")
     return _tried(out / CODE, model)
 

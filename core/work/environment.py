@@ -5,22 +5,18 @@ uv does it. Unless a project says otherwise, wheels alone are taken: what has to
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from core.domain.errors import Failed
+from core.images.needs import Needs
 from core.system.text import clean_line
 from core.work.job import Report
 
@@ -41,43 +37,6 @@ KEPT = (
 )
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 SHOWN = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a model says it runs with. `python` is a version without its last part, such as 3.11."""
-
-    python: str
-    packages: tuple[str, ...]
-
-    @property
-    def digest(self) -> str:
-        """The same for the same packages, in whatever order."""
-        return hashlib.sha256(json.dumps([self.python, sorted(self.packages)]).encode()).hexdigest()[:16]
-
-
-def needs_of(requirements: str, python: str, mlflow: str) -> Needs:
-    """Out of a model's requirements.txt, and the versions of Python and MLflow that logged it. Raises Failed."""
-    lines = [line.split(" #")[0].strip() for line in requirements.splitlines()]
-    packages = [line for line in lines if line and not line.startswith("#")]
-    if odd := next((line for line in packages if line.startswith("-") or "file:" in line), None):
-        raise Failed(f"its requirements hold {clean_line(odd)[:80]!r}; name packages of an index alone")
-    if not any(name in {"mlflow", "mlflow-skinny"} for name in map(_name, packages)):
-        packages.append(f"mlflow=={mlflow}" if mlflow else "mlflow")
-    return Needs(".".join(python.split(".")[:2]) or _own(), tuple(packages))
-
-
-def read(where: Path, python: str, mlflow: str) -> Needs:
-    """What the model in a folder of MLflow's asks for: its requirements.txt, else its conda.yaml."""
-    text = where / "requirements.txt"
-    if text.is_file():
-        return needs_of(text.read_text(encoding="utf-8"), python, mlflow)
-    lines: list[str] = []
-    with contextlib.suppress(OSError, yaml.YAMLError, AttributeError, TypeError):
-        for each in yaml.safe_load((where / "conda.yaml").read_text(encoding="utf-8"))["dependencies"]:
-            if isinstance(each, dict):
-                lines += map(str, each.get("pip", []))
-    return needs_of("\n".join(lines), python, mlflow)
 
 
 def refusal(needs: Needs, wheels_only: bool) -> str:
@@ -186,14 +145,6 @@ def _uv() -> str:
     if found is None:
         raise Failed("its packages are installed by uv, which is not here: install uv and release again")
     return found
-
-
-def _own() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _name(package: str) -> str:
-    return re.split(r"[=<>!~\[;@ ]", package, maxsplit=1)[0].strip().lower()
 
 
 @contextlib.contextmanager

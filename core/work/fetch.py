@@ -12,6 +12,7 @@ from mlflow.models.model import ModelInfo
 from xgboost.core import XGBoostError
 
 from core.domain.errors import Failed
+from core.images.needs import needs_in
 from core.work import bundle, environment, flavour, foreign
 from core.work.alias import wanted
 from core.work.convert import convert, is_ours, refusal
@@ -85,7 +86,7 @@ def _without_ours(job: Job, uri: str, about: ModelInfo, model: Model) -> str:
         return ""
     version = str(model.flavors["python_function"].get("python_version") or "")
     try:
-        needs = environment.read(scratch, version, str(about.mlflow_version or ""))
+        needs = needs_in(scratch, version, str(about.mlflow_version or ""))
         return environment.refusal(needs, job.settings.registry.wheels_only)
     except Failed as error:
         return str(error)

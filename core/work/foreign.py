@@ -12,6 +12,7 @@ from typing import Any
 from mlflow.models import Model
 
 from core.domain.errors import Failed
+from core.images.needs import needs_in
 from core.work import environment
 from core.work.job import Report
 from core.work.preprocess import FORMAT
@@ -99,7 +100,7 @@ def make(where: Path, into: Path, wheels_only: bool, say: Report) -> str:
     if why := refusal(about):
         raise Failed(why)
     pyfunc = about.flavors["python_function"]
-    needs = environment.read(where, str(pyfunc.get("python_version") or ""), str(about.mlflow_version or ""))
+    needs = needs_in(where, str(pyfunc.get("python_version") or ""), str(about.mlflow_version or ""))
     python = environment.build(needs, wheels_only, say)
     say.progress(None, "loading the model")
     into.mkdir(parents=True, exist_ok=True)

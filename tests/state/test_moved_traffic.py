@@ -74,6 +74,16 @@ def test_a_rollback_brings_it_back_also_where_one_was_made_before() -> None:
     assert found.todo == "'quarterdeck rollback --env prod' sends all of it to v1 again"
 
 
+def test_a_rollback_takes_back_what_another_machine_does_though_one_was_made_here_before() -> None:
+    back = (ENDED, *BACK[:1], *sent({"blue": 100.0}), *BACK[1:])
+    splits = ev.OtherDrove("late", OtherDriver("a driver on vm", 1.0, "r9", {"blue": 50.0, "green": 50.0}))
+    (turned,) = accept(c.Rollback("late"), after(*back, splits, *both(50, 50)), AT)
+    assert getattr(turned, "release", "") == "r2"
+    for bodies in ((splits, *both(100, 0)), (splits, seen("blue", V3, 50), seen("green", V2, 50))):
+        with pytest.raises(Refused, match="was taken back already"):
+            accept(c.Rollback("late"), after(*back, *bodies), AT)
+
+
 def test_a_release_that_failed_before_it_is_what_a_rollback_takes_back() -> None:
     """Its way led to what should serve; the release before it would lead further back."""
     failed = (

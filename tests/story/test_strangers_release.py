@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from core.work.environment import needs_of
+from core.images.needs import needs_of
 from tests.story.conftest import QUICK
 from tests.story.kills_scene import wait_for
 from tests.story.shop import Shop, quarterdeck

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from core.work.environment import Needs
+from core.images.needs import Needs
 
 
 def seed(cache: Path, needs: Needs) -> None:

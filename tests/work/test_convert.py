@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from core.domain.errors import Failed
+from core.images.needs import needs_of
 from core.work.child import QUIET, Job, WorkChild
-from core.work.environment import needs_of
 from scoring.model import load
 from tests.work.conftest import settings, work
 from tests.work.environments import seed

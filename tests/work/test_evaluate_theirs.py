@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from core.images.needs import needs_of
 from core.work.child import Job, WorkChild
-from core.work.environment import needs_of
 from tests.work.conftest import settings, work
 from tests.work.environments import seed
 

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from core.domain.errors import Failed
+from core.images.needs import Needs, needs_of
 from core.work import environment
 from core.work.child import QUIET
-from core.work.environment import Needs, needs_of
 from core.work.job import Report
 from scoring.model import ModelError, PayloadError, load
 from scoring.pyfunc import Pyfunc, environment as seen_by_the_model

@@ -13,7 +13,7 @@ from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AssetTaken, AzureMissing, Json
 from core.targets.azureml.blobs import BlobUploads, default_store, given_store
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.code_folder import code_files, digest, files_of, pins, python
+from core.targets.azureml.code_folder import code_files, digest, files_of, packages
 from core.targets.azureml.names import azure_name
 from core.targets.azureml.workspace import (
     CODE_API,
@@ -43,9 +43,10 @@ class WorkspaceAssets:
     def ids(self, version: Version, folder: Path) -> Mapping[str, str]:
         """The ids of model, environment and code for a version, made where they are not there yet."""
         files = files_of(folder)
+        conda = bodies.conda(*packages(folder, files))
         return {
             "model": self._model(version, files),
-            "environment": self.environment(ENVIRONMENT, self._at.place.image, bodies.conda(python(), pins(files))),
+            "environment": self.environment(ENVIRONMENT, self._at.place.image, conda),
             "code": self.code(code_files()),
         }
 
