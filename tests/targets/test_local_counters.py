@@ -157,6 +157,20 @@ def test_figures_need_a_whole_window() -> None:
     assert UsageMeter((1, None)).figures(1.0) is None
 
 
+def test_where_looks_come_late_the_window_is_longer_and_says_so() -> None:
+    """A machine that is busy looks seldom, and that is when the autoscaler needs the figures."""
+    meter = UsageMeter((1, None))
+    meter.seen.extend([(0.0, 1.0, 50.0), (2.5, 1.5, 50.0), (5.0, 2.5, 50.0)])
+    cpu, _ = meter.figures(1.0) or (None, None)
+    assert cpu is not None
+    assert cpu.value == pytest.approx(400)
+    assert cpu.window_s == 2.5
+    cpu, _ = meter.figures(3.0) or (None, None)
+    assert cpu is not None
+    assert cpu.value == pytest.approx(300)
+    assert cpu.window_s == 5.0
+
+
 def test_a_process_that_has_gone_is_not_measured() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

@@ -32,15 +32,17 @@ class UsageMeter:
             self.seen.popleft()
 
     def figures(self, window_s: float) -> tuple[Usage, Usage] | None:
-        """CPU and memory averaged over the last window; None until a whole one was measured."""
+        """CPU and memory averaged over the last window, or a longer one where looks came late; None until a whole one
+        was measured."""
         if not self.seen:
             return None
         last_s, last_cpu_s, _ = self.seen[-1]
         # A look comes a little early or late: nine tenths of a window count as one.
-        inside = [entry for entry in self.seen if entry[0] >= last_s - window_s * 1.1]
-        span_s = last_s - inside[0][0]
-        if span_s < window_s * 0.9 or span_s <= 0:
+        begun = max((at_s for at_s, *_ in self.seen if at_s <= last_s - window_s * 0.9), default=last_s)
+        span_s = last_s - begun
+        if span_s <= 0:
             return None
+        inside = [entry for entry in self.seen if entry[0] >= begun]
         cpu_m = 1000 * (last_cpu_s - inside[0][1]) / span_s
         memory_mb = sum(entry[2] for entry in inside) / len(inside)
         return Usage(cpu_m, last_s, span_s), Usage(memory_mb, last_s, span_s)
