@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.domain.model import Version
+from core.targets.azureml.blobs import STORAGE_SCOPE
 from core.targets.azureml.client import AzureMLTarget
 from core.targets.azureml.credentials import SPARE_S, AccessToken
 from tests.azure.standin import AzureStandIn
@@ -94,3 +96,19 @@ async def test_a_token_is_asked_for_anew_before_it_ends_and_where_it_is_refused(
         await watcher.until(lambda: watcher.slots["blue"].proved_by >= 20)
     # Each was about to end when it was given, so no answer was asked for with one of an earlier answer.
     assert login.asked[SCORING] >= before + 21
+
+
+async def test_files_go_into_a_store_without_keys_by_the_logins_own_token(place: AzurePlaceOf) -> None:
+    login, azure, before = Login(place.azure), place.azure, len(place.azure.seen)
+    azure.datastores.credentials = "None"
+    try:
+        target = target_of(place, login)
+        async with watching(target) as watcher:
+            await target.apply("blue", Version("late", "771", "run771", "models:/late/771"), 1)
+            await watcher.ready("blue", 1)
+    finally:
+        azure.datastores.credentials = "AccountKey"
+    seen = list(azure.seen)[before:]
+    assert not any("listSecrets" in one.path for one in seen)
+    assert any(one.method == "PUT" and "/LocalUpload/" in one.path and one.status == 201 for one in seen)
+    assert login.asked[STORAGE_SCOPE] == 1

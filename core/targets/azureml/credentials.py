@@ -52,14 +52,19 @@ class AzureLogin:
         self._lock = threading.Lock()
         self._held: dict[str, AccessToken] = {}
         self._credential: Any = None
+        self._leaving = False
 
     def token(self, scope: str) -> str:
         """A token for a scope; raises Unreachable with what to do where none is to be had."""
-        with self._lock:
-            held = self._held.get(scope)
-            if held is None or held.until - time.time() < SPARE_S:
-                held = self._held[scope] = self._fetched(scope)
-            return held.text
+        try:
+            with self._lock:
+                held = self._held.get(scope)
+                if held is None or held.until - time.time() < SPARE_S:
+                    held = self._held[scope] = self._fetched(scope)
+                return held.text
+        finally:
+            if self._leaving:
+                self.close()
 
     def forget(self) -> None:
         """What was held is refused: the next one is asked for anew."""
@@ -67,9 +72,14 @@ class AzureLogin:
             self._held.clear()
 
     def close(self) -> None:
-        """Let go of its connections; it can be asked again."""
-        with self._lock:
-            credential, self._credential = self._credential, None
+        """Let go of its connections, now or once the token that is asked for has come; it can be asked again."""
+        self._leaving = True
+        if not self._lock.acquire(blocking=False):
+            return  # Who asks for a token now lets go once it has come, or has not.
+        try:
+            self._leaving, credential, self._credential = False, self._credential, None
+        finally:
+            self._lock.release()
         if credential is not None:
             credential.close()
 

@@ -43,12 +43,13 @@ class HttpsClient:
                 _break_off(one)
 
     def _begun(self) -> httpx.Client:
+        # Reading the authorities takes so long that whoever closes on a loop is not to wait for it.
+        context = trusted(self._ca) if self._client is None and not self._closed else None
         with self._lock:
             if self._closed:
                 raise RuntimeError("closed")
             if self._client is None:
-                context = trusted(self._ca)
-                self._client = httpx.Client(verify=context, follow_redirects=False)
+                self._client = httpx.Client(verify=context or trusted(self._ca), follow_redirects=False)
             self._calls += 1
             return self._client
 
