@@ -33,8 +33,17 @@ Given: TypeAlias = Callable[[float], str]
 NOTHING_UNKNOWN: Mapping[str, str] = {}
 AT_ONCE = UsualSpans()
 PERSON, CI = "a person", "the yaml's 'approve: ci'"
+FAILS = "would fail as it is now: "
 WORTH_S = 10.0
 """What takes less is done at once, as far as a plan tells."""
+
+
+async def plan(project: Project, wishes: Wishes, write: Callable[[str], None]) -> int:
+    """Say what the next release would do. The exit code: 1 where it would fail as it is now."""
+    lines = await lines_of(project, wishes)
+    for line in lines:
+        write(line)
+    return int(any(line.startswith(FAILS) for line in lines))
 
 
 async def lines_of(project: Project, wishes: Wishes) -> list[str]:
@@ -49,7 +58,7 @@ async def lines_of(project: Project, wishes: Wishes) -> list[str]:
     if not (whys or refused):
         refused = [why for one in project.together for why in await _refused(one, stands.snapshot, wishes)]
     whys = [*refused, *whys]
-    return [*lines, *([""] if whys else []), *(f"would fail as it is now: {why}" for why in dict.fromkeys(whys))]
+    return [*lines, *([""] if whys else []), *(f"{FAILS}{why}" for why in dict.fromkeys(whys))]
 
 
 async def _refused(project: Project, snapshot: Snapshot, wishes: Wishes) -> Sequence[str]:

@@ -158,15 +158,11 @@ def plan(
     skip: Skip = None,
     model_uri: ModelUri = "",
 ) -> None:
-    """What a release would do, with times, gates and what it would go back to. Changes nothing."""
+    """What a release would do, with times, gates and what it would go back to. Changes nothing.
+
+    Exit code 0: it would begin; 1: it would fail as it is now; 2: it can't be planned.
+    """
     from tui import plan_command  # noqa: PLC0415
 
     project = project_of(config, env, sets, endpoint)
-    wishes = wishes_of(project, skip, model_uri)
-
-    async def work() -> int:
-        for line in await plan_command.lines_of(project, wishes):
-            out(line)
-        return 0
-
-    end(headless.run(work(), err))
+    end(headless.run(plan_command.plan(project, wishes_of(project, skip, model_uri), out), err))

@@ -15,7 +15,7 @@ from core.engine.project import Project
 from core.state.endpoint import Endpoint
 from core.state.snapshot import Snapshot
 from tests.environments import V1, V2
-from tui.plan_command import lines_of, planned
+from tui.plan_command import FAILS, lines_of, plan, planned
 from tui.promote_command import wishes_for
 from tui.release_command import can_answer, waits_s
 
@@ -146,6 +146,15 @@ def test_a_plan_says_who_answers_its_question(tmp_path: Path, env: str, sets: tu
     settings = project(tmp_path, env, *sets).settings
     _, lines = planned(settings, serves(**{env: V1}), Wishes())
     assert [line.split(" ask ")[1].strip() for line in lines if " ask " in line][-1:] == [said]
+
+
+async def test_a_plan_of_what_would_fail_says_why_and_ends_with_1(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert await plan(project(tmp_path, "dev"), Wishes(), said.append) == 0
+    assert not any(line.startswith(FAILS) for line in said)
+    gone = project(tmp_path, "dev", "data.source=rows.csv", "data.target=late")
+    assert await plan(gone, Wishes(), said.append) == 1
+    assert any(line.startswith(FAILS) and "rows.csv" in line for line in said)
 
 
 async def test_a_plan_that_holds_nowhere_says_that_no_gate_is_asked(tmp_path: Path) -> None:
