@@ -9,6 +9,7 @@ from core.domain.plan import title
 from core.domain.sample import Sample
 from core.state.endpoint import Endpoint
 from core.state.events import Outcome
+from core.state.gone import gone_slots
 from core.state.release import Release, ReleaseState, Status
 from tui import format as as_text
 from tui.evidence import no_answer_s, nobody_drives, uncounted_s
@@ -133,7 +134,14 @@ def _ended(release: Release, view: View) -> Line:
 def proof(view: View, cells: int | None = None) -> Line:
     """Where the traffic goes and how it was proved, with the milliseconds; its age stays longest in few `cells`."""
     endpoint = view.endpoint
-    if endpoint is None or not endpoint.slots:
+    if endpoint is None:
+        return ()
+    ago = f" {as_text.about(view.now - endpoint.verified_at)} ago" if endpoint.verified_at else ""
+    for gone in gone_slots(view.snapshot, endpoint, view.now):
+        if gone.weight > 0:
+            which = gone.version.label if gone.version is not None else gone.slot
+            return (("! ", "moves"), (f"{which} was proved{ago}, and deleted since", "moves"))
+    if not endpoint.slots:
         return ()
     if endpoint.other is not None:
         who = f"{endpoint.other.by} has it since {as_text.clock(endpoint.other.since)}"
@@ -141,11 +149,10 @@ def proof(view: View, cells: int | None = None) -> Line:
     if (elsewhere := moved(view)) is not None:
         said = [(n, ((text, "dim" if n else "moves"),)) for n, text in enumerate(moved_words(endpoint, elsewhere))]
         return fitting([(0, (("! ", "moves"),)), *said], sys.maxsize if cells is None else cells)
-    verified, at = endpoint.verified, endpoint.verified_at
+    verified = endpoint.verified
     if verified is None or not same(verified.weights, endpoint.weights):
         wanted = spoken(endpoint, endpoint.weights)
         return (("… ", "moves"), (f"{wanted}, not verified yet", "waits")) if endpoint.weights else ()
-    ago = f" · {as_text.about(view.now - at)} ago" if at else ""
     # What was proved is past: while the service fails, or nothing is known of it, that is no good sign.
     known = not {role for _, role in health(view)} & {"fails", "waits"}
     since = "the key" if verified.since == "key" else "the route"
@@ -156,7 +163,7 @@ def proof(view: View, cells: int | None = None) -> Line:
         (0, ((as_text.proved(verified.took_ms), "moves" if verified.since == "key" else "strong"),)),
         (1, ((f" after {since}", "dim"),)),
         (2, ((f", {verified.answers} answers", "dim"),)),
-        (0, ((ago, "dim"),)),
+        (0, ((f" ·{ago}" if ago else "", "dim"),)),
     ]
     return fitting(parts, sys.maxsize if cells is None else cells)
 

@@ -42,8 +42,8 @@ def moved_traffic(
     if (release is not None and release.live) or endpoint.other is not None or not was_proved(endpoint):
         return None
     seen = {slot: one.weight for slot, one in endpoint.slots.items()} if shown is None else shown
-    if not seen:
-        return None
+    if any(weight > 0 and slot not in seen for slot, weight in endpoint.weights.items()):
+        return None  # What it was sent to was deleted, which is another matter.
     goes = {slot: weight for slot, weight in seen.items() if weight > 0}
     if not same_shares(goes, endpoint.weights, release.plan.tolerance if release is not None else 0.0):
         return MovedTraffic(goes, endpoint.weights, endpoint.astray_at, _todo(snapshot, endpoint, goes))

@@ -1,6 +1,8 @@
 """What the screen says of traffic that somebody else moved: no tick stays, and the way to end it stands there."""
 
-from core.domain.model import Contact
+import pytest
+
+from core.domain.model import Contact, Observation
 from core.state import events as ev
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
@@ -26,6 +28,7 @@ def view(snapshot: Snapshot, now: float = AT + 60) -> View:
     return View(snapshot, History(), "late", now)
 
 
+GREEN, BLUE = (ev.Observed("late", Observation(slot, None, 0, 0, 0.0)) for slot in ("green", "blue"))
 HEARD = ev.Contacted("late", Contact(AT + 60))
 
 
@@ -53,6 +56,16 @@ def test_a_proof_that_holds_no_longer_is_called_so() -> None:
 def test_traffic_that_goes_nowhere_was_moved_by_nobody_who_is_known() -> None:
     none = view(after(ENDED, *both(0, 0)))
     assert text(proof(none)) == f"! no traffic since {clock(AT + 2)}; it was sent all on v2"
+
+
+@pytest.mark.parametrize("bodies", [(GREEN,), (GREEN, BLUE)])
+def test_what_was_deleted_keeps_no_tick_and_was_not_moved(bodies: tuple[ev.Body, ...]) -> None:
+    gone = view(after(ENDED, *bodies, HEARD))
+    assert text(health(gone)) == "✖ v2 was deleted: 100 % unanswered"
+    assert text(proof(gone)) == "! v2 was proved 3 min ago, and deleted since"
+    assert "✔" not in "".join(text(line) for line in (proof(gone), verdict(gone, 118), health(gone)))
+    assert moved_lines(None, gone.snapshot, "late", AT + 60) == []
+    assert any(line.startswith("traffic ! v2 was proved 3 min ago") for line in service(gone))
 
 
 def test_status_says_where_it_goes_now_by_who_looked_or_else_by_the_watch() -> None:
