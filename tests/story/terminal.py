@@ -9,18 +9,37 @@ import struct
 import subprocess
 import termios
 import threading
-from typing import Self
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, Self
 
-from tests.story.kills_scene import COMMAND, DEADLINE_S, Scene, wait_for
+from tests.story.kills_scene import COMMAND, DEADLINE_S, wait_for
 
 LOOK_S = 0.1
 _PAINT = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]")
 
 
+class ShownProject(Protocol):
+    """What a command in a terminal needs to know."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        ...
+
+    def flags(self) -> Sequence[str]:
+        """What stands behind its words."""
+        ...
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """Its variables."""
+        ...
+
+
 class Terminal:
     """`quarterdeck` on a pseudo terminal; hung up when left, as by closing a window."""
 
-    def __init__(self, scene: Scene, *arguments: str, cells: int = 120, height: int = 36) -> None:
+    def __init__(self, scene: ShownProject, *arguments: str, cells: int = 120, height: int = 36) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, cells, 0, 0))
         self.process = subprocess.Popen(

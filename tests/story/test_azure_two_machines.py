@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tests.azure.standin import AzureStandIn
 from tests.story.azure_scene import ERRORS, trusted
 from tests.story.cluster_scene import SLOW
 from tests.story.shop import COMMAND, DEADLINE_S, HOME, Told, quarterdeck
+from tests.story.terminal import Terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 QUICK = ("--set", "train.n_iter=2", "--set", "train.cv_folds=3", "--set", "release.background.users=0")
@@ -36,6 +37,15 @@ class Desk:
 
     folder: Path
     azure: AzureStandIn
+
+    def flags(self) -> Sequence[str]:
+        """None: its settings say all."""
+        return ()
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """The variables of its shell; one that is empty is not there at all."""
+        given = {**os.environ, **self.azure.environment(), "PYTHONPATH": str(HOME), **more}
+        return {name: value for name, value in given.items() if value}
 
     def run(self, *arguments: str) -> Told:
         """A command there."""
@@ -65,11 +75,10 @@ class Desk:
     @contextlib.contextmanager
     def begun(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A command that goes on meanwhile."""
-        environ = {**os.environ, **self.azure.environment(), "PYTHONPATH": str(HOME), "COLUMNS": "200"}
         with subprocess.Popen(
             [str(COMMAND), *arguments],
             cwd=self.folder,
-            env=environ,
+            env=self.environ(COLUMNS="200"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -145,7 +154,14 @@ def test_traffic_that_is_moved_at_the_portal_is_said_and_a_rollback_brings_it_ba
     desk.well("rollback", "--env", "prod")
     assert traffic(desk) == {"blue": 100}
     assert not any("! moved" in line for line in desk.well("status"))
-    at_the_portal(desk, {"blue": 0, "green": 100})
+    with Terminal(desk, "--env", "prod", cells=160, height=40) as deck:
+        deck.shows("all on v1 in blue · ")
+        at_the_portal(desk, {"blue": 0, "green": 100})
+        deck.shows("all on v1 in green, moved from elsewhere")
+        deck.press("R")
+        until(desk, {"blue": 100})
+        deck.press("q")
+    at_the_portal(desk, {"blue": 30, "green": 70})
     desk.says("! moved")
     again = desk.well("rollback", "--env", "prod")
     assert any("blue 100 %, verified" in line for line in again), again
