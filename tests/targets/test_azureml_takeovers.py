@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.domain.errors import TakenOver
+from core.domain.errors import TakenOver, Unreachable
 from core.domain.model import OtherDriver
 from core.engine.as_it_stands import as_it_stands
 from core.engine.project import Project
@@ -24,6 +24,7 @@ from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
 from core.targets.protocol import Turn
 from tests.azure.standin import AzureStandIn
+from tests.kubernetes.faults import FaultKind
 from tests.targets.azureml_places import ROW, AzurePlaceOf
 from tests.targets.azureml_scenes import endpoint_of
 from tests.targets.helpers import ONE, Watcher, two_slots, watching
@@ -82,6 +83,33 @@ async def test_who_was_followed_hears_by_whom_and_a_new_word_takes_it_back(place
         there.stand_for(Turn("r-later", "bob"))
         await there.route({"green": 100})
         await watcher.weight("green", 100)
+
+
+async def test_a_call_of_who_was_followed_that_lands_late_is_seen_by_who_has_followed(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    here, there = place.target(1), _there(place)
+    async with watching(here) as watcher, watching(there) as theirs:
+        await two_slots(here, watcher, 1)
+        await here.route({"blue": 50, "green": 50})
+        await watcher.weight("green", 50)
+        azure.fault(FaultKind.DROP, "PUT", f"/onlineEndpoints/{place.name}\\?", times=1)
+        with pytest.raises(Unreachable):
+            await here.route({"blue": 10, "green": 90})
+        there.stand_for(Turn("r-there", "bob", 10.0))
+        await there.route({"blue": 100})
+        await theirs.weight("blue", 100)
+        (late,) = [one for one in azure.front.dropped if place.name in one.path]
+        calls = AzureCalls(place.at.place, AzureLogin(place.at.place, place.token), place.at.ca)
+        await asyncio.to_thread(calls.ask, "PUT", late.path, ENDPOINT_API, late.body)
+        calls.close()
+        moved = "the traffic was moved, and not by this project: blue 10 %, green 90 % instead of blue 100 %"
+        await theirs.noted(moved)
+        await theirs.weight("green", 90)
+        await there.route({"blue": 100})
+        await theirs.weight("blue", 100)
+        with pytest.raises(TakenOver):
+            await here.route({"green": 100})
 
 
 async def test_traffic_that_azure_does_not_show_yet_counts_as_it_was_asked_for(
