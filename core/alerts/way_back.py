@@ -7,7 +7,7 @@ from core.alerts.tally import AnswerTally
 from core.domain.model import ReplicaState
 from core.state.alert import Alert, AlertState
 from core.state.release import ReleaseState
-from core.state.reversal import refused_rollback, rollback_of
+from core.state.reversal import TAKEN_BACK, refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 
 DYING = (ReplicaState.BACKOFF, ReplicaState.DEAD)
@@ -27,6 +27,8 @@ def why_not(rule: Rule, snapshot: Snapshot, endpoint: str, tally: AnswerTally, n
     old = release.old if release is not None else None
     if known is None or release is None or old is None or release.old_version is None:
         return "nothing served before"
+    if known.other is not None and release.outcome in TAKEN_BACK:
+        return f"{release.id} was taken back already, and {known.other.by} has it now: who asks for it may take it back"
     label = release.old_version.label
     seen = known.slots.get(old)
     if seen is not None and seen.version == release.old_version and seen.replicas and not seen.ready:
