@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from core.targets.kubernetes.calls import MERGE, ApiCalls
+from core.targets.kubernetes.labels import SLOT
+from core.targets.kubernetes.paths import SERVICES
 from tests.kubernetes.cluster import running
 from tests.kubernetes.images import PodImage
 from tests.ports import free_port
@@ -110,6 +113,28 @@ def _until(machine: Machine, wanted: dict[str, str]) -> None:
     while (found := _serves(machine)) != wanted:
         assert time.monotonic() < until_s, found
         time.sleep(0.5)
+
+
+def _select(machine: Machine, slot: str) -> None:
+    """As `kubectl patch service` does."""
+    calls = ApiCalls("stand-in", str(machine.kubeconfig))
+    path = SERVICES.path("flights", "iris")
+    calls.ask("PATCH", path, {"spec": {"selector": {SLOT: slot}}}, kind=MERGE)
+    calls.close()
+
+
+@pytest.mark.slow
+def test_traffic_that_kubectl_moves_is_said_until_it_is_back(first: Machine) -> None:
+    assert not any("moved" in line for line in first.well("status"))
+    _select(first, "blue")
+    until_s = time.monotonic() + LONG_S
+    while not (said := [line for line in first.well("status") if "! moved" in line]):
+        assert time.monotonic() < until_s
+    assert "all on v1 in blue, moved from elsewhere" in said[0]
+    assert said[0].endswith("; it was sent all on v1 in green")
+    _select(first, "green")
+    while any("! moved" in line for line in first.well("status")):
+        assert time.monotonic() < until_s
 
 
 @pytest.mark.slow
