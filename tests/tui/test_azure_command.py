@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,7 @@ def test_what_was_made_goes_with_down_and_its_cost_is_said(azure: AzureStandIn) 
 def test_who_ends_it_half_way_is_told_what_stands_and_the_next_call_goes_on(
     azure: AzureStandIn, tmp_path: Path, number: signal.Signals
 ) -> None:
-    azure.delays.compute_s = 6.0
+    azure.delays.compute_s = 600.0
     command = [str(COMMAND), "azure", "setup", "--env", "dev", "--region", "westeurope", "--yes"]
     environ = {**os.environ, **azure.environment()}
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as begun:
@@ -178,7 +179,16 @@ def test_who_ends_it_half_way_is_told_what_stands_and_the_next_call_goes_on(
     assert stay == ["resource", "storage", "key", "workspace", "compute"]
     assert lines[-1] == f"or take it away: az group delete --name rg --subscription {azure.place.subscription}"
     before = len(azure.front.seen)
+
+    def made_once_it_is_looked_at() -> None:
+        looked = lambda: any("/computes/" in one.path for one in list(azure.front.seen)[before:])  # noqa: E731
+        wait_for(looked, "a look at the cluster")
+        azure.delays.compute_s = 0.0
+
+    looking = threading.Thread(target=made_once_it_is_looked_at)
+    looking.start()
     again = setup("--yes")
+    looking.join(20)
     assert again.exit_code == 0, again.output
     assert [line.split(" (")[0] for line in again.output.splitlines()[1:]] == [
         "  compute cluster cpu-cluster",

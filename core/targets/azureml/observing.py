@@ -63,13 +63,12 @@ class AzureObserver:
         self._before: dict[Slot, Observation] = {}
         self._operations: tuple[AzureOperation, ...] = ()
         self._error: QuarterdeckError | None = None
-        self._missed = False
         self._heard_s = time.monotonic()
         self._account: Account | None = None
         self._poked = threading.Event()
         self._closed = threading.Event()
         self._begun = threading.Lock()
-        self._runs = False
+        self._runs = self._missed = False
 
     def begin(self, router: AzureRouter, undo: Callable[[Slot], None]) -> None:
         """Look from now on, once; `undo` deletes a deployment that nobody wants any more."""
@@ -204,12 +203,12 @@ class AzureObserver:
         """What there is. That there is not even a workspace is believed once it was answered twice in a row."""
         try:
             view, self._missed = self._changes.reader.read(), False
+            return view
         except WorkspaceMissing:
-            if not self._missed:
-                self._missed = True
-                raise
-            return self._changes.reader.nowhere()
-        return view
+            if self._missed:
+                return self._changes.reader.nowhere()
+            self._missed = True
+            raise
 
     def _over(self, end: EndedOperation) -> None:
         """An operation has ended: what became of its slot is looked at at once."""
