@@ -88,7 +88,7 @@ async def _taken_down(
     if place.costs:
         write(f"{name}: what it costs ends: {', '.join(place.costs)}")
     stopped = await kind_of(place.kind).stop(settings_of(project, name), name)
-    expected = place.slots or (not stopped and snapshot.endpoint(name).weights)
+    expected = place.slots or snapshot.endpoint(name).weights
     gone: list[ev.Body] = [ev.Acted(name, "took it down"), ev.Routed(name, {})] if expected else []
     gone += [ev.Observed(name, Observation(seen.slot, None, 0, 0, 0.0)) for seen in place.slots]
     if (left := snapshot.live_release(name)) is not None:

@@ -110,7 +110,9 @@ def _available(rule: Rule, scene: Scene) -> Finding:
     slots = scene.endpoint.slots
     meant = [slot for slot, weight in scene.endpoint.weights.items() if weight > 0]
     if meant and not any(slots[slot].ready for slot in meant if slot in slots):
-        return Finding(True, "no replica is ready")
+        return Finding(
+            True, "no replica is ready" if slots.keys() & meant else "what serves was deleted where it stood"
+        )
     counts = _enough(rule, scene)
     if counts is None:
         return Finding(None, f"fewer than {rule.at_least} requests to judge by")

@@ -111,7 +111,8 @@ class Alerting:
         self._count_new(name)
         snapshot = self._engine.snapshot
         endpoint, tally = snapshot.endpoint(name), self._tallies.setdefault(name, AnswerTally())
-        serves = bool(endpoint.slots) and any(weight > 0 for weight in endpoint.weights.values())
+        # By what was asked for: what somebody deleted where it stands serves nobody, and is to be told of.
+        serves = any(weight > 0 for weight in endpoint.weights.values())
         scene = Scene(endpoint, snapshot.release_of(name), tally, now, scope.alerts.objective, self._began_at)
         held = [rule for rule in rules(scope.alerts, scope.production) if serves or rule.measure is Measure.SMOKE]
         for rule in held:

@@ -220,6 +220,8 @@ def test_nothing_ready_is_no_availability_without_a_single_request() -> None:
     dead = replace(BLUE, slots={"blue": Observation("blue", V1, 2, 0, 100.0)})
     finding = find(BY_NAME["availability"], Scene(dead, None, AnswerTally(), START))
     assert finding == Finding(True, "no replica is ready")
+    deleted = find(BY_NAME["availability"], Scene(replace(BLUE, slots={}), None, AnswerTally(), START))
+    assert deleted == Finding(True, "what serves was deleted where it stood")
     assert find(BY_NAME["availability"], Scene(BLUE, None, AnswerTally(), START)).bad is None
 
 

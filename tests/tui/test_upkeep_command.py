@@ -1,5 +1,6 @@
 """`down`, `restart` and `down --to-minimum` where nothing of what is meant runs."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from core.domain.model import Observation
 from core.engine.project import Project
+from core.state import events as ev
+from core.state.fold import fold_all
 from core.targets.fake.kind import KIND
 from tests.environments import V1
 from tui.minimum_command import to_minimum
@@ -35,3 +38,18 @@ async def test_another_environment_that_runs_is_named_with_the_command_for_it(
     KIND.place(staging.settings, "late-staging").slots["blue"] = Observation("blue", V1, 1, 1, 100.0)
     assert await verb(dev, said.append) == 0
     assert said == [f"nothing runs in dev; late-staging does in staging: {typed}"]
+
+
+async def test_down_of_an_endpoint_whose_slots_were_deleted_expects_nothing_there_any_more(tmp_path: Path) -> None:
+    """Something of it stands still, which is what goes."""
+    path = tmp_path / "quarterdeck.yaml"
+    path.write_text(SETTINGS)
+    here = Project(path, "dev")
+    with contextlib.closing(here.journal()) as journal:
+        journal.append([ev.Routed("late-dev", {"blue": 100.0})], "watch", journal.clock.now())
+    KIND.place(here.settings, "late-dev").slots.clear()
+    said: list[str] = []
+    assert await down(here, said.append) == 0
+    assert said == ["late-dev: drained and stopped"]
+    with contextlib.closing(here.journal()) as journal:
+        assert not fold_all(journal.recent(journal.clock.now())).endpoint("late-dev").weights

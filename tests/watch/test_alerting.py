@@ -11,6 +11,7 @@ import pytest
 
 from core.config.alerts import RULE_NAMES, AlertSettings
 from core.domain.errors import Failed
+from core.domain.model import Observation
 from core.engine.engine import Engine
 from core.state import commands as c, events as ev
 from core.state.alert import AlertState
@@ -145,6 +146,20 @@ async def test_where_nothing_served_before_it_pages_and_what_lasts_is_told_again
             await until(engine, came_to(engine, "availability-lasting", AlertState.ACTED, AlertState.ESCALATED))
         assert "there is no way back" in alert(engine.snapshot, "availability").did
         assert "; availability: pages instead" in alert(engine.snapshot, "availability-lasting").did
+
+
+async def test_what_serves_deleted_where_it_stands_is_no_end_of_the_alert_and_is_told(tmp_path: Path) -> None:
+    bridge = Bridge(tmp_path)
+    async with watched(bridge, scopes(availability={"for_s": 1.0})) as engine:
+        await serve(engine)
+        bridge.place.push(Observation("blue", None, 0, 0, 0.0))
+        seen = await until(engine, came_to(engine, "availability", AlertState.ACTED, AlertState.ESCALATED))
+        found = alert(seen, "availability")
+        assert (found.why, found.topic) == ("what serves was deleted where it stood", "page")
+        assert course(engine, "availability")[:3] == ["pending", "fired", "acted"]
+        await engine.emit(ev.Routed("late", {}))
+        over = await until(engine, came_to(engine, "availability", AlertState.RESOLVED))
+        assert alert(over, "availability").why == "nothing is served"
 
 
 async def test_the_later_rule_says_that_the_earlier_one_is_silenced_and_goes_back(tmp_path: Path) -> None:
