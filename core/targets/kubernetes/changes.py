@@ -6,6 +6,7 @@ from typing import TypeAlias
 from core.domain.errors import Refused
 from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing, Json
 from core.targets.kubernetes.calls import APPLY, MANAGER, MERGE, ApiCalls
+from core.targets.kubernetes.held_fields import without
 from core.targets.kubernetes.labels import ClusterEndpoint, ours
 from core.targets.kubernetes.paths import ApiKind
 from core.targets.kubernetes.watching import ClusterWatch
@@ -69,6 +70,18 @@ class ObjectChanges:
         name = body["metadata"]["name"]
         self.owned(kind, name)
         return self._sent(kind, name, body, APPLY)
+
+    def apply_rest(self, kind: ApiKind, body: Json) -> ApiConflict | None:
+        """Server-side apply of all that nobody else holds. The conflict over the rest, which stays as it is there."""
+        try:
+            self.apply(kind, body)
+        except ApiConflict as conflict:
+            rest = without(body, [path for fields in conflict.held.values() for path in fields])
+            if not conflict.held or rest is None:
+                raise
+            self.apply(kind, rest)
+            return conflict
+        return None
 
     def create(self, kind: ApiKind, body: Json) -> Json:
         """An object that is not there; whoever was quicker has made it."""

@@ -129,7 +129,11 @@ class KubernetesTarget:
         self._say_which_key()
         if held is not None and deploying.keeps(self._changes, slot, version):
             self._say_what_stays(slot, held)
-        deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known())
+
+        def note(text: str) -> None:
+            self._observer.note(Noted(text, Level.WARNING, slot, "kubernetes"))
+
+        deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known(), note=note)
 
     def _say_which_key(self) -> None:
         secret = self._changes.read(SECRETS, key_name(self.at.name)) if self._key else None

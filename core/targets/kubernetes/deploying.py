@@ -2,9 +2,11 @@
 
 from core.domain.errors import Refused
 from core.domain.model import Slot, Version
+from core.targets.kinds import Note
 from core.targets.kubernetes import manifests
 from core.targets.kubernetes.api_errors import ApiConflict, ApiMissing, Json
 from core.targets.kubernetes.changes import ObjectChanges
+from core.targets.kubernetes.held_fields import holders
 from core.targets.kubernetes.keys import place_key
 from core.targets.kubernetes.labels import ClusterEndpoint, selector, version_of
 from core.targets.kubernetes.manifests_pod import deployment
@@ -43,7 +45,9 @@ def make_namespace(changes: ObjectChanges) -> None:
             return  # Somebody else was quicker.
 
 
-def deploy(changes: ObjectChanges, slot: Slot, version: Version, replicas: int, *, key: str, view: ClusterView) -> None:
+def deploy(
+    changes: ObjectChanges, slot: Slot, version: Version, replicas: int, *, key: str, view: ClusterView, note: Note
+) -> None:
     """So many replicas of a version in a slot, with the settings of now; a version that some slot has keeps its image.
 
     What had all traffic with that version is only scaled: the way back must not bring the settings of what failed.
@@ -59,7 +63,7 @@ def deploy(changes: ObjectChanges, slot: Slot, version: Version, replicas: int, 
             changes.apply(BUDGETS, manifests.disruption_budget(at, slot))
         scale(changes, slot, replicas)
         if at.endpoint.autoscaling is not None:
-            changes.apply(AUTOSCALERS, manifests.autoscaler(at, slot, *manifests.bounds(at)))
+            _autoscaled(changes, slot, manifests.autoscaler(at, slot, *manifests.bounds(at)), note)
     else:
         scale(changes, slot, replicas)
 
@@ -89,10 +93,19 @@ def hold_autoscaler(changes: ObjectChanges, slot: Slot, replicas: int) -> None:
         changes.apply(AUTOSCALERS, manifests.held_autoscaler(changes.at, slot, found, replicas))
 
 
-def free_autoscaler(changes: ObjectChanges, slot: Slot) -> None:
+def free_autoscaler(changes: ObjectChanges, slot: Slot, note: Note) -> None:
     """Give the replicas back to the autoscaler, within the bounds that it had."""
     if (found := _autoscaler(changes, slot)) is not None:
-        changes.apply(AUTOSCALERS, manifests.freed_autoscaler(changes.at, slot, found))
+        _autoscaled(changes, slot, manifests.freed_autoscaler(changes.at, slot, found), note)
+
+
+def _autoscaled(changes: ObjectChanges, slot: Slot, body: Json, note: Note) -> None:
+    """An autoscaler as far as nobody else holds it: what serves waits for no bound of it."""
+    if (conflict := changes.apply_rest(AUTOSCALERS, body)) is not None:
+        note(
+            f"autoscaler of {slot}: {holders(conflict)}, which stays as it is there; delete {AUTOSCALERS.plural}/"
+            f"{body['metadata']['name']} before the next release, which makes it as the settings say"
+        )
 
 
 def _autoscaler(changes: ObjectChanges, slot: Slot) -> Json | None:

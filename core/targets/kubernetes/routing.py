@@ -136,7 +136,7 @@ class TrafficRouter:
             claimed()
             for slot in held:
                 self._still(number)
-                free_autoscaler(self._changes, slot)
+                free_autoscaler(self._changes, slot, self._warn)
 
     def _counts(self, weights: Mapping[Slot, float], had: Counts, floors: Counts | None = None) -> Counts:
         scaling = self._at.endpoint.autoscaling
@@ -154,10 +154,10 @@ class TrafficRouter:
             with self._news:
                 self._news.wait(AGAIN_S)
 
-        def say(why: str) -> None:
-            self._note(Noted(why, Level.WARNING, source="kubernetes"))
+        self._working = persistently(work, lambda: number == self._newest and not self._closed(), self._warn, rest)
 
-        self._working = persistently(work, lambda: number == self._newest and not self._closed(), say, rest)
+    def _warn(self, why: str) -> None:
+        self._note(Noted(why, Level.WARNING, source="kubernetes"))
 
     def _share(self, number: int, change: str, counts: Counts) -> None:
         """Bring pods to the counts, then let the Service take in all slots, then send away those that are too many."""
@@ -254,7 +254,7 @@ class TrafficRouter:
         for slot in [slot for slot in replicas if slot in there]:
             self._last(number, change, changes.owned(holder(at), at.name))
             scale(changes, slot, replicas[slot])
-            free_autoscaler(changes, slot)
+            free_autoscaler(changes, slot, self._warn)
 
         def edit(body: Json) -> Json | None:
             self._still(number)
