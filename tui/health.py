@@ -59,8 +59,18 @@ def health(view: View) -> Line:
     share = _failing(in_a_minute(view))
     if share is not None:
         return (("! ", "moves"), (f"unsteady: {as_text.share(share)} failed in a minute", "moves"))
-    main = max(taking, key=lambda seen: seen.weight)
-    return (("● ", "good"), (f"healthy {_label(main)}", slot_role(main.slot)))
+    return (("● ", "good"), *_well(view, taking))
+
+
+def _well(view: View, taking: list[Observation]) -> Line:
+    """What most callers get; of versions that get as much each is named, what is on its way last."""
+    sent = view.endpoint.weights if view.endpoint is not None else {}
+    most = max((seen.weight, sent.get(seen.slot, 0.0)) for seen in taking)
+    new = view.release.slot if view.release is not None and view.release.live else None
+    main = [seen for seen in taking if (seen.weight, sent.get(seen.slot, 0.0)) == most]
+    main.sort(key=lambda seen: seen.slot == new)
+    role = slot_role(main[0].slot) if len(main) == 1 else "strong"
+    return ((f"healthy {', '.join(_label(seen) for seen in main)}", role),)
 
 
 def moved(view: View) -> MovedTraffic | None:

@@ -148,6 +148,21 @@ def test_the_health_of_the_service(body: ev.Body, said: str) -> None:
     assert text(health(seen(scenes.then(scenes.at_ten(), body)))) == said
 
 
+def test_at_half_each_both_versions_are_called_healthy_and_the_new_one_last() -> None:
+    slots = seen(scenes.at_ten()).snapshot.endpoint(ENDPOINT).slots
+    green, blue = (replace(slots[slot], weight=50.0) for slot in ("green", "blue"))
+    sent = ev.Routed(ENDPOINT, {"blue": 50.0, "green": 50.0}, RELEASE)
+    half: list[ev.Body] = [sent, ev.Observed(ENDPOINT, green), ev.Observed(ENDPOINT, blue)]
+    assert text(health(seen(scenes.then(scenes.at_ten(), *half)))) == "● healthy v6, v7"
+    swapped: list[ev.Body] = [
+        ev.Placed(RELEASE, "blue", "green", green.version),
+        ev.Observed(ENDPOINT, replace(green, version=Version("late", "8"))),
+        ev.Observed(ENDPOINT, replace(blue, version=Version("late", "9"))),
+    ]
+    view = seen(scenes.then(scenes.at_ten(), *half, *swapped))
+    assert text(health(view)) == "● healthy v8, v9"
+
+
 def test_after_a_gate_failed_the_release_has_failed_and_the_service_is_fine() -> None:
     view = seen(scenes.failed())
     assert text(health(view)) == "● healthy v6"
