@@ -15,6 +15,7 @@ from core.state import commands as c, events as ev
 from core.state.reversal import refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too
+from tui.asked_place import asked
 from tui.headless import AFTER_S, driven, have_watch, home_within_s, opened
 from tui.plain_lines import Lines
 
@@ -43,7 +44,7 @@ async def drill(project: Project, confirmed: bool, write: Write) -> int:
     """Go back and forward; exit code 0 where both were proved and no request of the load failed, else 1."""
     name = endpoint_name(project.settings)
     async with opened(project) as engine:
-        _way(engine.snapshot, name)
+        _way(await _as_it_is(project, engine), name)
         _agreed(project, confirmed, write)
         await have_watch(project, write)
         to = _way(engine.snapshot, name)
@@ -105,6 +106,14 @@ def _agreed(project: Project, confirmed: bool, write: Write) -> None:
     write(f"{what}. Type {environment} to do it")
     if sys.stdin.readline().strip() != environment:
         raise Refused("drill: not confirmed; nothing was done")
+
+
+async def _as_it_is(project: Project, engine: Engine) -> Snapshot:
+    """The state as the endpoint's place has it: a drill waits for nothing, and another machine may have released."""
+    snapshot, unknown = await asked(project.settings, engine.snapshot, engine.now())
+    if unknown:
+        raise Refused(f"drill: {unknown}")
+    return snapshot
 
 
 def _way(snapshot: Snapshot, name: str) -> Version:

@@ -99,18 +99,21 @@ async def _taken_down(
 
 
 def _others_stay(place: Standing, snapshot: Snapshot, environment: str, confirmed: str | None) -> None:
-    """Raises Refused where another machine releases there now, or where nothing was ever released from here.
+    """Raises Refused where another machine releases there now, and where another one changed it last.
 
     On this machine all that stands in a project's folder is the project's own, whatever became of its journal.
     """
     name = place.endpoint
     if place.refuses:
         raise Refused(f"{name}: {place.refuses}")
-    if place.kind != DEFAULT and place.slots and snapshot.release_of(name) is None and confirmed != environment:
-        why = "it serves, and this project has released nothing there: whoever did may be using it"
-        raise Refused(
-            f"{name}: {why}; to delete it all the same: {typed(f'down --confirm {environment}', environment)}"
-        )
+    if place.kind == DEFAULT or not place.slots or confirmed == environment:
+        return
+    why = f"{place.driver} changed it last" if place.driver else ""
+    if snapshot.release_of(name) is None:
+        why = "this project has released nothing there"
+    if why:
+        meant = typed(f"down --confirm {environment}", environment)
+        raise Refused(f"{name}: it serves, and {why}: whoever did may be using it; to delete it all the same: {meant}")
 
 
 def _as_served(project: Project, snapshot: Snapshot) -> None:

@@ -8,6 +8,7 @@ from core.domain.model import Observation, ReplicaState, Slot, Version
 from core.domain.plan import Mirror, Shift
 from core.rollout.actions import Action, Apply, Finish, MoveAliases, Record, RemoveSlot, Route, Wait
 from core.state import events as ev
+from core.state.astray import unknown_version, unknown_words
 from core.state.endpoint import Endpoint
 from core.state.release import Release, StepState, Way
 
@@ -132,14 +133,17 @@ def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = 
     """
     way = release.way
     if release.slot is None and release.unread and release.touched:
-        unknown = f"event {release.unread} of the journal can't be read: which slot it went to is not known"
+        unread = f"event {release.unread} of the journal can't be read: which slot it went to is not known"
         return Finish(
-            ev.Outcome.STUCK, f"{unknown}; {typed('rollback --to VERSION', release.environment)} names a version"
+            ev.Outcome.STUCK, f"{unread}; {typed('rollback --to VERSION', release.environment)} names a version"
         )
     if way is None or release.slot is None:
         return Finish(way.outcome if way else ev.Outcome.FAILED, way.why if way else "")
     if release.old is None or release.old_version is None:
         return _clear(release, way, endpoint, now)
+    unknown = None if way.routed else unknown_version(endpoint, release)
+    if unknown is not None and (way.after_end or way.asked_at is not None or unknown.slot == release.old):
+        return Finish(ev.Outcome.STUCK, f"{way.why}; {unknown_words(unknown, release)}; nothing was changed")
     asked_for = (endpoint.weights, _weights(endpoint))
     if release.touched or any(weights.get(release.slot) for weights in asked_for):
         action = _return(release, way, release.old, release.old_version, endpoint, now, answers_well)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from core.domain.model import Slot
+from core.domain.hints import typed
+from core.domain.model import Observation, Slot
 from core.state.endpoint import Endpoint
 from core.state.release import Release
 
@@ -26,6 +27,25 @@ def led_away(endpoint: Endpoint | None, release: Release | None) -> bool:
         return moved_away(endpoint, release)
     held = endpoint.slots.get(release.old or "")
     return held is not None and held.version == release.old_version and held.weight < 100 - release.plan.tolerance
+
+
+def unknown_version(endpoint: Endpoint | None, release: Release) -> Observation | None:
+    """The slot with traffic that holds another version than this release left there: somebody else released it."""
+    if endpoint is None:
+        return None
+    held = {release.old: release.old_version, release.slot: release.version}
+    taking = (endpoint.slots[slot] for slot in sorted(endpoint.slots) if endpoint.slots[slot].weight > 0)
+    return next((one for one in taking if one.version is not None and held.get(one.slot) != one.version), None)
+
+
+def unknown_words(seen: Observation, release: Release) -> str:
+    """That such a slot serves, and what can be done."""
+    label = seen.version.label if seen.version is not None else "another version"
+    named = typed("rollback --to VERSION", release.environment)
+    return (
+        f"{label} serves in {seen.slot}, and {release.id}, the last release known here, did not bring it: go back "
+        f"where it was released, or name what is to serve with {named}"
+    )
 
 
 def was_proved(endpoint: Endpoint) -> bool:

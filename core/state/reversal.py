@@ -7,7 +7,7 @@ from core.domain.hints import typed
 from core.domain.model import Version
 from core.domain.strategies import ROLLBACK
 from core.state import events as ev
-from core.state.astray import led_away, moved_away
+from core.state.astray import led_away, moved_away, unknown_version, unknown_words
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState
 from core.state.snapshot import Snapshot
@@ -74,6 +74,8 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
     if taken_back and release.outcome is not None and not led_away(endpoint, release):
         further = typed("rollback --to VERSION", release.environment)
         return f"{release.id} was taken back already ({release.outcome.value}); to go further back, name it: {further}"
+    if (unknown := unknown_version(endpoint, release)) is not None:
+        return unknown_words(unknown, release)
     return _unsure(endpoint, release)
 
 

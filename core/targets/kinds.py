@@ -29,7 +29,8 @@ class Standing:
 
     `costs` is what somebody pays for while it stands, `unknown` why the place could not be asked, `refuses` why no
     release may begin there now. `looks` are what its autoscalers came to; None where only a watch says that. `assumed`:
-    traffic is what was asked for last, which its place does not show yet.
+    traffic is what was asked for last, which its place does not show yet. `driver`: who changed it last, where that is
+    another machine or another project; empty where it is this one.
     """
 
     endpoint: str
@@ -41,6 +42,7 @@ class Standing:
     looks: Mapping[Slot, Scaled] | None = None
     refuses: str = ""
     assumed: bool = False
+    driver: str = ""
 
 
 class TargetKind(Protocol):

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ from core.domain.errors import Refused, Unreachable
 from core.domain.model import Contact, Observation, Scaled
 from core.engine.project import Project
 from core.state import events as ev
+from core.state.acceptance import accept
 from core.state.commands import ScaleSlot
-from tests.environments import V1
+from core.state.fold import fold_all
+from tests.environments import V1, V2, V3, begin, canary_plan
 from tests.kubernetes.cluster import Cluster
 from tests.targets import kubernetes_scenes
 from tests.targets.helpers import ONE, watching
 from tests.targets.kubernetes.places import ClusterPlace, serving_cluster
+from tui.drill_command import drill
 from tui.explain_command import explained
 from tui.scale_command import scale
 from tui.upkeep_command import down
@@ -47,6 +51,18 @@ def _known(project: Project) -> None:
         journal.append(facts, "watch", now)
 
 
+def _released(project: Project) -> None:
+    """What this folder did long ago: v2 in blue over v3 in green."""
+    with contextlib.closing(project.journal()) as journal:
+        begun = replace(begin(V2, canary_plan()), endpoint="late", release="r-old")
+        journal.append(accept(begun, fold_all(journal.read(0)), journal.clock.now()), "ada", journal.clock.now())
+        done: tuple[ev.Body, ...] = (
+            ev.Placed("r-old", "blue", "green", V3, 2),
+            ev.Ended("r-old", ev.Outcome.DONE, "done", ""),
+        )
+        journal.append(done, "ada", journal.clock.now())
+
+
 async def test_an_empty_journal_is_no_reason_to_say_that_nothing_is_served(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,7 +72,7 @@ async def test_an_empty_journal_is_no_reason_to_say_that_nothing_is_served(
     said: list[str] = []
     assert await explained(project, said.append) == 0
     assert said == ["late: nothing is served; begin with 'quarterdeck release'"]
-    target = place.target()
+    target = place.target(folder=tmp_path / "elsewhere")
     async with watching(target) as watcher:
         await target.apply("blue", ONE, 1)
         await watcher.ready("blue", 1)
@@ -68,6 +84,13 @@ async def test_an_empty_journal_is_no_reason_to_say_that_nothing_is_served(
     assert "1 of 1 replica ready" in said[1]
     with pytest.raises(Refused, match=r"this project has released nothing there: .* 'quarterdeck down --confirm prod"):
         await down(project, said.append)
+    _released(project)
+    with pytest.raises(
+        Refused, match=r"it serves, and a driver on .* changed it last: .*'quarterdeck down --confirm prod"
+    ):
+        await down(project, said.append)
+    with pytest.raises(Refused, match=r"drill: v1 serves in blue, and r-old, the last release known here, did not"):
+        await drill(project, True, said.append)
     said.clear()
     assert await explained(project, said.append) == 0
     assert said[1].startswith("  blue     late v1          100.0 %")

@@ -27,6 +27,7 @@ from core.targets.azureml.standing import (
     assumed,
     changed_elsewhere,
     costs_of,
+    driven_elsewhere,
     lines_of,
     looked_at,
     slots_in,
@@ -146,8 +147,9 @@ def _standing(at: AzureEndpoint) -> Standing | None:
         if view.body is None and not costs:
             return None
         lines, refuses = tuple(lines_of(at, calls, view)), changed_elsewhere(at, view)
+        driver = driven_elsewhere(at, view)
         slots = slots_in(at, view)
-        return Standing(at.called, NAME, slots, lines, costs, refuses=refuses, assumed=assumed(at, view))
+        return Standing(at.called, NAME, slots, lines, costs, refuses=refuses, driver=driver, assumed=assumed(at, view))
     except WorkspaceMissing as error:
         return Standing(at.called, NAME, (), (f"azure    {at.place.where}: {error}",))
     except QuarterdeckError as error:

@@ -34,6 +34,12 @@ def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
     return tuple(priced(observations(shown, why, {}), shown, at.place).values())
 
 
+def driven_elsewhere(at: AzureEndpoint, view: AzureView) -> str:
+    """Who changed it last, where that is another machine or another project; else empty."""
+    claim = newest_claim(view.tagged)
+    return claim.who if claim is not None and claim.driver != driver_name(at.folder.parent) else ""
+
+
 def changed_elsewhere(at: AzureEndpoint, view: AzureView) -> str:
     """Why no release may begin now: a driver of another machine or project has something under way; else empty.
 

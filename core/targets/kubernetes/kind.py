@@ -21,7 +21,7 @@ from core.targets.kubernetes.client import KubernetesTarget
 from core.targets.kubernetes.costs import costs_of
 from core.targets.kubernetes.keys import other_key
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
-from core.targets.kubernetes.lease import refusal
+from core.targets.kubernetes.lease import elsewhere, refusal
 from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.manifests_pod import resources
@@ -127,9 +127,10 @@ def _standing(at: ClusterEndpoint, folder: Path, key: str) -> Standing | None:
         return None
     usages.asked()
     slots = slots_in(at, view, usages.known)
-    seen, refuses = looks(at, view, time.time()), refusal(holder_of(view.get(LEASES, at.name)), folder)
+    seen, holder = looks(at, view, time.time()), holder_of(view.get(LEASES, at.name))
     costs, lines = costs_of(at, view), (*lines_of(at, view), *_key_lines(at, calls, key))
-    return Standing(at.called, NAME, slots, lines, costs, looks=seen, refuses=refuses)
+    refuses, driver = refusal(holder, folder), elsewhere(holder, folder)
+    return Standing(at.called, NAME, slots, lines, costs, looks=seen, refuses=refuses, driver=driver)
 
 
 KIND = KubernetesKind()

@@ -38,6 +38,11 @@ def refusal(holder: LeaseHolder, folder: Path) -> str:
     )
 
 
+def elsewhere(holder: LeaseHolder, folder: Path) -> str:
+    """Who drove last, where that is another machine or another project; empty where it is this one, or nobody did."""
+    return holder.label if holder.identity not in ("", driver_name(folder)) else ""
+
+
 class ReleaseLease:
     """The claim of one driver. Each of its changes asks `claimed` first, which says no once somebody has followed."""
 
