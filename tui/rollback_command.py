@@ -16,12 +16,14 @@ from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.astray import moved_away
 from core.state.confirmation import confirmation
+from core.state.gone import gone_slots
 from core.state.release import Release, ReleaseState
 from core.state.reversal import earlier, just_taken_back, named_version, refused_rollback, rollback_of
 from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
 from core.system.processes import running_s
 from core.system.tasks import TaskGuard
+from tui.asked_place import asked as asked_there
 from tui.format import about
 from tui.headless import AFTER_S, at_step, driven, have_watch, home_within_s, interruptible, opened, pending_of
 from tui.plain_lines import lines_of
@@ -91,11 +93,14 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
 async def back_to(project: Project, number: str, rollback: c.Rollback, write: Callable[[str], None]) -> int:
     """Back to the version of a number: as `R` does where that is the one before, else as a release without holds."""
     async with opened(project) as engine:
-        name, snapshot = endpoint_name(project.settings), engine.snapshot
+        name = endpoint_name(project.settings)
+        # Another machine may have moved traffic since; where the place can't be asked, the journal says all there is.
+        snapshot, _ = await asked_there(project.settings, engine.snapshot, engine.now())
         served, live, last = snapshot.endpoint(name).served, snapshot.live_release(name), rollback_of(snapshot, name)
     wanted = named_version(snapshot, name, number)
     away = moved_away(snapshot.endpoint(name), snapshot.release_of(name))
-    if live is None and served is not None and wanted.means(served) and not away:
+    split = sum(one.weight > 0 for one in snapshot.endpoint(name).slots.values()) > 1
+    if live is None and served is not None and wanted.means(served) and not (away or split):
         write(f"{name} serves {served.label} already")
         return 0
     before = last.old_version if last is not None and refused_rollback(snapshot.endpoint(name), last) is None else None
@@ -150,6 +155,10 @@ async def ask(engine: Engine, command: c.Command, write: Callable[[str], None]) 
             back = just_taken_back(engine.snapshot, command.endpoint, engine.now())
             if back is None:
                 raise
+            gone = gone_slots(engine.snapshot, engine.snapshot.endpoint(command.endpoint), engine.now())
+            if gone and gone[0].weight > 0:
+                since = f"and since then {gone[0].text}; {gone[0].todo}"
+                raise Refused(f"{back.id} was taken back already, {since}") from None
             write(f"{back.id} was taken back already, {about(engine.now() - (back.ended_at or 0.0))} ago: that is done")
             return
         if not isinstance(command, c.Rollback | c.Abort) or going is None or going.state is not ReleaseState.BACK:
