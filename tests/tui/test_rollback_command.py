@@ -57,9 +57,7 @@ async def test_what_was_done_and_was_deleted_since_is_no_good_news() -> None:
     whole = scenes.rolled_back()
     ended = whole[: next(n for n, e in enumerate(whole, 1) if isinstance(e.body, ev.Ended))]
     deleted = scenes.then(ended, ev.Observed(ENDPOINT, Observation("blue", None, 0, 0, 0.0)), at=ended[-1].at)
-    with pytest.raises(
-        Refused, match=r"was taken back already, and since then blue .* was deleted where it stood"
-    ):
+    with pytest.raises(Refused, match=r"was taken back already, and since then blue .* was deleted where it stood"):
         await ask(refusing(deleted, 3.0), c.Rollback(ENDPOINT), said.append)
     assert said == []
 
