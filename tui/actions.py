@@ -8,6 +8,7 @@ from core.domain.load_profile import LoadProfile
 from core.domain.plan import Hold
 from core.state import commands
 from core.state.acceptance import accept
+from core.state.astray import followed
 from core.state.confirmation import confirmation
 from core.state.events import Outcome
 from core.state.release import ReleaseState, Status
@@ -215,6 +216,8 @@ def way_back(view: View) -> WayBack:
         return WayBack("", "no way back: nothing before it" if release is not None else "no way back yet")
     if release.slot is None:
         return WayBack("R", "end it · no traffic has moved")
+    if followed(endpoint, release) and endpoint.served == release.old_version is not None:
+        return WayBack("", f"{back_to(release)} serves")
     if release.old is None:
         # Nothing takes over: where traffic has come that is no way back but an outage, and it is called one.
         down = confirmation(commands.Rollback(endpoint.name), view.snapshot, view.now)

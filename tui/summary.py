@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.domain.model import Slot
 from core.domain.plan import title
 from core.domain.sample import Sample
+from core.state.astray import followed
 from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.gone import gone_slots
@@ -118,8 +119,10 @@ def _ended(release: Release, view: View) -> Line:
     ago = f" {as_text.about(view.now - release.ended_at)} ago" if release.ended_at else ""
     name = label(release)
     match release.outcome:
-        case Outcome.DONE if moved(view) is not None:
-            return (("! ", "moves"), (f"{name} released, traffic moved since", "text"), (ago, "dim"))
+        case Outcome.DONE if moved(view) is not None or followed(view.endpoint, release):
+            return (("! ", "moves"), (f"{name} released, traffic moved since", "text"))
+        case Outcome.ROLLED_BACK | Outcome.ABORTED if followed(view.endpoint, release):
+            return (("! ", "moves"), (f"{name} {release.outcome.value}, traffic moved since", "text"))
         case Outcome.DONE:
             return (("✔ ", "good"), (f"released {name}", "text"), (ago, "dim"))
         case Outcome.ROLLED_BACK:

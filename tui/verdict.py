@@ -6,14 +6,14 @@ Red over the whole width while those who call are not served well; never green f
 from core.domain.gates import GateResult
 from core.domain.hints import typed
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Shift, Step, title
-from core.state.events import Outcome
 from core.state.release import Release, ReleaseState, StepState
 from core.state.together import waiting
 from tui import format as as_text
-from tui.actions import begins, way_back
+from tui.actions import begins
+from tui.ended import ended
 from tui.evidence import driver, nobody_drives
 from tui.failing import failing
-from tui.health import health, moved
+from tui.health import health
 from tui.judged import held_s, judges
 from tui.offered import awaited, offered
 from tui.real_weights import recent
@@ -24,8 +24,6 @@ from tui.view import View
 
 COPIES_S = 60.0
 """How many answers to copies differ is counted over so many seconds."""
-LEAST_WHY = 40
-"""A reason keeps so many cells before what else stands there leaves."""
 GAP: Line = (("   ", "dim"),)
 
 
@@ -50,7 +48,7 @@ def _calm(view: View, well: Line, cells: int) -> Line:
     if release is None:
         return _nothing(view)
     if release.state is ReleaseState.ENDED:
-        return _ended(view, release, well, cells)
+        return ended(view, release, well, cells)
     if nobody_drives(view) or view.hangs_s is not None:
         return fitting(_undriven(view, release), cells)
     # What is not known of the service stands before what is planned for it.
@@ -79,55 +77,6 @@ def _undriven(view: View, release: Release) -> list[Part]:
         (0, ((f"   {stays}, no gate is judged", "waits"),)),
         (1, ((f"   {typed('release', release.environment)} goes on", "dim"),)),
     ]
-
-
-def _ended(view: View, release: Release, well: Line, cells: int) -> Line:
-    """How it ended, and what can still be done about it."""
-    back, name = way_back(view), label(release)
-    sure = well[0][1] == "good"
-    way: Line = (*GAP, (back.key, "key"), (f" {back.text}", "text")) if back.key else (*GAP, (back.text, "dim"))
-    unknown: Line = (*GAP, *well) if well[0][1] == "waits" else ()
-    took = release.way.began_at if release.way is not None else release.began_at
-    verified = view.endpoint.verified if view.endpoint else None
-    match release.outcome:
-        case Outcome.DONE:
-            head: Line = (("✔ ", "good" if sure else "dim"), (f"{name} is released", "good" if sure else "text"))
-            if moved(view) is not None:
-                head = (("! ", "moves"), (f"{name} was released", "text"), (f"   {well[1][0]}", "moves"))
-            more = f"   in {as_text.span((release.ended_at or took) - release.since)}"
-        case Outcome.ROLLED_BACK | Outcome.ABORTED:
-            word = "rolled back" if release.outcome is Outcome.ROLLED_BACK else "aborted"
-            head = (("◀ ", "back"), (f"{name} {word}, back on {back_to(release)}", "text"))
-            proved = verified is not None and verified.release == release.id
-            since = "the key" if verified is not None and verified.since == "key" else "the route"
-            more = f"   {as_text.proved(verified.took_ms)} from {since} to proof" if verified and proved else ""
-            way = () if back.text == f"{back_to(release)} serves" else way
-        case _:
-            word = release.outcome.value if release.outcome else "over"
-            serves = f"{back_to(release)} serves" if release.old_version else ""
-            head, more = (("✖ ", "fails"), (f"{name} {word}", "fails"), (f", {serves}" if serves else "", "text")), ""
-            way = () if back.text == serves else way
-            room = max(LEAST_WHY, cells - cells_of((*head, *unknown, *way)) - 2)
-            head = (*head, (f": {cut(release.why, room)}", "text"))
-    drill = _drill(view) if release.outcome is Outcome.DONE and back.key else ()
-    # What the key does stands in the footer too; that it was not tried for too long stands nowhere else.
-    late = bool(drill) and drill[-1][1] != "dim"
-    return fitting(
-        [(0, head), (0, unknown), (3, ((more, "dim"),)), (2 if late else 1, way), (1 if late else 2, drill)], cells
-    )
-
-
-def _drill(view: View) -> Line:
-    """When the way back was last proven and how long it took; in yellow where that is longer ago than it may be."""
-    if view.endpoint is None or view.drill_s is None:
-        return ()
-    drilled, at = view.endpoint.drilled, view.endpoint.drilled_at
-    if drilled is None or at is None:
-        return (*GAP, ("! way back never drilled", "moves"))
-    age, late = as_text.about(view.now - at), view.now - at > view.drill_s
-    if late:
-        return (*GAP, (f"! way back drilled {age} ago", "moves"))
-    return (*GAP, (f"drilled {age} ago: {drilled.back_ms:.0f} ms", "dim"))
 
 
 def _going(view: View, release: Release, cells: int, sure: bool) -> Line:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from core.domain.hints import typed
 from core.domain.model import Observation, Slot
 from core.state.endpoint import Endpoint
+from core.state.events import Outcome
 from core.state.release import Release
 
 
@@ -46,6 +47,21 @@ def unknown_words(seen: Observation, release: Release) -> str:
         f"{label} serves in {seen.slot}, and {release.id}, the last release known here, did not bring it: go back "
         f"where it was released, or name what is to serve with {named}"
     )
+
+
+def followed(endpoint: Endpoint | None, release: Release | None) -> bool:
+    """Whether another machine's driver sent most of the traffic elsewhere than a release that is over left it."""
+    if endpoint is None or release is None or release.live or not any(endpoint.weights.values()):
+        return False
+    done, back = release.outcome is Outcome.DONE, release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED)
+    slot, version = (release.slot, release.version) if done else (release.old, release.old_version)
+    if slot is None or version is None or not (done or back):
+        return False
+    held = endpoint.slots.get(slot)
+    if held is not None and held.version not in (None, version):
+        return True
+    least = endpoint.weights.get(slot, 0.0) < max(endpoint.weights.values())
+    return least and (endpoint.other is not None or not was_proved(endpoint))
 
 
 def was_proved(endpoint: Endpoint) -> bool:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from core.domain.model import Contact, Observation
+from core.domain.model import Contact, Observation, OtherDriver
 from core.state import events as ev
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
-from tests.environments import V2
-from tests.state.moved_scenes import AT, ENDED, after, both, seen
+from tests.environments import V1, V2
+from tests.state.moved_scenes import AT, ENDED, after, both, seen, sent
 from tests.tui.looking import lines, text
 from tui.actions import way_back
 from tui.format import clock
@@ -85,3 +85,41 @@ def test_status_says_where_it_goes_now_by_who_looked_or_else_by_the_watch() -> N
         "  ! moved  v1 50 %, v2 50 %, moved from elsewhere; it was sent all on v2"
     )
     assert moved_lines(Standing("late", "azureml", as_sent, ()), snapshot, "late", now) == []
+
+
+def _other(blue: float, green: float) -> ev.OtherDrove:
+    weights = {"blue": blue, "green": green}
+    return ev.OtherDrove("late", OtherDriver("a driver on vm-2", AT, "r9", weights))
+
+
+ROLLED_BACK = ev.Outcome.ROLLED_BACK
+BACK = (ev.TurnedBack("r2", ROLLED_BACK, ""), *sent({"blue": 100.0}), ev.Ended("r2", ROLLED_BACK, ""))
+LEFT = ev.OtherDrove("late", OtherDriver(weights={"blue": 100.0}))
+
+
+def test_what_another_machine_took_back_is_no_longer_said_to_be_released() -> None:
+    first = view(after(ENDED, _other(100, 0), *both(100, 0), HEARD))
+    assert text(verdict(first, 118)) == "! v2 was released   all on v1 since, by a driver on vm-2   v1 serves"
+    assert text(on_its_way(first)) == "! v2 released, traffic moved since"
+    later = view(after(ENDED, _other(100, 0), *both(100, 0), LEFT, HEARD))
+    assert text(verdict(later, 118)) == "! v2 was released   all on v1 since   v1 serves"
+    assert way_back(later).key == ""
+    for line in (verdict(first, 60), on_its_way(first)):
+        assert "✔" not in text(line)
+
+
+def test_what_another_machine_released_after_a_way_back_from_here_is_said_too() -> None:
+    there = view(after(ENDED, *BACK, _other(0, 100), *both(0, 100), HEARD))
+    assert text(verdict(there, 118)).startswith("! v2 was rolled back   all on v2 since, by a driver on vm-2")
+    assert text(on_its_way(there)) == "! v2 rolled back, traffic moved since"
+
+
+def test_another_version_in_the_slot_of_a_release_is_not_what_it_released() -> None:
+    blue = ev.Observed("late", Observation("blue", None, 0, 0, 0.0))
+    anew = view(after(ENDED, _other(0, 100), seen("green", V1, 100), blue, HEARD))
+    assert text(verdict(anew, 118)) == "! v2 was released   all on v1 since, by a driver on vm-2   v1 serves"
+
+
+@pytest.mark.parametrize("other", [_other(0, 100), _other(10, 90)])
+def test_who_follows_and_leaves_most_where_it_is_takes_back_nothing(other: ev.OtherDrove) -> None:
+    assert text(verdict(view(after(ENDED, other)), 118)).startswith("✔ v2 is released")
