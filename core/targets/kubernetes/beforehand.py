@@ -1,4 +1,5 @@
-"""Why a release can't go to a cluster, asked before anything is trained: shares, namespace, rights to begin, gates."""
+"""Why a release can't go to a cluster, asked before anything is trained: shares, namespace, rights to begin, gates,
+a gateway that is not there, objects of others by our names."""
 
 from collections.abc import Iterator
 
@@ -7,10 +8,14 @@ from core.domain.plan import FULL, Hold, Plan, Shift
 from core.targets.kubernetes import rights
 from core.targets.kubernetes.api_errors import ApiMissing, make_namespace
 from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import NotOurs, ObjectChanges
 from core.targets.kubernetes.doctor_cluster import REVIEW_S, may
 from core.targets.kubernetes.labels import ClusterEndpoint
+from core.targets.kubernetes.names import slot_name
 from core.targets.kubernetes.paths import DEPLOYMENTS, LEASES, POD_METRICS, SERVICES, namespace_path
+from core.targets.kubernetes.reaching import gateway_lacks
 from core.targets.kubernetes.shares import planned_counts
+from core.targets.kubernetes.traffic import holder
 
 BEGINS = (LEASES, SERVICES, DEPLOYMENTS)
 """What a release makes first: who may not make these gets no further. The doctor asks for all rights."""
@@ -64,3 +69,21 @@ def refusals(at: ClusterEndpoint, calls: ApiCalls) -> Iterator[str]:
                 f"kubernetes {context}: whoever logs in here may not create {need.resource} in {name}; "
                 "'quarterdeck doctor' says which rights are missing, and what gives them"
             )
+    yield from _foreign(at, calls)
+    try:
+        if lacks := gateway_lacks(at, calls):
+            yield f"kubernetes {context}: {lacks}"
+    except Refused:
+        pass  # Who may not look at it may go through it all the same.
+
+
+def _foreign(at: ClusterEndpoint, calls: ApiCalls) -> Iterator[str]:
+    """Objects that a release would change, were they ours."""
+    changes = ObjectChanges(at, calls)
+    for kind, name in ((holder(at), at.name), *((DEPLOYMENTS, slot_name(at.name, slot)) for slot in at.place.slots)):
+        try:
+            changes.owned(kind, name)
+        except NotOurs as error:
+            yield f"kubernetes {at.place.context}: {error}"
+        except Refused:
+            continue  # A release says itself what it may not see.

@@ -16,6 +16,10 @@ Edit: TypeAlias = Callable[[Json], Json | None]
 """From an object to a merge patch of it; None where it is right already. Raises Refused where it may not be."""
 
 
+class NotOurs(Refused):
+    """Somebody else made the object of this name."""
+
+
 class ObjectChanges:
     """Writes to one endpoint's objects. What was answered is put into the watch, where there is one."""
 
@@ -36,10 +40,10 @@ class ObjectChanges:
             return None
 
     def owned(self, kind: ApiKind, name: str, *, known: bool = True) -> Json | None:
-        """An object of ours; raises Refused where one of this name is somebody else's."""
+        """An object of ours; raises NotOurs where one of this name is somebody else's."""
         body = self.read(kind, name, known=known)
         if body is not None and not ours(body["metadata"].get("labels"), self.at):
-            raise Refused(
+            raise NotOurs(
                 f"{kind.plural}/{name} in {self.at.place.namespace} is not Quarterdeck's, and was left as it is; "
                 "rename the endpoint, or delete it there"
             )

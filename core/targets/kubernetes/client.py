@@ -24,6 +24,7 @@ from core.targets.kubernetes.lease import ReleaseLease
 from core.targets.kubernetes.names import key_name, slot_name
 from core.targets.kubernetes.observed import slots_of
 from core.targets.kubernetes.observing import ClusterObserver
+from core.targets.kubernetes.other_way import check_way, leads
 from core.targets.kubernetes.paths import AUTOSCALERS, DEPLOYMENTS, LEASES, PODS, SECRETS, SERVICES
 from core.targets.kubernetes.reaching import Reach
 from core.targets.kubernetes.routing import TrafficRouter
@@ -121,6 +122,8 @@ class KubernetesTarget:
         await aside(work, f"kubernetes {verb}")
 
     def _apply(self, slot: Slot, version: Version, replicas: int) -> None:
+        if not leads(self.at, self._changes.owned(holder(self.at), self.at.name)):
+            check_way(self.at, self._changes)
         self._claimed(new=True)
         held = self._changes.owned(DEPLOYMENTS, slot_name(self.at.name, slot))
         same = held is not None and version_of(held["metadata"].get("annotations")) == version

@@ -12,7 +12,8 @@ from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.manifests import bounds
 from core.targets.kubernetes.manifests_pod import resources
-from core.targets.kubernetes.paths import GATEWAYS, POD_METRICS, QUOTAS, namespace_path
+from core.targets.kubernetes.paths import POD_METRICS, QUOTAS, namespace_path
+from core.targets.kubernetes.reaching import gateway_lacks
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -111,16 +112,13 @@ def _user(calls: ApiCalls) -> str:
 
 def _gateway(calls: ApiCalls, at: ClusterEndpoint) -> Iterator[Diagnosis]:
     """Where a gateway splits the traffic: whether it is there."""
-    gateway = at.place.gateway
-    if at.place.traffic != "gateway" or gateway is None:
-        return
     try:
-        calls.ask("GET", GATEWAYS.path(gateway.namespace, gateway.name))
-    except ApiMissing:
-        told = f"there is no Gateway {gateway.name} in {gateway.namespace}"
-        yield fail(told, "have it made, or kubernetes.traffic: replicas")
+        if lacks := gateway_lacks(at, calls):
+            told, _, do = lacks.partition("; ")
+            yield fail(told, do)
     except Refused as error:
-        yield warn(f"the Gateway can't be seen: {error}", f"a role with get on gateways in {gateway.namespace}")
+        where = "" if at.place.gateway is None else f" in {at.place.gateway.namespace}"
+        yield warn(f"the Gateway can't be seen: {error}", f"a role with get on gateways{where}")
 
 
 def quota(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:

@@ -8,12 +8,15 @@ from core.domain.diagnosis import Diagnoses, Diagnosis, fail, ok, warn
 from core.domain.errors import QuarterdeckError, Refused
 from core.targets.kubernetes.api_errors import ApiMissing, Json, clipped, kubectl
 from core.targets.kubernetes.calls import ApiCalls
+from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.doctor_image import pods_of
 from core.targets.kubernetes.keys import other_key
 from core.targets.kubernetes.labels import ClusterEndpoint, ours
 from core.targets.kubernetes.manifests_pod import KEY, PORT
 from core.targets.kubernetes.names import key_name
+from core.targets.kubernetes.other_way import check_way, leads
 from core.targets.kubernetes.paths import PODS, SECRETS, SERVICES
+from core.targets.kubernetes.traffic import holder
 
 PULL_TYPES = {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"}
 PROBE_S = 3.0
@@ -65,6 +68,13 @@ def pull_secret(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
 
 def address(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     """Whether callers have an address, and it can be reached."""
+    changes = ObjectChanges(at, calls)
+    try:
+        if not leads(at, changes.read(holder(at), at.name)):
+            check_way(at, changes)
+    except Refused as error:
+        what, _, do = str(error).partition("; ")
+        return [fail(what, do)]
     if at.place.traffic == "gateway":
         return [ok("callers come through the gateway")]
     try:

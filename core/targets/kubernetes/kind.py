@@ -26,10 +26,11 @@ from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.manifests_pod import resources
 from core.targets.kubernetes.names import key_name
+from core.targets.kubernetes.other_way import way_of, why_otherwise
 from core.targets.kubernetes.paths import LEASES, SECRETS
 from core.targets.kubernetes.pod_use import PodUsages
 from core.targets.kubernetes.restarting import restarted
-from core.targets.kubernetes.standing import lines_of, looked_at, slots_in, taken_down
+from core.targets.kubernetes.standing import as_it_goes, lines_of, looked_at, slots_in, taken_down
 from core.targets.protocol import Target
 
 NAME = "kubernetes"
@@ -126,11 +127,16 @@ def _standing(at: ClusterEndpoint, folder: Path, key: str) -> Standing | None:
     if not view.objects:
         return None
     usages.asked()
+    meant, (at, view) = at, as_it_goes(at, view, calls)
+    moved = at is not meant
     slots = slots_in(at, view, usages.known)
     seen, holder = looks(at, view, time.time()), holder_of(view.get(LEASES, at.name))
-    costs, lines = costs_of(at, view), (*lines_of(at, view), *_key_lines(at, calls, key))
     refuses, driver = refusal(holder, folder), elsewhere(holder, folder)
-    return Standing(at.called, NAME, slots, lines, costs, looks=seen, refuses=refuses, driver=driver)
+    lines = (*lines_of(at, view, way_of(at) if moved else ""), *_key_lines(at, calls, key))
+    if moved:
+        refuses = why_otherwise(meant)
+        lines = (*lines, f"settings {refuses}")
+    return Standing(at.called, NAME, slots, lines, costs_of(at, view), looks=seen, refuses=refuses, driver=driver)
 
 
 KIND = KubernetesKind()

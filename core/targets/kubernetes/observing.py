@@ -23,7 +23,8 @@ from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.measuring import EVERY_S, PodMeasurer
 from core.targets.kubernetes.news import ClusterNews
-from core.targets.kubernetes.observed import observed, pods_of
+from core.targets.kubernetes.observed import observed, pods_of, slots_of
+from core.targets.kubernetes.other_way import check_way, leads
 from core.targets.kubernetes.paths import LEASES
 from core.targets.kubernetes.pod_logs import PodLogs
 from core.targets.kubernetes.pods import PodReplicas
@@ -120,7 +121,7 @@ class ClusterObserver:
         """All that is true, then Synced, then each change, until closed."""
         reader = ClusterReader()
         self._readers.add(reader)
-        told = ClusterNews()
+        told, checked = ClusterNews(), False
         try:
             reader.changed.set()
             while not self._closed.is_set():
@@ -132,6 +133,10 @@ class ClusterObserver:
                     continue
                 begun_s = time.monotonic()
                 view = self._watch.view()
+                if not checked:
+                    # What is seen by the wrong kind of object is not true: then nothing is said but that.
+                    await self._by_its_way(view)
+                    checked = True
                 slots = self._slots(view)
                 seen = looks(self._at, view, time.time() - view.silent_s, told.looks)
                 for news in told.of(view, slots, seen, self._other(view)):
@@ -143,6 +148,11 @@ class ClusterObserver:
                 await asyncio.sleep(min(MOST_REST_S, REST * (time.monotonic() - begun_s)))
         finally:
             self._readers.discard(reader)
+
+    async def _by_its_way(self, view: ClusterView) -> None:
+        """Raises Refused where traffic goes by another kind of object than the settings name."""
+        if slots_of(self._at, view) and not leads(self._at, view.get(holder(self._at), self._at.name)):
+            await aside(lambda: check_way(self._at, self._changes), "kubernetes traffic")
 
     async def logs(self, slot: Slot, replica: str, lines: int) -> AsyncIterator[str]:
         """The last lines, then each new one, until closed."""

@@ -3,7 +3,7 @@
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Slot
 from core.system.aside import aside
-from core.targets.kubernetes.api_errors import Json
+from core.targets.kubernetes.api_errors import ApiMissing, Json, kubectl
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.forwarding import ApiForwarder
@@ -14,6 +14,8 @@ from core.targets.kubernetes.service_ports import port_of
 from core.targets.loopback import LoopbackServer
 from core.targets.protocol import Address
 from core.targets.proving import Asker
+
+LOOK_S = 3.0
 
 
 def answerer(at: ClusterEndpoint, calls: ApiCalls) -> Asker:
@@ -45,11 +47,36 @@ def gateway_url(at: ClusterEndpoint, calls: ApiCalls) -> str:
         body = calls.ask("GET", GATEWAYS.path(gateway.namespace, gateway.name))
     except QuarterdeckError as error:
         raise Unreachable(str(error)) from error
+    return _url_in(body, f"the gateway {gateway.namespace}/{gateway.name}")
+
+
+def gateway_lacks(at: ClusterEndpoint, calls: ApiCalls) -> str:
+    """What a gateway that is to split the traffic lacks, and what to do; empty where none is to, or it lacks nothing.
+
+    Raises Refused where it may not be seen, Unreachable where nobody answers.
+    """
+    gateway = at.place.gateway
+    if at.place.traffic != "gateway" or gateway is None:
+        return ""
+    what = f"{gateway.name} in {gateway.namespace}"
+    try:
+        body = calls.ask("GET", GATEWAYS.path(gateway.namespace, gateway.name), timeout_s=LOOK_S)
+    except ApiMissing:
+        return f"there is no Gateway {what}; have it made, or kubernetes.traffic: replicas"
+    try:
+        _url_in(body, f"the Gateway {what}")
+    except Unreachable as error:
+        look = f"{kubectl(at.place.context)} -n {gateway.namespace} describe gateway {gateway.name}"
+        return f"{error}, so that nobody could prove where traffic goes; see {look}"
+    return ""
+
+
+def _url_in(body: Json, named: str) -> str:
     addresses = (body.get("status") or {}).get("addresses") or ()
     listeners = [one for one in body["spec"].get("listeners") or () if one.get("protocol") == "HTTP"]
     if not addresses or not listeners:
         missing = "address yet" if not addresses else "listener for HTTP"
-        raise Unreachable(f"the gateway {gateway.namespace}/{gateway.name} has no {missing}")
+        raise Unreachable(f"{named} has no {missing}")
     return f"http://{addresses[0]['value']}:{listeners[0]['port']}"
 
 

@@ -13,11 +13,12 @@ from secrets import token_hex
 from core.domain.errors import BadInput, Refused
 from core.domain.model import Level, Noted, Slot
 from core.targets.checks import check_weights
-from core.targets.kubernetes.api_errors import Json
+from core.targets.kubernetes.api_errors import ApiMissing, Json
 from core.targets.kubernetes.changes import ObjectChanges
 from core.targets.kubernetes.deploying import free_autoscaler, hold_autoscaler, scale
 from core.targets.kubernetes.labels import SLOT
 from core.targets.kubernetes.observed import asked_counts, held_slots, ready_counts, slots_of
+from core.targets.kubernetes.other_way import check_way, leads
 from core.targets.kubernetes.shares import MOST, Counts, counts_for, have_come, is_shared
 from core.targets.kubernetes.threads import persistently
 from core.targets.kubernetes.traffic import RoutedTraffic, annotated, holder, serving, spec_for, traffic_of
@@ -93,6 +94,8 @@ class TrafficRouter:
             nonlocal claim
             self._still(number)
             now = found["now"] = traffic_of(at, body)
+            if not leads(at, body):
+                check_way(at, self._changes)
             if now.claim > claim and time.monotonic() - asked_s < FRESH_S:
                 # Somebody followed before this was asked, and the watch has not heard of it yet.
                 claim = claimed(False)
@@ -107,7 +110,11 @@ class TrafficRouter:
         if shared:
             before = traffic_of(at, self._changes.owned(holder(at), at.name))
             counts = self._counts(weights, {**present, **before.replicas})
-        self._changes.change(holder(at), at.name, edit)
+        try:
+            self._changes.change(holder(at), at.name, edit)
+        except ApiMissing:
+            check_way(at, self._changes)
+            raise
         if shared:
             self._beside(number, lambda: self._share(number, change, counts))
         elif found["now"].replicas:

@@ -15,6 +15,7 @@ from core.targets.kubernetes.lease_holder import holder_of
 from core.targets.kubernetes.manifests_pod import grace_s
 from core.targets.kubernetes.names import slot_name
 from core.targets.kubernetes.observed import observed, slots_of
+from core.targets.kubernetes.other_way import leads, otherwise
 from core.targets.kubernetes.paths import (
     AUTOSCALERS,
     BUDGETS,
@@ -38,6 +39,20 @@ SPARE_S = 30.0
 """Beyond the time that a pod may take to end, until its node has said so."""
 
 
+def as_it_goes(at: ClusterEndpoint, view: ClusterView, calls: ApiCalls) -> tuple[ClusterEndpoint, ClusterView]:
+    """The endpoint by the kind of object that its traffic goes by, whichever the settings name; with that object."""
+    if not slots_of(at, view) or leads(at, view.get(holder(at), at.name)):
+        return at, view
+    other = otherwise(at)
+    try:
+        found = _listed(other, calls, holder(other))
+    except Refused:
+        return at, view
+    seen = {(holder(other).plural, body["metadata"]["name"]): body for body in found}
+    whole = ClusterView({**view.objects, **seen})
+    return (other if leads(other, whole.get(holder(other), at.name)) else at), whole
+
+
 def looked_at(at: ClusterEndpoint, calls: ApiCalls) -> ClusterView:
     """Every object of an endpoint that says what serves, as the API server has them now."""
     kinds = [DEPLOYMENTS, PODS, SERVICES, LEASES, *([ROUTES] if holder(at) is ROUTES else [])]
@@ -55,10 +70,10 @@ def slots_in(
     return tuple(observed(at, view, traffic_of(at, view.get(holder(at), at.name)), usage=usage).values())
 
 
-def lines_of(at: ClusterEndpoint, view: ClusterView) -> Iterable[str]:
-    """The place in words."""
+def lines_of(at: ClusterEndpoint, view: ClusterView, by: str = "") -> Iterable[str]:
+    """The place in words; `by` says what its traffic goes by where that is none of the settings."""
     service = view.get(SERVICES, at.name)
-    yield f"cluster  {at.place.where}  traffic by {at.place.traffic}"
+    yield f"cluster  {at.place.where}  traffic by {by or at.place.traffic}"
     if service is not None:
         url, port, kind = external_url(service), port_of(service), service["spec"].get("type", "ClusterIP")
         waits = "no address yet: the cluster's load balancer has given it none so far"

@@ -1,5 +1,6 @@
 """What would stop a release in a cluster is said before anything is trained for it."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from core.engine.project import Project
 from core.targets.kubernetes.beforehand import missed_shares, refusals, unmeasured_gates
 from core.targets.kubernetes.calls import ApiCalls
 from core.targets.kubernetes.labels import cluster_endpoint
-from core.targets.kubernetes.paths import namespace_path
+from core.targets.kubernetes.paths import DEPLOYMENTS, GATEWAYS, SERVICES, namespace_path
+from tests.kubernetes import bodies
 from tests.kubernetes.access import AccessRule
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.metrics import MetricsApi
@@ -109,6 +111,38 @@ def test_a_namespace_and_rights_that_are_missing_are_named_with_what_gives_them(
     cluster.access.denied.append(AccessRule(("create",), ("deployments",)))
     (forbidden,) = refusals(at, calls)
     assert forbidden.startswith("kubernetes stand-in: whoever logs in here may not create deployments in flights; ")
+    calls.close()
+
+
+def test_a_gateway_that_is_not_there_or_has_no_way_in_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    calls = ApiCalls("stand-in", str(cluster.kubeconfig(tmp_path)))
+    at = kubernetes_scenes.endpoint_of(tmp_path, kubernetes_scenes.GATEWAY)
+    calls.ask("POST", namespace_path(), {"metadata": {"name": "flights"}})
+    none = "kubernetes stand-in: there is no Gateway front in flights; have it made, or kubernetes.traffic: replicas"
+    assert list(refusals(at, calls)) == [none], "the cluster has no such API"
+    cluster.gateway = True
+    assert list(refusals(at, calls)) == [none]
+    listener = {"name": "tls", "port": 8443, "protocol": "HTTPS"}
+    calls.ask("POST", GATEWAYS.path("flights"), {"metadata": {"name": "front"}, "spec": {"listeners": [listener]}})
+    (closed,) = refusals(at, calls)
+    assert re.search(r": the Gateway front in flights has no (address yet|listener for HTTP), so that nobody", closed)
+    assert list(refusals(kubernetes_scenes.endpoint_of(tmp_path), calls)) == []
+    calls.close()
+
+
+def test_what_somebody_else_made_by_our_names_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    calls = ApiCalls("stand-in", str(cluster.kubeconfig(tmp_path)))
+    at = kubernetes_scenes.endpoint_of(tmp_path)
+    calls.ask("POST", namespace_path(), {"metadata": {"name": "flights"}})
+    calls.ask("POST", SERVICES.path("flights"), bodies.service("late", "late"))
+    calls.ask("POST", DEPLOYMENTS.path("flights"), bodies.deployment("late-green", 1))
+    left = "in flights is not Quarterdeck's, and was left as it is; rename the endpoint, or delete it there"
+    assert list(refusals(at, calls)) == [
+        f"kubernetes stand-in: services/late {left}",
+        f"kubernetes stand-in: deployments/late-green {left}",
+    ]
+    cluster.access.denied.append(AccessRule(("get",), ("services", "deployments")))
+    assert list(refusals(at, calls)) == []
     calls.close()
 
 

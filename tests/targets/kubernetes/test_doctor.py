@@ -372,8 +372,11 @@ async def test_without_an_image_in_the_settings_it_is_each_versions_own(scene: S
 async def test_a_gateway_that_is_not_there_is_told_beside_the_rights(scene: Scene) -> None:
     gateway = {"traffic": "gateway", "gateway": {"name": "front", "namespace": "flights"}}
     found = await scene.examined(**gateway)
-    assert named(found) == {"access": FAIL}
+    assert named(found) == {"access": FAIL, "address": FAIL}
     assert "there is no Gateway front in flights" in [one.text for one in found if one.name == "access"]
+    (moved,) = [one for one in found if one.name == "address"]
+    assert moved.text.startswith("kubernetes.traffic is gateway, and the traffic of late goes by a Service")
+    assert moved.do.startswith("set it back to replicas or selector, or call ")
 
 
 async def test_the_role_that_is_told_is_all_that_a_user_needs(scene: Scene) -> None:
