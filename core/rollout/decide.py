@@ -9,6 +9,7 @@ from core.domain.hints import typed
 from core.domain.model import Observation, Slot
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Retire, Shift, Smoke, Summarise, Work, title
 from core.domain.sample import Series
+from core.domain.strategies import ROLLBACK
 from core.rollout.actions import Action, Apply, ChooseSlot, Finish, Record, RunStep, StartStep, Wait
 from core.rollout.analysis import ask, asked, for_others, held, paused
 from core.rollout.rollback import back, forward, mirror, shift
@@ -129,7 +130,15 @@ def _again(release: Release) -> str:
 
 
 def _place(release: Release, endpoint: Endpoint) -> ChooseSlot:
-    """The slot that takes no traffic, beside the one that takes most."""
+    """The slot that takes no traffic, beside the one that takes most.
+
+    What a person goes back to may stand already, with a part of the traffic that somebody else's release split.
+    """
+    taking = [name for name, seen in sorted(endpoint.slots.items()) if seen.weight > 0]
+    stands = next((name for name in taking if endpoint.slots[name].version == release.version), None)
+    if release.plan.strategy == ROLLBACK and stands is not None and len(taking) > 1:
+        other = next(name for name in taking if name != stands)
+        return ChooseSlot(stands, other, endpoint.slots[other].version, endpoint.slots[other].wanted)
     # A router that came back a moment ago has proved nothing yet; what it was last told still holds.
     told = max(endpoint.weights, key=lambda slot: endpoint.weights[slot], default=None)
     old = endpoint.serving or (told if told in endpoint.slots else None)

@@ -7,6 +7,7 @@ from core.domain.errors import Refused
 from core.domain.hints import typed
 from core.domain.plan import Hold
 from core.domain.sample import Series
+from core.domain.strategies import ROLLBACK
 from core.state import events as ev
 from core.state.alert import OpenQuestion
 from core.state.astray import moved_away
@@ -185,7 +186,9 @@ def _begin_one(command: Begin, snapshot: Snapshot, together: Mapping[str, str]) 
         # Traffic there would go on, and nobody would look after it any more.
         raise Refused(moved)
     taking = [slot for slot, seen in known.slots.items() if seen.weight > 0]
-    if len(taking) > 1 and moved_away(known, release):
+    stands = any(known.slots[slot].version == command.version for slot in taking)
+    homewards = command.plan.strategy == ROLLBACK and stands
+    if len(taking) > 1 and moved_away(known, release) and not homewards:
         shares = ", ".join(f"{slot} {known.slots[slot].weight:g} %" for slot in sorted(taking))
         first = typed("rollback", known.environment)
         raise Refused(

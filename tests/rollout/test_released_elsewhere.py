@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from core.domain.errors import Refused
+from core.domain.strategies import way_back
 from core.rollout import actions as d
 from core.state import commands as c, events as ev
 from core.state.reversal import refused_rollback
-from tests.environments import V1, V2, V3, begin, canary_plan
+from tests.environments import V1, V2, V3, begin, canary_plan, rollout
 from tests.world import Held, World, serving
 
 V4 = replace(V3, number="4")
@@ -71,3 +72,16 @@ def test_a_failing_version_goes_back_whatever_else_was_put_into_its_slot() -> No
     world.run()
     assert world.weights == {"blue": 100.0}
     assert world.place["blue"].version == V1
+
+
+def test_what_is_named_to_go_back_to_takes_all_traffic_where_it_stands_already() -> None:
+    """Another machine's canary has a quarter; nobody waits for a second copy of what serves beside it."""
+    world = serving()
+    elsewhere(world, blue=Held(V1, 3, 3, 75.0, proved_by=15), green=Held(V2, 1, 1, 25.0, proved_by=5))
+    world.see()
+    world.do(begin(V1, way_back(rollout(), 120.0), "back"))
+    release = world.run()
+    assert release.outcome is ev.Outcome.DONE
+    assert (release.slot, release.old, release.old_version) == ("blue", "green", V2)
+    assert world.weights == {"blue": 100.0}
+    assert world.place["green"].version == V2

@@ -13,7 +13,7 @@ from core.targets.kubernetes.lease import driver_name
 from core.targets.kubernetes.lease_holder import LeaseHolder, holder_of
 from core.targets.kubernetes.paths import LEASES
 
-STEPS_IN = "wait for its end, or take it back there; a rollback from here steps in at once"
+STEPS_IN = "wait for its end, or take it back there; a rollback from here steps in if this folder knows it"
 ONE_MACHINE = "release from one machine: end its watch there ('quarterdeck watch --stop'), or release from here no more"
 LEFT = "'quarterdeck status' says what serves; a release from here takes over"
 
