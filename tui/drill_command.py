@@ -130,8 +130,9 @@ def way_of(snapshot: Snapshot, name: str) -> Version:
     why = refused_rollback(endpoint, release)
     to = release.old_version if release is not None else None
     if why is not None or to is None or endpoint is None:
-        more = "release a second version first, or name another --env"
-        raise Refused(f"drill: {why or 'nothing served before'}; {more}")
+        nothing = release is None or release.old_version is None
+        more = "; release a second version first, or name another --env" if nothing else ""
+        raise Refused(f"drill: {why or 'nothing served before'}{more}")
     return to
 
 
