@@ -8,7 +8,7 @@ from core.domain.plan import FULL, Hold, Plan, Shift
 from core.targets.kubernetes import rights
 from core.targets.kubernetes.api_errors import ApiMissing, make_namespace
 from core.targets.kubernetes.calls import ApiCalls
-from core.targets.kubernetes.changes import NotOurs, ObjectChanges
+from core.targets.kubernetes.changes import ForeignObject, ObjectChanges
 from core.targets.kubernetes.doctor_cluster import REVIEW_S, may
 from core.targets.kubernetes.labels import ClusterEndpoint
 from core.targets.kubernetes.names import slot_name
@@ -83,7 +83,7 @@ def _foreign(at: ClusterEndpoint, calls: ApiCalls) -> Iterator[str]:
     for kind, name in ((holder(at), at.name), *((DEPLOYMENTS, slot_name(at.name, slot)) for slot in at.place.slots)):
         try:
             changes.owned(kind, name)
-        except NotOurs as error:
+        except ForeignObject as error:
             yield f"kubernetes {at.place.context}: {error}"
         except Refused:
             continue  # A release says itself what it may not see.

@@ -16,7 +16,7 @@ Edit: TypeAlias = Callable[[Json], Json | None]
 """From an object to a merge patch of it; None where it is right already. Raises Refused where it may not be."""
 
 
-class NotOurs(Refused):
+class ForeignObject(Refused):
     """Somebody else made the object of this name."""
 
 
@@ -40,10 +40,10 @@ class ObjectChanges:
             return None
 
     def owned(self, kind: ApiKind, name: str, *, known: bool = True) -> Json | None:
-        """An object of ours; raises NotOurs where one of this name is somebody else's."""
+        """An object of ours; raises ForeignObject where one of this name is somebody else's."""
         body = self.read(kind, name, known=known)
         if body is not None and not ours(body["metadata"].get("labels"), self.at):
-            raise NotOurs(
+            raise ForeignObject(
                 f"{kind.plural}/{name} in {self.at.place.namespace} is not Quarterdeck's, and was left as it is; "
                 "rename the endpoint, or delete it there"
             )
