@@ -198,7 +198,7 @@ def _say_who_stays(snapshot: Snapshot, asked: TakenUp, write: Callable[[str], No
 
 async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, write: Callable[[str], None]) -> int:
     """Say what happens until traffic is where it was asked to be, and the reports are written."""
-    lines, moving, arrived = lines_of(list(group), write), {asked.release}, set[str]()
+    lines, moving, arrived, back = lines_of(list(group), write), {asked.release}, set[str](), set[str]()
     guard = TaskGuard("who waits for traffic")
     guard.start(say_silence(engine, group, write), "say which place is silent")
     within_s = max(home_within_s(engine.snapshot.releases[id_]) for id_ in group.values())
@@ -208,8 +208,12 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
                 for one in lines:
                     one.say(event, engine.snapshot)
                 match event.body:
-                    case ev.TurnedBack(release=id_) | ev.TurnedForward(release=id_) if id_ in group.values():
+                    case ev.TurnedBack(release=id_) if id_ in group.values():
                         moving.add(id_)
+                        back.add(id_)
+                    case ev.TurnedForward(release=id_) if id_ in group.values():
+                        moving.add(id_)
+                        back.discard(id_)
                     case ev.SteppedBack(release=id_) if id_ in group.values():
                         # The next one has its own time.
                         within_s = home_within_s(engine.snapshot.releases[id_])
@@ -231,7 +235,11 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
         done = engine.snapshot.releases[id_]
         if done.state is ReleaseState.RUNNING:
             write(f"{done.id} goes on; {typed('', done.environment)} follows it")
-        elif done.outcome is ev.Outcome.STUCK or pending_of(engine, name, write):
+        elif (
+            done.outcome is ev.Outcome.STUCK
+            or (done.outcome is ev.Outcome.DONE and id_ in back)
+            or pending_of(engine, name, write)
+        ):
             code = 1
     return code
 

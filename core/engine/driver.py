@@ -283,7 +283,7 @@ def _idle(release: Release, outcome: ev.Outcome) -> tuple[str | None, float]:
     """The slot that is left without traffic and with its replicas, and how long it is kept."""
     if outcome in TAKEN_BACK:
         return release.slot, 0.0 if release.way is not None and release.way.delete else KEEP_S
-    if outcome is ev.Outcome.DONE and release.way is not None:
+    if outcome is ev.Outcome.DONE and release.way is not None and release.way.routed:
         # A rollback was taken back: what it had brought to life again waits for its end as it did before.
         return release.old, next((s.after_s for s in release.plan.steps if isinstance(s, Retire)), KEEP_S)
     return None, 0.0

@@ -143,7 +143,9 @@ def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = 
         return _clear(release, way, endpoint, now)
     unknown = None if way.routed else unknown_version(endpoint, release)
     if unknown is not None and (way.after_end or way.asked_at is not None or unknown.slot == release.old):
-        return Finish(ev.Outcome.STUCK, f"{way.why}; {unknown_words(unknown, release)}; nothing was changed")
+        # One that had ended before is what it was: it can be named to go back to.
+        outcome = ev.Outcome.DONE if way.after_end else ev.Outcome.STUCK
+        return Finish(outcome, f"nothing was changed: {unknown_words(unknown, release)}")
     asked_for = (endpoint.weights, _weights(endpoint))
     if release.touched or any(weights.get(release.slot) for weights in asked_for):
         action = _return(release, way, release.old, release.old_version, endpoint, now, answers_well)
