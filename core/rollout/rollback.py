@@ -145,7 +145,7 @@ def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = 
     if unknown is not None and (way.after_end or way.asked_at is not None or unknown.slot == release.old):
         # One that had ended before is what it was: it can be named to go back to.
         outcome = ev.Outcome.DONE if way.after_end else ev.Outcome.STUCK
-        return Finish(outcome, f"nothing was changed: {unknown_words(unknown, release)}")
+        return Finish(outcome, f"nothing was changed: {unknown_words(unknown, release, endpoint)}")
     asked_for = (endpoint.weights, _weights(endpoint))
     if release.touched or any(weights.get(release.slot) for weights in asked_for):
         action = _return(release, way, release.old, release.old_version, endpoint, now, answers_well)

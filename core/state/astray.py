@@ -39,13 +39,16 @@ def unknown_version(endpoint: Endpoint | None, release: Release) -> Observation 
     return next((one for one in taking if one.version is not None and held.get(one.slot) != one.version), None)
 
 
-def unknown_words(seen: Observation, release: Release) -> str:
+def unknown_words(seen: Observation, release: Release, endpoint: Endpoint) -> str:
     """That such a slot serves, and what can be done."""
     label = seen.version.label if seen.version is not None else "another version"
-    named = typed("rollback --to VERSION", release.environment)
+    how = f"name what is to serve with {typed('rollback --to VERSION', release.environment)}"
+    known = release.version
+    if known is not None and any(one.version == known for one in endpoint.slots.values()):
+        how = f"call {typed(f'rollback --to {known.number}', release.environment)} for {known.label}"
     return (
         f"{label} serves in {seen.slot}, and {release.id}, the last release known here, did not bring it: go back "
-        f"where it was released, or name what is to serve with {named}"
+        f"where it was released, or {how}"
     )
 
 

@@ -75,7 +75,7 @@ def refused_rollback(endpoint: Endpoint | None, release: Release | None) -> str 
         further = typed("rollback --to VERSION", release.environment)
         return f"{release.id} was taken back already ({release.outcome.value}); to go further back, name it: {further}"
     if (unknown := unknown_version(endpoint, release)) is not None:
-        return unknown_words(unknown, release)
+        return unknown_words(unknown, release, endpoint)
     return _unsure(endpoint, release)
 
 

@@ -58,7 +58,12 @@ def test_where_it_is_known_it_is_refused_with_what_can_be_done() -> None:
     why = refused_rollback(world.endpoint, world.release)
     assert why is not None
     assert why.startswith(f"v3 serves in blue, and {world.release.id}, the last release known here, did not bring it")
-    assert "'quarterdeck rollback --to VERSION --env" in why
+    assert "or call 'quarterdeck rollback --to 2 --env" in why
+    elsewhere(world, green=Held(V4, 2, 2, 0.0))
+    world.see()
+    assert "name what is to serve with 'quarterdeck rollback --to VERSION --env" in str(
+        refused_rollback(world.endpoint, world.release)
+    )
 
 
 def test_a_failing_version_goes_back_whatever_else_was_put_into_its_slot() -> None:
