@@ -8,10 +8,11 @@ from core.domain.load_profile import LoadProfile
 from core.domain.plan import Hold
 from core.state import commands
 from core.state.acceptance import accept
-from core.state.astray import followed
+from core.state.astray import followed, unknown_version
 from core.state.confirmation import confirmation
+from core.state.endpoint import Endpoint
 from core.state.events import Outcome
-from core.state.release import ReleaseState, Status
+from core.state.release import Release, ReleaseState, Status
 from core.state.reversal import UNDO_S, in_steps, refused_rollback, refused_undo, rollback_of
 from tui import format as as_text
 from tui.evidence import nobody_drives, silent_s
@@ -208,6 +209,8 @@ def way_back(view: View) -> WayBack:
         return WayBack("", f"on its way back → {back_to(release)}")
     # After a release that failed by itself, R takes back the one that serves since before it.
     release = rollback_of(view.snapshot, view.name) if view.name else None
+    if release is not None and (serves := _others_version(endpoint, release)):
+        return WayBack("", serves)
     why_not = refused_rollback(endpoint, release)
     if why_not is not None or release is None or endpoint is None:
         back = release is not None and release.outcome in (Outcome.ROLLED_BACK, Outcome.ABORTED, Outcome.FAILED)
@@ -216,8 +219,6 @@ def way_back(view: View) -> WayBack:
         return WayBack("", "no way back: nothing before it" if release is not None else "no way back yet")
     if release.slot is None:
         return WayBack("R", "end it · no traffic has moved")
-    if followed(endpoint, release) and endpoint.served == release.old_version is not None:
-        return WayBack("", f"{back_to(release)} serves")
     if release.old is None:
         # Nothing takes over: where traffic has come that is no way back but an outage, and it is called one.
         down = confirmation(commands.Rollback(endpoint.name), view.snapshot, view.now)
@@ -227,3 +228,14 @@ def way_back(view: View) -> WayBack:
         return WayBack("R", f"roll back → {back_to(release)} · starts again first")
     known = "ready" if silent_s(view) is None else "when last heard of"
     return WayBack("R", f"roll back → {back_to(release)} · {seen.ready}/{seen.due} {known}")
+
+
+def _others_version(endpoint: Endpoint | None, release: Release) -> str:
+    """What serves by another machine's doing, where that leaves nothing to take back; else empty."""
+    if endpoint is None or release.live:
+        return ""
+    if followed(endpoint, release) and endpoint.served == release.old_version is not None:
+        return f"{back_to(release)} serves"
+    unknown = unknown_version(endpoint, release)
+    label = unknown.version.label if unknown is not None and unknown.version is not None else ""
+    return f"{label} serves, released elsewhere" if label else ""

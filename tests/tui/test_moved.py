@@ -2,14 +2,14 @@
 
 import pytest
 
-from core.domain.model import Contact, Observation, OtherDriver
+from core.domain.model import Contact, Observation, OtherDriver, Version
 from core.state import events as ev
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
 from tests.environments import V1, V2
 from tests.state.moved_scenes import AT, ENDED, after, both, seen, sent
 from tests.tui.looking import lines, text
-from tui.actions import way_back
+from tui.actions import WayBack, way_back
 from tui.format import clock
 from tui.health import health
 from tui.history import History
@@ -118,6 +118,9 @@ def test_another_version_in_the_slot_of_a_release_is_not_what_it_released() -> N
     blue = ev.Observed("late", Observation("blue", None, 0, 0, 0.0))
     anew = view(after(ENDED, _other(0, 100), seen("green", V1, 100), blue, HEARD))
     assert text(verdict(anew, 118)) == "! v2 was released   all on v1 since, by a driver on vm-2   v1 serves"
+    third = view(after(ENDED, _other(0, 100), seen("green", Version("late", "3"), 100), HEARD))
+    assert way_back(third) == WayBack("", "v3 serves, released elsewhere")
+    assert text(verdict(third, 118)).startswith("! v2 was released   all on v3 since, by a driver on vm-2   v3 serves")
 
 
 @pytest.mark.parametrize("other", [_other(0, 100), _other(10, 90)])

@@ -126,7 +126,9 @@ def test_a_version_of_another_model_goes_by_its_models_name() -> None:
         replace(e, body=replace(e.body, old_version=other)) if isinstance(e.body, ev.Placed) else e
         for e in scenes.at_ten()
     ]
-    assert way_back(seen(events)).text == "roll back → early v7 · 8/8 ready"
+    blue = seen(events).snapshot.endpoint(ENDPOINT).slots["blue"]
+    stands = scenes.then(events, ev.Observed(ENDPOINT, replace(blue, version=other)))
+    assert way_back(seen(stands)).text == "roll back → early v7 · 8/8 ready"
 
 
 def sick(state: ReplicaState, ready: int) -> ev.Observed:
