@@ -202,6 +202,7 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
     guard = TaskGuard("who waits for traffic")
     guard.start(say_silence(engine, group, write), "say which place is silent")
     within_s = max(home_within_s(engine.snapshot.releases[id_]) for id_ in group.values())
+    asked_at = engine.now()
     try:
         async with asyncio.timeout(within_s) as waiting:
             async for event in engine.events(asked.after):
@@ -224,7 +225,7 @@ async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, writ
                     break
     except TimeoutError:
         late = [name for name, id_ in group.items() if id_ in moving - arrived]
-        silent = [said for name in late if (said := silence(engine.snapshot.endpoint(name), engine.now()))]
+        silent = [said for name in late if (said := silence(engine.snapshot.endpoint(name), engine.now(), asked_at))]
         why = "".join(f"; {one}" for one in dict.fromkeys(silent))
         rest = "it goes on without this command, see 'quarterdeck status'"
         raise Failed(f"{', '.join(late)}: not verified within {within_s:g} s{why}; {rest}") from None

@@ -14,19 +14,28 @@ from tui.format import about
 LOOK_S = 1.0
 
 
-def silence(endpoint: Endpoint, now: float) -> str:
-    """Which place is silent, for how long and why; empty while it is heard, and of one that never says so."""
+def silence(endpoint: Endpoint, now: float, asked_at: float = 0.0) -> str:
+    """Which place is silent, for how long and why; empty while it is heard, and of one that never says so.
+
+    Before `asked_at` nobody listened to it: only one that is known to be lost was silent then.
+    """
     contact = endpoint.contact
-    if contact is None or not (contact.lost or now - contact.at > NO_CONTACT_S):
+    if contact is None:
+        return ""
+    since = contact.at if contact.lost else max(contact.at, asked_at)
+    if not (contact.lost or now - since > NO_CONTACT_S):
         return ""
     because = contact.lost.partition("; ")[0]
-    return f"{endpoint.target} has not answered for {about(now - contact.at)}{f' ({because})' if because else ''}"
+    return f"{endpoint.target} has not answered for {about(now - since)}{f' ({because})' if because else ''}"
 
 
 def in_silence(release: Release, endpoint: Endpoint, now: float) -> str:
     """The same with what comes of the way back or forward once the place answers, and if it does not; empty else."""
-    way, silent = release.way, silence(endpoint, now)
-    if not silent or way is None or release.state not in (ReleaseState.BACK, ReleaseState.FORWARD):
+    way = release.way
+    if way is None or release.state not in (ReleaseState.BACK, ReleaseState.FORWARD):
+        return ""
+    silent = silence(endpoint, now, way.driven_at)
+    if not silent:
         return ""
     back = release.state is ReleaseState.BACK
     until = time.strftime("%H:%M:%S", time.localtime(way.driven_at + release.plan.patience.back_s))

@@ -84,6 +84,16 @@ def test_a_place_is_silent_once_it_is_lost_or_says_nothing_for_long(contact: Con
     assert bool(silence(endpoint, MOMENT)) is silent
 
 
+@pytest.mark.parametrize(("after_s", "said"), [(2, ""), (13, "has not answered for 13 s; traffic stays")])
+def test_while_nobody_drove_the_place_was_not_silent(after_s: float, said: str) -> None:
+    """What was last heard before the key, by another watch or in a copied journal, is no silence since."""
+    quiet = ev.Contacted(ENDPOINT, Contact(MOMENT - 44))
+    snapshot = fold_all(scenes.then(scenes.at_ten(), quiet, BACK))
+    line = in_silence(snapshot.releases[RELEASE], snapshot.endpoint(ENDPOINT), MOMENT + after_s)
+    assert said in line
+    assert bool(line) is bool(said)
+
+
 def test_a_release_that_goes_on_or_is_over_waits_for_nobody() -> None:
     assert _said(scenes.then(scenes.at_ten(), ev.Contacted(ENDPOINT, LOST))) == ""
     over = (BACK, ev.Ended(RELEASE, ev.Outcome.ROLLED_BACK, ""), ev.Contacted(ENDPOINT, LOST))
