@@ -105,12 +105,14 @@ def _size(one: ScalingFacts) -> str:
     between = (
         f"{one.wanted} of {look.min}–{look.max} replicas" if look.min < look.max else counted(one.wanted, "replica")
     )
-    return f"{between}, {one.ready} ready{measured} · {_last(look, one.looked_s)}"
+    return f"{between}, {one.ready} ready{measured} · {_last(look, one)}"
 
 
-def _last(look: Scaled, looked_s: float) -> str:
-    did = f"{look.before} → {look.after}" if look.before != look.after else f"keeps {look.after}"
-    return f"{did}, {as_text.about(looked_s)} ago"
+def _last(look: Scaled, one: ScalingFacts) -> str:
+    # Where the size is another since, what the look kept is past.
+    kept = f"keeps {look.after}" if look.after == one.wanted else f"kept {look.after}"
+    did = f"{look.before} → {look.after}" if look.before != look.after else kept
+    return f"{did}, {as_text.about(one.looked_s)} ago"
 
 
 def _slot(endpoint: Endpoint, one: ScalingFacts, real: float | None) -> dict[str, object]:

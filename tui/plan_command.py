@@ -241,4 +241,6 @@ def _home(snapshot: Snapshot, name: str, settings: Settings) -> str:
             f"nothing; a first version that fails leaves no traffic, and {typed('down', settings.environment)} stops it"
         )
     label = seen.version.label if seen.version.model == settings.model else seen.version.full
+    if seen.due == 0:
+        return f"{label} in {seen.slot}, which has no replica: 'quarterdeck scale' comes first"
     return f"{label} in {seen.slot}, {seen.ready} of {counted(seen.due, 'replica')} ready"

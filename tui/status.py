@@ -16,9 +16,7 @@ from core.journal.leases import BEAT_S
 from core.rollout.sides import by_truth
 from core.state.endpoint import Endpoint
 from core.state.fold import fold_all
-from core.state.gone import gone_slots
 from core.state.moved_place import serves_elsewhere
-from core.state.moved_traffic import moved_traffic
 from core.state.release import Release, ReleaseState
 from core.state.right_answers import sides_of
 from core.state.snapshot import Snapshot
@@ -32,7 +30,7 @@ from tui.environments import of_each, proven
 from tui.format import about
 from tui.headless import replaced, watch_of
 from tui.kept import stays
-from tui.moved import moved_words
+from tui.misplaced import gone_lines, idle_lines, moved_lines
 from tui.real_weights import real_weights, share
 from tui.receivers import failing_lines
 
@@ -73,6 +71,7 @@ async def lines_of(project: Project) -> list[str]:
             *stands(place, snapshot, name, now),
             *([f"  ! place  {moved}"] if moved else gone_lines(place, snapshot, name, now)),
             *([] if moved else moved_lines(place, snapshot, name, now)),
+            *idle_lines(place, own.environment),
             *_costs(place, project.typed("down", own)),
         ]
         lines += [f"  release  {release_line(release, own.model)}"] if release else []
@@ -163,28 +162,6 @@ def _known(snapshot: Snapshot, endpoint: Endpoint, now: float) -> Iterable[str]:
     if held:
         since = about(max(0.0, now - as_of(snapshot, endpoint.name)))
         yield f"known    {'; '.join(held)}, as of {since} ago; it goes on there without this machine"
-
-
-def gone_lines(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> list[str]:
-    """What somebody deleted of it; where the place could not be asked, as the watch knows it."""
-    seen = () if place is None else place.slots
-    there = None if place is not None and not seen else [one.slot for one in seen if one.version is not None]
-    found = gone_slots(snapshot, snapshot.endpoint(name), now, there)
-    return [line for one in found for line in (f"  ! gone   {one.text}", f"           → {one.todo}")]
-
-
-def moved_lines(place: Standing | None, snapshot: Snapshot, name: str, now: float) -> list[str]:
-    """That traffic goes elsewhere than it was sent, where to, and what ends that."""
-    seen = () if place is None or place.unknown or place.assumed else place.slots
-    shown = {one.slot: one.weight for one in seen} if seen else None
-    endpoint = snapshot.endpoint(name)
-    elsewhere, known = moved_traffic(snapshot, endpoint, now, shown), moved_traffic(snapshot, endpoint, now)
-    if known is not None and (shown is None or (elsewhere is None and known.unproved)):
-        elsewhere = known
-    if elsewhere is None:
-        return []
-    todo = [f"           → {elsewhere.todo}"] if elsewhere.todo else []
-    return [f"  ! moved  {''.join(moved_words(endpoint, elsewhere))}", *todo]
 
 
 def _costs(place: Standing | None, down: str) -> list[str]:

@@ -38,6 +38,10 @@ def explain(facts: ScalingFacts) -> list[ScalingReason]:
 def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
     """What follows from the figures themselves."""
     look = facts.look
+    if facts.wanted == 0 and facts.weight > 0 and Cause.ZERO not in known:
+        least = max(1, look.min) if look is not None else 1
+        why = f"{facts.slot} was scaled to 0: nobody answers its {facts.weight:g} % of the traffic"
+        yield ScalingReason(Cause.ZERO, why, f"'quarterdeck scale {least}' starts it again")
     if facts.ready < facts.wanted and not known & IN_THE_WAY:
         yield from [*_met(facts)] or [_late(facts)]
     if facts.held_by:

@@ -21,9 +21,14 @@ class GoneSlot:
     todo: str
 
     @property
+    def held(self) -> str:
+        """The slot with the version that it should hold."""
+        return f"{self.slot} with {self.version.label}" if self.version is not None else self.slot
+
+    @property
     def text(self) -> str:
         """What that means to those who call."""
-        held = f"{self.slot} with {self.version.label}" if self.version is not None else self.slot
+        held = self.held
         if self.weight == 0:
             return f"{held}, kept for the way back, was deleted where it stood"
         whom = "all requests" if self.weight == 100 else f"{self.weight:g} % of the requests"

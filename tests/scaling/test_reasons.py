@@ -189,3 +189,12 @@ def test_a_slot_of_a_release_that_has_no_traffic_yet_is_held_by_it() -> None:
     world.do(c.Rollback("late"))
     world.run()
     assert {one.held_by for one in facts_of(world.snapshot, "late", world.now)} == {""}
+
+
+@pytest.mark.parametrize("seen", [look(58.0), None])
+def test_a_slot_with_traffic_that_was_scaled_to_nothing_is_said_before_the_next_look(
+    seen: Scaled | None,
+) -> None:
+    found = facts(seen, wanted=0, ready=0)
+    assert (Cause.ZERO, "blue was scaled to 0: nobody answers its 100 % of the traffic", False) in said(found)
+    assert Cause.ZERO not in {cause for cause, _, _ in said(facts(seen, wanted=0, ready=0, weight=0.0))}

@@ -13,7 +13,7 @@ from tui.actions import WayBack, way_back
 from tui.format import clock
 from tui.health import health
 from tui.history import History
-from tui.status import moved_lines
+from tui.misplaced import moved_lines
 from tui.summary import on_its_way, proof
 from tui.verdict import verdict
 from tui.view import View

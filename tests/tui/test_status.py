@@ -18,7 +18,8 @@ from tests.recordings.make import MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import seen
 from tui.awaiting import awaiting_lines
-from tui.status import gone_lines, registries, release_line, stands
+from tui.misplaced import gone_lines, idle_lines
+from tui.status import registries, release_line, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -191,6 +192,28 @@ def test_where_a_place_can_not_be_asked_what_was_last_heard_of_it_is_said_with_i
         "  known    green late v2 100 %, 2/2 ready, as of 3 min ago; it goes on there without this machine",
     ]
     assert list(stands(mute, Snapshot(), "late", 279.0)) == ["  azure    rg/ws: no answer"]
+
+
+@pytest.mark.parametrize(("wanted", "weight", "told"), [(0, 100.0, True), (0, 0.0, False), (2, 100.0, False)])
+def test_a_slot_with_traffic_that_was_scaled_to_nothing_is_said(wanted: int, weight: float, told: bool) -> None:
+    green = Observation("green", Version("late", "2"), wanted, 0, weight)
+    lines = [
+        "  ! size   green was scaled to 0 replicas: nobody answers its 100 % of the traffic",
+        "           → 'quarterdeck scale 1 --slot green --env prod' starts it again",
+    ]
+    assert idle_lines(Standing("late", "kubernetes", (green,), ()), "prod") == (lines if told else [])
+
+
+@pytest.mark.parametrize(("assumed", "ready", "told"), [(False, 2, True), (True, 2, False), (False, 0, False)])
+def test_a_slot_that_is_gone_while_another_one_answers_all_is_no_outage(assumed: bool, ready: int, told: bool) -> None:
+    """Another machine took it over, took it down and released anew, and nobody watched from here."""
+    sent = ev.Routed("late", {"green": 100.0})
+    snapshot = fold_all([ev.Event(1, 99.0, "watch", sent)])
+    blue = Observation("blue", Version("late", "1"), 2, ready, 100.0)
+    lines = gone_lines(Standing("late", "kubernetes", (blue,), (), assumed=assumed), snapshot, "late", 100.0)
+    moved = ["  ! moved  green is gone, and blue with v1 answers all requests, which was not done from here"]
+    assert (lines == moved) is told
+    assert any("nobody answers" in line for line in lines) is not told
 
 
 @pytest.mark.parametrize(
