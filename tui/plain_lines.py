@@ -7,6 +7,7 @@ from functools import partial
 
 from core.domain.gates import GateResult, Verdict
 from core.domain.plan import title
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.messages import message_of
 from core.state.snapshot import Snapshot
@@ -27,6 +28,8 @@ class Lines:
     _moved: float = field(default=0.0)
     _open: tuple[str, ...] = field(default=())
     _samples: int = field(default=0)
+    _load: Sample | None = field(default=None)
+    _failing: bool = field(default=False)
     _reason: str = field(default="")
 
     def say(self, event: ev.Event, snapshot: Snapshot) -> None:
@@ -43,7 +46,9 @@ class Lines:
             case ev.Judged(verdicts=verdicts):
                 for verdict in verdicts:
                     self._line(event.at, "gate", judged(verdict))
-            case ev.Sampled(sample=sample):
+            case ev.Sampled():
+                sample, self._load = self._load or body.sample, None
+                self._failing = sample.failures > 0
                 p95 = sample.latency.percentile_ms(95)
                 figures = f"{sample.users or 0} users, {sample.rps:.0f} requests a second, {sample.failures} failed"
                 raised = sum(sample.errors.values())
@@ -65,8 +70,13 @@ class Lines:
                 same, self._open = said == self._open, said
                 return same
             case ev.Sampled(sample=sample):
-                self._samples += sample.slot is None
-                return sample.slot is not None or self._samples % 5 != 1
+                if sample.slot is not None:
+                    return True
+                # What fails between two lines is in the next one, and the first that does is a line of its own.
+                self._load = sample if self._load is None else self._load + sample
+                self._samples += 1
+                begins = sample.failures > 0 and not self._failing
+                return self._samples % 5 != 1 and not begins
             case ev.Logged(source="gate"):
                 return True
             case ev.StepStarted():

@@ -1,6 +1,7 @@
 """What comes of asking for a number of replicas by hand. Pure."""
 
 from core.domain.errors import Refused
+from core.domain.hints import typed
 from core.domain.model import Slot
 from core.domain.scaling import outside
 from core.state import events as ev
@@ -29,7 +30,11 @@ def asked_scale(
     endpoint = endpoint or Endpoint(command.endpoint)
     slot, replicas = scaled_slot(endpoint, command.slot), command.replicas
     seen, look = endpoint.slots[slot], endpoint.scaled.get(slot)
-    if why_not := outside(slot, replicas, (look.min, look.max) if look is not None else None, command.least):
+    bounds = (look.min, look.max) if look is not None else None
+    instead = f"{typed(f'retire {slot}', endpoint.environment)} removes it, for it has no traffic"
+    if seen.weight > 0:
+        instead = f"{slot} gets {seen.weight:g} % of the traffic"
+    if why_not := outside(slot, replicas, bounds, command.least, instead):
         raise Refused(f"{command.endpoint}: {why_not}")
     if replicas == 0 and seen.weight > 0:
         why = f"{slot}: it gets {seen.weight:g} % of the traffic, which nobody would answer; move that away first"
