@@ -55,7 +55,7 @@ def test_a_size_that_it_has_is_no_change() -> None:
         (nothing, 3, "", "late: nothing is served yet"),
         (serving, 3, "red", "late: there is no slot red; there is blue"),
         (serving, 0, "", "late: blue: 0 replicas: a slot keeps one at least; blue gets 100 % of the traffic"),
-        (taken_back, 0, "green", "keeps one at least; 'quarterdeck retire green --env dev' removes it, for it has no traffic"),
+        (taken_back, 0, "green", "at least; 'quarterdeck retire green --env dev' removes it, for it has no traffic"),
         (serving, -2, "", "late: blue: -2 replicas"),
         (scaled_by_itself, 5, "", "blue: its autoscaler stays between 1 and 4 replicas, 5 are outside"),
         (turning, 3, "blue", "r2 is on its way back; wait for it"),

@@ -269,6 +269,17 @@ def test_older_lines_of_the_log_come_by_going_up() -> None:
     assert lines(pane, view, 100, 5) == ["no line has 'no such word'; escape shows all"]
 
 
+def test_a_load_that_was_not_begun_has_no_figures_of_the_one_before() -> None:
+    not_begun = ev.LoadEnded(ENDPOINT, "background", "locust is not there", how=LoadOutcome.NOT_BEGUN)
+    began = ev.LoadStarted(ENDPOINT, "background", scenes.ONE_USER)
+    anew = seen(scenes.then(scenes.at_ten(), began, not_begun, at=MOMENT + 5), MOMENT + 6)
+    assert lines(LoadPane(), anew, 80, 1) == ["not begun: locust is not there"]
+    again = scenes.each_second(scenes.then(scenes.at_ten(), began), scenes.clients(MOMENT, 2, 9))
+    broken = seen(scenes.then(again, not_begun, at=MOMENT + 3), MOMENT + 30)
+    assert LoadPane().name_of(broken) == "load · background · broke off"
+    assert "18 requests" in lines(LoadPane(), broken, 80, 1)[0]
+
+
 def test_how_a_load_ended_is_said_and_red_where_it_is_not_good() -> None:
     killed = scenes.then(
         scenes.at_ten(),

@@ -1,5 +1,6 @@
 """Pane 2: the load, in figures and over time."""
 
+from core.domain.load_profile import LoadOutcome
 from core.domain.model import Slot
 from core.domain.sample import Sample
 from core.state.endpoint import LoadState
@@ -61,7 +62,7 @@ class LoadPane(Pane):
             return f"load · {slots.live} beside {slots.new}"
         if load is None:
             return "load"
-        state = "" if load.running else f" · {how_it_ended(load)}"
+        state = "" if load.running else f" · {how_it_ended(load, view)}"
         return f"load · {load.kind}{' · paused' if load.paused and load.running else state}"
 
     def note_of(self, view: View) -> str:
@@ -136,7 +137,10 @@ class LoadPane(Pane):
             what = "paused, " if load is not None and load.paused else ""
             role = "fails" if sends_load(view) else "waits"
             return ((f"{what}no sample since {as_text.clock(last.at)}", role),)
-        how = how_it_ended(load) if load is not None else "ended"
+        how = how_it_ended(load, view) if load is not None else "ended"
+        if load is not None and how == LoadOutcome.NOT_BEGUN.value:
+            # What was counted last is of the load before it.
+            return ((cut(f"{how}: {load.why}", width), "fails"),)
         parts: list[Part] = [
             (0, ((how, "dim" if ends_well(load) else "fails"), (f" {as_text.clock(last.at)}", "dim"))),
             (1, ((f"   {total.requests:,}", "strong"), (f" requests{'' if counted else self._part()}", "dim"))),
@@ -213,7 +217,7 @@ class LoadPane(Pane):
         """Why load ended, what failed of all of it, and what is known of the service now."""
         load = view.endpoint.load if view.endpoint else None
         ended = load is not None and not load.running
-        said = [f"{load.kind} load {how_it_ended(load)}: {load.why or 'it was over'}"] if load and ended else []
+        said = [f"{load.kind} load {how_it_ended(load, view)}: {load.why or 'it was over'}"] if load and ended else []
         total = self._total.of(view.series(None), load.started_at if load else 0.0)
         if total is not None:
             kinds = f": {top(total.failed)}" if total.failures else ""
@@ -227,8 +231,11 @@ class LoadPane(Pane):
         return [*(said or ["no load was counted yet"]), "", *service(view)]
 
 
-def how_it_ended(load: LoadState) -> str:
+def how_it_ended(load: LoadState, view: View) -> str:
     """How a load ended, in a word or two."""
+    last = view.series(None).last
+    if load.how is LoadOutcome.NOT_BEGUN and last is not None and last.at > load.started_at:
+        return "broke off"  # It had been, and could not be begun again.
     return load.how.value if load.how is not None else "ended"
 
 
