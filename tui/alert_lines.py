@@ -12,7 +12,9 @@ SIGNS = {AlertState.PENDING: ("◔", "waits"), AlertState.SILENCED: ("◌", "dim
 
 def open_alerts(endpoint: Endpoint | None) -> list[Alert]:
     """What is not over, the loudest first, then what comes first."""
-    known = endpoint.alerts.values() if endpoint is not None and endpoint.slots else ()
+    # What serves and was deleted where it stands still has its alerts.
+    serves = endpoint is not None and (bool(endpoint.slots) or any(endpoint.weights.values()))
+    known = endpoint.alerts.values() if endpoint is not None and serves else ()
     found = [one for one in known if one.state is not AlertState.RESOLVED]
     return sorted(found, key=lambda one: (not one.burns, one.state is AlertState.SILENCED, one.due_at))
 

@@ -39,6 +39,14 @@ def test_each_says_what_it_will_do_and_in_how_long() -> None:
     assert [plain(line) for line in lines(view(SILENT), 80)] == ["◌ burn-fast 10:00 silenced"]
 
 
+def test_what_serves_and_was_deleted_where_it_stands_has_its_alerts_on_the_screen() -> None:
+    deleted = ev.Observed("late", Observation("blue", None, 0, 0, 0.0))
+    facts: list[ev.Body] = [SERVES, ev.Routed("late", {"blue": 100.0}), ev.Alerted("late", PENDING), deleted]
+    snapshot = fold_all(ev.Event(seq, NOW, "watch", body) for seq, body in enumerate(facts, 1))
+    (line,) = lines(View(snapshot, History(), "late", NOW), 80)
+    assert plain(line).startswith("◔ errors 4:00")
+
+
 def test_what_does_not_fit_goes_on_below_where_lines_are_to_spare() -> None:
     assert [plain(line) for line in lines(view(PENDING), 32, spare=2)] == [
         "◔ errors 4:00 ",

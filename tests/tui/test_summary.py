@@ -99,6 +99,17 @@ def test_large_versions_many_replicas_and_long_names_are_not_cut_where_it_matter
     assert cells < 99 or " · prod" in top
 
 
+@pytest.mark.parametrize(
+    ("events", "at", "said"),
+    [
+        (scenes.at_ten(), MOMENT, "late · prod         ● healthy v6   ▶ releasing v7 at 10 %"),
+        (scenes.rolled_back(), KEY + 5, "late · prod  ● healthy v6   ◀ v7 rolled back → v6 4 s ago"),
+    ],
+)
+def test_in_sixty_cells_the_environment_stands_and_not_the_clock(events: list[ev.Event], at: float, said: str) -> None:
+    assert lines(Top(), seen(events, at), 58) == [said]
+
+
 def test_the_milliseconds_from_the_key_stand_at_the_endpoint() -> None:
     view = seen(scenes.rolled_back(), KEY + 5)
     assert text(proof(view)) == "✔ all on v6 · verified 38 ms after the key, 20 answers · 5 s ago"

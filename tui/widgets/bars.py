@@ -16,8 +16,8 @@ RARE = ("leave", "filter", "why", "maximise", "logs", "more", "help")
 GAP: Line = (("   ", "text"),)
 SHORT_NAME = 16
 """A long name is cut in the top line, for where it is belongs to it; whole it stands above the slots."""
-NO_CLOCK = 48
-"""On a narrower screen the time of day leaves the top line."""
+NO_CLOCK = 72
+"""On a narrower screen the time of day leaves the top line: which environment it is matters more."""
 GOING = 28
 """So many cells of what is on its way stand before the name of this program does."""
 
@@ -110,14 +110,12 @@ def _places(view: View, target: str) -> list[str]:
 
 def _three(one: Line, two: Line, three: Line, cells: int) -> Line:
     """Left, middle and right in a line; the middle stands in the same place whatever its length."""
-    between = 2 if one else 0
-    room = cells - cells_of(one) - cells_of(three) - between - (2 if three else 0)
+    between, after = 2 if one else 0, 2 if three else 1
+    room = cells - cells_of(one) - cells_of(three) - between - after
     while cells_of(two) > room and two and two[-1][1] == "dim":
         two = two[:-1]
     middle = fit(two, max(0, room))
-    start = max(
-        cells_of(one) + between, min(cells * 44 // 100, cells - cells_of(three) - cells_of(middle) - 2 * bool(three))
-    )
+    start = max(cells_of(one) + between, min(cells * 44 // 100, cells - cells_of(three) - cells_of(middle) - after))
     return apart((*one, (" " * (start - cells_of(one)), "text"), *middle), three, cells)
 
 
