@@ -406,7 +406,10 @@ def test_what_keeps_a_slot_from_scaling_has_its_line_and_in_much_room_the_next_s
     assert told[-2].startswith("14:00:56  blue 2 → 4")
     folded = Scaling()
     folded.folded = True
-    assert "! maximum" in lines(folded, view, 80, 1)[0]
+    for cells in (40, 58, 80):
+        assert "! maximum" in lines(folded, view, cells, 1)[0]
+    more = replace(view.snapshot.endpoint(ENDPOINT).slots["blue"], wanted=6)
+    assert "   kept 8" in lines(folded, seen(scenes.then(scenes.at_maximum(), ev.Observed(ENDPOINT, more))), 80, 1)[0]
     assert f"{FULL[2:]} →{DO[3:]}" in Scaling().why(view)
 
 

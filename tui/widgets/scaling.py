@@ -153,16 +153,18 @@ class Scaling(Pane):
             said: Line = ((f"   {reading.name} ", "dim"), (value, role), (f" of {reading.target:g} %", "dim"))
             parts.append((2, said))
         changed = one.before != one.after
-        change, gap = (f"{one.before} → {one.after}", " ") if changed else (f"keeps {one.after}", ": ")
+        # Where the size is another since, what the look kept is past.
+        kept = "keeps" if seen is None or seen.due == one.after else "kept"
+        change, gap = (f"{one.before} → {one.after}", " ") if changed else (f"{kept} {one.after}", ": ")
         parts.append((3, ((f"   {change}", "moves" if changed else "dim"),)))
+        wrong = next((reason.cause.value for reason in reasons if self.folded and not reason.calm), "")
+        parts.append((0, ((f"   ! {wrong}", "moves"),) if wrong else ()))
         line = fitting(parts, width)
         end: Line = ((f"{ago} ago" if heard else "", "dim"),)
         if cells_of(line) + cells_of(end) + 1 > width:
             return line
         room = width - cells_of(line) - cells_of(end) - 1 - len(gap)
-        wrong = next((reason.cause.value for reason in reasons if self.folded and not reason.calm), "")
-        text, role = (f"! {wrong}", "moves") if wrong else (_why(one), "dim")
-        why: Line = ((gap + cut(text, room), role),) if room > LEAST_WHY else ()
+        why: Line = ((gap + cut(_why(one), room), "dim"),) if room > LEAST_WHY and not wrong else ()
         return apart((*line, *why), end, width)
 
     def why(self, view: View) -> list[str]:
