@@ -242,5 +242,6 @@ def _home(snapshot: Snapshot, name: str, settings: Settings) -> str:
         )
     label = seen.version.label if seen.version.model == settings.model else seen.version.full
     if seen.due == 0:
-        return f"{label} in {seen.slot}, which has no replica: 'quarterdeck scale' comes first"
+        scale = typed("scale N", settings.environment)
+        return f"{label} in {seen.slot}, which has no replica and answers nobody; {scale} comes first"
     return f"{label} in {seen.slot}, {seen.ready} of {counted(seen.due, 'replica')} ready"

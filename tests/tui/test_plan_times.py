@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from core.config.config import endpoint_name
 from core.config.planner import Wishes, release_of
+from core.domain.model import Observation, Version
 from core.domain.plan import Deploy, Hold, Plan, Shift, Smoke, UsualSpans
+from core.state import events as ev
+from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from tests.targets.azureml_scenes import settings_of
 from tui.plan_command import planned, told
@@ -43,6 +47,24 @@ def test_each_step_begins_after_what_those_before_take(usual: UsualSpans, times:
 )
 def test_the_deploy_says_what_that_rests_on(usual: UsualSpans, words: str) -> None:
     assert next(told(PLAN, usual=usual)).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "home"),
+    [
+        (2, "v2 in green, 2 of 2 replicas ready"),
+        (0, "v2 in green, which has no replica and answers nobody; 'quarterdeck scale N --env prod' comes first"),
+    ],
+)
+def test_a_plan_says_what_it_goes_back_to_and_that_nobody_answers_there(
+    tmp_path: Path, replicas: int, home: str
+) -> None:
+    settings = settings_of(tmp_path)
+    name = endpoint_name(settings)
+    seen = Observation("green", Version(settings.model, "2"), replicas, replicas, 100.0)
+    snapshot = fold_all([ev.Event(1, 1.0, "watch", ev.Observed(name, seen))])
+    _, lines = planned(settings, snapshot, Wishes())
+    assert any(line.strip() == f"goes back to: {home}" for line in lines), lines
 
 
 def test_on_azure_ml_a_first_plan_reckons_with_minutes(tmp_path: Path) -> None:
