@@ -216,10 +216,8 @@ def consent(settings: Settings, wishes: Wishes, somebody: bool) -> None:
 def rollout_of(settings: Settings, load: bool) -> Rollout:
     """What every strategy needs to know."""
     release, endpoint = settings.release, settings.endpoint
-    scaling = endpoint.autoscaling
-    replicas = max(endpoint.replicas, scaling.min) if scaling else endpoint.replicas
     return Rollout(
-        replicas=min(replicas, scaling.max) if scaling else replicas,
+        replicas=endpoint.deployed,
         smoke=release.smoke,
         hold_s=release.hold_s,
         gates=tuple(gate.gate() for gate in release.all_gates),

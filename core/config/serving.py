@@ -65,6 +65,12 @@ class EndpointSettings(SettingsPart):
             raise ValueError("should be the name of a variable, such as LATE_API_KEY, never the key")
         return key_env
 
+    @property
+    def deployed(self) -> int:
+        """So many replicas a slot is deployed with: within the autoscaler's bounds."""
+        scaling = self.autoscaling
+        return self.replicas if scaling is None else min(max(self.replicas, scaling.min), scaling.max)
+
     @model_validator(mode="after")
     def _measurable(self) -> Self:
         for metric in ("cpu", "memory"):

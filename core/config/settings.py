@@ -269,7 +269,7 @@ class BaseSettings(SettingsPart):
 
     def dump(self) -> str:
         """As JSON, for a child process."""
-        return self.model_dump_json()
+        return self.model_dump_json(by_alias=True)
 
     @classmethod
     def from_dump(cls, text: str) -> Self:

@@ -1,5 +1,6 @@
 """Ports of this machine."""
 
+import hashlib
 import secrets
 import socket
 
@@ -7,6 +8,11 @@ LASTING = range(20000, 30000)
 """Below those that a system gives to whoever names none: from 32768 on Linux (ip_local_port_range of ip(7)), from 49152
 elsewhere. One of those may go to any call from here while nobody listens there, such as after a power cut."""
 TRIES = 100
+
+
+def named_port(name: str) -> int:
+    """The one of the lasting ports that a name stands for, today and tomorrow; somebody may listen there."""
+    return LASTING[int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) % len(LASTING)]
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -8,12 +8,14 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import TypeAlias
 
-from core.domain.errors import QuarterdeckError
+from core.domain.errors import QuarterdeckError, Unreachable
 from core.domain.model import Slot
+from core.system.ports import named_port
 
 LARGEST = 16 * 2**20
 LINGER_S = 10.0
@@ -42,21 +44,26 @@ class LoopbackServer:
         self._pass_on = pass_on
         self._secret = token_hex(8)
         self._server: asyncio.Server | None = None
+        self._port = 0
         self._talks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         """Where it listens; nowhere before it was opened."""
-        found = self._server.sockets[0].getsockname() if self._server is not None else ("127.0.0.1", 0)
-        return f"http://{found[0]}:{found[1]}"
+        return f"http://127.0.0.1:{self._port}"
 
     def pin(self, slot: Slot) -> dict[str, str]:
         """The headers that pin a request to a slot; nobody can who was not told them."""
         return {SLOT_HEADER: f"{slot}.{self._secret}"}
 
-    async def open(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0, limit=2**16)
+    async def open(self, name: str) -> None:
+        """Listen, where the same name did before: callers come back there. Anywhere, while another process does."""
+        for port in (named_port(name), 0):
+            with suppress(OSError):
+                self._server = await asyncio.start_server(self._talk, "127.0.0.1", port, limit=2**16)
+                self._port = int(self._server.sockets[0].getsockname()[1])
+                return
+        raise Unreachable("no port of this machine is free to listen on")
 
     async def close(self) -> None:
         """Hang up."""

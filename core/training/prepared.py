@@ -51,7 +51,7 @@ def deployment_yaml(at: AzureEndpoint, model: str) -> Mapping[str, Any]:
         "environment": {"image": place.image, "conda_file": CONDA},
         "code_configuration": {"code": CODE, "scoring_script": SCRIPT},
         "instance_type": place.instance_type,
-        "instance_count": at.endpoint.replicas,
+        "instance_count": at.endpoint.deployed,
         "app_insights_enabled": place.app_insights,
         "request_settings": {
             "request_timeout_ms": round(place.request_timeout_s * 1000),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import get_args
 from unittest import mock
@@ -145,6 +146,22 @@ def test_rows_named_on_the_command_line_replace_the_sample(tmp_path: Path) -> No
 def test_settings_survive_the_way_to_a_child(tmp_path: Path) -> None:
     found = settings(tmp_path, SMALL, "data.months=1,2,3", "endpoint.autoscaling={min: 1, max: 3, cpu: 60}")
     assert Settings.from_dump(found.dump()) == found
+
+
+def test_what_is_written_by_another_name_than_its_field_survives_it_too(tmp_path: Path) -> None:
+    text = """
+    data: {source: iris, target: species}
+    endpoint: {name: iris, autoscaling: {min: 1, max: 4, cpu: 60}}
+    target: azureml
+    azureml:
+      timezone: Europe/Berlin
+      subscription: 00000000-0000-0000-0000-000000000000
+      resource_group: rg
+      workspace: ws
+      schedule: [{name: night, from: "20:00", to: "06:00", min: 1, max: 2}]
+    """
+    read = settings(tmp_path, textwrap.dedent(text))
+    assert Settings.from_dump(read.dump()) == read
 
 
 def test_they_cannot_be_changed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,27 @@ def test_cores_are_asked_for_two_slots_and_what_azure_keeps_for_upgrades(
     found = said(doctor.quota, calls, place)
     assert found.condition is Condition.FAIL
     assert found.text == "standardDSv2Family: 20 cores are needed for two slots, 19 of 19 are free"
+
+
+def test_cores_are_asked_for_as_many_as_the_autoscaler_begins_with(
+    calls: AzureCalls, place: AzurePlaceOf, tmp_path: Path
+) -> None:
+    scales = {"replicas": 1, "autoscaling": {"min": 2, "max": 4, "cpu": 60}}
+    at = replace(place.at, endpoint=settings_of(tmp_path, endpoint={"name": "late", **scales}).endpoint)
+    place.azure.quota.limits["standardDSv2Family"] = 19
+    (found,) = doctor.quota(calls, at)
+    assert found.text == "standardDSv2Family: 20 cores are needed for two slots, 19 of 19 are free"
+    (sized,) = doctor.size(calls, at)
+    assert "2 x Standard_DS3_v2" in sized.text
+
+
+def test_an_address_of_stores_that_is_not_the_workspaces_is_a_row(calls: AzureCalls, place: AzurePlaceOf) -> None:
+    assert said(doctor.store, calls, place).text.startswith("files go to ")
+    cloud = place.at.place.cloud.model_copy(update={"storage": "elsewhere.example.com"})
+    at = replace(place.at, place=place.at.place.model_copy(update={"cloud": cloud}))
+    (found,) = doctor.store(calls, at)
+    assert found.condition is Condition.FAIL
+    assert "azureml.cloud.storage is elsewhere.example.com, and the workspace's own store is at" in found.do
 
 
 def test_a_size_that_the_region_has_not_is_said_before_a_release(calls: AzureCalls, place: AzurePlaceOf) -> None:

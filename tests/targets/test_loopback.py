@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from core.domain.errors import Unreachable
+from core.system.ports import named_port
 from core.targets.loopback import LARGEST, SLOT_HEADER, LoopbackServer, PassedAnswer, PassedRequest
 
 
@@ -20,7 +22,7 @@ async def _echo(request: PassedRequest) -> PassedAnswer:
 @pytest.fixture
 async def server() -> AsyncIterator[LoopbackServer]:
     one = LoopbackServer(_echo)
-    await one.open()
+    await one.open(str(uuid4()))
     yield one
     await one.close()
 
@@ -73,3 +75,17 @@ async def test_who_speaks_no_http_is_hung_up_on(server: LoopbackServer) -> None:
             pass
         finally:
             writer.close()
+
+
+async def test_it_comes_back_to_where_it_was_and_goes_elsewhere_while_another_listens_there() -> None:
+    name = str(uuid4())
+    first, beside, next_one = (LoopbackServer(_echo) for _ in range(3))
+    await first.open(name)
+    await beside.open(name)
+    assert first.url == f"http://127.0.0.1:{named_port(name)}"
+    assert beside.url != first.url
+    await first.close()
+    await next_one.open(name)
+    assert next_one.url == first.url
+    for one in (beside, next_one):
+        await one.close()

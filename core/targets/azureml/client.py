@@ -4,6 +4,7 @@ Every verb waits in a thread of its own; one thread makes all calls that change 
 loaded but the login's, with the first token.
 """
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -57,6 +58,7 @@ class AzureMLTarget:
         self._observer = AzureObserver(self._changes, self._scoring, self._any_row)
         self._router = AzureRouter(self._changes, self._observer.note)
         self._forwarder: AzureForwarder | None = None
+        self._opening = asyncio.Lock()
         self._closed = threading.Event()
         self._greeted = False
 
@@ -122,13 +124,12 @@ class AzureMLTarget:
         self._open("address")
         if self._reader.view is None:
             await aside(self._reader.read, "azureml address")
-        if self._forwarder is None:
-            at = self.at
-            within_s = at.place.request_timeout_s + 5.0
-            self._forwarder = AzureForwarder(
-                self._scoring, lambda: self._reader.view, self._observer.tell, within_s, at.ca
-            )
-            await self._forwarder.open()
+        async with self._opening:
+            if self._forwarder is None:
+                at, within_s = self.at, self.at.place.request_timeout_s + 5.0
+                made = AzureForwarder(self._scoring, lambda: self._reader.view, self._observer.tell, within_s, at.ca)
+                await made.open(f"{at.folder.resolve()} {at.name}")
+                self._forwarder = made
         return Address(self._forwarder.url, self._forwarder.pin(slot) if slot else {})
 
     async def close(self) -> None:

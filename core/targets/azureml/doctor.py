@@ -10,6 +10,8 @@ from core.domain.diagnosis import Condition, Diagnoses, Diagnosis, Examination, 
 from core.domain.errors import QuarterdeckError
 from core.targets.azureml import room
 from core.targets.azureml.api_errors import ROLE, AzureMissing
+from core.targets.azureml.beforehand import LOOK_S
+from core.targets.azureml.blobs import store_doubt
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.costs import cost_line
 from core.targets.azureml.credentials import AzureLogin
@@ -138,12 +140,19 @@ def provider(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     return [ok(f"{SERVICE} is registered")]
 
 
+def store(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
+    """Whether models and code can be put into the workspace's own store, as far as its address tells."""
+    if doubt := store_doubt(calls, at.workspace, at.place, LOOK_S):
+        return [fail("no file can be put there", doubt)]
+    return [ok(f"files go to {at.place.cloud.storage}")]
+
+
 def size(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether the region has the instances, and what they cost."""
     where, kind = _location(calls, at), at.place.instance_type
     if room.sizes_of(calls, at, where).lacks(kind):
         return [fail(f"{where} has no {kind}", "name another size in azureml.instance_type")]
-    return [ok(f"{where} has {kind}; {cost_line(at.place, kind, at.endpoint.replicas, where)}")]
+    return [ok(f"{where} has {kind}; {cost_line(at.place, kind, at.endpoint.deployed, where)}")]
 
 
 def quota(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
@@ -157,7 +166,7 @@ def quota(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     if found is None:
         return [warn(f"the quota of {family} is not said", see)]
     held = sizes.held(looked_at(at, calls), family)
-    needed = max(0, 2 * sizes.cores(kind, at.endpoint.replicas) - held)
+    needed = max(0, 2 * sizes.cores(kind, at.endpoint.deployed) - held)
     more = f"more than the {held} of what stands" if held else "for two slots"
     if found.free < needed:
         text = f"{family}: {needed} cores are needed {more}, {found.free} of {found.limit} are free"
@@ -186,6 +195,7 @@ LOOKS: dict[str, Look] = {
     "workspace": workspace,
     "role": role,
     "provider": provider,
+    "store": store,
     "size": size,
     "quota": quota,
     "name": name_taken,

@@ -58,10 +58,10 @@ class AzureForwarder:
         """The headers that pin a request to a slot."""
         return self._server.pin(slot)
 
-    async def open(self) -> None:
-        """Listen."""
+    async def open(self, name: str) -> None:
+        """Listen, where the same name did before."""
         self._client = await aside(self._made, "azureml client")
-        await self._server.open()
+        await self._server.open(name)
         self._counting = asyncio.create_task(self._samples.run(), name="azureml samples")
 
     async def close(self) -> None:

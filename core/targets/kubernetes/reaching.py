@@ -1,5 +1,7 @@
 """Where an endpoint in a cluster answers: at its own address, or through the API server where it has none out here."""
 
+import asyncio
+
 from core.domain.errors import QuarterdeckError, Refused, Unreachable
 from core.domain.model import Slot
 from core.system.aside import aside
@@ -99,6 +101,7 @@ class Reach:
         self._changes = changes
         self._key = key
         self._loopback: LoopbackServer | None = None
+        self._opening = asyncio.Lock()
 
     async def address(self, slot: Slot | None) -> Address:
         """Where everybody's requests go, or one slot's alone; raises Refused while there is no such place."""
@@ -128,7 +131,9 @@ class Reach:
             raise Refused(str(error)) from error
 
     async def _forwarded(self) -> LoopbackServer:
-        if self._loopback is None:
-            self._loopback = LoopbackServer(ApiForwarder(self._at, self._calls).pass_on)
-            await self._loopback.open()
+        async with self._opening:
+            if self._loopback is None:
+                made = LoopbackServer(ApiForwarder(self._at, self._calls).pass_on)
+                await made.open(f"{self._at.place.context} {self._at.place.namespace} {self._at.name}")
+                self._loopback = made
         return self._loopback
