@@ -23,6 +23,7 @@ from core.config.quantities import (
 )
 from core.config.scaling import AutoscalingSettings
 from core.config.written_plan import step_of
+from core.domain.errors import BadInput
 from core.domain.model import Sticky, StickyBy
 from core.domain.strategies import MIRROR_MOST
 
@@ -64,6 +65,13 @@ class EndpointSettings(SettingsPart):
         if key_env is not None and not re.match(r"^[A-Z_][A-Z0-9_]*$", key_env):
             raise ValueError("should be the name of a variable, such as LATE_API_KEY, never the key")
         return key_env
+
+    def carried(self, key: str) -> str:
+        """A key that a header carries; raises BadInput for another, which it does not repeat."""
+        if not key.isascii() or not key.isprintable() or key != key.strip():
+            text = "holds a key that HTTP can't carry; take one of printable ASCII without blanks around it"
+            raise BadInput(f"endpoint.key_env: the variable {self.key_env} {text}")
+        return key
 
     @property
     def deployed(self) -> int:

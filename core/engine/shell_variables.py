@@ -46,9 +46,10 @@ def of_shell(settings: Settings, environ: Mapping[str, str] | None = None) -> di
 
 
 def check(settings: Settings, environ: Mapping[str, str] | None = None, reads_rows: bool = False) -> None:
-    """Raise BadInput where a release from this shell would lack a token that its gates ask with, or the database that
-    its rows are in, where it reads them."""
+    """Raise BadInput where a release from this shell has a key that no request can carry, or would lack a token that
+    its gates ask with, or the database that its rows are in, where it reads them."""
     given = os.environ if environ is None else environ
+    settings.endpoint.carried(given.get(settings.endpoint.key_env or "", "").strip())
     if missing := sorted(name for name in tokens(settings) if not given.get(name)):
         raise BadInput(f"release.gates: the variable {missing[0]} is not set; set it to the token of a gate's source")
     if reads_rows and settings.data.source == SQL:

@@ -31,6 +31,19 @@ def test_the_variables_that_settings_name_go_along_and_others_do_not(
     assert "EDITOR" not in found
 
 
+@pytest.mark.parametrize(("key", "refused"), [("schlüssel", True), ("a\nb", True), ("s3cret\n", False), ("", False)])
+def test_a_key_that_no_request_carries_is_said_before_a_release_begins_and_not_repeated(
+    tmp_path: Path, key: str, refused: bool
+) -> None:
+    chosen = settings(tmp_path)
+    chosen = chosen.model_copy(update={"endpoint": chosen.endpoint.model_copy(update={"key_env": "LATE_KEY"})})
+    expected = pytest.raises(BadInput, match="the variable LATE_KEY holds a key that HTTP can't carry")
+    with expected if refused else contextlib.nullcontext() as caught:
+        shell_variables.check(chosen, {"LATE_KEY": key})
+    if caught is not None:
+        assert key not in str(caught.value)
+
+
 @pytest.mark.parametrize(("reads_rows", "refused"), [(True, True), (False, False)])
 def test_a_database_whose_variable_is_not_set_is_said_before_a_release_that_reads_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads_rows: bool, refused: bool

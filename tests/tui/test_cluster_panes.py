@@ -9,6 +9,7 @@ from core.domain.model import Observation, Replica, ReplicaState, Slot
 from core.state import events as ev
 from core.state.events import Event
 from core.targets.kubernetes.looks import looks
+from core.targets.kubernetes.manifests import BOUNDS
 from core.targets.kubernetes.paths import AUTOSCALERS
 from core.targets.kubernetes.watching import ClusterView
 from tests.recordings.make import MOMENT
@@ -38,7 +39,9 @@ def _held(at: int) -> View:
     objects = cluster_scenes.Objects()
     Recording(objects, "scaling", "blue").to(SECOND)
     scaler = objects.found[AUTOSCALERS.plural, "late-blue"]
-    objects.put(AUTOSCALERS.plural, {**scaler, "spec": {**scaler["spec"], "minReplicas": at, "maxReplicas": at}})
+    spec = {**scaler["spec"], "minReplicas": at, "maxReplicas": at}
+    meta = {**scaler["metadata"], "annotations": {BOUNDS: "2 15"}}
+    objects.put(AUTOSCALERS.plural, {**scaler, "metadata": meta, "spec": spec})
     events = cluster_scenes.at("scaling", SECOND)
     known = next(e.body.observation for e in reversed(events) if isinstance(e.body, ev.Observed))
     fewer = Observation("blue", known.version, at, at, 100.0, known.replicas[:at])

@@ -103,7 +103,7 @@ def _needed_key(settings: Settings, environ: Mapping[str, str]) -> str:
     key, name = _key(settings, environ), settings.endpoint.key_env
     if name and not key:
         raise BadInput(f"endpoint.key_env: the variable {name} is not set; set it to the endpoint's key")
-    return key
+    return settings.endpoint.carried(key)
 
 
 def _key_lines(at: ClusterEndpoint, calls: ApiCalls, key: str) -> list[str]:

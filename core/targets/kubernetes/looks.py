@@ -55,5 +55,4 @@ def _timeless(look: Scaled) -> Scaled:
 def _holder(at: ClusterEndpoint, body: Json) -> str:
     """Who holds an autoscaler at one count that the settings leave more room."""
     low, high = manifests.bounds(at)
-    spec = body["spec"]
-    return "a release" if low != high and spec.get("minReplicas", 1) == spec.get("maxReplicas") else ""
+    return "a release" if low != high and manifests.is_held(dict(body)) else ""

@@ -36,9 +36,7 @@ def spec_of(settings: Settings, environ: Mapping[str, str] | None = None) -> End
     key = (environ or os.environ).get(endpoint.key_env) or read_key(folder) if endpoint.key_env else ""
     if endpoint.key_env and not key:
         raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} is not set; set it to the endpoint's key")
-    if not key.isascii() or not key.isprintable() or key != key.strip():
-        text = "holds a key that HTTP can't carry; take one of printable ASCII without blanks around it"
-        raise BadInput(f"endpoint.key_env: the variable {endpoint.key_env} {text}")
+    endpoint.carried(key)
     memory, packages = endpoint.memory_bytes, endpoint.pyfunc_memory_bytes
     return EndpointSpec(
         endpoint=endpoint_name(settings),

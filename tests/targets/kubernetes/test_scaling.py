@@ -16,6 +16,7 @@ from core.scaling.facts import ScalingFacts
 from core.scaling.reasons import explain
 from core.targets.kubernetes.labels import ClusterEndpoint, marks
 from core.targets.kubernetes.looks import alike, looks
+from core.targets.kubernetes.manifests import BOUNDS
 from core.targets.kubernetes.scaling import SlotObjects, look_of
 from core.targets.kubernetes.scaling_messages import image_trouble, lacking, quota_trouble, unmeasured
 from core.targets.kubernetes.settings import KubernetesSettings
@@ -293,8 +294,10 @@ def test_a_look_that_says_nothing_new_is_known_as_one() -> None:
     assert not alike(None, first["blue"])
 
 
-def test_an_autoscaler_between_two_equal_counts_that_the_settings_do_not_want_is_held() -> None:
-    limited = looks(AT, watched("at the maximum", minReplicas=14, maxReplicas=14), 100.0)["blue"]
-    assert said(limited) == ["a release holds it at 14 while traffic moves"]
-    held = looks(AT, watched("as asked for", minReplicas=4, maxReplicas=4), 100.0)["blue"]
-    assert said(held) == ["a release holds it at 4 while traffic moves"]
+def test_an_autoscaler_is_held_by_a_release_where_its_bounds_are_kept_beside_it() -> None:
+    for scene, count in (("at the maximum", 14), ("as asked for", 4)):
+        view = watched(scene, minReplicas=count, maxReplicas=count)
+        # Somebody else has narrowed them.
+        assert not any("a release holds it" in line for line in said(looks(AT, view, 100.0)["blue"]))
+        view.objects["horizontalpodautoscalers", "late-blue"]["metadata"]["annotations"] = {BOUNDS: "2 15"}
+        assert said(looks(AT, view, 100.0)["blue"]) == [f"a release holds it at {count} while traffic moves"]
