@@ -66,7 +66,7 @@ def made(at: AzureEndpoint, calls: AzureCalls, piece: AzurePiece) -> float:
     """
     begun_s = time.monotonic()
     found = _read(calls, piece.path, piece.api)
-    if found is None or _state(found) in {*BROKEN, *READY}:
+    if found is None or _state(found) in BROKEN:
         calls.ask("PUT", piece.path, piece.api, piece.body)
     while True:
         body = calls.ask("GET", piece.path, piece.api).body
