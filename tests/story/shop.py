@@ -6,12 +6,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import numpy as np
+import pandas as pd
 
 from core.journal.journal import Journal
 from core.state.fold import fold_all
@@ -63,6 +65,35 @@ def quarterdeck(
         timeout=deadline_s,
     )
     return Told(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def begun(*arguments: str, cwd: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The command while it goes on; what it says can be read. It is killed where it has not ended."""
+    with subprocess.Popen(
+        [str(COMMAND), *arguments],
+        cwd=cwd,
+        env={**env, "PYTHONPATH": str(HOME), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def of_buyers(home: Path) -> Path:
+    """A project with nothing in it but rows, in the folder `shop`."""
+    draw = np.random.default_rng(6)
+    rows = pd.DataFrame({"age": draw.integers(18, 80, 300), "city": draw.choice(["Rome", "Oslo"], 300)})
+    rows["bought"] = np.where(rows["age"] + 20 * (rows["city"] == "Oslo") > 55, "yes", "no")
+    rows.to_csv(home / "rows.csv", index=False)
+    folder = home / "shop"
+    told = quarterdeck("init", str(folder), "--data", str(home / "rows.csv"), "--target", "bought", cwd=home)
+    assert told.code == 0, told.err
+    return folder
 
 
 @dataclass(slots=True)

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
@@ -17,7 +15,7 @@ from tests.azure.blobs import DOMAIN
 from tests.azure.standin import AzureStandIn
 from tests.story.cluster_scene import SLOW
 from tests.story.conftest import QUICK
-from tests.story.shop import Shop, quarterdeck
+from tests.story.shop import Shop, of_buyers, quarterdeck
 from tests.work.environments import seed
 
 LOGGED = """
@@ -68,13 +66,7 @@ def azure(tmp_path: Path) -> Iterator[AzureStandIn]:
 @pytest.fixture
 def shop(azure: AzureStandIn, tmp_path: Path) -> Iterator[Shop]:
     """A project with nothing in it but rows and a locustfile."""
-    draw = np.random.default_rng(6)
-    rows = pd.DataFrame({"age": draw.integers(18, 80, 300), "city": draw.choice(["Rome", "Oslo"], 300)})
-    rows["bought"] = np.where(rows["age"] + 20 * (rows["city"] == "Oslo") > 55, "yes", "no")
-    rows.to_csv(tmp_path / "rows.csv", index=False)
-    folder = tmp_path / "shop"
-    told = quarterdeck("init", str(folder), "--data", str(tmp_path / "rows.csv"), "--target", "bought", cwd=tmp_path)
-    assert told.code == 0, told.err
+    folder = of_buyers(tmp_path)
     (folder / "buyers.py").write_text(LOAD)
     path = folder / "quarterdeck.yaml"
     settings = yaml.safe_load(path.read_text())

@@ -1,11 +1,11 @@
 """Two projects, each with its journal, at one endpoint of a workspace; and somebody at the portal, who has none."""
 
-import contextlib
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.azure.serving import OnlineEndpoint
 from tests.azure.standin import AzureStandIn
 from tests.story.azure_scene import ERRORS, trusted
 from tests.story.cluster_scene import SLOW
-from tests.story.shop import COMMAND, DEADLINE_S, HOME, Told, quarterdeck
+from tests.story.shop import DEADLINE_S, HOME, Told, begun, quarterdeck
 from tests.story.terminal import Terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -72,21 +72,9 @@ class Desk:
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.sock", "watch*"))
         return Desk(folder, self.azure)
 
-    @contextlib.contextmanager
-    def begun(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def begun(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """A command that goes on meanwhile."""
-        with subprocess.Popen(
-            [str(COMMAND), *arguments],
-            cwd=self.folder,
-            env=self.environ(COLUMNS="200"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        return begun(*arguments, cwd=self.folder, env=self.environ())
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from core.images.needs import needs_of
 from tests.story.conftest import QUICK
 from tests.story.kills_scene import wait_for
-from tests.story.shop import Shop, quarterdeck
+from tests.story.shop import Shop, of_buyers, quarterdeck
 from tests.work.environments import seed
 
 LONE = ("--set", "endpoint.replicas=1", "--set", "thresholds.max_latency_ms=10000")
@@ -48,13 +47,7 @@ print(mlflow.__version__, *model.predict(given[:20]))
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     """A project with nothing in it but rows."""
-    draw = np.random.default_rng(6)
-    rows = pd.DataFrame({"age": draw.integers(18, 80, 300), "city": draw.choice(["Rome", "Oslo"], 300)})
-    rows["bought"] = np.where(rows["age"] + 20 * (rows["city"] == "Oslo") > 55, "yes", "no")
-    rows.to_csv(tmp_path / "rows.csv", index=False)
-    folder = tmp_path / "shop"
-    told = quarterdeck("init", str(folder), "--data", str(tmp_path / "rows.csv"), "--target", "bought", cwd=tmp_path)
-    assert told.code == 0, told.err
+    folder = of_buyers(tmp_path)
     shop = Shop(folder, "rows", "bought", (*QUICK, *LONE))
     yield shop
     shop.down()

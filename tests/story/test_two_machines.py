@@ -1,12 +1,12 @@
 """Two projects, each with its journal, release to one endpoint of a cluster: by the real command, from two folders."""
 
-import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.kubernetes.cluster import running
 from tests.kubernetes.images import PodImage
 from tests.ports import free_port
 from tests.story.cluster_scene import ERRORS, SLOW
-from tests.story.shop import COMMAND, DEADLINE_S, HOME, Told, quarterdeck
+from tests.story.shop import DEADLINE_S, HOME, Told, begun, quarterdeck
 
 QUICK = ("--set", "train.n_iter=2", "--set", "train.cv_folds=3", "--set", "release.background.users=0")
 IMAGE = f"registry.example/iris@sha256:{'0' * 64}"
@@ -58,18 +58,9 @@ class Machine:
             shutil.copy(self.folder / "quarterdeck.yaml", folder)
         return Machine(folder, self.kubeconfig)
 
-    @contextlib.contextmanager
-    def begun(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def begun(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """A command that goes on meanwhile."""
-        environ = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONPATH": str(HOME), "COLUMNS": "200"}
-        command = [str(COMMAND), *arguments]
-        with subprocess.Popen(
-            command, cwd=self.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        return begun(*arguments, cwd=self.folder, env={**os.environ, "KUBECONFIG": str(self.kubeconfig)})
 
 
 @pytest.fixture(scope="module")
