@@ -6,7 +6,7 @@ Nothing here is older than it says. What is not known is None, never a good sign
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.domain.model import Slot
+from core.domain.model import Contact, Slot
 from core.domain.sample import Series, add_counts
 from tui.history import UNWATCHED_S, answered_at
 from tui.view import View
@@ -180,8 +180,21 @@ def silent_s(view: View) -> float | None:
         return gone if contact.lost or gone > NO_CONTACT_S else None
     looks = [scaled.next_look_s for scaled in endpoint.scaled.values()]
     looks += [] if contact is None else [contact.every_s]
-    limit = SILENT_S if _busy(view) else max([UNWATCHED_S, *(2 * look for look in looks)])
+    # A place that is asked now and then says no more while traffic flows.
+    busy = _busy(view) and contact is None
+    limit = SILENT_S if busy else max([UNWATCHED_S, *(2 * look for look in looks)])
     return gone if gone > limit else None
+
+
+def no_contact_s(contact: Contact) -> float:
+    """How old the last word of a place that says when it was heard may be."""
+    return max(NO_CONTACT_S, 2 * contact.every_s)
+
+
+def counts(view: View) -> bool:
+    """Whether what users are answered is counted, whoever they are; else only what comes through here is."""
+    contact = view.endpoint.contact if view.endpoint is not None else None
+    return contact is None or contact.counts
 
 
 def no_word_s(view: View) -> float:
@@ -198,9 +211,10 @@ def _busy(view: View) -> bool:
 def uncounted_s(view: View) -> float | None:
     """For how long nobody has counted at the router, where requests came when it was last counted.
 
-    None while it is counted, where the last count was of none, and where it is so long ago that it tells nothing.
+    None while it is counted, where the last count was of none, where it is so long ago that it tells nothing, and at
+    a place that counts only what comes through here, and only while it comes.
     """
-    asked = _last_asked(view)
+    asked = _last_asked(view) if counts(view) else None
     gone = view.now - asked if asked is not None else 0.0
     return gone if LATELY_S <= gone <= FEW_S else None
 

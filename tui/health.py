@@ -10,6 +10,7 @@ from tui.evidence import (
     answers_well,
     at_the_client,
     at_the_router,
+    counts,
     in_a_minute,
     load_quiet_s,
     no_answer_s,
@@ -85,7 +86,8 @@ def _unanswered(view: View) -> Line:
         return (("? ", "waits"), (f"the load is not heard from for {as_text.about(load_quiet_s(view))}", "waits"))
     if (uncounted := uncounted_s(view)) is not None:
         return (("? ", "waits"), (f"answers not counted for {as_text.about(uncounted)}", "waits"))
-    return _deleted(view, serving=False) or (("◦ ready, no traffic", "dim"),)
+    quiet = "◦ ready, no traffic" if counts(view) else "◦ ready, not counted"
+    return _deleted(view, serving=False) or ((quiet, "dim"),)
 
 
 def _at_clients(view: View, taking: list[Observation], unheard: bool) -> Line:

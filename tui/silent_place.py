@@ -8,7 +8,7 @@ from core.domain.hints import typed
 from core.engine.engine import Engine
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState
-from tui.evidence import NO_CONTACT_S
+from tui.evidence import no_contact_s
 from tui.format import about
 
 LOOK_S = 1.0
@@ -23,7 +23,7 @@ def silence(endpoint: Endpoint, now: float, asked_at: float = 0.0) -> str:
     if contact is None:
         return ""
     since = contact.at if contact.lost else max(contact.at, asked_at)
-    if not (contact.lost or now - since > NO_CONTACT_S):
+    if not (contact.lost or now - since > no_contact_s(contact)):
         return ""
     because = contact.lost.partition("; ")[0]
     return f"{endpoint.target} has not answered for {about(now - since)}{f' ({because})' if because else ''}"
@@ -32,10 +32,10 @@ def silence(endpoint: Endpoint, now: float, asked_at: float = 0.0) -> str:
 def in_silence(release: Release, endpoint: Endpoint, now: float) -> str:
     """The same with what comes of the way back or forward once the place answers, and if it does not; empty else."""
     way = release.way
-    if way is None or release.state not in (ReleaseState.BACK, ReleaseState.FORWARD):
+    # Traffic that never moved is given up whether the place answers or not.
+    if way is None or not release.touched or release.state not in (ReleaseState.BACK, ReleaseState.FORWARD):
         return ""
-    silent = silence(endpoint, now, way.driven_at)
-    if not silent:
+    if not (silent := silence(endpoint, now, way.driven_at)):
         return ""
     back = release.state is ReleaseState.BACK
     until = time.strftime("%H:%M:%S", time.localtime(way.driven_at + release.plan.patience.back_s))

@@ -136,12 +136,14 @@ class Contact:
     """When a place was last heard of, in seconds since the epoch, and `lost`: why nothing was since, where that is
     long. Places that say so at rest too say it every few seconds, or every `every_s` where that is longer.
 
+    `counts`: it counts what users are answered; else only what comes through here is counted.
     `account` is as whom a place knows whoever drives there, where that says which place it is."""
 
     at: float
     lost: str = ""
     account: str = ""
     every_s: float = 0.0
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

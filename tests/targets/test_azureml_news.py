@@ -14,14 +14,16 @@ ANN = Account("ann@example.com", "1a2b3c4d-0000-0000-0000-000000000000")
 BLUE = Observation("blue", ONE, 1, 1, 100.0)
 
 
-def told(news: AzureNews, silent_s: float = 0.0, account: Account | None = ANN, stale: bool = False) -> list[Report]:
+def told(
+    news: AzureNews, silent_s: float = 0.0, account: Account | None = ANN, stale: bool = False, look_s: float = 30.0
+) -> list[Report]:
     """What is new of a slot that is as it was."""
     error = Unreachable("no answer from management.azure.com") if stale else None
-    return list(news.of({"blue": BLUE}, AzureContact(account, silent_s, stale, error)))
+    return list(news.of({"blue": BLUE}, AzureContact(account, silent_s, stale, error, look_s)))
 
 
 def test_it_is_said_as_whom_azure_is_heard_of_and_again_with_the_next_look() -> None:
-    news = AzureNews(30.0)
+    news = AzureNews()
     seen, synced, contact = told(news, account=None)
     assert (seen, synced) == (BLUE, Synced(("blue",)))
     assert isinstance(contact, Contact)
@@ -30,11 +32,13 @@ def test_it_is_said_as_whom_azure_is_heard_of_and_again_with_the_next_look() -> 
     assert isinstance(known, Contact)
     assert known.account == "ann@example.com, tenant 1a2b3c4d"
     assert told(news, silent_s=10.0) == []
-    assert told(AzureNews(0.0))[2:] != []
+    (rare,) = told(news, silent_s=10.0, look_s=120.0)
+    assert isinstance(rare, Contact)
+    assert (rare.every_s, rare.counts) == (120.0, False)
 
 
 def test_azure_that_is_silent_is_said_once_with_its_reason_and_so_is_that_it_is_back() -> None:
-    news = AzureNews(30.0)
+    news = AzureNews()
     told(news)
     note, lost = told(news, silent_s=130.0, stale=True)
     assert isinstance(note, Noted)

@@ -3,6 +3,7 @@
 import pytest
 
 from core.domain.model import Contact
+from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.events import Event
 from tests.recordings.make import ENDPOINT, MOMENT
@@ -19,7 +20,7 @@ OPENED = ev.Opened(ENDPOINT, "http://127.0.0.1:9999", "prod", f"azureml {PLACE}"
 
 def heard(at: float = 0.0, lost: str = "") -> list[Event]:
     """v6 is served in a workspace that is looked at every 30 s, and was heard of then."""
-    contact = Contact(MOMENT + at, lost, ACCOUNT, 30.0)
+    contact = Contact(MOMENT + at, lost, ACCOUNT, 30.0, counts=False)
     return scenes.then(scenes.served(), OPENED, ev.Contacted(ENDPOINT, contact), at=MOMENT + at)
 
 
@@ -36,7 +37,7 @@ def test_the_top_line_says_the_place_and_the_account_as_far_as_they_fit(cells: i
     """And leaves out nothing of the service's health for that."""
     (top,) = lines(Top(), seen(heard(), MOMENT), cells)
     assert shown in top
-    assert "◦ ready, no traffic" in top
+    assert "◦ ready, not counted" in top
     assert len(top) <= cells
 
 
@@ -56,6 +57,12 @@ def test_an_account_is_said_of_nobody_where_none_is_known() -> None:
 def test_a_place_that_is_looked_at_seldom_is_not_silent_between_two_looks() -> None:
     """But it is where it says so, since its last word."""
     assert silent_s(seen(heard(), MOMENT + 25)) is None
+    answered = scenes.then(heard(), ev.Sampled(ENDPOINT, Sample("blue", MOMENT, 12)), at=MOMENT)
+    assert [text(health(seen(answered, MOMENT + after))) for after in (2, 10, 28, 42)] == [
+        "● healthy v6",
+        *["◦ ready, not counted"] * 3,
+    ]
+    assert text(health(seen(answered, MOMENT + 61))) == "? not heard from for 61 s"
     lost = ev.Contacted(ENDPOINT, Contact(MOMENT, "no answer from management.azure.com", ACCOUNT, 30.0))
     view = seen(scenes.then(heard(), lost, at=MOMENT + 125), MOMENT + 130)
     assert silent_s(view) == 130

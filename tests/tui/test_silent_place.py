@@ -62,6 +62,17 @@ def test_an_undo_says_that_else_the_rollback_stands() -> None:
     assert line.endswith(", the rollback stands")
 
 
+def test_of_traffic_that_never_moved_nothing_is_said() -> None:
+    """A release that is aborted while it trains is over, whether its place answers or not."""
+    aborted = ev.TurnedBack(RELEASE, ev.Outcome.ABORTED, "aborted")
+    trains = [one for one in scenes.at_ten() if not isinstance(one.body, ev.StepStarted) or one.body.index == 0]
+    trains = [one for one in trains if not isinstance(one.body, ev.StepDone)]
+    events = scenes.then(trains, aborted, ev.Contacted(ENDPOINT, LOST))
+    release = fold_all(events).releases[RELEASE]
+    assert (release.live, release.touched) == (True, False)
+    assert _said(events) == ""
+
+
 def test_what_was_taken_already_waits_for_its_proof() -> None:
     routed = ev.Routed(ENDPOINT, {"blue": 100.0}, release=RELEASE)
     line = _said(scenes.then(scenes.at_ten(), BACK, routed, ev.Contacted(ENDPOINT, LOST)))
@@ -73,10 +84,12 @@ def test_what_was_taken_already_waits_for_its_proof() -> None:
     [
         (Contact(MOMENT - 5), False),
         (Contact(MOMENT - 30), True),
+        (Contact(MOMENT - 42, every_s=30.0), False),
+        (Contact(MOMENT - 70, every_s=30.0), True),
         (Contact(MOMENT - 5, "no answer"), True),
         (None, False),
     ],
-    ids=["heard", "no word", "lost", "never says so"],
+    ids=["heard", "no word", "asked seldom", "not asked", "lost", "never says so"],
 )
 def test_a_place_is_silent_once_it_is_lost_or_says_nothing_for_long(contact: Contact | None, silent: bool) -> None:
     bodies = [] if contact is None else [ev.Contacted(ENDPOINT, contact)]

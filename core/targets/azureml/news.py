@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Contact, Level, Noted, Observation, OtherDriver, Slot, Synced
@@ -16,19 +16,22 @@ LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class AzureContact:
-    """As whom Azure was heard, `silent_s` ago; `stale`: that is long, and `error` what came of asking since."""
+    """As whom Azure was heard, `silent_s` ago; `stale`: that is long, and `error` what came of asking since.
+
+    It is looked at every `look_s` seconds, and heard of as often.
+    """
 
     account: Account | None
     silent_s: float
     stale: bool
     error: QuarterdeckError | None
+    look_s: float
 
 
 class AzureNews:
-    """What one reader was told. An endpoint at rest is looked at every `look_s` seconds, and heard of as often."""
+    """What one reader was told."""
 
-    def __init__(self, look_s: float) -> None:
-        self._look_s = look_s
+    def __init__(self) -> None:
         self._slots: dict[Slot, Observation] = {}
         self._synced = self._stale = False
         self._contact: Contact | None = None
@@ -58,10 +61,12 @@ class AzureNews:
 
     def _heard(self, contact: AzureContact) -> Iterator[Contact]:
         lost = str(contact.error or "Azure does not answer") if contact.stale else ""
-        now = Contact(time.time() - contact.silent_s, lost, account_words(contact.account), self._look_s)
+        now = Contact(
+            time.time() - contact.silent_s, lost, account_words(contact.account), contact.look_s, counts=False
+        )
         told = self._contact
-        same = told is not None and (told.lost, told.account) == (now.lost, now.account)
-        if told is None or not same or (not lost and now.at - told.at >= self._look_s):
+        same = told is not None and replace(told, at=now.at) == now
+        if told is None or not same or (not lost and now.at - told.at >= contact.look_s):
             self._contact = now
             yield now
 

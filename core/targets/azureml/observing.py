@@ -119,7 +119,7 @@ class AzureObserver:
         self._readers.add(reader)
         reader.queue = list(self._scaler.looks())
         begin()
-        news = AzureNews(self._at.place.look_s)
+        news = AzureNews()
         try:
             while not self._closed.is_set():
                 if (view := self._changes.reader.view) is not None:
@@ -142,7 +142,13 @@ class AzureObserver:
 
     def _contact(self) -> AzureContact:
         silent_s = time.monotonic() - self._heard_s
-        return AzureContact(self._account, silent_s, silent_s > max(STALE_S, 3 * self._at.place.look_s), self._error)
+        stale = silent_s > max(STALE_S, 3 * self._look_s)
+        return AzureContact(self._account, silent_s, stale, self._error, self._look_s)
+
+    @property
+    def _look_s(self) -> float:
+        """How often everything is looked at where nothing goes on: less often while few reads are left."""
+        return self._at.place.look_s * (FEW_TIMES if self._changes.calls.few_left else 1.0)
 
     def _slots(self, view: AzureView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force, and what goes on there."""
@@ -183,9 +189,10 @@ class AzureObserver:
         if changed:
             self.told()
         view = reader.view
-        look_s = place.look_s * (FEW_TIMES if self._changes.calls.few_left else 1.0)
         since_s = time.monotonic() - looked_s
-        if not (view is None or changed or since_s >= look_s or (since_s >= place.poll_s and self._expects(view))):
+        if not (
+            view is None or changed or since_s >= self._look_s or (since_s >= place.poll_s and self._expects(view))
+        ):
             return looked_s
         looked_s, silent = time.monotonic(), self._follower.silent
         view = self._read()
