@@ -31,9 +31,11 @@ async def asked(settings: Settings, snapshot: Snapshot, now: float) -> tuple[Sna
     if settings.target == DEFAULT:
         return snapshot, ""
     place = await standing_at(settings)
-    if place.unknown or place.looks is None:
+    if place.unknown:
         return snapshot, place.unknown
     there = with_slots(snapshot, place)
+    if place.looks is None:
+        return there, ""
     known = replace(there.endpoint(name), scaled=_looks(endpoint, place.looks, now))
     return replace(there, endpoints={**there.endpoints, name: known}), ""
 

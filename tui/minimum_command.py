@@ -9,7 +9,7 @@ from core.state.endpoint import Endpoint
 from core.system.text import counted
 from core.targets.kinds import Standing
 from tui.headless import driven, have_watch, opened
-from tui.scale_command import followed
+from tui.scale_command import followed, met
 from tui.upkeep_command import meant_places, nothing_runs, settings_of
 
 WHY = "down to the minimum"
@@ -36,6 +36,7 @@ async def to_minimum(project: Project, write: Callable[[str], None]) -> int:
 
 async def _scaled(project: Project, engine: Engine, place: Standing, write: Callable[[str], None]) -> None:
     name = place.endpoint
+    await met(settings_of(project, name), engine)
     asked = list(_asked(engine.snapshot.endpoint(name)))
     async with driven(project, engine, [name]):
         for command in asked:

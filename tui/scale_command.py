@@ -28,7 +28,7 @@ async def scale(project: Project, wanted: c.ScaleSlot, write: Callable[[str], No
     await have_watch(project, write)
     async with opened(project) as engine:
         name = endpoint_name(project.settings)
-        await _met(project.settings, engine)
+        await met(project.settings, engine)
         try:
             slot = scaled_slot(engine.snapshot.endpoint(name), wanted.slot)
             command = replace(wanted, endpoint=name, slot=slot, least=project.settings.place.least)
@@ -57,7 +57,7 @@ async def _already(settings: Settings, engine: Engine, command: c.ScaleSlot, wri
     return 0
 
 
-async def _met(settings: Settings, engine: Engine) -> None:
+async def met(settings: Settings, engine: Engine) -> None:
     """Where the journal knows nothing of the endpoint, what stands at its place is met first.
 
     Raises Refused where the settings name another place, Unreachable where the place can't be asked.

@@ -33,6 +33,7 @@ from tui.kept import stays
 from tui.misplaced import gone_lines, idle_lines, moved_lines
 from tui.real_weights import real_weights, share
 from tui.receivers import failing_lines
+from tui.taking_down import costs_line
 
 UNREAD = "journal"
 """What a line of the log is about that says of an event that it can't be read."""
@@ -72,7 +73,7 @@ async def lines_of(project: Project) -> list[str]:
             *([f"  ! place  {moved}"] if moved else gone_lines(place, snapshot, name, now)),
             *([] if moved else moved_lines(place, snapshot, name, now)),
             *idle_lines(place, own.environment),
-            *_costs(place, project.typed("down", own)),
+            *costs_line(place, snapshot, project, own),
         ]
         lines += [f"  release  {release_line(release, own.model)}"] if release else []
         lines += awaiting_lines(release, project, own, now) if release else []
@@ -162,13 +163,6 @@ def _known(snapshot: Snapshot, endpoint: Endpoint, now: float) -> Iterable[str]:
     if held:
         since = about(max(0.0, now - as_of(snapshot, endpoint.name)))
         yield f"known    {'; '.join(held)}, as of {since} ago; it goes on there without this machine"
-
-
-def _costs(place: Standing | None, down: str) -> list[str]:
-    """What somebody pays for, and how that ends."""
-    if place is None or not place.costs:
-        return []
-    return [f"  costs    {', '.join(place.costs)}; {down} ends that, with --to-minimum most of it"]
 
 
 def _slot(seen: Observation, real: float | None, kept: str, now: float) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from core.config.config import endpoint_name, state_folder
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError, Refused
-from core.domain.hints import typed
 from core.domain.model import Observation
 from core.engine import shell_variables
 from core.engine.project import Project
@@ -17,9 +16,10 @@ from core.state.fold import fold_all
 from core.state.moved_place import serves_elsewhere
 from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
-from core.targets.kinds import DEFAULT, Standing, kind_of, standing
+from core.targets.kinds import Standing, kind_of, standing
 from core.training.unwanted import unwanted_lines
 from tui.headless import have_watch, opened, watch_of
+from tui.taking_down import confirmed_down, needed_by_others
 
 TAKEN_DOWN = "the endpoint was taken down"
 LOAD_ENDS_S = 15.0
@@ -45,7 +45,7 @@ async def down(project: Project, write: Callable[[str], None], confirmed: str | 
             under_way = snapshot.live_release(place.endpoint) is not None
             if under_way and holder is not None and holder.alive and not holder.weak:
                 raise Refused(f"{place.endpoint}: {holder.label} is releasing; abort that first")
-            _others_stay(place, snapshot, settings_of(project, place.endpoint).environment, confirmed)
+            _others_stay(place, snapshot, project, confirmed)
         loaded = [name for name in snapshot.endpoints if _loaded(snapshot, name) and name not in stay]
         await _end_loads(project, loaded, write)
         for place in places:
@@ -98,21 +98,14 @@ async def _taken_down(
     write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
 
 
-def _others_stay(place: Standing, snapshot: Snapshot, environment: str, confirmed: str | None) -> None:
-    """Raises Refused where another machine releases there now, and where another one changed it last.
-
-    On this machine all that stands in a project's folder is the project's own, whatever became of its journal.
-    """
-    name = place.endpoint
+def _others_stay(place: Standing, snapshot: Snapshot, project: Project, confirmed: str | None) -> None:
+    """Raises Refused where another machine releases there now, and where what serves is not this project's alone."""
+    name, own = place.endpoint, settings_of(project, place.endpoint)
     if place.refuses:
         raise Refused(f"{name}: {place.refuses}")
-    if place.kind == DEFAULT or not place.slots or confirmed == environment:
-        return
-    why = f"{place.driver} changed it last" if place.driver else ""
-    if snapshot.release_of(name) is None:
-        why = "this project has released nothing there"
+    why = "" if confirmed == own.environment else needed_by_others(place, snapshot)
     if why:
-        meant = typed(f"down --confirm {environment}", environment)
+        meant = confirmed_down(project, own)
         raise Refused(f"{name}: it serves, and {why}: whoever did may be using it; to delete it all the same: {meant}")
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from core.config.config import endpoint_name
 from core.config.planner import Wishes
 from core.domain.errors import Refused, Unreachable
-from core.domain.hints import typed
 from core.engine.project import Project
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing, standing_at
@@ -55,7 +54,7 @@ async def as_it_stands(members: Sequence[Project], snapshot: Snapshot) -> AsItSt
         snapshot = with_slots(snapshot, place)
         endpoint = snapshot.endpoint(name)
         if endpoint.serving is not None and endpoint.served is None:
-            ends = f"{typed('down', settings.environment)} takes it away"
+            ends = f"{one.typed(f'down --confirm {settings.environment}')} takes it away"
             refuses[name] = f"{endpoint.serving} serves there, and nothing says which version that is; {ends}"
         elif place.refuses:
             refuses[name] = place.refuses
