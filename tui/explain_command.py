@@ -102,9 +102,9 @@ def _size(one: ScalingFacts) -> str:
     if look is None:
         return f"{one.ready} of {counted(one.wanted, 'replica')} ready"
     measured = "".join(f" · {measure(reading)}" for reading in look.readings)
-    between = (
-        f"{one.wanted} of {look.min}–{look.max} replicas" if look.min < look.max else counted(one.wanted, "replica")
-    )
+    # Between its bounds is only what is scaled at all.
+    bounded = look.min < look.max and one.wanted > 0
+    between = f"{one.wanted} of {look.min}–{look.max} replicas" if bounded else counted(one.wanted, "replica")
     return f"{between}, {one.ready} ready{measured} · {_last(look, one)}"
 
 

@@ -30,6 +30,10 @@ class Cause(StrEnum):
     BELOW_TARGET = "below target"
     TOLERANCE = "within tolerance"
     UNSCALED = "not scaled by itself"
+    AWAITED = "autoscaler awaited"
+    MISSING = "no autoscaler"
+    UNWRITTEN = "autoscaler not made"
+    UNREAD = "not looked at"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ figures themselves is found here.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from core.domain.model import Replica, ReplicaState, Scaled
 from core.domain.obstacles import Cause, Obstacle, cause_said
 from core.scaling.facts import ScalingFacts
 from core.scaling.sentences import ScalingReason, measure, sentence
-from core.system.text import counted
+from core.system.text import counted, rough
 
 TOLERANCE = 0.1
 """A metric within so much of its target changes nothing; Kubernetes' own default."""
@@ -19,6 +20,10 @@ OF_SIZE = frozenset({Cause.MAXIMUM, Cause.WINDOW, Cause.POLICY, Cause.COOLDOWN, 
 """What only holds of the size that the autoscaler looked at."""
 IN_THE_WAY = frozenset({Cause.UNSCHEDULABLE, Cause.IMAGE, Cause.QUOTA, Cause.CORES})
 """Why replicas do not get ready: known better than that they do not."""
+NO_SCALER = frozenset({Cause.UNSCALED, Cause.AWAITED, Cause.MISSING, Cause.UNWRITTEN})
+"""Nothing scales it: what there would be between which bounds is no word on why."""
+OLD_LOOKS = 2.0
+"""A look is old after so many times as long as until its next one."""
 
 
 def explain(facts: ScalingFacts) -> list[ScalingReason]:
@@ -31,6 +36,9 @@ def explain(facts: ScalingFacts) -> list[ScalingReason]:
     if any(reason.cause is Cause.CORES for reason in found):
         # A higher maximum is no help where this machine has no more to give.
         found = [reason for reason in found if reason.cause is not Cause.MAXIMUM]
+    if facts.weight == 0:
+        # Nobody waits for its answers.
+        found = [replace(reason, calm=True) if reason.cause is Cause.ZERO else reason for reason in found]
     found += _own(facts, {reason.cause for reason in found})
     return sorted(found, key=lambda reason: reason.calm)
 
@@ -51,11 +59,20 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
         if facts.weight > 0:
             yield _unscaled(facts)
         return
-    if look.min == look.max and not known & {Cause.HELD, Cause.UNSCALED}:
+    if facts.looked_s > OLD_LOOKS * look.next_look_s and Cause.UNREAD not in known:
+        why = f"nobody has looked at it for {_age(facts.looked_s)}, and its figures are of then"
+        todo = "'quarterdeck doctor' says whether a watch runs and its place answers"
+        yield ScalingReason(Cause.UNREAD, why, todo, calm=True)
+    if look.min == look.max and not known & {Cause.HELD, *NO_SCALER}:
         why = f"minimum and maximum are both {look.max}: no metric can change that"
         yield ScalingReason(Cause.FIXED, why, "set endpoint.autoscaling.min and max apart, and release again")
     if facts.busy and not known and look.after == facts.wanted and (enough := _enough(look)) is not None:
         yield enough
+
+
+def _age(span_s: float) -> str:
+    """A span in whole minutes, a short one in whole seconds."""
+    return rough(60 * round(span_s / 60) if span_s >= 120 else round(span_s))
 
 
 def _unscaled(facts: ScalingFacts) -> ScalingReason:

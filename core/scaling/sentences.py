@@ -7,7 +7,9 @@ from core.domain.model import Reading, Scaled
 from core.domain.obstacles import Cause, Obstacle
 from core.system.text import counted, rough
 
-CALM = frozenset({Cause.WINDOW, Cause.POLICY, Cause.COOLDOWN, Cause.SCHEDULE, Cause.HELD, Cause.UNSCALED})
+CALM = frozenset(
+    {Cause.WINDOW, Cause.POLICY, Cause.COOLDOWN, Cause.SCHEDULE, Cause.HELD, Cause.UNSCALED, Cause.AWAITED}
+)
 """Obstacles that are as they should be: they say why a size stays, and ask nobody to act."""
 
 WORDS: Mapping[Cause, tuple[str, str]] = {
@@ -20,14 +22,17 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
         "look at metrics-server: 'kubectl get apiservice v1beta1.metrics.k8s.io', then its pods in kube-system",
     ),
     Cause.NO_FIGURE: (
-        "no {what} of any ready replica was measured: the size stays at {before}",
+        "no {what} of any ready replica was measured: the size stays at {after}",
         "a replica is measured within a minute of getting ready; where it stays so, see its log",
     ),
     Cause.NO_REQUEST: (
         "{what}: its use can't be told in percent of that, so nothing scales",
         "set endpoint.cpu (and endpoint.memory where that is scaled by) and release again",
     ),
-    Cause.ZERO: ("it was scaled to 0, which switches its autoscaler off", "'quarterdeck scale {min}' switches it on"),
+    Cause.ZERO: (
+        "it was scaled to 0, which switches its autoscaler off",
+        "'quarterdeck scale {least} --slot {slot}' switches it on",
+    ),
     Cause.MAXIMUM: (
         "{asks}, the maximum is {max}",
         "raise endpoint.autoscaling.max and release again, or make answers cheaper",
@@ -73,6 +78,22 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
         "no autoscaler looks after it: it stays at {after}",
         "set endpoint.autoscaling and release again, or call 'quarterdeck scale N'",
     ),
+    Cause.AWAITED: (
+        "its autoscaler is not there yet, and it stays at {after}: {what}",
+        "it is made by itself once that is over",
+    ),
+    Cause.MISSING: (
+        "it has no autoscaler, though endpoint.autoscaling asks for one: it stays at {after}",
+        "'quarterdeck scale {after} --slot {slot}' makes it anew",
+    ),
+    Cause.UNWRITTEN: (
+        "its autoscaler can't be made, and it stays at {after}: {what}",
+        "mend that; it is tried again by itself",
+    ),
+    Cause.UNREAD: (
+        "what its autoscaler does can't be asked: {what}",
+        "mend that; it is asked again by itself",
+    ),
 }
 
 
@@ -101,6 +122,8 @@ def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0) -> Scaling
         "pods": "1 pod" if pods == 1 else f"{pods:g} pods",
         "asks": _asks(look),
         "metrics": " and ".join(one.name for one in look.readings) or "anything",
+        "slot": look.slot,
+        "least": max(1, look.min),
         "min": look.min,
         "max": look.max,
         "before": look.before,

@@ -36,7 +36,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class LoadState:
-    """The load that runs, or the last one that did; `total` is all that one measured, once it is over."""
+    """The load that runs, or the last one that did; `total` is all that one measured, once it is over at `ended_at`."""
 
     kind: str
     profile: LoadProfile
@@ -60,6 +60,7 @@ class LoadState:
     how: LoadOutcome | None = None
     verdicts: tuple[Verdict, ...] = ()
     total: Sample | None = None
+    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def _of_load(endpoint: Endpoint, event: ev.Event) -> Endpoint:
             changed = replace(endpoint, load=wanted)
             return _mark(changed, at, MarkKind.USERS, f"{users} users", None) if users != load.users else changed
         case ev.LoadEnded() if load is not None and load.running and load.kind == body.kind:
-            ended = replace(load, running=False, why=body.why, artifacts=body.artifacts)
+            ended = replace(load, running=False, ended_at=at, why=body.why, artifacts=body.artifacts)
             return replace(endpoint, load=replace(ended, how=body.how, verdicts=body.verdicts, total=body.total))
         case _:
             return endpoint

@@ -140,6 +140,14 @@ def test_what_an_autoscaler_said_of_another_size_is_over_once_somebody_asked_for
     assert [cause for cause, _, _ in said(facts(look(None, 4, lacks), wanted=2, ready=2))] == [Cause.NO_FIGURE]
 
 
+def test_how_old_figures_are_that_nobody_looks_at_any_more_is_said_unless_it_is_known_why() -> None:
+    old = facts(look(58.0), looked_s=245.0)
+    assert said(old) == [(Cause.UNREAD, "nobody has looked at it for 4 min, and its figures are of then", True)]
+    assert said(replace(old, looked_s=29.0)) == []
+    known = facts(look(58.0, 2, Obstacle(Cause.UNREAD, "HTTP 403")), looked_s=245.0)
+    assert said(known) == [(Cause.UNREAD, "what its autoscaler does can't be asked: HTTP 403", False)]
+
+
 def test_what_somebody_must_act_on_stands_first() -> None:
     found = facts(look(5.0, 4, Obstacle(Cause.WINDOW, "", 9.0, 300.0), proposed=1), ready=3, late=(DEAD,))
     assert [cause for cause, _, _ in said(found)] == [Cause.NOT_READY, Cause.WINDOW]

@@ -385,13 +385,14 @@ LOAD = replace(LOAD, by="bob", stay=True)
         ((ev.LoadWanted("late", reset=True), ev.LoadWanted("late")), replace(LOAD, reset_seq=2, wanted_seq=3)),
         ((ev.LoadWanted("late", stop=True),), replace(LOAD, stop=True, stopped_by="ada", wanted_seq=2)),
         ((ev.LoadEnded("late", "test", "killed", ("a",), LoadOutcome.STOPPED, verdicts=(FAILS,)),),
-         replace(LOAD, running=False, why="killed", artifacts=("a",), how=LoadOutcome.STOPPED, verdicts=(FAILS,))),
+         replace(LOAD, running=False, why="killed", artifacts=("a",), how=LoadOutcome.STOPPED, verdicts=(FAILS,),
+                 ended_at=2.0)),
         ((ev.LoadEnded("late", "manual", "killed"),), LOAD),
         ((ev.LoadEnded("late", "test", "one"), ev.LoadEnded("late", "test", "two")),
-         replace(LOAD, running=False, why="one", how=LoadOutcome.GONE)),
+         replace(LOAD, running=False, why="one", how=LoadOutcome.GONE, ended_at=2.0)),
         ((ev.Drove("late", "bob"),), replace(LOAD, running=False, why="its driver is gone")),
         ((ev.LoadEnded("late", "test", "one"), ev.Drove("late", "bob")),
-         replace(LOAD, running=False, why="one", how=LoadOutcome.GONE)),
+         replace(LOAD, running=False, why="one", how=LoadOutcome.GONE, ended_at=2.0)),
     ],
 )  # fmt: skip
 def test_a_load(facts: tuple[ev.Body, ...], load: LoadState) -> None:

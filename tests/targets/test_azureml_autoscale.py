@@ -198,10 +198,38 @@ def test_the_times_of_a_schedule_are_a_reason(tmp_path: Path) -> None:
 
 def test_what_nobody_could_write_is_said(tmp_path: Path) -> None:
     at = scaled(tmp_path)
-    look = look_of(AutoscaledSlot("blue", 2, None, {}, why="autoscale settings of blue were not written: why"), NOW)
-    assert look.reason == "autoscale settings of blue were not written: why"
-    assert [one.cause for one in explain(ScalingFacts("blue", 2, 2, look=look))] == [Cause.UNSCALED]
+    look = look_of(AutoscaledSlot("blue", 2, None, {}, (2, 5), why="settings of blue were not written: why"), NOW)
+    assert look.reason == "settings of blue were not written: why"
+    (reason,) = explain(ScalingFacts("blue", 2, 2, look=look))
+    assert (reason.cause, reason.calm) == (Cause.UNWRITTEN, False)
+    assert reason.text == "its autoscaler can't be made, and it stays at 2: settings of blue were not written: why"
     assert bounds(at) == (2, 5)
+
+
+def test_what_is_not_written_yet_is_awaited_within_the_bounds_of_the_settings() -> None:
+    one = AutoscaledSlot("blue", 4, None, {}, (2, 5), awaits="Azure says Updating of its deployment")
+    look = look_of(one, NOW)
+    assert (look.after, look.min, look.max) == (4, 2, 5)
+    (reason,) = explain(ScalingFacts("blue", 4, 4, look=look, busy=True))
+    assert (reason.cause, reason.calm) == (Cause.AWAITED, True)
+    assert "stays at 4: Azure says Updating of its deployment" in reason.text
+
+
+def test_a_slot_that_was_scaled_to_none_says_how_it_comes_back(tmp_path: Path) -> None:
+    body = autoscale_settings(scaled(tmp_path), "blue", "westeurope", enabled=False)
+    for held in (None, body):
+        look = look_of(AutoscaledSlot("blue", 0, held, {}, (2, 5), traffic=False), NOW)
+        assert (look.before, look.after, look.min, look.max) == (0, 0, 2, 5)
+        (reason,) = explain(ScalingFacts("blue", 0, 0, weight=0.0, look=look))
+        assert (reason.cause, reason.calm) == (Cause.ZERO, True)
+        assert "'quarterdeck scale 2 --slot blue'" in reason.todo
+
+
+def test_what_stays_is_the_size_that_there_is_now(tmp_path: Path) -> None:
+    look = looked(scaled(tmp_path), 2, None, before=3)
+    assert (look.before, look.after) == (3, 2)
+    (reason,) = explain(ScalingFacts("blue", 2, 2, look=look))
+    assert reason.text == "no cpu of any ready replica was measured: the size stays at 2"
 
 
 def test_settings_as_the_service_gives_them_back_are_the_same(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from core.domain.model import Observation, Scaled, Version
 from core.domain.obstacles import Cause
+from core.targets.azureml import autoscale_looks
 from core.targets.azureml.autoscale_bodies import METRICS
 from core.targets.azureml.client import AzureMLTarget
 from tests.azure.caller import AzureCaller
 from tests.azure.standin import AzureStandIn
+from tests.kubernetes.faults import FaultKind
 from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
 
 V1, V2 = Version("late", "1"), Version("late", "2")
@@ -127,6 +129,46 @@ async def test_a_look_says_what_was_measured_and_what_the_autoscaler_did(
         lambda: [one.cause for one in seen.looks["blue"].obstacles] == [Cause.COOLDOWN], "it cools down for the third"
     )
     assert (seen.looks["blue"].min, seen.looks["blue"].max) == (1, 3)
+    await seen.end()
+
+
+async def test_a_look_that_says_nothing_new_is_told_again_once_it_is_due(
+    azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autoscale_looks, "LOOKS_S", 0.5)
+    _, seen = await serving(place)
+    await seen.until(lambda: "blue" in seen.looks and enabled(azure, place) == {"blue": True}, "blue is scaled")
+    known = seen.looks["blue"]
+    await seen.until(lambda: seen.looks["blue"].at >= known.at + 1.0, "it is looked at still")
+    await seen.end()
+
+
+async def test_why_nobody_can_look_any_more_stands_beside_the_last_look(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    _, seen = await serving(place)
+    await seen.until(lambda: "blue" in seen.looks and enabled(azure, place) == {"blue": True}, "blue is scaled")
+    azure.fault(FaultKind.STATUS, "GET", r"/autoscaleSettings\?", status=403, code="AuthorizationFailed")
+    await seen.until(lambda: Cause.UNREAD in {one.cause for one in seen.looks["blue"].obstacles}, "it is said")
+    looked_at = seen.looks["blue"].at
+    azure.faults.clear()
+    await seen.until(
+        lambda: Cause.UNREAD not in {one.cause for one in seen.looks["blue"].obstacles}, "it is looked at again"
+    )
+    assert seen.looks["blue"].at > looked_at
+    await seen.end()
+
+
+async def test_a_slot_that_sleeps_is_looked_at_as_one_that_was_scaled_to_none(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    target, seen = await serving(place)
+    await target.apply("green", V2, 1)
+    await seen.until(lambda: "green" in seen.looks and seen.slots["green"].ready == 1, "green is ready")
+    await target.apply("green", V2, 0)
+    await seen.until(lambda: seen.slots["green"].wanted == 0, "green sleeps")
+    await seen.until(lambda: [one.cause for one in seen.looks["green"].obstacles] == [Cause.ZERO], "its look says so")
+    assert (seen.looks["green"].after, seen.looks["green"].min, seen.looks["green"].max) == (0, 1, 3)
     await seen.end()
 
 

@@ -16,6 +16,7 @@ from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tests.tui.replay import recorded
+from tui import format as as_text
 from tui.history import Point, Silence
 from tui.styled import width
 from tui.verdicts import gate_piece
@@ -278,6 +279,18 @@ def test_a_load_that_was_not_begun_has_no_figures_of_the_one_before() -> None:
     broken = seen(scenes.then(again, not_begun, at=MOMENT + 3), MOMENT + 30)
     assert LoadPane().name_of(broken) == "load · background · broke off"
     assert "18 requests" in lines(LoadPane(), broken, 80, 1)[0]
+
+
+def test_a_load_that_counted_nothing_has_its_own_end_and_no_figures_of_the_one_before() -> None:
+    began = ev.LoadStarted(ENDPOINT, "background", scenes.ONE_USER)
+    stopped = ev.LoadEnded(ENDPOINT, "background", "it was over", how=LoadOutcome.STOPPED)
+    begun = scenes.then(scenes.at_ten(), began, at=MOMENT + 60)
+    mute = seen(scenes.then(begun, stopped, at=MOMENT + 300), MOMENT + 301)
+    assert lines(LoadPane(), mute, 80, 1) == [f"stopped {as_text.clock(MOMENT + 300)}   no answer was counted"]
+    sent = scenes.each_second(begun, scenes.clients(MOMENT + 61, 2, 9))
+    heard = seen(scenes.then(sent, stopped, at=MOMENT + 300), MOMENT + 301)
+    (line,) = lines(LoadPane(), heard, 80, 1)
+    assert line.startswith(f"stopped {as_text.clock(MOMENT + 300)}   18 requests")
 
 
 def test_how_a_load_ended_is_said_and_red_where_it_is_not_good() -> None:

@@ -4,10 +4,10 @@ from core.domain.load_profile import LoadOutcome
 from core.domain.model import Slot
 from core.domain.sample import Sample
 from core.state.endpoint import LoadState
-from core.state.messages import ENDS_WELL
 from tui import format as as_text
 from tui.evidence import lately, sends_load
 from tui.health import FAILING_PERCENT
+from tui.load_end import ended_at, ends_well, how_it_ended
 from tui.sample_figures import Total
 from tui.styled import Line, Part, cut, fitting, right
 from tui.verdicts import SIGNS
@@ -141,8 +141,13 @@ class LoadPane(Pane):
         if load is not None and how == LoadOutcome.NOT_BEGUN.value:
             # What was counted last is of the load before it.
             return ((cut(f"{how}: {load.why}", width), "fails"),)
+        role = "dim" if ends_well(load) else "fails"
+        moment = as_text.clock(ended_at(load, last))
+        if load is not None and counted is None and last.at <= load.started_at:
+            # Every sample is of the load before it.
+            return ((how, role), (f" {moment}", "dim"), ("   no answer was counted", "dim"))
         parts: list[Part] = [
-            (0, ((how, "dim" if ends_well(load) else "fails"), (f" {as_text.clock(last.at)}", "dim"))),
+            (0, ((how, role), (f" {moment}", "dim"))),
             (1, ((f"   {total.requests:,}", "strong"), (f" requests{'' if counted else self._part()}", "dim"))),
             (0, ((f"   {as_text.percent(total.failed_percent)}", _failing_role(total)), (" failed", "dim"))),
         ]
@@ -229,19 +234,6 @@ class LoadPane(Pane):
         verdicts = load.verdicts if load else ()
         said += [f"{SIGNS[v.outcome][0]} {as_text.gate_name(v.gate)}: {v.why}" for v in verdicts]
         return [*(said or ["no load was counted yet"]), "", *service(view)]
-
-
-def how_it_ended(load: LoadState, view: View) -> str:
-    """How a load ended, in a word or two."""
-    last = view.series(None).last
-    if load.how is LoadOutcome.NOT_BEGUN and last is not None and last.at > load.started_at:
-        return "broke off"  # It had been, and could not be begun again.
-    return load.how.value if load.how is not None else "ended"
-
-
-def ends_well(load: LoadState | None) -> bool:
-    """Whether a load ended as somebody wanted."""
-    return load is None or load.how is None or load.how in ENDS_WELL
 
 
 def _failing_role(sample: Sample) -> str:

@@ -54,7 +54,9 @@ def reasons_of(view: View) -> list[ScalingReason]:
     one = watched(view)
     shown = one.slot if one is not None else view.endpoint.serving or next(iter(sorted(view.endpoint.slots)), "")
     facts = (each for each in facts_of(view.snapshot, view.name, view.now) if each.slot == shown)
-    return [reason for each in facts for reason in explain(each) if reason.cause is not Cause.UNSCALED]
+    found = [reason for each in facts for reason in explain(each) if reason.cause is not Cause.UNSCALED]
+    # How old a look is stands in the head.
+    return [reason for reason in found if not (reason.cause is Cause.UNREAD and reason.calm)]
 
 
 class Scaling(Pane):
@@ -134,6 +136,8 @@ class Scaling(Pane):
         held = any(obstacle.cause is Cause.HELD for obstacle in one.obstacles)
         between = f"{one.min}–{one.max}" if one.min < one.max else f"{one.max}"
         bounds = " held" if held else f" of {between}{' replicas' if width >= 100 else ''}"
+        if seen is not None and seen.due == 0:
+            bounds = " replicas"
         parts: list[Part] = [
             (5, (("scaling " if self.folded else "", "dim"),)),
             (0, (("" if heard else f"as of {ago} ago: ", "moves"),)),

@@ -48,25 +48,26 @@ class ScaleRule:
 class AutoscaledSlot:
     """What is known of one slot. `measured` are percents by the names of metrics, None where there was no figure.
 
-    `before` is the size that was seen before `count`; `acted_s` is how long ago the autoscaler changed it.
+    `before` is the size that was seen before `count`; `acted_s` is how long ago the autoscaler changed it. `bounds` are
+    those of the project's settings, `awaits` is what is to be over before there is an autoscaler between them.
     """
 
     slot: Slot
     count: int
     body: Json | None
     measured: Mapping[str, float | None]
+    bounds: tuple[int, int] = (1, 1)
     before: int | None = None
     acted_s: float | None = None
     why: str = ""
+    awaits: str = ""
     traffic: bool = True
 
 
 def look_of(one: AutoscaledSlot, now: float) -> Scaled:
     """A look at a slot; `now` in seconds since the epoch. `why` stands where its settings could not be written."""
-    if one.body is None:
-        unscaled = Obstacle(Cause.UNSCALED)
-        reason = one.why or "no autoscaler yet"
-        return Scaled(one.slot, now, one.count, one.count, reason, min=1, max=1000, obstacles=(unscaled,))
+    if one.body is None or one.count == 0:
+        return _unscaled(one, now)
     held: Json = one.body["properties"]
     profile = holding(held.get("profiles") or [], now)
     capacity = profile.get("capacity") or {}
@@ -82,6 +83,18 @@ def look_of(one: AutoscaledSlot, now: float) -> Scaled:
     obstacles = tuple(_obstacles(one, held, profile, rules, proposed, (low, most)))
     reason = _reason(one, readings, profile, obstacles)
     return Scaled(one.slot, now, before, one.count, reason, readings, low, most, LOOKS_S, False, proposed, obstacles)
+
+
+def _unscaled(one: AutoscaledSlot, now: float) -> Scaled:
+    """A slot that nothing scales, within the bounds that it may be asked to have all the same."""
+    low, most = one.bounds
+    if one.count == 0:
+        reason, obstacle = "scaled to 0", Obstacle(Cause.ZERO)
+    elif one.why:
+        reason, obstacle = one.why, Obstacle(Cause.UNWRITTEN, one.why)
+    else:
+        reason, obstacle = f"no autoscaler yet: {one.awaits}", Obstacle(Cause.AWAITED, one.awaits)
+    return Scaled(one.slot, now, one.count, one.count, reason, (), low, most, LOOKS_S, obstacles=(obstacle,))
 
 
 def alike(one: Scaled | None, two: Scaled) -> bool:

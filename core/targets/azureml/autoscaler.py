@@ -7,28 +7,29 @@ scaled while all traffic is its own; while it moves, and without any, a size sta
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Level, Noted, Scaled, Slot
+from core.domain.obstacles import Cause, Obstacle
 from core.targets.azureml.api_errors import Json
 from core.targets.azureml.autoscale_bodies import (
     API,
     METRICS,
     autoscale_settings,
+    bounds,
     group_path,
     same_settings,
     settings_path,
 )
 from core.targets.azureml.autoscale_looks import AutoscaledSlot, alike, is_ours, look_of
+from core.targets.azureml.autoscale_metrics import measured
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.view import READY, AzureView, capacity, state_of
 from core.targets.azureml.workspace import AzureEndpoint
 
-METRICS_API = "2018-01-01"
 MEASURED_S = 300.0
 SOURCE = "azureml"
 log = logging.getLogger("quarterdeck")
@@ -54,7 +55,9 @@ class AutoscaleKeeper:
         self._news = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        self._bounds = bounds(changes.at) or (1, 1)
         self._looks: dict[Slot, Scaled] = {}
+        self._told_at: dict[Slot, float] = {}
         self._sizes: dict[Slot, _Size] = {}
         self._said = ""
         self._swept = False
@@ -93,6 +96,7 @@ class AutoscaleKeeper:
             except QuarterdeckError as error:
                 if self._at.endpoint.autoscaling is not None:
                     self._say(str(error))
+                    self._unread(error)
             except Exception:
                 log.exception("autoscale of %s", self._at.called)
             # A release changes much at once, and none of it is urgent here.
@@ -110,23 +114,54 @@ class AutoscaleKeeper:
         self._say(trouble)
         now = time.time()
         for slot, body in view.deployments.items():
-            size = self._size(slot, capacity(body))
-            held = found.get(slot)
-            foreign = "" if held is None or is_ours(held, self._at.name) else f"{held.get('name')} scales it, not ours"
-            traffic = view.weights.get(slot, 0.0) > 0
-            acted_s = None if size.acted_s is None else time.monotonic() - size.acted_s
-            before, size.before = size.before, size.count
-            figures = self._measured(slot) if traffic and held is not None else dict.fromkeys(METRICS.values())
-            one = AutoscaledSlot(slot, size.count, held, figures, before, acted_s, foreign or trouble, traffic)
-            self._told(look_of(one, now))
+            self._told(look_of(self._slot(view, slot, self._size(slot, capacity(body)), found.get(slot), trouble), now))
+        for slot in view.asleep():
+            self._told(look_of(AutoscaledSlot(slot, 0, None, {}, self._bounds), now))
         for slot in [one for one in self._sizes if one not in view.deployments]:
             del self._sizes[slot]
-            self._looks.pop(slot, None)
+        for slot in [one for one in self._looks if one not in view.versions()]:
+            del self._looks[slot], self._told_at[slot]
+
+    def _slot(self, view: AzureView, slot: Slot, size: _Size, held: Json | None, trouble: str) -> AutoscaledSlot:
+        """What is known of a slot that has instances."""
+        foreign = "" if held is None or is_ours(held, self._at.name) else f"{held.get('name')} scales it, not ours"
+        awaits = self._awaits(view, slot) if held is None else ""
+        traffic = view.weights.get(slot, 0.0) > 0
+        before, size.before = size.before, size.count
+        return AutoscaledSlot(
+            slot,
+            size.count,
+            held,
+            self._measured(slot) if traffic and held is not None else dict.fromkeys(METRICS.values()),
+            self._bounds,
+            before=before,
+            acted_s=None if size.acted_s is None else time.monotonic() - size.acted_s,
+            why=foreign or ("" if awaits else trouble),
+            awaits=awaits,
+            traffic=traffic,
+        )
 
     def _told(self, look: Scaled) -> None:
+        """Tell a look that says something new, and any once it is due: it is only as good as it is young."""
         known, self._looks[look.slot] = self._looks.get(look.slot), look
-        if not alike(known, look):
+        if not alike(known, look) or look.at - self._told_at.get(look.slot, 0.0) >= look.next_look_s:
+            self._told_at[look.slot] = look.at
             self._tell(look)
+
+    def _unread(self, error: QuarterdeckError) -> None:
+        """What there is can't be looked at: the last looks stand as of then, with the reason."""
+        for slot, look in self._looks.items():
+            kept = tuple(one for one in look.obstacles if one.cause is not Cause.UNREAD)
+            unread = replace(look, obstacles=(*kept, Obstacle(Cause.UNREAD, str(error))))
+            if unread != look:
+                self._looks[slot] = unread
+                self._tell(unread)
+
+    def _awaits(self, view: AzureView, slot: Slot) -> str:
+        """Why nothing is written for a slot now, which somebody does later; empty where it should be there."""
+        if (state := state_of(view.deployments[slot])) != READY:
+            return f"Azure says {state or 'nothing'} of its deployment"
+        return "" if self._changes.drove_last(view) else "who released there last makes it"
 
     def _size(self, slot: Slot, count: int) -> _Size:
         size = self._sizes.setdefault(slot, _Size(count, count))
@@ -196,31 +231,8 @@ def all_settings(at: AzureEndpoint, calls: AzureCalls) -> dict[Slot, Json]:
     return found
 
 
-def measured(at: AzureEndpoint, calls: AzureCalls, slot: Slot, within_s: float) -> dict[str, float | None]:
-    """What Azure Monitor measured of a slot in the last seconds: the mean of each metric, None where it has none."""
-    now = datetime.now(UTC)
-    start = datetime.fromtimestamp(now.timestamp() - within_s, UTC)
-    query = {
-        "metricnames": ",".join(METRICS.values()),
-        "timespan": f"{start:%Y-%m-%dT%H:%M:%SZ}/{now:%Y-%m-%dT%H:%M:%SZ}",
-        "interval": "PT1M",
-        "aggregation": "Average",
-    }
-    path = f"{at.deployment(slot)}/providers/Microsoft.Insights/metrics"
-    body = calls.ask("GET", path, METRICS_API, query=query).body
-    found: dict[str, float | None] = dict.fromkeys(METRICS.values())
-    for one in body.get("value") or ():
-        found[str((one.get("name") or {}).get("value"))] = _mean(one.get("timeseries") or ())
-    return found
-
-
 def taken_away(at: AzureEndpoint, calls: AzureCalls) -> None:
     """Delete the settings that we wrote for an endpoint that goes; raises QuarterdeckError."""
     for slot, held in all_settings(at, calls).items():
         if is_ours(held, at.name):
             calls.ask("DELETE", settings_path(at, slot), API)
-
-
-def _mean(series: Iterable[Json]) -> float | None:
-    values = [value for one in series for each in one.get("data") or () if (value := each.get("average")) is not None]
-    return sum(values) / len(values) if values else None
