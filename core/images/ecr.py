@@ -24,12 +24,25 @@ def is_ecr(registry: str, environ: Mapping[str, str]) -> bool:
 
 def prepared(place: Reference, environ: Mapping[str, str], say: Callable[[str], None]) -> Credentials:
     """A token for a push, with the repository made where it is missing. Raises Failed, Unreachable. Blocks."""
-    match = _HOST.match(place.registry)
-    region = match[2] if match else environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    client = _client(place.registry, region)
-    token = _asked(place, "get_authorization_token", client.get_authorization_token)
-    user, _, secret = base64.b64decode(token["authorizationData"][0]["authorizationToken"]).decode().partition(":")
+    client = _client(place.registry, _region(place, environ))
+    found = _token(place, client)
     _make(place, client, say)
+    return found
+
+
+def token(place: Reference, environ: Mapping[str, str]) -> Credentials:
+    """A token alone; nothing is made. Raises Failed, Unreachable. Blocks."""
+    return _token(place, _client(place.registry, _region(place, environ)))
+
+
+def _region(place: Reference, environ: Mapping[str, str]) -> str | None:
+    match = _HOST.match(place.registry)
+    return match[2] if match else environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+
+
+def _token(place: Reference, client: Any) -> Credentials:
+    given = _asked(place, "get_authorization_token", client.get_authorization_token)
+    user, _, secret = base64.b64decode(given["authorizationData"][0]["authorizationToken"]).decode().partition(":")
     return Credentials(user, secret)
 
 

@@ -27,6 +27,12 @@ def place_of(settings: Settings, model: str, told: str = "", environ: Mapping[st
     return place
 
 
+def pusher(place: Reference, environ: Mapping[str, str]) -> Credentials | None:
+    """Who we are there, as `login_of` finds it, for who only looks: nothing is made there. Blocks."""
+    found = credentials(place.registry, environ)
+    return ecr.token(place, environ) if found is None and ecr.is_ecr(place.registry, environ) else found
+
+
 def login_of(
     place: Reference, say: Callable[[str], None], environ: Mapping[str, str] | None = None
 ) -> Callable[[], Credentials | None]:

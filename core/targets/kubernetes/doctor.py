@@ -19,6 +19,7 @@ from core.targets.kubernetes.doctor_cluster import access, clock, metrics, names
 from core.targets.kubernetes.doctor_endpoint import address, key, probes, pull_secret
 from core.targets.kubernetes.doctor_image import image
 from core.targets.kubernetes.doctor_lease import lease
+from core.targets.kubernetes.doctor_registry import registry
 from core.targets.kubernetes.labels import ClusterEndpoint, cluster_endpoint
 
 WITHIN_S = 25.0
@@ -47,6 +48,7 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
         at, name = cluster_endpoint(settings), endpoint_name(settings)
         place = (at.place.context, at.place.namespace)
         made += [looking("shares", partial(_shares, at, settings), name)]
+        made += [looking("registry", partial(registry, at, settings), name, WITHIN_S)]
         looks: dict[str, Look] = {**OF_ENDPOINT, "driver": partial(lease, folder=settings.folder)}
         if at.place.context not in shared:
             shared[at.place.context] = _Shared(at.place.context)

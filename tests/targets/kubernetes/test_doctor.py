@@ -365,7 +365,7 @@ async def test_a_namespace_that_is_not_there_is_made_or_asked_for(scene: Scene) 
 
 async def test_without_an_image_in_the_settings_it_is_each_versions_own(scene: Scene) -> None:
     found = await scene.examined(image=None)
-    assert named(found) == {}
+    assert named(found) == {"registry": WARN}
     assert next(one.text for one in found if one.name == "image").endswith("is in its registry; no pod waits for one")
 
 
