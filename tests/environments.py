@@ -124,6 +124,16 @@ class FakeEnvironment:
         self.closed = 0
         self.figures: dict[str, list[SourceAnswer | Exception]] = {}
         self.asked: list[MetricSource] = []
+        self.lost = ""
+        self.changed = False
+
+    def lacks(self) -> str:
+        """What the test wrote."""
+        return self.lost
+
+    def outdated(self) -> bool:
+        """What the test wrote."""
+        return self.changed
 
     async def gauge(self, source: MetricSource) -> SourceAnswer:
         """What the test wrote for this name, one after the other; the last is said for good."""

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from core.config.config import endpoint_name
 from core.config.planner import Wishes
@@ -30,7 +31,7 @@ from tui.headless import AFTER_S, at_step, driven, have_watch, home_within_s, in
 from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
 from tui.release_command import release
-from tui.silent_place import say_silence, silence
+from tui.silent_place import other_variables, say_silence, silence
 
 MOVED_S = 1.0
 """Traffic has moved by then; a watch is not started beside it."""
@@ -87,7 +88,7 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             write(f"together: {', '.join(group)}")
         _say_who_stays(engine.snapshot, asked, write)
         async with driven(project, engine, list(group), in_s=MOVED_S):
-            work = _arrive(engine, group, asked, write)
+            work = _arrive(engine, group, asked, write, partial(other_variables, project))
             code = await interruptible(work, engine, asked.endpoint, write)
     # Only now: the way back did not wait for it.
     await have_watch(project, write)
@@ -196,11 +197,17 @@ def _say_who_stays(snapshot: Snapshot, asked: TakenUp, write: Callable[[str], No
             write(f"{one.endpoint}: was released again since, alone; it stays as it is")
 
 
-async def _arrive(engine: Engine, group: Mapping[str, str], asked: TakenUp, write: Callable[[str], None]) -> int:
+async def _arrive(
+    engine: Engine,
+    group: Mapping[str, str],
+    asked: TakenUp,
+    write: Callable[[str], None],
+    compared: Callable[[Release], str] = lambda _: "",
+) -> int:
     """Say what happens until traffic is where it was asked to be, and the reports are written."""
     lines, moving, arrived, back = lines_of(list(group), write), {asked.release}, set[str](), set[str]()
     guard = TaskGuard("who waits for traffic")
-    guard.start(say_silence(engine, group, write), "say which place is silent")
+    guard.start(say_silence(engine, group, write, compared), "say which place is silent")
     within_s = max(home_within_s(engine.snapshot.releases[id_]) for id_ in group.values())
     asked_at = engine.now()
     try:

@@ -5,13 +5,16 @@ import time
 from collections.abc import Callable, Mapping
 
 from core.domain.hints import typed
+from core.engine import shell_variables
 from core.engine.engine import Engine
+from core.engine.project import Project
 from core.state.endpoint import Endpoint
 from core.state.release import Release, ReleaseState
 from tui.evidence import no_contact_s
 from tui.format import about
 
 LOOK_S = 1.0
+MOST_NAMES = 5
 
 
 def silence(endpoint: Endpoint, now: float, asked_at: float = 0.0) -> str:
@@ -44,9 +47,27 @@ def in_silence(release: Release, endpoint: Endpoint, now: float) -> str:
     return f"{silent}; {moves} as soon as it answers; if that is not before {until}, {gives_up}"
 
 
-async def say_silence(engine: Engine, names: Mapping[str, str], write: Callable[[str], None]) -> None:
-    """Say it of releases by their endpoints, each time that a place falls silent, until cancelled."""
+def other_variables(project: Project, release: Release) -> str:
+    """Which variables of this shell its way goes without, for it has others; empty where none."""
+    began = project.began(release.options)
+    other = shell_variables.differing(began, release.options.get(shell_variables.NAME, "")) if began is not None else ()
+    if not other:
+        return ""
+    more = f" and {len(other) - MOST_NAMES} more" if len(other) > MOST_NAMES else ""
+    names = f"{', '.join(other[:MOST_NAMES])}{more}"
+    return f"{release.endpoint}: this goes with what {release.id} was begun with, and this shell has another: {names}"
+
+
+async def say_silence(
+    engine: Engine,
+    names: Mapping[str, str],
+    write: Callable[[str], None],
+    compared: Callable[[Release], str] = lambda _: "",
+) -> None:
+    """Say it of releases by their endpoints, each time that a place falls silent, until cancelled; and once what
+    `compared` says of one that its place did not take."""
     said: set[str] = set()
+    told: set[str] = set()
     while True:
         for name, id_ in names.items():
             release = engine.snapshot.releases.get(id_)
@@ -54,4 +75,8 @@ async def say_silence(engine: Engine, names: Mapping[str, str], write: Callable[
             if line and name not in said:
                 write(f"{name}: {line}")
             said = said | {name} if line else said - {name}
+            if release is not None and release.way is not None and release.way.refusal and name not in told:
+                told.add(name)
+                if other := compared(release):
+                    write(other)
         await asyncio.sleep(LOOK_S)

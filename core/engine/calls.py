@@ -5,7 +5,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from core.domain.errors import Failed, QuarterdeckError, Unreachable
+from core.domain.errors import BadInput, Failed, QuarterdeckError, Unreachable
+from core.engine.named_files import beside
 from core.engine.observer import AGAIN_S, Emit, Store
 from core.engine.step_runner import purpose
 from core.state import events as ev
@@ -19,12 +20,16 @@ log = logging.getLogger("quarterdeck")
 
 
 class Calls:
-    """The calls of one driver. `live` tells the release that it drives now."""
+    """The calls of one driver. `live` tells the release that it drives now, `lacks` which of its variables name what
+    is gone."""
 
-    def __init__(self, store: Store, emit: Emit, live: Callable[[], Release | None]) -> None:
+    def __init__(
+        self, store: Store, emit: Emit, live: Callable[[], Release | None], lacks: Callable[[], str] = str
+    ) -> None:
         self._store = store
         self._emit = emit
         self._live = live
+        self._lacks = lacks
         self._failing = ("", 0)
 
     async def ask(self, release: Release, call: Awaitable[None]) -> bool:
@@ -40,6 +45,12 @@ class Calls:
                     return False
         except (Unreachable, TimeoutError) as error:
             await self._rest(release, str(error) or f"the target did not answer within {within_s:g} s")
+            return False
+        except BadInput as error:
+            # What is named may come back, and who asks from another shell brings another: the way back goes on.
+            if release.state is ReleaseState.RUNNING or not self._lacks():
+                raise
+            await self._rest(release, str(error))
             return False
         except QuarterdeckError:
             raise
@@ -74,6 +85,7 @@ class Calls:
 
     async def _rest(self, release: Release, why: str) -> None:
         """Wait before the same is asked again, longer each time. The same words are counted, not repeated."""
+        why = beside(why, self._lacks())
         words, count = self._failing
         count = count + 1 if words == why else 1
         self._failing = (why, count)

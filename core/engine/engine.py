@@ -5,12 +5,13 @@ import contextlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from core.domain.errors import Failed, JournalError, QuarterdeckError, Refused
+from core.domain.model import Level, Noted
 from core.engine.leadership import ATTEND_S, SETTLE_S, Environments, Leadership
 from core.engine.sample_buffer import SampleBuffer
 from core.journal.clock import DRIFT_S
@@ -55,7 +56,7 @@ class Engine:
     """A Link over a journal. `async with` it; then `attend` the endpoints that should be watched and driven.
 
     With `steering`, commands are written down here and driven there; where nobody takes them up, here. `refuses` says
-    why nothing may be asked of an endpoint.
+    why nothing may be asked of an endpoint; `lend` gives a way back this shell's files for those that are gone.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Engine:
         read_only: bool = False,
         steering: Steering | None = None,
         refuses: Callable[[str], str] = lambda _: "",
+        lend: Callable[[ev.Result], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self.snapshot = Snapshot()
         self.who = who
         self.read_only = read_only
         self._refuses = refuses
+        self._lends = lend
         self.broken: QuarterdeckError | None = None
         self.coarse = False
         self._samples = SampleBuffer()
@@ -147,6 +150,8 @@ class Engine:
         force = isinstance(command, TAKEN)
         # The one that was asked must not wait for the others of its group.
         others = asked_too(command, self.snapshot) if driven else ()
+        for name in (*meant, *others) if force else ():
+            await self._lend(name)
         if self._steering is None:
             for name, options in meant.items() if driven else ():
                 await patiently(partial(self.leadership.take, name, options, force=force))
@@ -181,7 +186,20 @@ class Engine:
         if self._steering is not None:
             self._guard.start(self._insist(endpoint), "have the way back driven")
 
+    async def _lend(self, endpoint: str) -> None:
+        """Who asks for a way back has a shell; nothing that goes wrong with that stands in its way."""
+        release = self.snapshot.release_of(endpoint)
+        try:
+            lent = self._lends(release.options) if release is not None else {}
+            for name, path in lent.items():
+                text = f"{name} named {path}, which is gone; from here on this goes with what {self.who}'s shell says"
+                await self.emit(ev.Remarked(endpoint, Noted(text, Level.WARNING, source="variables")))
+        except QuarterdeckError as error:
+            log.warning("%s: %s", endpoint, error)
+
     async def _insist(self, endpoint: str) -> None:
+        # The watch may have taken it up before this process had loaded what knows of that.
+        await self._lend(endpoint)
         await asyncio.sleep(MOVES_S)
         release = self.snapshot.live_release(endpoint)
         if release is None or release.way is None or release.way.routed or self.drives(endpoint):

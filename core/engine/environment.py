@@ -37,6 +37,14 @@ class Environment(Protocol):
         """The endpoint's target, for the driver with this token."""
         ...
 
+    def lacks(self) -> str:
+        """Which variable that it was made with names a file that is gone, in words; empty where none does."""
+        ...
+
+    def outdated(self) -> bool:
+        """Whether other variables were kept for it since it was made."""
+        ...
+
     def warm(self) -> None:
         """Somebody will want work soon."""
         ...

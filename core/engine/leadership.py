@@ -91,7 +91,10 @@ class Leadership:
 
     @staticmethod
     def _fits(held: DriverTask, live: ev.Result | None) -> bool:
-        """Whether a driver is what its endpoint needs: weak while nothing is under way, else with its options."""
+        """Whether a driver is what its endpoint needs: weak while nothing is under way, else with its options; and
+        with the variables that are kept now."""
+        if held.driver.environment.outdated():
+            return False
         return held.weak if live is None else not held.weak and held.options == live
 
     def _live(self, endpoint: str) -> ev.Result | None:
@@ -128,6 +131,7 @@ class Leadership:
         held = self.drivers.get(endpoint)
         lease = self._journal.take(endpoint, self._store.who, weak=weak, force=force)
         fits = not options or (held is not None and held.options == options)
+        fits = fits and not (held is not None and held.driver.environment.outdated())
         if held is not None and not held.task.done() and held.driver.lease == lease and fits:
             held.weak = weak
             return

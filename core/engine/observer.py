@@ -10,6 +10,7 @@ from core.domain.errors import JournalError, Lost, QuarterdeckError, Refused
 from core.domain.model import Contact, Noted, Observation, OtherDriver, Scaled, Slot, Synced, Version
 from core.domain.sample import Sample
 from core.engine.environment import Environment
+from core.engine.named_files import beside
 from core.engine.slot_facts import SlotFacts
 from core.engine.smoke import answers_as
 from core.journal.journal import Lease
@@ -120,12 +121,13 @@ class Observer:
             except (Lost, JournalError):
                 raise
             except QuarterdeckError as error:
+                why = beside(str(error), self._environment.lacks())
                 if (contact := self._endpoint.contact) is not None and not contact.lost:
-                    lost = replace(contact, lost=str(error))
+                    lost = replace(contact, lost=why)
                     await self._emit(ev.Contacted(self._environment.endpoint, lost))
                 # Whatever is wrong with it: without a watch nothing is known, and a deadline says so.
-                if str(error) != self._trouble or self._untold():
-                    self._trouble = str(error)
+                if why != self._trouble or self._untold():
+                    self._trouble = why
                     await self._say(self._trouble)
             await asyncio.sleep(AGAIN_S)
 
@@ -185,7 +187,8 @@ class Observer:
             case Scaled():
                 await self._emit(ev.Looked(name, report))
             case Contact():
-                await self._emit(ev.Contacted(name, report))
+                lost = beside(report.lost, self._environment.lacks()) if report.lost else ""
+                await self._emit(ev.Contacted(name, replace(report, lost=lost)))
             case Noted():
                 self._opened = False
                 await self._emit(ev.Remarked(name, report))

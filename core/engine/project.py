@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -160,11 +160,16 @@ class Project:
         """What is around an endpoint: as its release began it, else as the project says now."""
         began = self.began(options)
         if began is not None:
-            return ProjectEnvironment(began, shell_variables.environ(began, options.get(shell_variables.NAME, "")))
+            return ProjectEnvironment(began, options.get(shell_variables.NAME, ""))
         settings = self.by_endpoint().get(endpoint)
         if settings is None:
             raise Refused(f"{endpoint}: no environment of this project serves it")
         return ProjectEnvironment(settings)
+
+    def lend(self, options: Result) -> Mapping[str, str]:
+        """A release that names files that are gone gets this shell's variables for them; told is what they named."""
+        began = self.began(options)
+        return {} if began is None else shell_variables.lend(began, options.get(shell_variables.NAME, ""))
 
     async def look(self, uri: str) -> None:
         """Ask the registry whether a model can be released; raises BadInput or Failed, which say why not.
@@ -210,4 +215,4 @@ class Project:
         """
         if who is not None:
             return Engine(journal, self.environment_of, who, read_only, steering)
-        return Engine(journal, self.environment_of, me(), read_only, steering, self.refusal)
+        return Engine(journal, self.environment_of, me(), read_only, steering, self.refusal, self.lend)

@@ -16,7 +16,7 @@ from core.domain.load_profile import LoadProfile, LoadSource
 from core.domain.model import Version
 from core.domain.sources import MetricSource, SourceAnswer
 from core.elsewhere.kinds import KINDS
-from core.engine import report
+from core.engine import report, shell_variables
 from core.engine.environment import Aliases
 from core.engine.model_folders import ModelFolders
 from core.engine.smoke import keep, rows_of, smoke
@@ -52,7 +52,11 @@ async def _judge(
 class ProjectEnvironment:
     """An `Environment`: its target, work child, Locust, smoke tests and report of one environment of a project."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Settings, variables_of: object = None) -> None:
+        """With the variables that were kept under a release's name; without one, with this process's own."""
+        environ = None if variables_of is None else shell_variables.environ(settings, variables_of)
+        self._variables_of = variables_of
+        self._kept_ns = shell_variables.written_ns(settings, variables_of)
         self.settings = settings
         self.endpoint = endpoint_name(settings)
         self.environment: str = settings.environment
@@ -70,6 +74,14 @@ class ProjectEnvironment:
     def target(self, token: int) -> Target:
         """The endpoint in the place that the settings name."""
         return self._target(token)
+
+    def lacks(self) -> str:
+        """By the variables that were kept, as they are now."""
+        return shell_variables.lacking(self.settings, self._variables_of)
+
+    def outdated(self) -> bool:
+        """Whether they were written anew; where they are gone nothing better is known."""
+        return shell_variables.written_ns(self.settings, self._variables_of) not in (None, self._kept_ns)
 
     def warm(self) -> None:
         """Start the work child, so that its imports are done when it is needed."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.config.config import state_folder
 from core.config.settings import SQL, Settings, SqlSettings
 from core.domain.errors import BadInput
+from core.engine.named_files import gone, mended
 
 FOLDER = "variables"
 NAME = "variables_of"
@@ -68,13 +69,16 @@ def _check_database(sql: SqlSettings | None, given: Mapping[str, str]) -> None:
 def keep(settings: Settings, name: str, reads_rows: bool = False) -> None:
     """Keep this shell's variables under a release's name; raises BadInput where one is missing or can't be written."""
     check(settings, reads_rows=reads_rows)
-    folder = state_folder(settings) / FOLDER
+    _write(state_folder(settings) / FOLDER, name, of_shell(settings))
+
+
+def _write(folder: Path, name: str, variables: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = folder / f".{name}.{os.getpid()}"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(of_shell(settings), file)
+            json.dump(variables, file)
             file.flush()
             os.fsync(file.fileno())
         beside.rename(folder / f"{name}.json")
@@ -83,11 +87,51 @@ def keep(settings: Settings, name: str, reads_rows: bool = False) -> None:
 
 
 def environ(settings: Settings, name: object) -> Mapping[str, str]:
-    """The environment for the children of a release: this process's, with the release's own variables in it."""
+    """The environment for the children of a release: this process's, with the release's own variables in it.
+
+    Of those, one that names a file that is gone gives way to this process's own.
+    """
     found = kept(state_folder(settings), name)
     if found is None:
         return dict(os.environ)
-    return {name: value for name, value in os.environ.items() if not _ours(name, settings)} | found
+    rest = {name: value for name, value in os.environ.items() if not _ours(name, settings)}
+    return rest | mended(found, of_shell(settings))
+
+
+def lend(settings: Settings, name: object) -> dict[str, str]:
+    """Keep this shell's variables for those of a release that name a file that is gone; what they named is told."""
+    folder = state_folder(settings)
+    found = kept(folder, name)
+    lost = {} if found is None else gone(found)
+    if found is None or not lost:
+        return {}
+    changed = mended(found, of_shell(settings))
+    if changed == found:
+        return {}
+    _write(folder / FOLDER, str(name), changed)
+    return {one: path for one, path in lost.items() if changed.get(one) != path}
+
+
+def lacking(settings: Settings, name: object) -> str:
+    """Which variable of a release, or of this process where it kept none, names what is gone, in words; else empty."""
+    found = kept(state_folder(settings), name)
+    lost = gone(of_shell(settings) if found is None else found)
+    whose = "here" if found is None else f"as {name} was begun with"
+    return "; ".join(f"{one} {whose} names {path}, which is gone" for one, path in lost.items())
+
+
+def differing(settings: Settings, name: object) -> tuple[str, ...]:
+    """The variables of this shell that a release was begun with otherwise; none where nothing was kept of it."""
+    found, here = kept(state_folder(settings), name), of_shell(settings)
+    return () if found is None else tuple(sorted(one for one, value in here.items() if found.get(one) != value))
+
+
+def written_ns(settings: Settings, name: object) -> int | None:
+    """When a release's variables were kept; None where none are."""
+    try:
+        return (state_folder(settings) / FOLDER / f"{name}.json").stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def kept(folder: Path, name: object) -> dict[str, str] | None:

@@ -71,3 +71,33 @@ def test_the_token_of_a_gates_source_goes_along_and_one_that_is_not_set_is_said_
     shell_variables.keep(chosen, "r1")
     monkeypatch.delenv("SHOP_TOKEN")
     assert shell_variables.environ(chosen, "r1")["SHOP_TOKEN"] == "s3cret"
+
+
+def test_a_shell_lends_its_file_for_one_that_is_gone_and_what_else_it_has_otherwise_is_named_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, first, second = settings(tmp_path, "flights"), tmp_path / "first.pem", tmp_path / "second.pem"
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    first.touch()
+    second.touch()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(first))
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "s3cret")
+    shell_variables.keep(chosen, "r1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(second))
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "other")
+    assert shell_variables.lend(chosen, "r1") == {}
+    assert shell_variables.lacking(chosen, "r1") == ""
+    assert shell_variables.environ(chosen, "r1")["REQUESTS_CA_BUNDLE"] == str(first)
+    assert shell_variables.differing(chosen, "r1") == ("AZURE_CLIENT_SECRET", "REQUESTS_CA_BUNDLE")
+    first.unlink()
+    assert (
+        shell_variables.lacking(chosen, "r1") == f"REQUESTS_CA_BUNDLE as r1 was begun with names {first}, which is gone"
+    )
+    assert shell_variables.environ(chosen, "r1")["REQUESTS_CA_BUNDLE"] == str(second)
+    assert shell_variables.lend(chosen, "r1") == {"REQUESTS_CA_BUNDLE": str(first)}
+    assert shell_variables.lacking(chosen, "r1") == ""
+    # By now it is kept, for who drives in another shell.
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    found = shell_variables.environ(chosen, "r1")
+    assert (found["REQUESTS_CA_BUNDLE"], found["AZURE_CLIENT_SECRET"]) == (str(second), "s3cret")

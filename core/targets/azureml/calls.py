@@ -15,6 +15,7 @@ import httpx
 from core.domain.errors import Unreachable
 from core.targets.azureml.api_errors import AzureRequest, Json, NotSent, refusal
 from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.failures import unreached
 from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.settings import AzureMLSettings
 
@@ -95,7 +96,7 @@ class AzureCalls:
                 timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL) as error:
-            raise NotSent(f"{asked}: {_host(url)} is not to be reached ({type(error).__name__})") from None
+            raise NotSent(f"{asked}: {_host(url)} is not to be reached{unreached(error)}") from None
         except (httpx.HTTPError, RuntimeError) as error:
             raise Unreachable(f"{asked}: no answer from {_host(url)} ({type(error).__name__})") from None
 

@@ -24,6 +24,12 @@ _MUTE = (
 )
 
 
+def unreached(error: Exception) -> str:
+    """Why nobody was reached, to be put behind words that say so."""
+    untrusted, words = _MUTE[0]
+    return f": {words}" if untrusted in str(error) else f" ({type(error).__name__})"
+
+
 def login_failure(workspace: str, text: str, authority: str = "") -> NotSent:
     """Why no token was to be had; of what the login's library says only its own code and a host are kept."""
     code = next((one for one in LOGIN_ENDED if one in text), "")

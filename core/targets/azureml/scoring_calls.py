@@ -10,7 +10,7 @@ import httpx
 from core.domain.errors import Unreachable
 from core.domain.model import Slot
 from core.targets.azureml.calls import CONNECT_S, AzureCalls
-from core.targets.azureml.failures import scoring_refusal
+from core.targets.azureml.failures import scoring_refusal, unreached
 from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.view import AzureView
 from core.targets.azureml.workspace import ENDPOINT_API, AzureEndpoint
@@ -92,7 +92,7 @@ class ScoringCalls:
         try:
             answer = self._client.request("POST", self.url, content=body, headers=sent, timeout=timeout)
         except (httpx.HTTPError, RuntimeError) as error:
-            raise Unreachable(f"{self._at.called}: its address does not answer ({type(error).__name__})") from None
+            raise Unreachable(f"{self._at.called}: its address does not answer{unreached(error)}") from None
         found = {name.lower(): value for name, value in answer.headers.items()}
         ms = 1000 * (time.monotonic() - begun_s)
         return ScoringAnswer(answer.status_code, found.get(DEPLOYMENT, ""), answer.content, found, ms)

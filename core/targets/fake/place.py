@@ -86,6 +86,10 @@ class FakePlace:
         """The next `times` calls of a verb raise; `landed` says whether the change happens all the same."""
         self._errors.setdefault(verb, []).extend([(error, landed)] * times)
 
+    def mend(self, verb: Verb) -> None:
+        """No further call of a verb raises."""
+        self._errors.pop(verb, None)
+
     def refuse(self, verb: Verb, why: str = "not now") -> None:
         """The next call of a verb is refused."""
         self.fail(verb, Refused(why))
