@@ -75,7 +75,7 @@ def _of_step(release: Release, event: ev.Event) -> Release:
         case ev.StepStarted(index=i):
             return _started(release, i, at)
         case ev.StepAsked(index=i):
-            return _step(release, i, asked=True)
+            return _step(release, i, asked=True, refusal="")
         case ev.AskFailed(index=int() as i, why=why):
             return _step(release, i, refusal=why)
         case ev.StepMoved(index=i, text=text, fraction=fraction, figures=figures):

@@ -79,6 +79,8 @@ RUNS = StepState(Work("train"), Status.RUNNING, 2.0)
         ((ev.StepStarted("r", 0), ASKED, ev.StepStarted("r", 0)), replace(RUNS, started_at=4.0)),
         ((ev.StepStarted("r", 0), ev.StepAsked("r", 0)), replace(RUNS, asked=True)),
         ((ev.StepStarted("r", 0), ev.AskFailed("r", "busy", 1, 0)), replace(RUNS, refusal="busy")),
+        # What was refused before it was taken is no news any more.
+        ((ev.StepStarted("r", 0), ev.AskFailed("r", "busy", 1, 0), ev.StepAsked("r", 0)), replace(RUNS, asked=True)),
         (
             (ev.StepStarted("r", 0), ev.StepMoved("r", 0, "half", 0.5, {"f1": 1})),
             replace(RUNS, text="half", fraction=0.5, figures={"f1": 1}),

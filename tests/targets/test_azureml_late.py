@@ -206,7 +206,7 @@ async def test_what_a_process_began_is_followed_by_the_next(place: AzurePlaceOf)
     await old.close()
     assert [(one.doing, one.slot, bool(one.address)) for one in book.operations()] == [("deploy", "green", True)]
     async with watching(place.target(2)) as watcher:
-        note = await watcher.noted("green is deployed: for")
+        note = await watcher.noted("green is being deployed: for")
         assert "usually" in note.text
         await watcher.ready("green", 1, TWO)
         await watcher.noted("green is deployed after")

@@ -105,7 +105,7 @@ def test_a_clock_that_is_set_changes_no_age(tmp_path: Path, monkeypatch: pytest.
     (one,) = OperationBook(tmp_path, "late").operations()
     assert one.goes_on()
     assert not one.unanswered(30)
-    assert one.words(None).startswith("green is deployed: for 0 s, ")
+    assert one.words(None).startswith("green is being deployed: for 0 s, none before from here, 5 to 15 min as a rule")
 
 
 def test_what_is_usual_is_the_median_of_those_that_went_well(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_what_is_usual_is_the_median_of_those_that_went_well(tmp_path: Path) -> 
     assert book.usual_s("traffic") is None
     one = replace(book.begin("deploy", "blue"), begun=ago(125))
     words = one.words(book.usual_s("deploy"))
-    assert words.startswith("blue is deployed: for 2 min, usually 10 min; Azure builds the image")
+    assert words.startswith("blue is being deployed: for 2 min, usually 10 min; Azure builds the image")
     assert words.endswith("nobody has answered, it may still happen")
 
 
