@@ -61,10 +61,12 @@ async def lines_of(project: Project) -> list[str]:
     unread = [line.text for line in snapshot.log if line.source == UNREAD]
     notices = [text for text in (project.notice, jump, *unread[-1:]) if text]
     lines: list[str] = [*notices, ""] if notices else []
+    # Where anything was released, a place that can't be asked and that nothing was released to is no news.
+    others = not meant and any(snapshot.release_of(name) is not None for name in names)
     for name, own in names.items():
         release = snapshot.release_of(name)
         place = places.get(name)
-        if place is None and release is None:
+        if release is None and (place is None or (others and _unheard_of(place, snapshot))):
             continue
         moved = serves_elsewhere(snapshot.endpoint(name), own.where)
         lines += [
@@ -95,6 +97,11 @@ async def lines_of(project: Project) -> list[str]:
         return [f"{settings.folder}: nothing was released yet; begin with 'quarterdeck release'"]
     beside = of_each(snapshot, {name: own.environment for name, own in names.items()}, now)
     return [*beside, *([""] if beside else []), *lines, watch, *registries(project, snapshot)]
+
+
+def _unheard_of(place: Standing, snapshot: Snapshot) -> bool:
+    """Whether nothing is known of what stands at an endpoint, and its place can't be asked."""
+    return bool(place.unknown) and not snapshot.endpoint(place.endpoint).slots
 
 
 def registries(project: Project, snapshot: Snapshot) -> list[str]:

@@ -9,6 +9,19 @@ from core.system.text import clean_line
 MOST_KINDS = 40
 """Kinds of failure, versions and labels kept apart in one run; what comes after them is counted as `other`."""
 LONGEST_KIND = 90
+NO_ANSWER: Mapping[str, str] = {
+    "TimeoutError": "no answer in time",
+    "Timeout": "no answer in time",
+    "EmptyResponse": "connection closed without an answer",
+    "HTTPConnectionClosed": "connection closed without an answer",
+    "BrokenPipeError": "connection broken",
+    "ConnectionResetError": "connection reset",
+    "ConnectionRefusedError": "connection refused",
+    "RetriesExceeded": "no answer",
+    "HTTPParseError": "no HTTP answered",
+    "gaierror": "host not found",
+}
+"""What a client meets that gets no answer, by the names of its errors."""
 
 
 class Tally:
@@ -109,13 +122,16 @@ class Tally:
 
 
 def failure_kind(exception: BaseException | str, response: Any) -> str:
-    """What to count a failure under: the text of a check, the status of an answer, else the error's name."""
+    """What to count a failure under: the text of a check, the status of an answer, why there is none, else the error's
+    name."""
     if isinstance(exception, str) or type(exception).__name__ == "CatchResponseError":
         return short(str(exception))
     status = getattr(response, "status_code", 0)
     if isinstance(status, int) and status >= 400:
         return f"HTTP {status}"
-    return type(exception).__name__
+    # Locust's client wraps what it met last.
+    met = getattr(exception, "original", None) or exception
+    return NO_ANSWER.get(type(met).__name__, type(met).__name__)
 
 
 def short(text: str) -> str:

@@ -25,10 +25,21 @@ class CatchResponseError(Exception):
     """Named as Locust's own, which can't be imported beside a test."""
 
 
+class RetriesExceeded(Exception):
+    """Named as geventhttpclient's own, which has what it met last."""
+
+    def __init__(self, original: BaseException | None = None) -> None:
+        super().__init__("http://late.example")
+        self.original = original
+
+
 @pytest.mark.parametrize(
     ("exception", "answer", "kind"),
     [
-        (ConnectionRefusedError(111, "refused by 10.0.0.1"), Answer(0), "ConnectionRefusedError"),
+        (ConnectionRefusedError(111, "refused by 10.0.0.1"), Answer(0), "connection refused"),
+        (RetriesExceeded(), Answer(0), "no answer"),
+        (RetriesExceeded(TimeoutError("timed out")), Answer(0), "no answer in time"),
+        (ZeroDivisionError("by zero"), Answer(0), "ZeroDivisionError"),
         (RuntimeError("500 Server Error"), Answer(500), "HTTP 500"),
         (CatchResponseError("wrong label\nfor row 3"), Answer(200), "wrong label"),
         (CatchResponseError("wrong label"), Answer(500), "wrong label"),

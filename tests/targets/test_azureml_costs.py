@@ -52,6 +52,20 @@ OWN = {"Standard_DS2_v2": {"westeurope": 0.136, "eastus": 0.146}, "Standard_E4s_
             "2 x Standard_E4s_v3, $0.64 an hour (azureml.prices)",
         ),
         (
+            {"prices": {"tiny": 0.00001, "free": 0.0}},
+            "tiny",
+            "eastus",
+            "$0.00002/h",
+            "2 x tiny, $0.00002 an hour (azureml.prices)",
+        ),
+        (
+            {"prices": {"tiny": 0.00001, "free": 0.0}},
+            "free",
+            "eastus",
+            "$0.00/h",
+            "2 x free, $0.00 an hour (azureml.prices)",
+        ),
+        (
             {},
             "Standard_NC6s_v3",
             "eastus",

@@ -84,6 +84,15 @@ def test_what_is_under_way_outlives_the_process_and_only_its_owner_may_read_it(t
     assert "signature" not in found[0].words(None)
 
 
+def test_tags_that_are_written_are_not_called_an_endpoint_that_is_made(tmp_path: Path) -> None:
+    book = OperationBook(tmp_path, "late")
+    made, tagged = book.begin("endpoint"), book.begin("tags")
+    assert made.words(None).startswith("the endpoint is being made: for ")
+    assert tagged.words(None).startswith("the endpoint's tags are being written: for ")
+    book.ended(tagged, 9.0)
+    assert (book.usual_s("endpoint"), book.usual_s("tags")) == (None, 9.0)
+
+
 def test_a_call_that_is_still_waited_for_is_not_taken_for_lost(tmp_path: Path) -> None:
     book = OperationBook(tmp_path, "late")
     begun = book.begin("deploy", "green")

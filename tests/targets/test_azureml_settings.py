@@ -133,6 +133,10 @@ def test_a_mark_of_the_encoding_is_no_part_of_a_name(tmp_path: Path) -> None:
         ({"tags": {"quarterdeck-x": "1"}}, "azureml.tags: 'quarterdeck-x' can't be a tag"),
         ({"request_timeout_s": 500}, "azureml.request_timeout_s: 500 should be at most 180"),
         ({"cloud": {"name": "other"}}, "azureml.cloud: resource_manager should be an https address"),
+        (
+            {"cloud": {"authority": "login.example"}},
+            "azureml.cloud: authority should be an https address, such as https://login.microsoftonline.com",
+        ),
         ({"instance_typ": "a"}, "azureml.instance_typ: unknown key; did you mean instance_type?"),
     ],
 )

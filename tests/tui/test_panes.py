@@ -7,9 +7,11 @@ import pytest
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.load_profile import LoadOutcome
 from core.domain.model import Level as Loudness, Noted, Reading, Scaled
+from core.domain.plan import Deploy, Plan, Work
 from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.endpoint import Mark, MarkKind
+from core.state.events import Event
 from core.state.fold import fold_all
 from core.state.verdict_words import unsure
 from tests.recordings.make import ENDPOINT, KEY, MOMENT, RELEASE
@@ -438,3 +440,15 @@ def test_why_it_does_not_scale_is_not_said_of_what_was_long_heard_of() -> None:
     load()
     stale = seen(scenes.at_maximum(), MOMENT + 60)
     assert not any("asks for" in line for line in lines(Scaling(), stale, 146, 11))
+
+
+def test_where_nothing_is_served_yet_the_release_that_is_under_way_brings_it() -> None:
+    def said(plan: Plan | None) -> str:
+        bodies: list[ev.Body] = [ev.Opened(ENDPOINT, "http://127.0.0.1:8080", "dev")]
+        bodies += [] if plan is None else [ev.Began("late-2", ENDPOINT, "dev", plan)]
+        view = seen([Event(n, MOMENT, "ada", body) for n, body in enumerate(bodies, 1)], MOMENT + 1)
+        return lines(TrafficPane(), view, 80, 4)[1]
+
+    assert said(None) == "quarterdeck release trains and serves a model"
+    assert said(Plan("canary", (Work("train"), Deploy(1)))) == "late-2 brings a version here"
+    assert said(Plan("train only", (Work("train"),))) == "late-2 only makes a version"

@@ -1,5 +1,6 @@
 """What `quarterdeck status` says of the project's registry."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
 from core.domain.model import Contact, Observation, Replica, ReplicaState, Version
+from core.domain.plan import Ask, Plan
 from core.domain.sample import Sample
 from core.engine import shell_variables
 from core.engine.project import Project
@@ -17,6 +19,7 @@ from core.targets.kinds import Standing
 from tests.recordings.make import MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import seen
+from tui import status
 from tui.awaiting import awaiting_lines
 from tui.misplaced import gone_lines, idle_lines
 from tui.status import registries, release_line, stands
@@ -241,3 +244,24 @@ def test_what_somebody_deleted_is_said_at_once_with_what_to_do(place: Standing |
         if gone
         else []
     )
+
+
+@pytest.mark.parametrize("released_to", [("dev",), ()])
+async def test_in_an_outage_a_place_that_nothing_was_released_to_is_no_news_beside_one_that_has_releases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, released_to: tuple[str, ...]
+) -> None:
+    path = init(tmp_path / "late", sample="iris")
+    project = Project(path)
+    names: dict[str, str] = {own.environment: name for name, own in project.by_endpoint().items()}
+
+    async def away(*_: object) -> list[Standing]:
+        return [Standing(name, "azureml", (), ("azure    no answer",), unknown="away") for name in names.values()]
+
+    monkeypatch.setattr(status, "standing", away)
+    with contextlib.closing(project.journal()) as journal:
+        for env in released_to:
+            journal.append([ev.Began("late-1", names[env], env, Plan("canary", (Ask("all?"),)))], "ada", 1.0)
+    said = await status.lines_of(project)
+    assert [env for env in names if any(line.startswith(f"{names[env]} · {env}") for line in said)] == [
+        *(released_to or names)
+    ]

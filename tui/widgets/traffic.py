@@ -6,6 +6,7 @@ from itertools import zip_longest
 from rich.cells import cell_len
 
 from core.domain.model import Observation, Replica, Slot
+from core.domain.plan import Deploy
 from core.state.gone import gone_slots
 from tui import format as as_text
 from tui.actions import begins
@@ -74,8 +75,7 @@ class TrafficPane(Pane):
         """The slots, then where the traffic goes and how that was proved, then the replicas if there is room."""
         endpoint = view.endpoint
         if endpoint is None or not (endpoint.slots or _ill(view)):
-            how = ("n", "key") if begins(view) else ("quarterdeck release", "strong")
-            return [(("nothing is served yet", "dim"),), (how, (" trains and serves a model", "dim"))]
+            return [(("nothing is served yet", "dim"),), _first(view)]
         shown = sorted(endpoint.slots.values(), key=lambda seen: seen.slot)
         rows = self._slots(shown, view, width)
         while len(rows) < SLOTS:
@@ -176,6 +176,16 @@ class TrafficPane(Pane):
         costs = [f"{slot} costs {seen.costs}" for slot, seen in sorted(slots.items()) if seen.costs]
         holds = [f"{slot} holds {label[slot]}: {text}" for slot, text in stays.items() if text]
         return [*service(view), *holds, *costs]
+
+
+def _first(view: View) -> Line:
+    """What brings the first version here: the release that is under way, or how one begins."""
+    release = view.release
+    if release is not None and release.live:
+        brings = any(isinstance(step.step, Deploy) for step in release.steps)
+        return ((release.id, "strong"), (" brings a version here" if brings else " only makes a version", "dim"))
+    how = ("n", "key") if begins(view) else ("quarterdeck release", "strong")
+    return (how, (" trains and serves a model", "dim"))
 
 
 def _ill(view: View) -> str:

@@ -6,12 +6,14 @@ to the dearest region; the others are reckoned from it by their cores, those of 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import floor, log10
 
 from core.domain.model import Observation, Slot
 from core.targets.azureml.settings import AzureMLSettings
 from core.targets.azureml.view import AzureView, capacity
 
 PRICED_ON = "2026-11"
+CENT = 0.01
 PRICES: Mapping[str, tuple[float, float]] = {
     "standard_ds1_v2": (0.05, 0.10),
     "standard_ds2_v2": (0.10, 0.20),
@@ -56,8 +58,15 @@ def priced(found: Mapping[Slot, Observation], view: AzureView, place: AzureMLSet
 
 
 def _dollars(instances: int, each: tuple[float, float]) -> str:
-    low, high = (instances * one for one in each)
-    return f"${low:.2f}" if low == high else f"${low:.2f} to ${high:.2f}"
+    low, high = (_plain(instances * one) for one in each)
+    return f"${low}" if low == high else f"${low} to ${high}"
+
+
+def _plain(dollars: float) -> str:
+    """Cents, and of less than a cent as many digits as it takes to be no nothing."""
+    if dollars >= CENT or dollars == 0:
+        return f"{dollars:.2f}"
+    return f"{dollars:.{1 - floor(log10(dollars))}f}".rstrip("0")
 
 
 def _own(place: AzureMLSettings, instance_type: str, location: str) -> tuple[float, float] | None:

@@ -166,7 +166,7 @@ class SlotDeployer:
         if view.state != READY or changes.traffic_moves(view):
             raise AzureBusy(f"{changes.at.called}: its traffic is being changed")
         body = bodies.changed_endpoint(changes.at, view.body, tags)
-        changes.send("endpoint", ("PUT", changes.at.path, ENDPOINT_API, body))
+        changes.send("tags", ("PUT", changes.at.path, ENDPOINT_API, body))
         changes.reader.read()
 
 

@@ -175,6 +175,7 @@ class OperationFollower:
 def _done(one: AzureOperation) -> str:
     return {
         "endpoint": "the endpoint is as it was asked for",
+        "tags": "the endpoint's tags are written",
         "traffic": "the change of traffic is done",
         "deploy": f"{one.slot} is deployed",
         "resize": f"{one.slot} has its size",

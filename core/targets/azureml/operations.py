@@ -18,7 +18,7 @@ from core.domain.errors import Failed
 from core.domain.model import Slot
 from core.system.moment import KeptMoment
 
-Doing: TypeAlias = Literal["endpoint", "traffic", "deploy", "resize", "remove"]
+Doing: TypeAlias = Literal["endpoint", "tags", "traffic", "deploy", "resize", "remove"]
 KEPT = 20
 """So many earlier ones of a kind say what is usual."""
 LATE_S = 1800.0
@@ -27,7 +27,8 @@ SPARE_S = 5.0
 DOUBT_S = 90.0
 """What nobody has answered for longer has most likely not happened."""
 WORDS: Mapping[Doing, tuple[str, str]] = {
-    "endpoint": ("the endpoint is being made or changed", "Azure sees to its address and identity"),
+    "endpoint": ("the endpoint is being made", "Azure sees to its address and identity"),
+    "tags": ("the endpoint's tags are being written", "Azure takes no other change of it meanwhile"),
     "traffic": ("traffic moves", "Azure tells its front door"),
     "deploy": ("{slot} is being deployed", "Azure builds the image, brings up the instances and starts the container"),
     "resize": ("{slot} changes its size", "Azure brings up instances, or lets them go"),

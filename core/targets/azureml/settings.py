@@ -73,9 +73,10 @@ class AzureCloudSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for key in ("resource_manager", "authority"):
+        keys = ("resource_manager", "authority")
+        for key, usual in zip(keys, self._KNOWN["public"], strict=False):
             if not str(getattr(self, key)).startswith("https://"):
-                raise ValueError(f"{key} should be an https address, such as https://management.azure.com")
+                raise ValueError(f"{key} should be an https address, such as {usual}")
         if not self.storage:
             raise ValueError("storage should be what stands behind an account's .blob., such as core.windows.net")
         return self
