@@ -95,12 +95,16 @@ def init(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="CONTEXT/NAMESPACE", help="Served by a cluster instead of this machine."),
     ] = None,
+    azureml: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="SUBSCRIPTION/GROUP/WORKSPACE", help="Served by Azure ML instead of this machine."),
+    ] = None,
 ) -> None:
     """Write a small, commented quarterdeck.yaml into a folder."""
     from core.config.scaffold import init as write  # noqa: PLC0415
 
     try:
-        path = write(folder, sample, data, target, kubernetes)
+        path = write(folder, sample, data, target, kubernetes, azureml)
     except QuarterdeckError as error:
         err(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
@@ -112,6 +116,8 @@ def init(
     steps = f"{there} && quarterdeck release"
     if kubernetes is not None:
         steps = f"name image.repository in it, then {there} && quarterdeck doctor"
+    if azureml is not None:
+        steps = f"{there} && quarterdeck doctor"
     out(f"wrote {path}; next: {steps}")
 
 

@@ -121,10 +121,15 @@ def _available(rule: Rule, scene: Scene) -> Finding:
 
 
 def _requests(rule: Rule, scene: Scene) -> Finding:
-    last = max(scene.tally.last_request_at or 0.0, scene.began_at)
+    contact, answered = scene.endpoint.contact, scene.tally.last_request_at or 0.0
+    last = max(answered, scene.began_at)
     quiet_s = scene.now - last
+    if contact is not None and not contact.counts:
+        return Finding(False, "who asks there by themselves is not counted here", last)
     if quiet_s > min(rule.window_s, rule.for_s):
         return Finding(True, f"no requests for {quiet_s:,.0f} s", last)
+    if answered < scene.began_at:
+        return Finding(None, f"watched for {quiet_s:,.0f} s only")
     return Finding(False, f"requests come, the last one {quiet_s:,.0f} s ago", last)
 
 

@@ -24,6 +24,8 @@ QUARTERS = (
     "steps: [25, 50, 100]       # percent: 1 of 4 pods, 2 of 4, all",
 )
 """A line of the templates, and what stands in its place where no more than four pods may be."""
+OF_CPU = ("# replicas; cpu in percent of the 500m", "# instances; cpu in percent of one")
+"""The same where an instance is a whole machine."""
 IGNORED = f"{STATE}/\nruns/\n"
 
 
@@ -33,16 +35,22 @@ def init(
     data: Path | None = None,
     target: str | None = None,
     cluster: str | None = None,
+    workspace: str | None = None,
 ) -> Path:
     """Write quarterdeck.yaml into a folder, made if it is not there, and return its path.
 
-    Either `sample` is given, or `data` with its `target`; `cluster` is a CONTEXT/NAMESPACE that serves. Raises
-    BadInput, and Refused where the folder already holds a project.
+    Either `sample` is given, or `data` with its `target`; `cluster` is a CONTEXT/NAMESPACE, or `workspace` a
+    SUBSCRIPTION/GROUP/WORKSPACE of Azure ML, that serves. Raises BadInput, and Refused where the folder already holds a
+    project.
     """
     if data is None and target is not None:
-        raise BadInput(f"--target {target}: is the column of --data to predict; a cluster is named by --kubernetes")
+        places = "a cluster is named by --kubernetes, a workspace by --azureml"
+        raise BadInput(f"--target {target}: is the column of --data to predict; {places}")
+    if cluster is not None and workspace is not None:
+        raise BadInput("--kubernetes, --azureml: one of them; the other's settings can stand under environments later")
     text = _for_sample(sample) if data is None else _for_rows(folder, data, target)
     text = text if cluster is None else _in_cluster(text, cluster)
+    text = text if workspace is None else _in_workspace(text, workspace)
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,10 +122,26 @@ def _in_cluster(text: str, cluster: str) -> str:
     context, _, namespace = cluster.rpartition("/")
     if not (context.strip() and namespace.strip()):
         raise BadInput(f"--kubernetes {cluster}: write CONTEXT/NAMESPACE, the context as your kubeconfig names it")
-    place = Template(_template("cluster")).substitute(context=_quoted(context), namespace=_quoted(namespace))
     if re.search(r"^  autoscaling:.*max: 4", text, re.MULTILINE):
         text = text.replace(*QUARTERS)
-    return text.replace("\nrelease:\n", f"\n{place}\nrelease:\n", 1)
+    return _served_by(text, "cluster", context=context, namespace=namespace)
+
+
+def _in_workspace(text: str, workspace: str) -> str:
+    """A template for Azure ML."""
+    parts = [part.strip() for part in workspace.split("/")]
+    if len(parts) != 3 or not all(parts) or not _ID.fullmatch(parts[0]):
+        named = "SUBSCRIPTION/GROUP/WORKSPACE, the first by its id as 'az account show' names it"
+        raise BadInput(f"--azureml {workspace}: write {named}")
+    subscription, group, name = parts
+    return _served_by(text.replace(*OF_CPU), "workspace", subscription=subscription, group=group, workspace=name)
+
+
+def _served_by(text: str, place: str, **names: str) -> str:
+    """A template with the settings of who serves, before those of a release."""
+    quoted = {key: _quoted(name) for key, name in names.items()}
+    settings = Template(_template(place)).substitute(quoted)
+    return text.replace("\nrelease:\n", f"\n{settings}\nrelease:\n", 1)
 
 
 def _columns(data: Path) -> str:
@@ -134,6 +158,7 @@ def _quoted(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z./][\w./-]*", text) and text.lower() not in _WORDS else json.dumps(text)
 
 
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "~"}
 
 

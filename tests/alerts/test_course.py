@@ -9,7 +9,7 @@ from core.alerts.finding import Finding, Scene, find, gone
 from core.alerts.rules import RULES, Does, Measure, Rule
 from core.alerts.tally import AnswerTally
 from core.domain.histogram import Histogram
-from core.domain.model import Observation
+from core.domain.model import Contact, Observation
 from core.domain.plan import Plan
 from core.domain.sample import Sample
 from core.state import commands as c
@@ -115,6 +115,23 @@ def test_what_is_over_is_not_told_as_if_it_went_on() -> None:
     assert (calm.bad, calm.text[: len(said)]) == (False, said)
     assert calm.text.endswith("x over 1 h in all")
     assert find(BY_NAME["no-requests"], scene) == Finding(False, "requests come, the last one 10 s ago", START + 3590)
+
+
+def test_a_watch_that_has_just_begun_takes_its_own_beginning_for_no_request() -> None:
+    """Silence that was seen before it goes on, and is told after so long as if the watch had never changed."""
+    rule, began = BY_NAME["no-requests"], START + 400
+    found = [find(rule, Scene(BLUE, None, AnswerTally(), at, began_at=began)) for at in (began + 5, began + 301)]
+    assert found == [Finding(None, "watched for 5 s only"), Finding(True, "no requests for 301 s", began)]
+    pending = next_alert(rule, None, Finding(True, "no requests for 301 s", START), START + 301, None)
+    assert pending is not None
+    assert next_alert(rule, pending, found[0], began + 5, None) is None
+
+
+def test_where_users_are_not_counted_nobody_is_told_that_none_come() -> None:
+    """And what was pending when that became known is over."""
+    uncounted = replace(BLUE, contact=Contact(START, counts=False))
+    found = find(BY_NAME["no-requests"], Scene(uncounted, None, AnswerTally(), START + 3600, began_at=START))
+    assert (found.bad, found.text) == (False, "who asks there by themselves is not counted here")
 
 
 @pytest.mark.parametrize("name", ["errors", "availability", "latency"])

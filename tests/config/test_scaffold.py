@@ -12,6 +12,8 @@ from core.config.scaffold import init
 from core.config.settings import SAMPLES
 from core.domain.errors import BadInput, Refused
 
+ID = "00000000-0000-0000-0000-000000000001"
+
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -128,6 +130,32 @@ def test_a_cluster_that_is_named_otherwise_is_refused(
         init(tmp_path / "new", "flights", target=target, cluster=cluster)
     assert str(caught.value).startswith(complaint)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "workspace", "complaint"),
+    [
+        (None, "rg/ws", "--azureml rg/ws: write SUBSCRIPTION/GROUP/WORKSPACE"),
+        (None, "0000//ws", "--azureml 0000//ws: write SUBSCRIPTION/GROUP/WORKSPACE"),
+        (None, "0000/rg/ws", "--azureml 0000/rg/ws: write SUBSCRIPTION/GROUP/WORKSPACE, the first by its id"),
+        ("prod-eu/models", f"{ID}/rg/ws", "--kubernetes, --azureml: one of them"),
+    ],
+)
+def test_a_workspace_that_is_named_otherwise_is_refused(
+    cluster: str | None, workspace: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        init(tmp_path / "new", "flights", cluster=cluster, workspace=workspace)
+    assert str(caught.value).startswith(complaint)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("sample", ["flights", "iris", "support-tickets"])
+@pytest.mark.parametrize("env", ["dev", "staging", "prod"])
+def test_a_project_of_a_workspace_can_be_read_as_it_stands(sample: str, env: str, tmp_path: Path) -> None:
+    path = init(tmp_path, sample, workspace=f"{ID}/my-group/ws")
+    assert load(path, env, environ={}).where == "azureml 00000000/my-group/ws"
+    assert "percent of the 500m" not in path.read_text()
 
 
 def test_a_context_of_any_name_survives_yaml(tmp_path: Path) -> None:
