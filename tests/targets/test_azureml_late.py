@@ -72,6 +72,7 @@ def land(place: AzurePlaceOf, weights: dict[str, float] | None = None) -> None:
         one
         for one in place.azure.front.dropped
         if (one.path.lower() == green.lower() if weights is None else _asked_for(one) == weights)
+        and one.path.lower().startswith(at.path.lower())
     ]
     calls = AzureCalls(at.place, AzureLogin(at.place, place.token), at.ca)
     calls.ask("PUT", lost.path, ENDPOINT_API if weights else DEPLOYMENT_API, lost.body)

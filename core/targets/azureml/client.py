@@ -53,9 +53,9 @@ class AzureMLTarget:
         self._reader = EndpointReader(at, self._calls, self._told)
         self._changes = EndpointChanges(at, self._calls, self._reader, OperationBook(at.folder, at.name), token)
         self._assets = WorkspaceAssets(at, self._calls, self._changes.beside)
-        self._deployer = SlotDeployer(self._changes, self._assets)
         self._scoring = ScoringCalls(at, self._calls, lambda: self._reader.view)
         self._observer = AzureObserver(self._changes, self._scoring, self._any_row)
+        self._deployer = SlotDeployer(self._changes, self._assets, self._observer.note)
         self._router = AzureRouter(self._changes, self._observer.note)
         self._forwarder: AzureForwarder | None = None
         self._opening = asyncio.Lock()

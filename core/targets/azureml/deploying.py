@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.domain.errors import Failed, Refused
-from core.domain.model import Slot, Version
+from core.domain.model import Noted, Slot, Version
 from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AzureBusy, Json
 from core.targets.azureml.assets import WorkspaceAssets
 from core.targets.azureml.autoscale_bodies import bounds
 from core.targets.azureml.changes import EndpointChanges
+from core.targets.azureml.untried import UntriedSlot
 from core.targets.azureml.view import READY, AzureView, asleep_tag, capacity, state_of, version_of
 from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from core.targets.checks import check_remove, check_scale
@@ -22,8 +23,9 @@ _BROKEN = frozenset({"Failed", "Canceled"})
 class SlotDeployer:
     """What one driver does with its slots. Each verb waits, in its caller's thread, until it is accepted."""
 
-    def __init__(self, changes: EndpointChanges, assets: WorkspaceAssets) -> None:
+    def __init__(self, changes: EndpointChanges, assets: WorkspaceAssets, note: Callable[[Noted], None]) -> None:
         self._changes = changes
+        self._untried = UntriedSlot(changes, note)
         self._assets = assets
         self._lock = threading.Lock()
         self._newest: dict[Slot, int] = {}
@@ -89,9 +91,15 @@ class SlotDeployer:
             return
         if folder is None:
             raise Failed(f"{slot}: {version.full} is not there any more; ask once more")
+        self._untried.may_deploy(view, slot, version)
         self._ready_endpoint(view, tags)
         self._unanswered(slot)
         ids = self._assets.ids(version, folder)
+        # That takes a while, in which others may have moved traffic.
+        view = changes.reader.read()
+        tags = changes.claimed(view)
+        self._untried.may_deploy(view, slot, version)
+        self._untried.deployed(view, slot, version)
         body = bodies.deployment(changes.at, changes.reader.location(), version, replicas, ids, tags)
         call = ("PUT", changes.at.deployment(slot), DEPLOYMENT_API, body)
         changes.send("deploy", call, slot, {"model": version.model, "number": version.number}, still)

@@ -89,6 +89,7 @@ class _Page:
     operations: tuple[AzureOperation, ...] = ()
     took: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     route: Mapping[str, Any] | None = None
+    untried: Mapping[str, Any] | None = None
 
 
 class OperationBook:
@@ -103,7 +104,11 @@ class OperationBook:
         route = {**(asked or {}), "change": made.id} if doing == "traffic" else None
 
         def change(page: _Page) -> _Page:
-            return replace(page, operations=(*page.operations, made), route=page.route if route is None else route)
+            untried = page.untried
+            if route is not None and untried is not None and route.get("weights", {}).get(untried["slot"]):
+                untried = None
+            route_now = page.route if route is None else route
+            return replace(page, operations=(*page.operations, made), route=route_now, untried=untried)
 
         self._changed(change)
         return made
@@ -151,6 +156,15 @@ class OperationBook:
         """The traffic that was asked for last, by whichever process of this project."""
         return self._page().route
 
+    def leave_untried(self, deployed: Mapping[str, Any]) -> None:
+        """A slot is about to be deployed: which, and the traffic that was there then. It is tried once a route of ours
+        sends it some."""
+        self._changed(lambda page: replace(page, untried=deployed))
+
+    def untried(self) -> Mapping[str, Any] | None:
+        """What was deployed last, until traffic is sent to it."""
+        return self._page().untried
+
     def usual_s(self, doing: Doing) -> float | None:
         """How long such a one takes: the median of our own earlier ones; None without any."""
         took = self._page().took.get(doing)
@@ -192,7 +206,7 @@ class OperationBook:
                 AzureOperation(**{**one, "begun": KeptMoment(**one["begun"])}) for one in found["operations"]
             )
             took = {key: tuple(float(one) for one in values) for key, values in found["took"].items()}
-            return _Page(operations, took, found["route"])
+            return _Page(operations, took, found["route"], found.get("untried"))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return _Page()
 

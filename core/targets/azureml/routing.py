@@ -16,6 +16,7 @@ from core.targets.azureml import bodies
 from core.targets.azureml.api_errors import AzureMissing
 from core.targets.azureml.changes import EndpointChanges, shown_before
 from core.targets.azureml.claims import changed_by
+from core.targets.azureml.untried import UntriedSlot
 from core.targets.azureml.view import READY, AzureView, plain_shares, same_route
 from core.targets.azureml.workspace import ENDPOINT_API
 from core.targets.checks import check_weights
@@ -32,6 +33,8 @@ class AzureRouter:
         self._lock = threading.Lock()
         self._newest = 0
         self._in_force: Any = None
+        self._untried = UntriedSlot(changes, note)
+        self._puts_back = threading.Lock()
 
     def begin(self) -> int:
         """The number of a move that is asked for now; those before it that were not sent yet come to nothing."""
@@ -45,6 +48,19 @@ class AzureRouter:
         self._changes.patiently(lambda: self._move(number, weights, mirror), lambda: self._still(number))
 
     def watch(self, view: AzureView) -> None:
+        """Put back what landed late: of this project, or of another where it hits a slot that was not tried yet."""
+        self._watch_own(view)
+        found = self._untried.brought(view)
+        if found is not None and self._puts_back.acquire(blocking=False):
+            threading.Thread(target=self._put_back, args=(found,), name="azureml back", daemon=True).start()
+
+    def _put_back(self, found: Mapping[str, Any]) -> None:
+        try:
+            self._back(self._newest, found)
+        finally:
+            self._puts_back.release()
+
+    def _watch_own(self, view: AzureView) -> None:
         """Put back what a call brought that nobody answered and nobody wants any more: its mark says which it was.
 
         A change of the endpoint alone carries the traffic that was read before it, so it can bring that back too.
