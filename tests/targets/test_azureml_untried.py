@@ -9,6 +9,7 @@ import pytest
 from core.domain.errors import Refused, Unreachable
 from core.domain.model import Version
 from core.targets.azureml.client import AzureMLTarget
+from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.workspace import ENDPOINT_API
 from core.targets.protocol import Turn
 from tests.azure.standin import AzureStandIn
@@ -102,3 +103,16 @@ async def test_what_somebody_moves_by_hand_is_said_and_stays(place: AzurePlaceOf
         await theirs.noted("green got 20 % of the traffic before anybody had tried it, moved by nobody who releases")
         await theirs.weight("green", 20)
         assert traffic(place) == {"blue": 80, "green": 20}
+
+
+@pytest.mark.parametrize(
+    ("weights", "mirror", "tried"),
+    [({"blue": 90, "green": 10}, {}, True), ({"blue": 100}, {"green": 20}, True), ({"blue": 100}, {}, False)],
+)
+def test_a_slot_is_tried_once_a_route_from_here_reaches_it(
+    tmp_path: Path, weights: dict[str, int], mirror: dict[str, int], tried: bool
+) -> None:
+    book = OperationBook(tmp_path, "late")
+    book.leave_untried({"slot": "green", "weights": {"blue": 100}})
+    book.begin("traffic", asked={"weights": weights, "mirror": mirror})
+    assert (book.untried() is None) is tried

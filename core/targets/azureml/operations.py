@@ -105,7 +105,7 @@ class OperationBook:
 
         def change(page: _Page) -> _Page:
             untried = page.untried
-            if route is not None and untried is not None and route.get("weights", {}).get(untried["slot"]):
+            if route is not None and untried is not None and _reaches(route, untried["slot"]):
                 untried = None
             route_now = page.route if route is None else route
             return replace(page, operations=(*page.operations, made), route=route_now, untried=untried)
@@ -209,6 +209,11 @@ class OperationBook:
             return _Page(operations, took, found["route"], found.get("untried"))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return _Page()
+
+
+def _reaches(route: Mapping[str, Any], slot: Slot) -> bool:
+    """Whether a route sends a slot requests, or a copy of them."""
+    return any((route.get(key) or {}).get(slot) for key in ("weights", "mirror"))
 
 
 def span(seconds: float) -> str:

@@ -49,8 +49,7 @@ class AzureRouter:
 
     def watch(self, view: AzureView) -> None:
         """Put back what landed late: of this project, or of another where it hits a slot that was not tried yet."""
-        self._watch_own(view)
-        found = self._untried.brought(view)
+        found = None if self._watch_own(view) else self._untried.brought(view)
         if found is not None and self._puts_back.acquire(blocking=False):
             threading.Thread(target=self._put_back, args=(found,), name="azureml back", daemon=True).start()
 
@@ -60,10 +59,11 @@ class AzureRouter:
         finally:
             self._puts_back.release()
 
-    def _watch_own(self, view: AzureView) -> None:
+    def _watch_own(self, view: AzureView) -> bool:
         """Put back what a call brought that nobody answered and nobody wants any more: its mark says which it was.
 
-        A change of the endpoint alone carries the traffic that was read before it, so it can bring that back too.
+        A change of the endpoint alone carries the traffic that was read before it, so it can bring that back too. Tells
+        whether one did.
         """
         book, asked = self._changes.book, self._changes.book.route()
         landed = changed_by(view.tags)
@@ -72,18 +72,19 @@ class AzureRouter:
         if not late and asked is not None:
             self._looked_for(view, asked)
         if not late or asked is None or view.state != READY or not self._changes.drove_last(view):
-            return
+            return False
         shown = {"weights": view.weights, "mirror": view.mirror}
         if same_route(shown, asked):
             book.forget(late[0])
-            return
+            return False
         if late[0].asked.get("at") == asked.get("at"):
-            return  # The newest, whose traffic is not shown yet.
+            return False  # The newest, whose traffic is not shown yet.
         text = f"a change of traffic that nobody had answered has landed late ({route_words(shown)})"
         self._note(Noted(f"{text}; it is put back to {route_words(asked)}", Level.WARNING, source=SOURCE))
         book.forget(late[0])
         # It takes the place of no move that is asked for meanwhile.
         threading.Thread(target=self._back, args=(self._newest, asked), name="azureml back", daemon=True).start()
+        return True
 
     def _looked_for(self, view: AzureView, asked: Mapping[str, Any]) -> None:
         """Say once that traffic which was in force is another, though nobody here has asked for that."""
