@@ -184,15 +184,16 @@ def _slot(seen: Observation, real: float | None, kept: str, now: float) -> list[
         cpu = f"{replica.cpu_m:.0f}m" if replica.cpu_m is not None else unknown
         memory = f"{replica.memory_mb:.0f} MB" if replica.memory_mb is not None else unknown
         text = f"  {replica.name:<12} {replica.state.value:<9} cpu {cpu:>5}  memory {memory:>7}"
+        restarts = replica.restarts if replica.told else "-"
         why = replica.why if replica.why != seen.why else ""
-        lines.append(f"{text}  restarts {replica.restarts}  {why}".rstrip())
+        lines.append(f"{text}  restarts {restarts}  {why}".rstrip())
     return lines
 
 
 def _measured_soon(replica: Replica, now: float) -> bool:
     """Whether what it uses is not known yet because it has just come. This machine measures each second."""
     young = replica.since is None or now - replica.since < SOON_S
-    return young and replica.state in (ReplicaState.STARTING, ReplicaState.READY)
+    return young and replica.told and replica.state in (ReplicaState.STARTING, ReplicaState.READY)
 
 
 def release_line(release: Release, model: str) -> str:

@@ -139,23 +139,25 @@ def proof(view: View, cells: int | None = None) -> Line:
     endpoint = view.endpoint
     if endpoint is None:
         return ()
+    most = sys.maxsize if cells is None else cells
     ago = f" {as_text.about(view.now - endpoint.verified_at)} ago" if endpoint.verified_at else ""
     for gone in gone_slots(view.snapshot, endpoint, view.now):
         if gone.weight > 0:
             which = gone.version.label if gone.version is not None else gone.slot
             return (("! ", "moves"), (f"{which} was proved{ago}, and deleted since", "moves"))
     if not endpoint.slots:
-        return ()
+        return fitting([(0, (("… ", "moves"),)), *going_on(view)], most) if going_on(view) else ()
     if endpoint.other is not None:
         who = f"{endpoint.other.by} has it since {as_text.clock(endpoint.other.since)}"
         return (("‖ ", "moves"), (f"{spoken(endpoint, endpoint.weights)} · ", "text"), (who, "moves"))
     if (elsewhere := moved(view)) is not None:
         said = [(n, ((text, "dim" if n else "moves"),)) for n, text in enumerate(moved_words(endpoint, elsewhere))]
-        return fitting([(0, (("! ", "moves"),)), *said], sys.maxsize if cells is None else cells)
+        return fitting([(0, (("! ", "moves"),)), *said], most)
     verified = endpoint.verified
     if verified is None or not same(verified.weights, endpoint.weights):
-        wanted = spoken(endpoint, endpoint.weights)
-        return (("… ", "moves"), (f"{wanted}, not verified yet", "waits")) if endpoint.weights else ()
+        wanted: Line = (("… ", "moves"), (f"{spoken(endpoint, endpoint.weights)}, not verified yet", "waits"))
+        gap: Part = (1, ((" · ", "dim"),)) if going_on(view) else (1, ())
+        return fitting([(0, wanted), gap, *going_on(view)], most) if endpoint.weights else ()
     # What was proved is past: while the service fails, or nothing is known of it, that is no good sign.
     known = not {role for _, role in health(view)} & {"fails", "waits"}
     since = "the key" if verified.since == "key" else "the route"
@@ -168,7 +170,17 @@ def proof(view: View, cells: int | None = None) -> Line:
         (2, ((f", {verified.answers} answers", "dim"),)),
         (0, ((f" ·{ago}" if ago else "", "dim"),)),
     ]
-    return fitting(parts, sys.maxsize if cells is None else cells)
+    return fitting(parts, most)
+
+
+def going_on(view: View) -> list[Part]:
+    """What goes on with the endpoint as a whole, for how long and how long as a rule; then what it waits for."""
+    contact = view.endpoint.contact if view.endpoint is not None else None
+    if contact is None or not contact.doing:
+        return []
+    usual, _, waits = contact.usual.partition("; ")
+    for_s = as_text.about(max(0.0, view.now - contact.doing_at))
+    return [(1, ((f"{contact.doing} {for_s}, {usual}", "moves"),)), (2, ((f"; {waits}" if waits else "", "dim"),))]
 
 
 def replicas_listed(view: View) -> int:

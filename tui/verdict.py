@@ -18,7 +18,7 @@ from tui.judged import held_s, judges
 from tui.offered import awaited, offered
 from tui.real_weights import recent
 from tui.styled import Line, Part, cut, fit, fitting, width as cells_of
-from tui.summary import back_to, label, returned
+from tui.summary import back_to, going_on, label, returned
 from tui.verdicts import with_gates
 from tui.view import View
 
@@ -121,7 +121,10 @@ def _going_back(view: View, release: Release) -> list[Part]:
         parts.append((0, ((f"   in steps: {steps} %{rest}", "text"), *_keys(view, ("R", " at once")))))
     if way is not None:
         parts.append((1, ((f"   for {as_text.about(view.now - way.began_at)}", "dim"),)))
-        parts.append((2, ((f"   {way.refusal or way.why}", "dim"),)))
+        if not way.refusal:
+            # A refusal names what holds it; else the way back may stand behind what was asked for before it.
+            parts += [(1 + rank, (("   " if rank == 1 else "", "dim"), *line)) for rank, line in going_on(view)]
+        parts.append((2 if way.refusal else 4, ((f"   {way.refusal or way.why}", "dim"),)))
     return parts
 
 

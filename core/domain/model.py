@@ -52,6 +52,7 @@ class ReplicaState(StrEnum):
 class Replica:
     """One process (or pod) of a slot. `cpu_m` is in thousandths of a core; `why` says what is wrong, if anything.
 
+    Without `told` the place says nothing of each one: its restarts, cpu and memory are not known.
     `node` is the machine that it is on and `since` when it was made, in seconds since the epoch; both only where the
     place has more than one machine.
     """
@@ -64,6 +65,7 @@ class Replica:
     why: str = ""
     node: str = ""
     since: float | None = None
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +139,17 @@ class Contact:
     long. Places that say so at rest too say it every few seconds, or every `every_s` where that is longer.
 
     `counts`: it counts what users are answered; else only what comes through here is counted.
-    `account` is as whom a place knows whoever drives there, where that says which place it is."""
+    `account` is as whom a place knows whoever drives there, where that says which place it is.
+    `doing` goes on there with the endpoint as a whole since `doing_at`; `usual` is how long that takes, and why."""
 
     at: float
     lost: str = ""
     account: str = ""
     every_s: float = 0.0
     counts: bool = True
+    doing: str = ""
+    doing_at: float = 0.0
+    usual: str = ""
 
 
 @dataclass(frozen=True, slots=True)

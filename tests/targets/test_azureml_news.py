@@ -4,8 +4,10 @@ import time
 
 from core.domain.errors import Unreachable
 from core.domain.model import Contact, Noted, Observation, Synced
+from core.system.moment import KeptMoment
 from core.targets.azureml.credentials import Account
 from core.targets.azureml.news import AzureContact, AzureNews, account_words
+from core.targets.azureml.operations import AzureOperation
 from core.targets.protocol import Report
 from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.helpers import ONE, watching
@@ -35,6 +37,22 @@ def test_it_is_said_as_whom_azure_is_heard_of_and_again_with_the_next_look() -> 
     (rare,) = told(news, silent_s=10.0, look_s=120.0)
     assert isinstance(rare, Contact)
     assert (rare.every_s, rare.counts) == (120.0, False)
+
+
+def test_what_goes_on_with_the_endpoint_as_a_whole_is_said_once_and_so_is_its_end() -> None:
+    """Its age is for whoever shows it: it begins once."""
+    news = AzureNews()
+    told(news)
+    moves = AzureOperation("1", "traffic", KeptMoment(1000.0, "boot", 5.0), address="https://x")
+    now = [list(news.of({"blue": BLUE}, AzureContact(ANN, 0.0, False, None, 30.0, moves, moves.usual(180.0))))]
+    now.append(list(news.of({"blue": BLUE}, AzureContact(ANN, 2.0, False, None, 30.0, moves, moves.usual(180.0)))))
+    ((contact,), again), (over,) = now, told(news)
+    assert isinstance(contact, Contact)
+    assert (contact.doing, contact.doing_at) == ("traffic moves", 1000.0)
+    assert contact.usual == "usually 3 min; Azure tells its front door"
+    assert again == []
+    assert isinstance(over, Contact)
+    assert over.doing == ""
 
 
 def test_azure_that_is_silent_is_said_once_with_its_reason_and_so_is_that_it_is_back() -> None:

@@ -1,20 +1,26 @@
 """As whom a place is driven stands on the deck beside which place it is, and its signs of life come as it says."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.model import Contact
 from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.events import Event
-from tests.recordings.make import ENDPOINT, MOMENT
+from tests.recordings.make import ENDPOINT, MOMENT, RELEASE
 from tests.tui import scenes
 from tests.tui.looking import lines, seen, text
 from tui.evidence import silent_s
 from tui.health import health
+from tui.summary import proof
+from tui.verdict import verdict
 from tui.widgets.bars import Top
 from tui.widgets.traffic import TrafficPane
 
+USUAL = "usually 3 min; Azure tells its front door"
 ACCOUNT, PLACE = "ann@example.com, tenant 1a2b3c4d", "00000000/rg/ws"
+MOVES = Contact(MOMENT, "", ACCOUNT, 30.0, counts=False, doing="traffic moves", doing_at=MOMENT, usual=USUAL)
 OPENED = ev.Opened(ENDPOINT, "http://127.0.0.1:9999", "prod", f"azureml {PLACE}", True)
 
 
@@ -67,3 +73,28 @@ def test_a_place_that_is_looked_at_seldom_is_not_silent_between_two_looks() -> N
     view = seen(scenes.then(heard(), lost, at=MOMENT + 125), MOMENT + 130)
     assert silent_s(view) == 130
     assert text(health(view)).startswith("? not heard from for 2 min")
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        (118, "v6 50 %, v7 50 %, not verified yet · traffic moves 31 s, usually 3 min; Azure tells its front door"),
+        (80, "v6 50 %, v7 50 %, not verified yet · traffic moves 31 s, usually 3 min"),
+        (40, "v6 50 %, v7 50 %, not verified yet"),
+    ],
+)
+def test_what_goes_on_with_the_endpoint_as_a_whole_stands_below_its_slots(cells: int, shown: str) -> None:
+    """And says on the way back what that stands behind."""
+    moves = replace(MOVES, doing_at=MOMENT - 31)
+    asked = ev.Routed(ENDPOINT, {"blue": 50.0, "green": 50.0}, RELEASE)
+    events = scenes.then(scenes.at_ten(), asked, ev.Contacted(ENDPOINT, moves), at=MOMENT)
+    assert text(proof(seen(events, MOMENT), cells)) == f"… {shown}"
+    back = scenes.then(events, ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back"), at=MOMENT)
+    assert "   traffic moves 31 s, usually 3 min" in text(verdict(seen(back, MOMENT), max(cells, 80)))
+
+
+def test_an_endpoint_that_is_being_made_says_so_where_nothing_stands_yet() -> None:
+    made = replace(MOVES, doing="the endpoint is being made or changed", usual="none before; Azure sees to its address")
+    events = scenes.then([], OPENED, ev.Contacted(ENDPOINT, made), at=MOMENT)
+    shown = lines(TrafficPane(), seen(events, MOMENT + 60), 100)
+    assert shown[1].strip() == "… the endpoint is being made or changed 60 s, none before; Azure sees to its address"

@@ -66,7 +66,7 @@ def _memory(replica: Replica, _: float) -> str:
 
 
 def _restarts(replica: Replica, _: float) -> str:
-    return str(replica.restarts)
+    return str(replica.restarts) if replica.told else as_text.NOTHING
 
 
 def _age(replica: Replica, now: float) -> str:

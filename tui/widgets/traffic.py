@@ -75,7 +75,7 @@ class TrafficPane(Pane):
         """The slots, then where the traffic goes and how that was proved, then the replicas if there is room."""
         endpoint = view.endpoint
         if endpoint is None or not (endpoint.slots or _ill(view)):
-            return [(("nothing is served yet", "dim"),), _first(view)]
+            return [(("nothing is served yet", "dim"),), proof(view, width) or _first(view)]
         shown = sorted(endpoint.slots.values(), key=lambda seen: seen.slot)
         rows = self._slots(shown, view, width)
         while len(rows) < SLOTS:

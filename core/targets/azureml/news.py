@@ -8,6 +8,7 @@ from core.domain.errors import QuarterdeckError
 from core.domain.model import Contact, Level, Noted, Observation, OtherDriver, Slot, Synced
 from core.system.text import clean_line
 from core.targets.azureml.credentials import Account
+from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.routing import SOURCE
 from core.targets.protocol import Report
 
@@ -18,7 +19,8 @@ LONGEST = 60
 class AzureContact:
     """As whom Azure was heard, `silent_s` ago; `stale`: that is long, and `error` what came of asking since.
 
-    It is looked at every `look_s` seconds, and heard of as often.
+    It is looked at every `look_s` seconds, and heard of as often. `doing` goes on with the endpoint as a whole, and
+    `usual` is what is normal for that.
     """
 
     account: Account | None
@@ -26,6 +28,8 @@ class AzureContact:
     stale: bool
     error: QuarterdeckError | None
     look_s: float
+    doing: AzureOperation | None = None
+    usual: str = ""
 
 
 class AzureNews:
@@ -61,9 +65,10 @@ class AzureNews:
 
     def _heard(self, contact: AzureContact) -> Iterator[Contact]:
         lost = str(contact.error or "Azure does not answer") if contact.stale else ""
-        now = Contact(
-            time.time() - contact.silent_s, lost, account_words(contact.account), contact.look_s, counts=False
-        )
+        heard_at, account = time.time() - contact.silent_s, account_words(contact.account)
+        now = Contact(heard_at, lost, account, contact.look_s, counts=False, usual=contact.usual)
+        if (one := contact.doing) is not None:
+            now = replace(now, doing=one.what, doing_at=one.begun.at)
         told = self._contact
         same = told is not None and replace(told, at=now.at) == now
         if told is None or not same or (not lost and now.at - told.at >= contact.look_s):

@@ -143,7 +143,9 @@ class AzureObserver:
     def _contact(self) -> AzureContact:
         silent_s = time.monotonic() - self._heard_s
         stale = silent_s > max(STALE_S, 3 * self._look_s)
-        return AzureContact(self._account, silent_s, stale, self._error, self._look_s)
+        doing = next((one for one in self._operations if not one.slot), None)
+        usual = "" if doing is None else doing.usual(self._changes.book.usual_s(doing.doing))
+        return AzureContact(self._account, silent_s, stale, self._error, self._look_s, doing, usual)
 
     @property
     def _look_s(self) -> float:

@@ -70,10 +70,18 @@ class AzureOperation:
 
     def words(self, usual_s: float | None) -> str:
         """Its age, what is normal for it, and what it waits for."""
-        what, waits = WORDS[self.doing]
+        return f"{self.what}: for {span(self.begun.age_s)}, {self.usual(usual_s)}"
+
+    @property
+    def what(self) -> str:
+        """What happens, in words."""
+        return WORDS[self.doing][0].format(slot=self.slot)
+
+    def usual(self, usual_s: float | None) -> str:
+        """What is normal for it, and what it waits for."""
         usual = f"none before{RULE.get(self.doing, '')}" if usual_s is None else f"usually {span(usual_s)}"
         said = "" if self.address else "; nobody has answered, it may still happen"
-        return f"{what.format(slot=self.slot)}: for {span(self.begun.age_s)}, {usual}; {waits}{said}"
+        return f"{usual}; {WORDS[self.doing][1]}{said}"
 
     def briefly(self, state: str, usual_s: float | None, *, silent: bool) -> str:
         """The same of a slot that is in a state, for a narrow line. With `silent` nobody answers how far it is."""

@@ -135,7 +135,9 @@ def observations(
         left = ReplicaState.DEAD if state in OVER else ReplicaState.STARTING
         left = ReplicaState.DRAINING if state == "Deleting" else left
         replicas = tuple(
-            Replica(f"{slot}-{n}", ReplicaState.READY if n <= ready else left, why="" if n <= ready else text)
+            Replica(
+                f"{slot}-{n}", ReplicaState.READY if n <= ready else left, told=False, why="" if n <= ready else text
+            )
             for n in range(1, wanted + 1)
         )
         found[slot] = Observation(
