@@ -13,7 +13,7 @@ from core.engine.project import Project
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.moved_place import serves_elsewhere
-from core.state.scaling_asked import scaled_slot
+from core.state.scaling_asked import lacks_autoscaler, scaled_slot
 from core.system.text import counted
 from tui.asked_place import asked, why_nothing
 from tui.headless import driven, have_watch, opened
@@ -38,18 +38,30 @@ async def scale(project: Project, wanted: c.ScaleSlot, write: Callable[[str], No
             if engine.snapshot.endpoint(name).slots or not (why := await why_nothing(project.settings)):
                 raise
             raise Refused(f"{error}: {why}") from None
-        if not accepted:
-            return await _already(project.settings, engine, command, write)
+        if not accepted and (code := await _already(project.settings, engine, command, write)) is not None:
+            return code
         if not agreed(project, engine, command, write):
             return Refused.exit_code
         async with driven(project, engine, [name]):
             return await followed(engine, project.settings, command, write)
 
 
-async def _already(settings: Settings, engine: Engine, command: c.ScaleSlot, write: Callable[[str], None]) -> int:
-    """That as many were asked for; raises Unreachable where the place can't be asked whether it has them."""
+async def _already(
+    settings: Settings, engine: Engine, command: c.ScaleSlot, write: Callable[[str], None]
+) -> int | None:
+    """That as many were asked for; None where its place lacks an autoscaler, which a watch has only now seen.
+
+    Raises Unreachable where the place can't be asked whether it has them.
+    """
     so_many = counted(command.replicas, "replica")
-    _, unknown = await asked(settings, engine.snapshot, engine.now())
+    there, unknown = await asked(settings, engine.snapshot, engine.now())
+    if lacks_autoscaler(there.endpoint(command.endpoint).scaled.get(command.slot)):
+        engine.attend(command.endpoint)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MET_S):
+                while not accept(command, engine.snapshot, engine.now()):
+                    await engine.change(1.0)
+                return None
     if unknown:
         known = f"{command.endpoint}: {command.slot} was asked for {so_many} already"
         raise Unreachable(f"{known}; whether it has them is not known: {unknown}")

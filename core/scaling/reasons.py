@@ -40,7 +40,8 @@ def explain(facts: ScalingFacts) -> list[ScalingReason]:
         # Nobody waits for its answers.
         found = [replace(reason, calm=True) if reason.cause is Cause.ZERO else reason for reason in found]
     found += _own(facts, {reason.cause for reason in found})
-    return sorted(found, key=lambda reason: reason.calm)
+    # That nothing scales it is the lesser matter where replicas are missing.
+    return sorted(found, key=lambda reason: (reason.calm, reason.cause in NO_SCALER))
 
 
 def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:

@@ -2,7 +2,8 @@
 
 from core.domain.errors import Refused
 from core.domain.hints import typed
-from core.domain.model import Slot
+from core.domain.model import Scaled, Slot
+from core.domain.obstacles import Cause
 from core.domain.scaling import outside
 from core.state import events as ev
 from core.state.commands import ScaleSlot
@@ -23,10 +24,15 @@ def scaled_slot(endpoint: Endpoint, slot: Slot) -> Slot:
     return meant
 
 
+def lacks_autoscaler(look: Scaled | None) -> bool:
+    """Whether somebody deleted the autoscaler of a slot, as far as that was seen."""
+    return look is not None and any(one.cause is Cause.MISSING for one in look.obstacles)
+
+
 def asked_scale(
     command: ScaleSlot, endpoint: Endpoint | None, release: Release | None, now: float
 ) -> tuple[ev.Body, ...]:
-    """A slot gets another size; nothing where it has it already. Raises Refused."""
+    """A slot gets another size; nothing where it has it already, and an autoscaler too if it should. Raises Refused."""
     endpoint = endpoint or Endpoint(command.endpoint)
     slot, replicas = scaled_slot(endpoint, command.slot), command.replicas
     seen, look = endpoint.slots[slot], endpoint.scaled.get(slot)
@@ -46,7 +52,10 @@ def asked_scale(
             why = f"{release.id} is under way and may need the {seen.wanted} replicas of {slot}"
             raise Refused(f"{command.endpoint}: {why}; wait for its end, or ask for more")
     asked = next((p.replicas for p in endpoint.pending if (p.kind, p.slot) == (PendingKind.SIZE, slot)), seen.wanted)
-    if replicas == asked:
+    if replicas == asked and not lacks_autoscaler(look):
         return ()
-    acted = ev.Acted(command.endpoint, f"scales {slot} from {seen.wanted} to {counted(replicas, 'replica')}")
+    did = f"scales {slot} from {seen.wanted} to {counted(replicas, 'replica')}"
+    if replicas == asked:
+        did = f"asks for the autoscaler of {slot} anew, at {counted(replicas, 'replica')}"
+    acted = ev.Acted(command.endpoint, did)
     return acted, ev.Pended(command.endpoint, PendingKind.SIZE, "", now, slot, replicas)

@@ -65,7 +65,7 @@ def test_each_cause_is_named_first_with_its_figures_and_the_next_step(
     assert (first.cause, first.text) == (cause, text)
     assert first.todo.startswith(todo)
     # What has no autoscaler says so as well, and the recordings of no metrics have no pods in them.
-    assert {one.cause for one in rest} <= {Cause.UNSCALED, Cause.NOT_READY}
+    assert {one.cause for one in rest} <= {Cause.UNSCALED, Cause.MISSING, Cause.NOT_READY}
 
 
 @pytest.mark.parametrize("at_s", [36.0, 60.0, 219.0])

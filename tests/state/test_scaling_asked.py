@@ -6,6 +6,7 @@ import pytest
 
 from core.domain.errors import Refused
 from core.domain.model import Scaled
+from core.domain.obstacles import Cause, Obstacle
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
 from core.state.audit import deeds
@@ -107,3 +108,17 @@ def test_production_wants_its_name_typed() -> None:
     said = "scales 2 → 4 replicas; blue has 100 % of the traffic"
     assert confirmation(asked, world.snapshot, world.now) == Confirmation("dev", said, typed=True)
     assert confirmation(c.ScaleSlot("late", 4, "red"), world.snapshot, world.now) is None
+
+
+def test_the_size_that_it_has_brings_an_autoscaler_back_that_somebody_deleted() -> None:
+    world = scaled_by_itself()
+    assert accept(c.ScaleSlot("late", 2), world.snapshot, world.now) == ()
+    missing = (Obstacle(Cause.MISSING),)
+    world.say(ev.Looked("late", Scaled("blue", world.now, 2, 2, "no autoscaler", min=1, max=4, obstacles=missing)))
+    acted, pended = accept(c.ScaleSlot("late", 2), world.snapshot, world.now)
+    assert isinstance(acted, ev.Acted)
+    assert acted.what == "asks for the autoscaler of blue anew, at 2 replicas"
+    assert isinstance(pended, ev.Pended)
+    assert (pended.kind, pended.slot, pended.replicas) == (PendingKind.SIZE, "blue", 2)
+    with pytest.raises(Refused, match="between 1 and 4"):
+        accept(c.ScaleSlot("late", 5), world.snapshot, world.now)

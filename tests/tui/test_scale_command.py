@@ -8,10 +8,13 @@ import pytest
 
 from core.domain.errors import Failed, Refused
 from core.domain.model import Scaled
+from core.domain.obstacles import Cause, Obstacle
 from core.engine.engine import Engine
 from core.engine.project import Project
 from core.journal.journal import Journal
 from core.state import commands as c, events as ev
+from core.state.fold import fold
+from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
 from tests.environments import Bridge, serve
 from tui import minimum_command, scale_command
@@ -80,6 +83,26 @@ async def test_it_is_over_once_so_many_serve_and_a_second_time_changes_nothing(s
     assert await scene.scale(4) == 0
     assert scene.said[1:] == ["late: blue has, or was asked for, 4 replicas already"]
     assert [call.replicas for call in scene.bridge.place.asked if call.verb == "scale"] == [4]
+
+
+async def test_the_size_that_it_has_is_asked_for_again_where_its_place_lacks_the_autoscaler(
+    scene: ScaleScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place is asked, and the watch sees a moment later what it says."""
+    missing = (Obstacle(Cause.MISSING),)
+    look = Scaled("blue", scene.engine.now(), 2, 2, "no autoscaler", min=1, max=4, obstacles=missing)
+
+    async def asked(*_: object) -> tuple[Snapshot, str]:
+        seen = fold(
+            scene.engine.snapshot, ev.Event(scene.engine.snapshot.seq + 1, 1.0, "watch", ev.Looked("late", look))
+        )
+        await scene.engine.emit(ev.Looked("late", look))
+        return seen, ""
+
+    monkeypatch.setattr(scale_command, "asked", asked)
+    assert await scene.scale(2) == 0
+    assert [call.replicas for call in scene.bridge.place.asked if call.verb == "scale"] == [2]
+    assert scene.said[0].startswith("late: blue has 2 replicas ready after ")
 
 
 async def test_what_the_place_refuses_is_one_line_and_so_is_what_can_not_be(scene: ScaleScene) -> None:

@@ -13,6 +13,7 @@ from core.domain.errors import BadInput, QuarterdeckError, Refused
 from core.domain.model import Level, Noted, Slot, Sticky, Version
 from core.system.aside import aside
 from core.targets.checks import check_apply, check_remove, check_scale, check_sticky
+from core.targets.kinds import Note
 from core.targets.kubernetes import deploying, manifests
 from core.targets.kubernetes.api_errors import Json
 from core.targets.kubernetes.calls import ApiCalls
@@ -132,11 +133,14 @@ class KubernetesTarget:
         self._say_which_key()
         if held is not None and deploying.keeps(self._changes, slot, version):
             self._say_what_stays(slot, held)
+        note = self._noting(slot)
+        deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known(), note=note)
 
+    def _noting(self, slot: Slot) -> Note:
         def note(text: str) -> None:
             self._observer.note(Noted(text, Level.WARNING, slot, "kubernetes"))
 
-        deploying.deploy(self._changes, slot, version, replicas, key=self._key, view=self._known(), note=note)
+        return note
 
     def _say_which_key(self) -> None:
         secret = self._changes.read(SECRETS, key_name(self.at.name)) if self._key else None
@@ -161,6 +165,7 @@ class KubernetesTarget:
         check_scale(slot, replicas, slots_of(self.at, self._known()), bounds)
         if not self._router.resize(slot, replicas):
             deploying.scale(self._changes, slot, replicas)
+            deploying.missing_autoscaler(self._changes, slot, self._noting(slot))
 
     def _remove(self, slot: Slot) -> None:
         self._claimed(takes_over=False)

@@ -1,6 +1,6 @@
 """A version in a slot: every object that it needs, applied one after the other; and all of them taken away again."""
 
-from core.domain.errors import Refused
+from core.domain.errors import QuarterdeckError, Refused
 from core.domain.model import Slot, Version
 from core.targets.kinds import Note
 from core.targets.kubernetes import manifests
@@ -66,6 +66,21 @@ def deploy(
             _autoscaled(changes, slot, manifests.autoscaler(at, slot, *manifests.bounds(at)), note)
     else:
         scale(changes, slot, replicas)
+        missing_autoscaler(changes, slot, note)
+
+
+def missing_autoscaler(changes: ObjectChanges, slot: Slot, note: Note) -> None:
+    """Make an autoscaler that somebody deleted anew; a slot serves without one too, so what is refused is only said."""
+    at = changes.at
+    try:
+        held = changes.owned(DEPLOYMENTS, slot_name(at.name, slot))
+        wanted = at.endpoint.autoscaling is not None and held is not None and held["spec"].get("replicas", 1) > 0
+        if not wanted or _autoscaler(changes, slot) is not None:
+            return
+        _autoscaled(changes, slot, manifests.autoscaler(at, slot, *manifests.bounds(at)), note)
+        note(f"autoscaler of {slot} was not there any more, and is made anew")
+    except QuarterdeckError as error:
+        note(f"autoscaler of {slot} is not there, and could not be made: {error}")
 
 
 def keeps(changes: ObjectChanges, slot: Slot, version: Version) -> bool:

@@ -15,6 +15,7 @@ from core.domain.diagnosis import Diagnoses, Examination, fail, looking, ok
 from core.domain.errors import BadInput, QuarterdeckError
 from core.targets.kubernetes.beforehand import missed_shares
 from core.targets.kubernetes.calls import CONNECT_S, ApiCalls
+from core.targets.kubernetes.doctor_autoscaler import autoscaler
 from core.targets.kubernetes.doctor_cluster import access, clock, metrics, namespace, quota
 from core.targets.kubernetes.doctor_endpoint import address, key, probes, pull_secret
 from core.targets.kubernetes.doctor_image import image
@@ -36,6 +37,7 @@ OF_ENDPOINT: dict[str, Look] = {
     "image": image,
     "address": address,
     "probe": probes,
+    "autoscaler": autoscaler,
 }
 
 

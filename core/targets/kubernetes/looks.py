@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.domain.model import Scaled, Slot
-from core.domain.obstacles import Cause
+from core.domain.obstacles import Cause, Obstacle
 from core.targets.kubernetes import manifests
 from core.targets.kubernetes.api_errors import clipped
 from core.targets.kubernetes.labels import SLOT, ClusterEndpoint, ours
@@ -20,7 +20,7 @@ NOBODY: Mapping[Slot, Scaled] = {}
 def looks(
     at: ClusterEndpoint, view: ClusterView, now: float, last: Mapping[Slot, Scaled] = NOBODY
 ) -> dict[Slot, Scaled]:
-    """A look at each slot that has an autoscaler; `now` in seconds since the epoch, `last` the looks before these."""
+    """A look at each slot that has an autoscaler, or should; `now` since the epoch, in seconds; `last` those before."""
     deployments, pods = slots_of(at, view), pods_of(at, view)
     found: dict[Slot, Scaled] = {}
     for body in view.all(AUTOSCALERS):
@@ -39,7 +39,21 @@ def looks(
         )
         look = look_of(objects, now, last.get(slot))
         found[slot] = replace(look, reason=clipped(look.reason))
-    return found
+    lacking = {slot: body for slot, body in deployments.items() if slot not in found and _scales(at, body)}
+    return found | {slot: _missing(at, slot, body, now) for slot, body in lacking.items()}
+
+
+def _scales(at: ClusterEndpoint, deployment: Json) -> bool:
+    """Whether a slot should have an autoscaler by the settings: one that comes up has none yet, one of 0 needs none."""
+    serves = int((deployment.get("status") or {}).get("readyReplicas") or 0) > 0
+    return at.endpoint.autoscaling is not None and serves and int(deployment["spec"].get("replicas", 1)) > 0
+
+
+def _missing(at: ClusterEndpoint, slot: Slot, deployment: Json, now: float) -> Scaled:
+    """The look at a slot whose autoscaler somebody deleted, within the bounds that the next one has."""
+    low, high = manifests.bounds(at)
+    look = look_of(SlotObjects(slot, slot_name(at.name, slot), deployment=deployment), now)
+    return replace(look, min=low, max=high, obstacles=(Obstacle(Cause.MISSING),))
 
 
 def alike(one: Scaled | None, two: Scaled) -> bool:

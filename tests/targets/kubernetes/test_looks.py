@@ -1,14 +1,18 @@
 """What a watch of a cluster tells of its autoscalers, over a stand-in whose figures the test sets."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from core.domain.diagnosis import Condition
 from core.domain.model import Scaled
 from core.domain.obstacles import Cause
 from core.scaling.facts import ScalingFacts
 from core.scaling.reasons import explain
+from core.targets.kubernetes.doctor_autoscaler import autoscaler
+from tests.kubernetes.caller import Caller
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.metrics import MetricsApi
 from tests.targets.helpers import ONE, Watcher, watching
@@ -31,6 +35,36 @@ async def place(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ClusterPlace]
     made = ClusterPlace(cluster, tmp_path, endpoint={"replicas": 1, "cpu": "200m", "autoscaling": scaling})
     yield made
     await made.close()
+
+
+async def test_an_autoscaler_that_somebody_deleted_is_said_and_made_anew_with_the_size_that_there_is(
+    cluster: Cluster, place: ClusterPlace
+) -> None:
+    target, name = place.target(), "late-blue"
+    caller = Caller(cluster, place.namespace)
+    async with watching(target) as watcher:
+        await target.apply("blue", ONE, 1)
+        await watcher.until(lambda: watcher.slots["blue"].ready == 1 if "blue" in watcher.slots else None)
+        assert caller.delete("horizontalpodautoscalers.autoscaling", name).status_code == 200
+        gone = await named(watcher, Cause.MISSING)
+        assert (gone.after, gone.min, gone.max) == (1, 1, 2)
+        (reason,) = explain(ScalingFacts("blue", 1, 1, look=gone))
+        assert reason.text == "it has no autoscaler, though endpoint.autoscaling asks for one: it stays at 1"
+        assert reason.todo == "'quarterdeck scale 1 --slot blue' makes it anew"
+        (line,) = await asyncio.to_thread(lambda: list(autoscaler(place.calls, place.at)))
+        assert (line.condition, line.text, line.do) == (Condition.WARN, f"blue: {reason.text}", reason.todo)
+        await target.scale("blue", 1)
+        assert caller.read("horizontalpodautoscalers.autoscaling", name)["spec"]["maxReplicas"] == 2
+        await watcher.noted("autoscaler of blue was not there any more, and is made anew")
+        (line,) = await asyncio.to_thread(lambda: list(autoscaler(place.calls, place.at)))
+        assert line.condition is Condition.OK
+        # What had all traffic keeps what it was deployed with; the way back makes what of that is gone.
+        await target.route({"blue": 100})
+        await watcher.until(lambda: watcher.slots["blue"].weight == 100 or None)
+        assert caller.delete("horizontalpodautoscalers.autoscaling", name).status_code == 200
+        await target.apply("blue", ONE, 1)
+        assert caller.read("horizontalpodautoscalers.autoscaling", name)["spec"]["maxReplicas"] == 2
+    caller.client.close()
 
 
 async def named(watcher: Watcher, cause: Cause) -> Scaled:
