@@ -61,7 +61,9 @@ async def test_an_autoscaler_that_somebody_deleted_is_said_and_made_anew_with_th
         # What had all traffic keeps what it was deployed with; the way back makes what of that is gone.
         await target.route({"blue": 100})
         await watcher.until(lambda: watcher.slots["blue"].weight == 100 or None)
+        watcher.reports.clear()
         assert caller.delete("horizontalpodautoscalers.autoscaling", name).status_code == 200
+        await named(watcher, Cause.MISSING)
         await target.apply("blue", ONE, 1)
         assert caller.read("horizontalpodautoscalers.autoscaling", name)["spec"]["maxReplicas"] == 2
     caller.client.close()
