@@ -266,7 +266,7 @@ class Driver:
         """The last word. The report is written beside it: a rollback may come while it is."""
         facts: list[ev.Body] = [ev.Ended(release.id, outcome, why, release.folder)]
         idle, after_s = _idle(release, outcome)
-        if idle is not None and idle in self._endpoint.slots and idle not in self._endpoint.retire:
+        if idle is not None and _holds_its_own(release, idle, self._endpoint) and idle not in self._endpoint.retire:
             facts.insert(0, ev.RetireDue(self.environment.endpoint, idle, self._store.now() + after_s))
         if outcome in (*TAKEN_BACK, ev.Outcome.FAILED) and release.slot and release.slot not in self._endpoint.slots:
             # It was asked for and is not there: what may still land is not wanted.
@@ -287,3 +287,9 @@ def _idle(release: Release, outcome: ev.Outcome) -> tuple[str | None, float]:
         # A rollback was taken back: what it had brought to life again waits for its end as it did before.
         return release.old, next((s.after_s for s in release.plan.steps if isinstance(s, Retire)), KEEP_S)
     return None, 0.0
+
+
+def _holds_its_own(release: Release, slot: str, endpoint: Endpoint) -> bool:
+    """Whether a slot holds what the release left there, and not what somebody else has put there since."""
+    seen = endpoint.slots.get(slot)
+    return seen is not None and seen.version == (release.version if slot == release.slot else release.old_version)

@@ -1,6 +1,6 @@
 """What follows from what a step left behind, as facts. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.model import Version
@@ -28,8 +28,13 @@ def came_of(
     return (*facts, ev.StepDone(release.id, index, figure, result))
 
 
-def moved_before(release: Release, result: Mapping[str, object]) -> str:
-    """Where somebody else had moved the alias before this release did; empty when nobody had."""
+def moved_before(release: Release, known: Iterable[Release], result: Mapping[str, object]) -> str:
+    """Where somebody else had moved the alias before this release did; empty when nobody had.
+
+    `known` are all releases from here: what another machine brought there has its alias in that one's registry.
+    """
+    if not any(one.id != release.id and one.version == release.old_version for one in known):
+        return ""
     found, alias = result.get("alias_was"), result.get("alias")
     serves = release.old_version.number if release.old_version is not None else None
     if "alias_was" not in result or serves is None or str(found) in (serves, result.get("number")):

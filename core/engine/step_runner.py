@@ -165,7 +165,7 @@ class StepRunner:
                     await self._emit(ev.Logged(release.endpoint, name, text))
                 case Done(result=result, figure=figure):
                     facts = came_of(release, index, name, result, figure, self._store.now())
-                    if name in ALIASES and not self._aliases_left() and (moved := moved_before(release, result)):
+                    if name in ALIASES and not self._aliases_left() and (moved := self._moved_before(release, result)):
                         return (ev.Aliased(release.id, False, moved), *facts)
                     return facts
         raise Failed(f"{name} ended without a result")
@@ -221,8 +221,12 @@ class StepRunner:
             pending = self._store.snapshot.endpoint(release.endpoint).pending
             await self._emit(replace(pended, again_at=self._store.now() + rest_s(pending, pended)))
         else:
-            moved = str(result.get("moved_by_others") or "") if back else moved_before(release, result)
+            moved = str(result.get("moved_by_others") or "") if back else self._moved_before(release, result)
             await self._emit(ev.Aliased(release.id, back, moved))
+
+    def _moved_before(self, release: Release, result: Mapping[str, object]) -> str:
+        ours = [one for one in self._store.snapshot.releases.values() if one.endpoint == release.endpoint]
+        return moved_before(release, ours, result)
 
     def _aliases_left(self) -> bool:
         """Whether aliases stand where they do because they could not be moved before."""

@@ -67,9 +67,14 @@ def _after(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0
             # What an autoscaler said of another version's replicas, within their bounds, holds for these no more.
             anew = seen.slot in endpoint.scaled and before is not None and before.version != seen.version
             scaled = without(endpoint.scaled, seen.slot) if anew else endpoint.scaled
+            # A slot is kept for the version that it held: what somebody else put there since is theirs.
+            theirs = (
+                before is not None and None not in (before.version, seen.version) and before.version != seen.version
+            )
+            retire = without(endpoint.retire, seen.slot) if theirs else endpoint.retire
             if seen.version is None and not seen.replicas and seen.weight == 0:
                 return replace(endpoint, slots=without(endpoint.slots, seen.slot), scaled=scaled)
-            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen), scaled=scaled)
+            return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen), scaled=scaled, retire=retire)
         case ev.Routed(weights=weights):
             kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
             return replace(endpoint, weights=weights, retire=kept)

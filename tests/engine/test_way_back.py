@@ -358,6 +358,32 @@ async def test_an_alias_of_another_registered_model_was_moved_by_nobody(store: B
     assert not [line.text for line in engine.snapshot.log if line.source == "registry"]
 
 
+async def test_an_alias_of_what_another_machine_released_was_moved_by_nobody(store: Bridge, engine: Engine) -> None:
+    """Its registry is another: in the one here the alias never was."""
+    store.place.push(Observation("blue", V1, 2, 2, 100.0, proved_by=20))
+    store.write_site = lambda site: site.results.update(
+        alias=Done({"alias": "dev", "alias_was": None, "number": "2"}, "v2")
+    )
+    await engine.do(begin(V2, canary_plan()))
+    over = await ended(engine, "r2")
+    assert (over.outcome, over.old_version) == (ev.Outcome.DONE, V1)
+    assert not [line.text for line in engine.snapshot.log if line.source == "registry"]
+
+
+async def test_what_another_machine_has_put_into_a_slot_is_not_removed_for_one_that_was_kept_there(
+    store: Bridge, engine: Engine
+) -> None:
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await at(engine, "r2", 10)
+    store.place.push(replace(store.place.slots["green"], version=V3))
+    await until(engine, lambda s: s.endpoint("late").slots["green"].version == V3)
+    await engine.do(c.Abort("late"))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.ABORTED
+    assert engine.snapshot.endpoint("late").retire == {}
+    assert store.place.slots["green"].version == V3
+
+
 async def test_an_alias_that_somebody_else_moved_is_said(store: Bridge, engine: Engine) -> None:
     def write(site: FakeEnvironment) -> None:
         site.results["alias"] = Done({"alias": "dev", "alias_was": "7", "number": "2"}, "v2")

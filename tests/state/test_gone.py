@@ -7,7 +7,7 @@ from core.state import events as ev
 from core.state.fold import fold_all
 from core.state.gone import gone_slots
 from core.state.snapshot import Snapshot
-from tests.environments import V1, V2, canary_plan
+from tests.environments import V1, V2, V3, canary_plan
 
 NOW = 1000.0
 URI = "'quarterdeck release --model-uri models:/late/2' brings it back"
@@ -55,6 +55,8 @@ KEPT, DUE = ev.RetireDue("late", "blue", NOW + 60), ev.RetireDue("late", "blue",
         ((ENDED, KEPT, ev.OtherDrove("late", ELSEWHERE), GREEN), []),
         ((ENDED, ev.OtherDrove("late", ELSEWHERE), BLUE),
          ["blue with v1 was deleted where it stood: nobody answers all requests"]),
+        # What was kept is not what went: somebody else had deployed there.
+        ((ENDED, KEPT, seen("blue", V3), BLUE), []),
         # It goes by itself, was never kept, or a release has it in its hands; and after `down` nothing is expected.
         ((ENDED, DUE, BLUE), []),
         ((ENDED, BLUE), []),
