@@ -1,7 +1,9 @@
 """What is done to a project as it stands: stop it, change its processes under load, write its report anew."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from core.config.config import endpoint_name, state_folder
 from core.config.settings import Settings
@@ -18,12 +20,14 @@ from core.state.snapshot import Snapshot
 from core.system.clock import boottime_s
 from core.targets.kinds import Standing, kind_of, standing
 from core.training.unwanted import unwanted_lines
+from tui.format import about
 from tui.headless import have_watch, opened, watch_of
 from tui.taking_down import confirmed_down, needed_by_others
 
 TAKEN_DOWN = "the endpoint was taken down"
 LOAD_ENDS_S = 15.0
 LOOK_S = 0.5
+SAY_S = 15.0
 
 
 async def down(project: Project, write: Callable[[str], None], confirmed: str | None = None) -> int:
@@ -87,7 +91,7 @@ async def _taken_down(
         return
     if place.costs:
         write(f"{name}: what it costs ends: {', '.join(place.costs)}")
-    stopped = await kind_of(place.kind).stop(settings_of(project, name), name)
+    stopped = await _stopped(kind_of(place.kind).stop(settings_of(project, name), name), name, write)
     expected = place.slots or snapshot.endpoint(name).weights
     gone: list[ev.Body] = [ev.Acted(name, "took it down"), ev.Routed(name, {})] if expected else []
     gone += [ev.Observed(name, Observation(seen.slot, None, 0, 0, 0.0)) for seen in place.slots]
@@ -96,6 +100,17 @@ async def _taken_down(
         write(f"{left.id}: ends here, {TAKEN_DOWN}")
     journal.append(gone, me(), journal.clock.now())
     write(f"{name}: {'drained and stopped' if stopped else 'was not running'}")
+
+
+async def _stopped(call: Coroutine[Any, Any, bool], name: str, write: Callable[[str], None]) -> bool:
+    """Whether anything was taken down there; what takes long is said while it does."""
+    stops, begun = asyncio.ensure_future(call), boottime_s()
+    try:
+        while not (await asyncio.wait({stops}, timeout=SAY_S))[0]:
+            write(f"{name}: is being taken down there, for {about(boottime_s() - begun)} so far")
+        return stops.result()
+    finally:
+        stops.cancel()
 
 
 def _others_stay(place: Standing, snapshot: Snapshot, project: Project, confirmed: str | None) -> None:

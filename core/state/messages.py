@@ -11,10 +11,11 @@ from core.domain.plan import title
 from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.alert_messages import of_alert
-from core.system.text import counted
+from core.system.text import counted, span
 
 ENDS_WELL = {LoadOutcome.FINISHED, LoadOutcome.SHAPE_ENDED, LoadOutcome.STOPPED, LoadOutcome.LET_GO}
 MOST_KINDS = 5
+LONG_MS = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +149,15 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
             return None
 
 
+def _proved(took_ms: float) -> str:
+    """Milliseconds, unless what was asked before it took long to get out of the way."""
+    return f"{took_ms:.0f} ms" if took_ms < LONG_MS else span(took_ms / 1000)
+
+
 def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0912
     match body:
         case ev.Verified(weights=weights, took_ms=took, answers=answers, since=since):
-            text = f"{share(weights)}, verified {took:.0f} ms after the {since} by {answers} answers"
+            text = f"{share(weights)}, verified {_proved(took)} after the {since} by {answers} answers"
             return Message("traffic", text)
         case ev.Drilled(to=to, back_ms=back_ms, forward_ms=forward_ms, requests=requests, failed=failed, copy=copy):
             went = f"to {to.label} in {back_ms:.0f} ms and forward again in {forward_ms:.0f} ms"

@@ -1,5 +1,6 @@
 """`down`, `restart` and `down --to-minimum` where nothing of what is meant runs."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from core.state import events as ev
 from core.state.fold import fold_all
 from core.targets.fake.kind import KIND
 from tests.environments import V1
+from tui import upkeep_command
 from tui.minimum_command import to_minimum
 from tui.upkeep_command import down, restart
 
@@ -53,3 +55,27 @@ async def test_down_of_an_endpoint_whose_slots_were_deleted_expects_nothing_ther
     assert said == ["late-dev: drained and stopped"]
     with contextlib.closing(here.journal()) as journal:
         assert not fold_all(journal.recent(journal.clock.now())).endpoint("late-dev").weights
+
+
+async def test_what_takes_long_to_take_down_is_said_while_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "quarterdeck.yaml"
+    path.write_text(SETTINGS)
+    here = Project(path, "dev")
+    KIND.place(here.settings, "late-dev").slots["blue"] = Observation("blue", V1, 1, 1, 100.0)
+    said: list[str] = []
+    told = asyncio.Event()
+
+    async def slowly(*_: object) -> bool:
+        await told.wait()
+        return True
+
+    def write(line: str) -> None:
+        said.append(line)
+        told.set()
+
+    monkeypatch.setattr(KIND, "stop", slowly)
+    monkeypatch.setattr(upkeep_command, "SAY_S", 0.01)
+    assert await down(here, write, confirmed="dev") == 0
+    assert said == ["late-dev: is being taken down there, for 0 s so far", "late-dev: drained and stopped"]
