@@ -52,7 +52,7 @@ class Manifest:
     """`model.json`, read and checked. Fields stand in the order of columns, labels in that of classes.
 
     With a `python` the model runs in that interpreter, `batched` where its rows do not depend on each other; it has no
-    labels then.
+    labels then. `converted`: it was made of what somebody else logged. `digest` is set once the model is loaded.
     """
 
     folder: Path
@@ -65,6 +65,8 @@ class Manifest:
     example: Mapping[str, Any]
     python: str = ""
     batched: bool = False
+    converted: bool = False
+    digest: str = ""
 
     @property
     def columns(self) -> int:
@@ -115,6 +117,7 @@ def _checked(folder: Path, document: dict[str, Any]) -> Manifest:
         target=_text(document, "target"),
         labels=_labels(document.get("labels")),
         example=example if isinstance(example, dict) else {},
+        converted="flavour" in document,
     )
 
 
@@ -132,6 +135,7 @@ def _pyfunc(folder: Path, document: dict[str, Any]) -> Manifest:
         example=example if isinstance(example, dict) else {},
         python=_text(document, "python"),
         batched=document.get("batched") is True,
+        converted=True,
     )
 
 

@@ -2,11 +2,12 @@
 
 from array import array
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from scoring import manifest
+from scoring import fingerprint, manifest
 from scoring.batch import Batch, Model, label_text, nothing
 from scoring.encode import NAN, Encoder, has_infinity
 from scoring.library import Booster, Forest, Trees
@@ -193,7 +194,7 @@ def load(folder: str | Path) -> Model:
         trees = Forest(about.folder / about.file, columns, classes)
     if few is not None and few.width != trees.width:
         raise ModelError(f"{about.folder}: {about.treelite} and {about.file} are not the same model")
-    return Matrix(about, trees, few)
+    return Matrix(replace(about, digest=fingerprint.of(about)), trees, few)
 
 
 def _classes(scores: list[float], width: int) -> list[int]:

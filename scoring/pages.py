@@ -98,6 +98,7 @@ class Pages:
             "run_id": identity.run_id,
             "mlflow_uri": identity.registry,
             "model_uri": identity.uri,
+            "model_digest": about.digest,
             "model_loaded": True,
             "algorithm": about.algorithm,
             "fields": fields,

@@ -18,8 +18,9 @@ from core.domain.sources import MetricSource, SourceAnswer
 from core.elsewhere.kinds import KINDS
 from core.engine import report, shell_variables
 from core.engine.environment import Aliases
+from core.engine.held_model import check_model
 from core.engine.model_folders import ModelFolders
-from core.engine.smoke import keep, rows_of, smoke
+from core.engine.smoke import about, keep, rows_of, smoke
 from core.load import child as load_child, shapes
 from core.load.command import LocustSettings, answers, new_folder
 from core.load.load import RunningLoad
@@ -175,10 +176,12 @@ class ProjectEnvironment:
         """Rows that the model was not trained on, to the new slot alone."""
         if release.version is None:
             raise Failed("there is no version to try")
-        rows = rows_of(self.model_folder(release.version) / ROWS, checks)
-        result = await smoke(address, rows, release.version, checks)
+        folder = self.model_folder(release.version)
+        result = await smoke(address, rows_of(folder / ROWS, checks), release.version, checks)
         limits = self.settings.release.smoke_limits
         keep(result.figures(limits), self._folder(release.id))
+        # Before the answers are judged: another model's may be wrong for this reason alone.
+        await check_model(await about(address), release.version, folder)
         if problems := result.problems(limits):
             raise Failed("; ".join(problems))
         return f"{result.ok} of {checks}"

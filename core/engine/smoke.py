@@ -169,6 +169,20 @@ async def answers_as(address: Address, version: Version, within_s: float = 1.0) 
     return answer.status_code == OK and said == version.number
 
 
+async def about(address: Address) -> Mapping[str, object]:
+    """What a service says of its model (`/metadata`); nothing where it says nothing."""
+    await load_client()
+    import httpx  # noqa: PLC0415
+
+    try:
+        async with _client(address, TIMEOUT_S) as client:
+            answer = await client.get("/metadata")
+            said = answer.json() if answer.status_code == OK else None
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class _Wrong:
     """What is wrong with one answer: its kind, and in words."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scoring import library
+from scoring import fingerprint, library
 from scoring.model import Matrix, ModelError, load
 
 
@@ -54,6 +54,17 @@ def test_a_wrong_manifest_names_the_key(folder: Path, changes: dict[str, Any], w
         load(folder)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_told_apart_by_what_is_loaded_of_it(models: Path, folder: Path) -> None:
+    known = fingerprint.of_folder(models / "two")
+    assert known.startswith("sha256:")
+    (folder / "rows.jsonl").write_text("{}")
+    assert fingerprint.of_folder(folder) == known == load(folder).about.digest
+    (folder / "model.ubj").write_bytes((folder / "model.ubj").read_bytes() + b" ")
+    assert fingerprint.of_folder(folder) != known
+    change(folder, flavour="xgboost")
+    assert fingerprint.of_folder(folder) == fingerprint.of_folder(folder / "nowhere") == ""
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "3"])

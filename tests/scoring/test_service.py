@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from scoring import fingerprint
 from scoring.answers import Writer
 from scoring.batching import Together
 from scoring.metrics import Metrics
@@ -86,6 +87,7 @@ def test_the_pages_say_who_serves_and_what_it_takes(model: Model) -> None:
         "models:/late/7",
     ]
     assert metadata["model_loaded"] is True
+    assert metadata["model_digest"] == fingerprint.of_folder(model.about.folder)
     assert metadata["fields"][0] == {"name": "delay", "type": "number"}
     assert metadata["fields"][3]["categories"] == ["9E", "AA", "UA"]
     assert metadata["labels"] == ["no", "yes"]
