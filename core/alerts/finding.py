@@ -12,6 +12,7 @@ from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.release import Release, Status
 from core.state.reversal import TAKEN_BACK
+from core.system.text import rough
 
 SMOKED_S = 600.0
 """For so long after it ended a release whose smoke test failed is news."""
@@ -137,25 +138,17 @@ def _burn(rule: Rule, scene: Scene) -> Finding:
     budget = 100 - scene.objective
     if scene.tally.first_at is None or scene.now - scene.tally.first_at < rule.short_s:
         # One failure among the first few requests of all burns no budget.
-        return Finding(None, f"watched for less than {span(rule.short_s)}")
+        return Finding(None, f"watched for less than {rough(rule.short_s)}")
     long, short = (scene.tally.over(span_s, scene.now) for span_s in (rule.long_s, rule.short_s))
     if min(long.requests, short.requests) < max(1, rule.at_least):
         return Finding(None, f"fewer than {rule.at_least} requests to judge by")
     rates = {span_s: counts.failed_percent / budget for counts, span_s in ((long, rule.long_s), (short, rule.short_s))}
     if min(rates.values()) >= rule.limit:
-        over = " and ".join(f"{rate:.1f}x over {span(span_s)}" for span_s, rate in rates.items())
+        over = " and ".join(f"{rate:.1f}x over {rough(span_s)}" for span_s, rate in rates.items())
         return Finding(True, f"the error budget burns {over}, limit {rule.limit:g}x")
     # The shorter one comes down first, and what the longer one still adds up is over.
     calm = min(rates, key=lambda span_s: (rates[span_s] >= rule.limit, span_s))
-    rest = "".join(f"; {rate:.1f}x over {span(span_s)} in all" for span_s, rate in rates.items() if span_s != calm)
+    rest = "".join(f"; {rate:.1f}x over {rough(span_s)} in all" for span_s, rate in rates.items() if span_s != calm)
     return Finding(
-        False, f"the last {span(calm)} burn {rates[calm]:.1f}x of the error budget, under {rule.limit:g}x{rest}"
+        False, f"the last {rough(calm)} burn {rates[calm]:.1f}x of the error budget, under {rule.limit:g}x{rest}"
     )
-
-
-def span(seconds: float) -> str:
-    """A stretch of time as people say it: `6 h`."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"

@@ -47,6 +47,14 @@ def rough(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
+def elapsed(seconds: float) -> str:
+    """How long something has gone on: `40 s`, `7 min`, `1 h 5 min`, as fine as is worth a word."""
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds < 10 else f"{seconds - seconds % 10:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def size(count: float) -> str:
     """Bytes as people say them: `412 B`, `38 kB`, `1.2 MB`."""
     for least, unit, digits in ((1e9, "GB", 1), (1e6, "MB", 1), (1e3, "kB", 0)):

@@ -22,12 +22,12 @@ from core.domain.errors import Failed, QuarterdeckError, Unreachable
 from core.system.aside import aside
 from core.system.moment import KeptMoment
 from core.system.tasks import TaskGuard
+from core.system.text import elapsed
 from core.targets.azureml.api_errors import AzureMissing
 from core.targets.azureml.blobs import default_store
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin, login_of
 from core.targets.azureml.https_client import HttpsClient
-from core.targets.azureml.operations import span
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 from core.training.azure_jobs import AzureJobs
 from core.training.begun import begin
@@ -71,7 +71,7 @@ class TrainingElsewhere:
                 self._book.keep(kept)
                 yield OutputLine(f"train: job {kept.name} on {at.place.cluster.name} of {at.place.where}")
             else:
-                yield OutputLine(f"train: goes on with the job {kept.name}, begun {span(kept.begun.age_s)} ago")
+                yield OutputLine(f"train: goes on with the job {kept.name}, begun {elapsed(kept.begun.age_s)} ago")
             try:
                 if not await aside(partial(jobs.there, kept.name), "azureml job"):
                     yield Progress(None, "bringing code, packages and rows to the workspace")

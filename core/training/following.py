@@ -9,8 +9,8 @@ from functools import partial
 from core.domain.errors import Failed, QuarterdeckError, Unreachable
 from core.system.aside import aside
 from core.system.clock import boottime_s
+from core.system.text import elapsed
 from core.targets.azureml.api_errors import AzureMissing, AzureThrottled
-from core.targets.azureml.operations import span
 from core.targets.azureml.settings import AzureMLSettings
 from core.training.azure_jobs import AzureJobs, JobLook
 from core.training.kept_jobs import KeptJob, KeptJobs
@@ -101,7 +101,7 @@ class FollowedJob:
 
     async def _waits(self, state: str) -> str:
         """For how long it waits for what; raises Failed where it waited for a node too long."""
-        words = f"{WAITING[state]} for {span(self.job.begun.age_s)}"
+        words = f"{WAITING[state]} for {elapsed(self.job.begun.age_s)}"
         if state not in NO_NODE:
             return words
         now_s = boottime_s()

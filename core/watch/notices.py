@@ -1,11 +1,11 @@
 """What people are told: of alerts, and of releases that began, ended or wait for them. Pure."""
 
-from core.alerts.finding import span
 from core.config.alerts import AlertSettings
 from core.domain.hints import typed
 from core.state import events as ev
 from core.state.alert import Alert, AlertState, Notice, OpenQuestion, Topic
 from core.state.snapshot import Snapshot
+from core.system.text import rough
 from core.watch.overtaken import id_of, key_of
 
 QUIET = (AlertState.PENDING, AlertState.SILENCED)
@@ -25,7 +25,7 @@ def of_alert(alert: Alert, before: Alert | None, endpoint: str, environment: str
     # The time to the telling counts from when it had lasted long enough.
     due_at = before.due_at if before is not None and before.state is AlertState.PENDING else alert.at
     title = f"{endpoint}: {alert.rule} {alert.state.value}"
-    lasted = f", after {span(max(0.0, alert.at - alert.since))}" if resolved else ""
+    lasted = f", after {rough(max(0.0, alert.at - alert.since))}" if resolved else ""
     then = f"; {alert.did}" if alert.did and not resolved else f"; {alert.will}" if alert.will else ""
     text = f"{alert.why}{then}{lasted}"
     id_, key = id_of(endpoint, alert), key_of(endpoint, alert)
@@ -45,7 +45,7 @@ def of_event(event: ev.Event, snapshot: Snapshot) -> Notice | None:
         case ev.Began(plan=plan):
             what, text = "begins", f"{event.who} began {release.id}, {plan.strategy}"
         case ev.Asked(index=index, question=question, until=until):
-            left, asks = span(max(0.0, until - event.at)), OpenQuestion(release.id, index, until)
+            left, asks = rough(max(0.0, until - event.at)), OpenQuestion(release.id, index, until)
             ways = f"{typed('approve', release.environment)}, or {typed('reject', release.environment)}"
             what, text = "waits for you", f"{question} Answer within {left}: {ways}"
         case ev.Ended(outcome=ev.Outcome.DONE):

@@ -12,11 +12,12 @@ import pytest
 from core.domain.errors import Refused
 from core.domain.model import Observation, ReplicaState, Version
 from core.system.moment import KeptMoment
+from core.system.text import elapsed
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.claims import TAG, DriverClaim, next_claim
 from core.targets.azureml.container_logs import after
 from core.targets.azureml.following import OperationFollower
-from core.targets.azureml.operations import OperationBook, span
+from core.targets.azureml.operations import OperationBook
 from core.targets.azureml.view import AzureView, asleep_tag, observations, same_route
 from core.targets.azureml.workspace import version_tags
 from tests.targets.azureml_scenes import SEVEN
@@ -175,7 +176,7 @@ def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     ("seconds", "text"), [(3.2, "3 s"), (47, "40 s"), (89, "80 s"), (125, "2 min"), (5700, "1 h 35 min")]
 )
 def test_a_span_is_as_fine_as_is_worth_a_word(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+    assert elapsed(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.errors import BadData, Failed
 from core.system.moment import KeptMoment
-from core.targets.azureml.operations import span
+from core.system.text import elapsed
 from core.targets.azureml.workspace import AzureEndpoint
 from core.training.azure_jobs import AzureJobs
 from core.training.following import FollowedJob
@@ -112,7 +112,7 @@ async def test_a_clock_that_is_set_ends_no_wait_and_lengthens_none(
         monkeypatch.setattr("time.time", lambda: wall() + jump_s)
         said = one.lines()
         first = await anext(said)
-        assert first.text.startswith(f"queued for {span(one.job.begun.age_s)}: 0 of 4 nodes"), first
+        assert first.text.startswith(f"queued for {elapsed(one.job.begun.age_s)}: 0 of 4 nodes"), first
         cluster = at.place.cluster.model_copy(update={"wait_s": 0.2})
         one.place = at.place.model_copy(update={"cluster": cluster})
         with pytest.raises(Failed, match="got no node"):

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Slot
+from core.system.text import elapsed
 from core.targets.azureml.api_errors import AzureMissing, AzureThrottled, Json
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.failures import operation_failure
-from core.targets.azureml.operations import AzureOperation, OperationBook, span
+from core.targets.azureml.operations import AzureOperation, OperationBook
 from core.targets.azureml.routing import SOURCE
 from core.targets.azureml.view import AzureView
 
@@ -154,7 +155,7 @@ class OperationFollower:
         took_s = one.begun.age_s
         if status == "Succeeded":
             self._book.ended(one, took_s)
-            self._note(Noted(f"{_done(one)} after {span(took_s)}", slot=one.slot or None, source=SOURCE))
+            self._note(Noted(f"{_done(one)} after {elapsed(took_s)}", slot=one.slot or None, source=SOURCE))
             return EndedOperation(one)
         if status not in {"Failed", "Canceled"}:
             return None

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from core.domain.errors import Failed
 from core.domain.model import Slot
 from core.system.moment import KeptMoment
+from core.system.text import elapsed
 
 Doing: TypeAlias = Literal["endpoint", "tags", "traffic", "deploy", "resize", "remove"]
 KEPT = 20
@@ -70,7 +71,7 @@ class AzureOperation:
 
     def words(self, usual_s: float | None) -> str:
         """Its age, what is normal for it, and what it waits for."""
-        return f"{self.what}: for {span(self.begun.age_s)}, {self.usual(usual_s)}"
+        return f"{self.what}: for {elapsed(self.begun.age_s)}, {self.usual(usual_s)}"
 
     @property
     def what(self) -> str:
@@ -79,15 +80,15 @@ class AzureOperation:
 
     def usual(self, usual_s: float | None) -> str:
         """What is normal for it, and what it waits for."""
-        usual = f"none before{RULE.get(self.doing, '')}" if usual_s is None else f"usually {span(usual_s)}"
+        usual = f"none before{RULE.get(self.doing, '')}" if usual_s is None else f"usually {elapsed(usual_s)}"
         said = "" if self.address else "; nobody has answered, it may still happen"
         return f"{usual}; {WORDS[self.doing][1]}{said}"
 
     def briefly(self, state: str, usual_s: float | None, *, silent: bool) -> str:
         """The same of a slot that is in a state, for a narrow line. With `silent` nobody answers how far it is."""
-        usual = "none before" if usual_s is None else f"usually {span(usual_s)}"
+        usual = "none before" if usual_s is None else f"usually {elapsed(usual_s)}"
         waits = "no answer how far" if silent else BRIEFLY.get(self.doing, "") if self.address else "not answered yet"
-        return f"{state or 'Asked for'} {span(self.begun.age_s)}, {usual}; {waits}"
+        return f"{state or 'Asked for'} {elapsed(self.begun.age_s)}, {usual}; {waits}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +223,3 @@ class OperationBook:
 def _reaches(route: Mapping[str, Any], slot: Slot) -> bool:
     """Whether a route sends a slot requests, or a copy of them."""
     return any((route.get(key) or {}).get(slot) for key in ("weights", "mirror"))
-
-
-def span(seconds: float) -> str:
-    """`40 s`, `7 min`, `1 h 5 min`: as fine as is worth a word."""
-    if seconds < 90:
-        return f"{seconds:.0f} s" if seconds < 10 else f"{seconds - seconds % 10:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
