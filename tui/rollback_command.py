@@ -153,7 +153,11 @@ async def retire(project: Project, slot: str, reason: str, write: Callable[[str]
                     while slot in engine.snapshot.endpoint(name).slots:
                         await engine.change(1.0)
             except TimeoutError:
-                raise Failed(f"{name}: {slot} is not gone after {within_s:g} s; see 'quarterdeck status'") from None
+                seen = engine.snapshot.endpoint(name).slots.get(slot)
+                still = f"; it still gets a copy of {seen.mirror:g} % of the traffic" if seen and seen.mirror else ""
+                raise Failed(
+                    f"{name}: {slot} is not gone after {within_s:g} s{still}; see 'quarterdeck status'"
+                ) from None
         write(f"{name}: {slot} is gone")
     return 0
 

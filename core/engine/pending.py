@@ -168,6 +168,6 @@ class PendingWork:
 
 
 def _idle(endpoint: Endpoint, slot: str) -> bool:
-    """Whether a slot takes no traffic, neither as it was asked for nor as it is."""
+    """Whether a slot takes no traffic, neither as it was asked for nor as it is, and no copy of any."""
     seen = endpoint.slots.get(slot)
-    return (seen is None or seen.weight == 0) and not endpoint.weights.get(slot)
+    return (seen is None or seen.weight == seen.mirror == 0) and not endpoint.weights.get(slot)

@@ -154,6 +154,10 @@ def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = 
     if (release.aliases_moved or release.aliases_began) and not way.aliased:
         return MoveAliases(back=True)
     if way.outcome is ev.Outcome.FAILED and not way.dropped and release.slot in endpoint.slots:
+        until = way.driven_at + release.plan.patience.back_s
+        # No place removes what it still copies to, and the copy's end was asked for with the traffic.
+        if endpoint.slots[release.slot].mirror > 0 and now < until:
+            return Wait(f"the copy of the traffic to {release.slot} to end", until)
         return RemoveSlot(release.slot)
     for one in endpoint.pending:
         if (one.kind, one.slot, one.why) == (ev.PendingKind.REPLICAS, release.old, "") and now < one.again_at:

@@ -50,13 +50,15 @@ def asked_reason(release: Release, text: str) -> tuple[ev.Body, ...]:
 def asked_retire(
     command: RetireSlot, endpoint: Endpoint | None, release: Release | None, now: float
 ) -> tuple[ev.Body, ...]:
-    """A slot without traffic goes now; raises Refused."""
+    """A slot without traffic goes now, or once it gets no copy of any; raises Refused."""
     slot = command.slot
     if endpoint is None or slot not in endpoint.slots:
         there = ", ".join(sorted(endpoint.slots)) if endpoint is not None else ""
         raise Refused(f"{command.endpoint}: there is no slot {slot}{f'; there is {there}' if there else ''}")
-    if endpoint.slots[slot].weight > 0 or endpoint.weights.get(slot, 0.0) > 0 or endpoint.slots[slot].mirror > 0:
-        raise Refused(f"{command.endpoint}: {slot} gets traffic; a slot goes once it has none")
+    asked = endpoint.weights.get(slot, 0.0)
+    if endpoint.slots[slot].weight > 0 or asked > 0:
+        gets = "gets traffic" if endpoint.slots[slot].weight > 0 else f"is to get {asked:g} % of the traffic"
+        raise Refused(f"{command.endpoint}: {slot} {gets}; a slot goes once it has none")
     if release is not None and release.live and slot in (release.slot, release.old):
         raise Refused(f"{command.endpoint}: {release.id} is under way and needs {slot}; wait for its end")
     return ev.Acted(command.endpoint, f"has {slot} removed"), ev.RetireDue(command.endpoint, slot, now)

@@ -65,4 +65,4 @@ def check_remove(slot: Slot, weights: Mapping[Slot, float], mirror: Mapping[Slot
     if weights.get(slot, 0.0) > 0:
         raise Refused(f"{slot}: it gets {weights[slot]:g} % of the traffic; move that away first")
     if slot in mirror:
-        raise Refused(f"{slot}: it gets a copy of the traffic; stop mirroring first")
+        raise Refused(f"{slot}: it gets a copy of {mirror[slot]:g} % of the traffic; it can go once that has ended")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Failed, Unreachable
-from core.domain.model import Observation
+from core.domain.model import Noted, Observation
 from core.domain.strategies import all_at_once, canary
 from core.engine import calls, driver as driver_module, observer as observer_module
 from core.engine.engine import Engine
@@ -461,3 +461,22 @@ async def test_a_slot_that_was_asked_for_and_lands_after_its_release_is_removed(
     assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
     await until(engine, lambda _: "remove" in verbs(store))
     assert engine.snapshot.endpoint("late").weights == {"blue": 100.0}
+
+
+async def test_a_slot_whose_time_has_come_goes_once_it_gets_no_copy_of_the_traffic(
+    store: Bridge, engine: Engine
+) -> None:
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan()))
+    await ended(engine, "r2")
+    store.place.push(replace(store.place.slots["blue"], mirror=20.0))
+    await until(engine, lambda s: s.endpoint("late").slots["blue"].mirror == 20)
+    await engine.do(c.RetireSlot("late", "blue"))
+    await until(engine, lambda s: s.endpoint("late").retire["blue"] <= engine.now())
+    # A look later than that one would have asked for it.
+    looked = engine.snapshot.seq
+    store.place.push(Noted("looked", source="test"))
+    await until(engine, lambda s: s.seq > looked)
+    assert "remove" not in verbs(store)
+    store.place.push(replace(store.place.slots["blue"], mirror=0.0))
+    await until(engine, lambda s: "blue" not in s.endpoint("late").slots)

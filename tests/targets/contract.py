@@ -128,7 +128,7 @@ class Contract:
             await watcher.until(lambda: watcher.slots["green"].mirror == 20)
             assert (watcher.slots["green"].weight, watcher.slots["green"].proved_by) == (0, 0)
             assert (await watcher.weight("blue", 100)).mirror == 0
-            with pytest.raises(Refused, match="copy of the traffic"):
+            with pytest.raises(Refused, match="a copy of 20 % of the traffic; it can go once"):
                 await target.remove("green")
             await target.route({"blue": 90, "green": 10})
             assert (await watcher.weight("green", 10)).mirror == 0
