@@ -26,7 +26,7 @@ from core.system.text import elapsed
 from core.targets.azureml.api_errors import AzureMissing
 from core.targets.azureml.blobs import default_store
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.credentials import AzureLogin, login_of
+from core.targets.azureml.credentials import AzureLogin, login_ca, login_of
 from core.targets.azureml.https_client import HttpsClient
 from core.targets.azureml.workspace import AzureEndpoint, azure_endpoint
 from core.training.azure_jobs import AzureJobs
@@ -154,7 +154,7 @@ class TrainingElsewhere:
     @contextmanager
     def _opened(self, settings: Settings) -> Iterator[tuple[AzureEndpoint, AzureCalls, AzureJobs]]:
         at = azure_endpoint(settings, self._environ)
-        login = AzureLogin(at.place, login_of(at.place, self._environ))
+        login = AzureLogin(at.place, login_of(at.place, self._environ), login_ca(self._environ))
         calls, client = AzureCalls(at.place, login, at.ca), HttpsClient(at.ca)
         try:
             yield at, calls, AzureJobs(at, calls, client)

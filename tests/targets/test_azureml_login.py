@@ -38,7 +38,7 @@ def test_who_closes_a_login_does_not_wait_for_its_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
     slow, found = SlowCredential(fails), list[str]()
-    monkeypatch.setattr(credentials, "_credential", lambda _: slow)
+    monkeypatch.setattr(credentials, "_credential", lambda *_: slow)
     login = AzureLogin(endpoint_of(tmp_path).place)
 
     def ask() -> None:
@@ -61,7 +61,7 @@ def test_who_closes_a_login_does_not_wait_for_its_token(
     assert found == ["refused" if fails else "a token"]
     again = SlowCredential(fails=False)
     again.let.set()
-    monkeypatch.setattr(credentials, "_credential", lambda _: again)
+    monkeypatch.setattr(credentials, "_credential", lambda *_: again)
     login.forget()
     assert login.token(SCOPE) == "a token"
     login.close()

@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+import certifi
 import pytest
 
 from core.config.planner import Wishes, release_of
@@ -15,7 +16,7 @@ from core.state.acceptance import accept
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.targets.azureml.calls import AzureCalls
-from core.targets.azureml.credentials import AzureLogin
+from core.targets.azureml.credentials import AzureLogin, login_ca
 from tests.azure.standin import AzureStandIn
 from tests.engine.test_steering import Steering
 from tests.environments import ended, until
@@ -28,6 +29,42 @@ def test_an_authority_that_is_not_trusted_is_named_with_the_variable_that_names_
     with pytest.raises(Unreachable, match="its certificate is not trusted; name the authority's file in REQUESTS_CA_B"):
         calls.ask("GET", place.at.path, "2023-04-01")
     calls.close()
+
+
+def test_a_login_goes_by_the_authorities_of_its_release_and_not_by_those_of_the_process(
+    azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_release = azure.environment()
+    for name, value in {**of_release, "REQUESTS_CA_BUNDLE": "/none/ca.pem"}.items():
+        monkeypatch.setenv(name, value)
+    lost = AzureLogin(place.at.place)
+    with pytest.raises(Unreachable, match="no token can be asked for: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a fi"):
+        lost.account()
+    login = AzureLogin(place.at.place, None, login_ca(of_release))
+    assert login.account().name
+    for one in (lost, login):
+        one.close()
+
+
+@pytest.mark.parametrize(
+    ("of_release", "of_process", "file"),
+    [
+        (None, {"REQUESTS_CA_BUNDLE": "a.pem"}, ""),
+        ({"REQUESTS_CA_BUNDLE": "a.pem"}, {"REQUESTS_CA_BUNDLE": "a.pem"}, ""),
+        ({"REQUESTS_CA_BUNDLE": "a.pem"}, {"REQUESTS_CA_BUNDLE": "b.pem"}, "a.pem"),
+        ({"CURL_CA_BUNDLE": "a.pem"}, {}, "a.pem"),
+        ({}, {"REQUESTS_CA_BUNDLE": "b.pem"}, certifi.where()),
+        ({}, {}, ""),
+    ],
+)
+def test_which_authorities_those_are(
+    monkeypatch: pytest.MonkeyPatch, of_release: dict[str, str] | None, of_process: dict[str, str], file: str
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in of_process.items():
+        monkeypatch.setenv(name, value)
+    assert login_ca(of_release) == file
 
 
 def _released(project: Project) -> str:

@@ -15,7 +15,7 @@ from core.targets.azureml.assets import WorkspaceAssets
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.container_logs import ContainerLogs
-from core.targets.azureml.credentials import AzureLogin, TokenSource, login_of
+from core.targets.azureml.credentials import AzureLogin, TokenSource, login_ca, login_of
 from core.targets.azureml.deploying import SlotDeployer
 from core.targets.azureml.forwarding import AzureForwarder
 from core.targets.azureml.observing import AzureObserver
@@ -48,7 +48,7 @@ class AzureMLTarget:
         self.token = token
         self._models = models
         self._row = row
-        self._login = AzureLogin(at.place, source or login_of(at.place, environ))
+        self._login = AzureLogin(at.place, source or login_of(at.place, environ), login_ca(environ))
         self._calls = AzureCalls(at.place, self._login, at.ca)
         self._reader = EndpointReader(at, self._calls, self._told)
         self._changes = EndpointChanges(at, self._calls, self._reader, OperationBook(at.folder, at.name), token)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import certifi
+
 from core.domain.errors import BadInput
 from core.targets.azureml.failures import login_failure
 from core.targets.azureml.settings import AzureMLSettings
@@ -44,11 +46,15 @@ class Account:
 
 
 class AzureLogin:
-    """One login for one target; a token is asked for anew some minutes before it ends."""
+    """One login for one target; a token is asked for anew some minutes before it ends.
 
-    def __init__(self, place: AzureMLSettings, source: TokenSource | None = None) -> None:
+    `ca` is the file of authorities of whoever gives tokens, where it is another than this process's variables name.
+    """
+
+    def __init__(self, place: AzureMLSettings, source: TokenSource | None = None, ca: str = "") -> None:
         self._place = place
         self._source = source
+        self._ca = ca
         self._lock = threading.Lock()
         self._held: dict[str, AccessToken] = {}
         self._credential: Any = None
@@ -98,7 +104,7 @@ class AzureLogin:
         if self._source is not None:
             return self._source(scope)
         if self._credential is None:
-            self._credential = _credential(self._place.cloud.authority)
+            self._credential = _credential(self._place.cloud.authority, self._ca)
         return _token(self._place, self._credential, scope)
 
 
@@ -111,20 +117,35 @@ def login_of(place: AzureMLSettings, environ: Mapping[str, str] | None) -> Token
         return None
     tenant, client, secret = (environ[name] for name in names)
     held: list[Any] = []
+    options = {**PATIENT, **_verified(login_ca(environ))}
 
     def fetched(scope: str) -> AccessToken:
         if not held:
             held.append(
-                _package().ClientSecretCredential(tenant, client, secret, authority=place.cloud.authority, **PATIENT)
+                _package().ClientSecretCredential(tenant, client, secret, authority=place.cloud.authority, **options)
             )
         return _token(place, held[0], scope)
 
     return fetched
 
 
-def _credential(authority: str) -> Any:
+def login_ca(environ: Mapping[str, str] | None) -> str:
+    """The file of authorities that a release's variables name for the login's package, where this process's name
+    another; empty where it finds the right one by itself."""
+    if environ is None:
+        return ""
+    named, here = (one.get("REQUESTS_CA_BUNDLE") or one.get("CURL_CA_BUNDLE") or "" for one in (environ, os.environ))
+    return "" if named == here else named or certifi.where()
+
+
+def _verified(ca: str) -> dict[str, str]:
+    return {"connection_verify": ca} if ca else {}
+
+
+def _credential(authority: str, ca: str) -> Any:
+    options = {**PATIENT, **_verified(ca)}
     return _package().DefaultAzureCredential(
-        authority=authority, exclude_interactive_browser_credential=True, **PATIENT
+        authority=authority, exclude_interactive_browser_credential=True, **options
     )
 
 

@@ -14,6 +14,7 @@ LOGIN_ENDED = ("AADSTS700082", "AADSTS70043", "AADSTS50173", "AADSTS50076", "AAD
 
 _LOGIN_HOST = re.compile(r"HTTPS?Connection(?:Pool)?\(host='(?!169\.254\.)([^']+)'")
 """Whoever gives tokens; a machine of Azure's own asks a link-local address, where elsewhere nobody is."""
+_NO_FILE = "Could not find a suitable TLS CA certificate bundle"
 _BROKEN_OFF = re.compile(r"\[SSL[:\]]|SSLError|Connection aborted|Connection reset")
 _MUTE = (
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted; name the authority's file in REQUESTS_CA_BUNDLE"),
@@ -35,6 +36,9 @@ def login_failure(workspace: str, text: str, authority: str = "") -> NotSent:
     code = next((one for one in LOGIN_ENDED if one in text), "")
     if code:
         return LoginRefused(f"azureml {workspace}: the login has run out ({code}); {LOGIN}")
+    if _NO_FILE in text:
+        named = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there"
+        return NotSent(f"azureml {workspace}: no token can be asked for: {named}; name the authority's file")
     host = _LOGIN_HOST.search(text)
     if host is not None or _BROKEN_OFF.search(text):
         why = next((words for mark, words in _MUTE if mark in text), "the connection broke off")
