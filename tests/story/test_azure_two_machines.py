@@ -77,23 +77,29 @@ class Desk:
         return begun(*arguments, cwd=self.folder, env=self.environ())
 
 
+def furnished(home: Path, azure: AzureStandIn) -> Desk:
+    """A project for a workspace that has released nothing."""
+    desk = Desk(home / "here", azure)
+    quarterdeck("init", str(desk.folder), "--sample", "iris", cwd=home)
+    path = desk.folder / "quarterdeck.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["target"] = "azureml"
+    cloud = {"resource_manager": azure.url, "storage": DOMAIN}
+    served = {"request_timeout_s": 10, "max_concurrent_requests": 20}
+    settings["azureml"] = {"cloud": cloud, "poll_s": 0.2, "look_s": 1, "instance_type": "Standard_DS2_v2", **served}
+    settings["endpoint"]["replicas"] = 1
+    settings["release"] |= {"steps": [50, 100], "hold_s": 600, "retire_after_s": 3600}
+    settings["release"] |= {"smoke_limits": SLOW, "gates": [ERRORS]}
+    path.write_text(yaml.safe_dump(settings))
+    return desk
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A project that has released v1 twice: green serves, and blue is kept for the way back."""
     home = tmp_path_factory.mktemp("desks")
     with AzureStandIn(home) as azure:
-        desk = Desk(home / "here", azure)
-        quarterdeck("init", str(desk.folder), "--sample", "iris", cwd=home)
-        path = desk.folder / "quarterdeck.yaml"
-        settings = yaml.safe_load(path.read_text())
-        settings["target"] = "azureml"
-        cloud = {"resource_manager": azure.url, "storage": DOMAIN}
-        served = {"request_timeout_s": 10, "max_concurrent_requests": 20}
-        settings["azureml"] = {"cloud": cloud, "poll_s": 0.2, "look_s": 1, "instance_type": "Standard_DS2_v2", **served}
-        settings["endpoint"]["replicas"] = 1
-        settings["release"] |= {"steps": [50, 100], "hold_s": 600, "retire_after_s": 3600}
-        settings["release"] |= {"smoke_limits": SLOW, "gates": [ERRORS]}
-        path.write_text(yaml.safe_dump(settings))
+        desk = furnished(home, azure)
         desk.well(*RELEASE, *AT_ONCE)
         desk.well(*RELEASE, *AT_ONCE, *SAME)
         yield desk
