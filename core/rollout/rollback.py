@@ -153,7 +153,7 @@ def back(release: Release, endpoint: Endpoint, now: float, answers_well: bool = 
             return action
     if (release.aliases_moved or release.aliases_began) and not way.aliased:
         return MoveAliases(back=True)
-    if way.outcome is ev.Outcome.FAILED and not way.dropped and release.slot in endpoint.slots:
+    if way.outcome is ev.Outcome.FAILED and not way.dropped and _stands_there(release, endpoint):
         until = way.driven_at + release.plan.patience.back_s
         # No place removes what it still copies to, and the copy's end was asked for with the traffic.
         if endpoint.slots[release.slot].mirror > 0 and now < until:
@@ -256,6 +256,12 @@ def _why(seen: Observation | None) -> str:
     return seen.why or next((one.why for one in seen.replicas if one.why), "")
 
 
+def _stands_there(release: Release, endpoint: Endpoint) -> bool:
+    """Whether what the release deployed stands in its slot; what somebody else has there is not its to remove."""
+    seen = endpoint.slots.get(release.slot or "")
+    return seen is not None and seen.version in (None, release.version)
+
+
 def _weights(endpoint: Endpoint) -> Mapping[Slot, float]:
     return {slot: seen.weight for slot, seen in endpoint.slots.items()}
 
@@ -272,7 +278,7 @@ def _clear(release: Release, way: Way, endpoint: Endpoint, now: float) -> Action
     if flows:
         return Wait("traffic to end", until)
     failed = way.outcome is ev.Outcome.FAILED
-    if failed and release.slot is not None and not way.dropped and release.slot in endpoint.slots:
+    if failed and release.slot is not None and not way.dropped and _stands_there(release, endpoint):
         return RemoveSlot(release.slot)
     if (release.aliases_moved or release.aliases_began) and not way.aliased:
         return MoveAliases(back=True)

@@ -42,7 +42,7 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
     if name is not None:
         endpoint = endpoints.get(name) or Endpoint(name)
         changed_endpoint = of_endpoint(endpoint, event)
-        pending = of_pending(endpoint.pending, event, of)
+        pending = of_pending(endpoint, event, of)
         if pending is not endpoint.pending:
             changed_endpoint = replace(changed_endpoint, pending=pending)
         if changed_endpoint is not endpoints.get(name):

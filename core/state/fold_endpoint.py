@@ -9,6 +9,7 @@ from core.state import events as ev
 from core.state.astray import in_force, was_proved
 from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 from core.state.fold_alert import of_alerts
+from core.state.fold_pending import holds_another
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -68,10 +69,7 @@ def _after(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0
             anew = seen.slot in endpoint.scaled and before is not None and before.version != seen.version
             scaled = without(endpoint.scaled, seen.slot) if anew else endpoint.scaled
             # A slot is kept for the version that it held: what somebody else put there since is theirs.
-            theirs = (
-                before is not None and None not in (before.version, seen.version) and before.version != seen.version
-            )
-            retire = without(endpoint.retire, seen.slot) if theirs else endpoint.retire
+            retire = without(endpoint.retire, seen.slot) if holds_another(endpoint, seen) else endpoint.retire
             if seen.version is None and not seen.replicas and seen.weight == 0:
                 return replace(endpoint, slots=without(endpoint.slots, seen.slot), scaled=scaled)
             return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen), scaled=scaled, retire=retire)

@@ -1,8 +1,9 @@
 """What a fact makes of what is still to be done for an endpoint. Pure."""
 
+from core.domain.model import Observation
 from core.domain.plan import moves_aliases
 from core.state import events as ev
-from core.state.endpoint import Pending
+from core.state.endpoint import Endpoint, Pending
 from core.state.events import PendingKind
 from core.state.release import Release
 
@@ -20,14 +21,23 @@ def key_of(what: ev.Pended | Pending) -> Key:
             return what.kind, what.slot
 
 
-def of_pending(pending: tuple[Pending, ...], event: ev.Event, release: Release | None) -> tuple[Pending, ...]:
+def of_pending(endpoint: Endpoint, event: ev.Event, release: Release | None) -> tuple[Pending, ...]:
     """What is still to be done after one more fact; the same tuple where the fact has nothing to do with it."""
-    body = event.body
+    body, pending = event.body, endpoint.pending
     if isinstance(body, ev.Pended):
         return _with(pending, body, event.at)
     done = _done(body, release)
+    if isinstance(body, ev.Observed) and holds_another(endpoint, body.observation):
+        # What was to go is not what stands there now.
+        done |= {(PendingKind.REMOVAL, body.observation.slot)}
     left = tuple(one for one in pending if key_of(one) not in done or _asked_since(one, body))
     return pending if len(left) == len(pending) else left
+
+
+def holds_another(endpoint: Endpoint, seen: Observation) -> bool:
+    """Whether a slot is seen to hold another version than it was seen to hold before."""
+    before = endpoint.slots.get(seen.slot)
+    return before is not None and before.version is not None and seen.version not in (None, before.version)
 
 
 def _asked_since(one: Pending, body: ev.Body) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.domain.model import Observation
+from core.domain.model import Observation, Version
 from core.domain.plan import Plan, Shift, Work
 from core.state import commands as c, events as ev
 from core.state.acceptance import accept
@@ -200,3 +200,9 @@ def test_a_way_forward_that_nobody_drives_goes_on_too() -> None:
 def test_without_a_driver_a_release_that_goes_on_turns_as_ever(command: c.Command) -> None:
     world: World = under_way()
     assert len(accept(command, world.snapshot, world.now, driven=False)) == 1
+
+
+@pytest.mark.parametrize(("version", "left"), [(V1, 0), (V2, 1)])
+def test_what_was_to_go_goes_no_more_once_another_version_stands_there(version: Version, left: int) -> None:
+    seen = [ev.Observed("late", Observation("green", one, 1, 1, 0.0)) for one in (V2, version)]
+    assert len(told(seen[0], REMOVAL, seen[1]).endpoint("late").pending) == left
