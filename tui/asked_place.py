@@ -11,6 +11,7 @@ from core.domain.plan import Plan
 from core.engine.as_it_stands import with_slots
 from core.state.endpoint import Endpoint
 from core.state.moved_place import serves_elsewhere
+from core.state.scaling_asked import lacks_autoscaler
 from core.state.snapshot import Snapshot
 from core.targets.kinds import DEFAULT, standing_at
 from tui.foreseen import refused_there
@@ -60,7 +61,12 @@ def as_of(snapshot: Snapshot, name: str) -> float:
 def _looks(endpoint: Endpoint, seen: Mapping[Slot, Scaled], now: float) -> Mapping[Slot, Scaled]:
     """What the autoscalers came to; the watch's own look, while it is fresh, knows how long a window has been open."""
     known = endpoint.scaled
-    return {
-        slot: known[slot] if slot in known and now - known[slot].at < STALE_LOOKS * known[slot].next_look_s else look
-        for slot, look in seen.items()
-    }
+    young = {slot: known[slot] for slot, look in seen.items() if slot in known and _fresh(known[slot], look, now)}
+    return {**seen, **young}
+
+
+def _fresh(known: Scaled, look: Scaled, now: float) -> bool:
+    """Whether a look of the watch is young, and of the size and the autoscaler that the place has now."""
+    same = (known.after, known.min, known.max) == (look.after, look.min, look.max)
+    young = now - known.at < STALE_LOOKS * known.next_look_s
+    return young and same and lacks_autoscaler(known) == lacks_autoscaler(look)

@@ -18,7 +18,7 @@ class ScalingFacts:
 
     `looked_s` is how long ago that was, `late` are its replicas that do not serve, `why` says why `missing` ones are
     not even made, `held_by` is the release that keeps a slot without traffic as it is. `busy`: it is asked for answers,
-    so that somebody may expect more replicas.
+    so that somebody may expect more replicas. `environment` is the one that commands must name to mean it.
     """
 
     slot: Slot
@@ -32,6 +32,7 @@ class ScalingFacts:
     busy: bool = False
     why: str = ""
     missing: int = 0
+    environment: str = ""
 
 
 def facts_of(snapshot: Snapshot, name: str, now: float) -> tuple[ScalingFacts, ...]:
@@ -56,6 +57,7 @@ def facts_of(snapshot: Snapshot, name: str, now: float) -> tuple[ScalingFacts, .
             busy=_busy(snapshot, name, one.slot, now),
             why=one.why if len(one.replicas) < one.due else "",
             missing=max(0, one.due - len(one.replicas)),
+            environment=endpoint.environment,
         )
         found.append(facts)
     return tuple(found)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from core.domain.hints import typed
 from core.domain.model import Replica, ReplicaState, Scaled
 from core.domain.obstacles import Cause, Obstacle, cause_said
 from core.scaling.facts import ScalingFacts
@@ -29,7 +30,9 @@ OLD_LOOKS = 2.0
 def explain(facts: ScalingFacts) -> list[ScalingReason]:
     """Every reason there is, what somebody must act on first; none where all is as the metrics ask for."""
     look = facts.look
-    found = [sentence(one, look, facts.looked_s) for one in look.obstacles] if look is not None else []
+    found = []
+    if look is not None:
+        found = [sentence(one, look, facts.looked_s, facts.environment) for one in look.obstacles]
     if look is not None and look.after != facts.wanted:
         # Somebody asked for another size since: what stood in the way of the one before says nothing of this one.
         found = [reason for reason in found if reason.cause not in OF_SIZE]
@@ -50,7 +53,7 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
     if facts.wanted == 0 and facts.weight > 0 and Cause.ZERO not in known:
         least = max(1, look.min) if look is not None else 1
         why = f"{facts.slot} was scaled to 0: nobody answers its {facts.weight:g} % of the traffic"
-        yield ScalingReason(Cause.ZERO, why, f"'quarterdeck scale {least}' starts it again")
+        yield ScalingReason(Cause.ZERO, why, f"{typed(f'scale {least}', facts.environment)} starts it again")
     if facts.ready < facts.wanted and not known & IN_THE_WAY:
         yield from [*_met(facts)] or [_late(facts)]
     if facts.held_by:
@@ -62,7 +65,7 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
         return
     if facts.looked_s > OLD_LOOKS * look.next_look_s and Cause.UNREAD not in known:
         why = f"nobody has looked at it for {_age(facts.looked_s)}, and its figures are of then"
-        todo = "'quarterdeck doctor' says whether a watch runs and its place answers"
+        todo = f"{typed('doctor', facts.environment)} says whether a watch runs and its place answers"
         yield ScalingReason(Cause.UNREAD, why, todo, calm=True)
     if look.min == look.max and not known & {Cause.HELD, *NO_SCALER}:
         why = f"minimum and maximum are both {look.max}: no metric can change that"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.domain.hints import typed
 from core.domain.model import Reading, Scaled
 from core.domain.obstacles import Cause, Obstacle
 from core.system.text import counted, rough
@@ -31,7 +32,7 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.ZERO: (
         "it was scaled to 0, which switches its autoscaler off",
-        "'quarterdeck scale {least} --slot {slot}' switches it on",
+        "{wake} switches it on",
     ),
     Cause.MAXIMUM: (
         "{asks}, the maximum is {max}",
@@ -84,7 +85,7 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.MISSING: (
         "it has no autoscaler, though endpoint.autoscaling asks for one: it stays at {after}",
-        "'quarterdeck scale {after} --slot {slot}' makes it anew",
+        "{renew} makes it anew",
     ),
     Cause.UNWRITTEN: (
         "its autoscaler can't be made, and it stays at {after}: {what}",
@@ -107,8 +108,8 @@ class ScalingReason:
     calm: bool = False
 
 
-def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0) -> ScalingReason:
-    """One obstacle of a look that was so many seconds ago."""
+def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0, environment: str = "") -> ScalingReason:
+    """One obstacle of a look that was so many seconds ago; commands that it names mean the environment."""
     calm = obstacle.cause in CALM
     if obstacle.cause is Cause.WINDOW:
         return ScalingReason(obstacle.cause, *_window(obstacle, look, looked_s), calm)
@@ -122,8 +123,8 @@ def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0) -> Scaling
         "pods": "1 pod" if pods == 1 else f"{pods:g} pods",
         "asks": _asks(look),
         "metrics": " and ".join(one.name for one in look.readings) or "anything",
-        "slot": look.slot,
-        "least": max(1, look.min),
+        "wake": typed(f"scale {max(1, look.min)} --slot {look.slot}", environment),
+        "renew": typed(f"scale {look.after} --slot {look.slot}", environment),
         "min": look.min,
         "max": look.max,
         "before": look.before,

@@ -148,6 +148,14 @@ def test_how_old_figures_are_that_nobody_looks_at_any_more_is_said_unless_it_is_
     assert said(known) == [(Cause.UNREAD, "what its autoscaler does can't be asked: HTTP 403", False)]
 
 
+def test_a_command_that_is_named_means_the_environment() -> None:
+    missing = facts(look(58.0, 2, Obstacle(Cause.MISSING)), environment="prod")
+    (reason,) = explain(missing)
+    assert reason.todo == "'quarterdeck scale 2 --slot blue --env prod' makes it anew"
+    (asleep,) = explain(facts(look(None, 0, Obstacle(Cause.ZERO), min=2), wanted=0, weight=0.0, environment="prod"))
+    assert asleep.todo == "'quarterdeck scale 2 --slot blue --env prod' switches it on"
+
+
 def test_what_somebody_must_act_on_stands_first() -> None:
     found = facts(look(5.0, 4, Obstacle(Cause.WINDOW, "", 9.0, 300.0), proposed=1), ready=3, late=(DEAD,))
     assert [cause for cause, _, _ in said(found)] == [Cause.NOT_READY, Cause.WINDOW]

@@ -102,6 +102,9 @@ def test_a_slot_without_traffic_goes_to_none_and_comes_back(shop: Shop, azure: A
     status = _run(shop, azure, "status", "--env", "dev")
     assert any(line.split()[:3] == ["blue", "iris", "v1"] and "0/0 ready" in line for line in status)
     assert not any("costs" in line and "blue" in line for line in status)
+    said = _explained(shop, azure, "it was scaled to 0, which switches its autoscaler off")
+    assert any("'quarterdeck scale 1 --slot blue --env dev' switches it on" in line for line in said)
+    assert any("blue" in line and "0 replicas, 0 ready" in line for line in said)
     _run(shop, azure, "scale", "1", "--slot", "blue", "--env", "dev")
     assert azure.do(lambda: deployments["blue"].state) == "Succeeded"
 

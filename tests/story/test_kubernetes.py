@@ -4,14 +4,18 @@ The cluster is a stand-in whose pods are the real service.
 """
 
 import asyncio
+import json
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
 from tests.images import registry
+from tests.kubernetes.caller import Caller
 from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.images import PodImage, ProjectImages
 from tests.kubernetes.kinds import Json, resource
@@ -106,6 +110,38 @@ def test_a_model_goes_to_a_cluster_and_back(shop: Shop, cluster: Cluster) -> Non
     for plural in ("deployments.apps", "services", "leases.coordination.k8s.io", "pods"):
         assert _listed(cluster, plural) == []
     assert any("nothing" in line for line in _run(shop, "status"))
+
+
+@pytest.mark.slow
+def test_a_deleted_autoscaler_and_an_image_of_another_version_are_said(shop: Shop, cluster: Cluster) -> None:
+    release = ("release", "--env", "staging", "--skip", "load", *NO_LOAD, *_with_image(1), "--set", AT_ONCE)
+    path = shop.folder / "quarterdeck.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["environments"]["staging"] = {"endpoint": {"replicas": 1, "autoscaling": {"min": 1, "max": 2, "cpu": 60}}}
+    path.write_text(yaml.safe_dump(settings))
+    _run(shop, *release, "--model-uri", "models:/iris/1")
+    caller = Caller(cluster, NAMESPACE)
+    autoscaler = ("horizontalpodautoscalers.autoscaling", "iris-staging-blue")
+    assert caller.delete(*autoscaler).status_code == 200
+    said = _run(shop, "explain", "--env", "staging")
+    lacks = "! it has no autoscaler, though endpoint.autoscaling asks for one: it stays at 1"
+    assert any(lacks in line for line in said), said
+    assert any("→ 'quarterdeck scale 1 --slot blue --env staging' makes it anew" in line for line in said)
+    scaled = _run(shop, "scale", "1", "--slot", "blue", "--env", "staging")
+    assert any("iris-staging: blue has 1 replica ready" in line for line in scaled)
+    assert caller.read(*autoscaler)["spec"]["maxReplicas"] == 2
+    # Two trainings on the same rows give the same model; another project's is another one.
+    theirs = Path(shutil.copytree(shop.folder / ".quarterdeck" / "models" / "iris-1", shop.folder.parent / "theirs"))
+    about = theirs / "model.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "example": {}}))
+    words = {"python": sys.executable, "/model": str(theirs)}
+    cluster.kubelet.images[_image(9)] = PodImage(("python",), words, {"PYTHONPATH": str(HOME)})
+    login = {"KUBECONFIG": str(shop.folder.parent / "kubeconfig")}
+    told = shop.run(*release, "--model-uri", "models:/iris/2", *_with_image(9), env=login)
+    assert told.code != 0
+    assert "what answers as iris v2 holds another model" in told.out + told.err
+    caller.client.close()
+    _run(shop, "down")
 
 
 @pytest.mark.slow

@@ -37,7 +37,6 @@ OF_ENDPOINT: dict[str, Look] = {
     "image": image,
     "address": address,
     "probe": probes,
-    "autoscaler": autoscaler,
 }
 
 
@@ -52,6 +51,7 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
         made += [looking("shares", partial(_shares, at, settings), name)]
         made += [looking("registry", partial(registry, at, settings), name, WITHIN_S)]
         looks: dict[str, Look] = {**OF_ENDPOINT, "driver": partial(lease, folder=settings.folder)}
+        looks["autoscaler"] = partial(autoscaler, environment=settings.environment)
         if at.place.context not in shared:
             shared[at.place.context] = _Shared(at.place.context)
             made.append(shared[at.place.context].first(name))

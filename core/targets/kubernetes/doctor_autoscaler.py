@@ -12,7 +12,7 @@ from core.targets.kubernetes.looks import looks
 from core.targets.kubernetes.standing import looked_at
 
 
-def autoscaler(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
+def autoscaler(calls: ApiCalls, at: ClusterEndpoint, environment: str = "") -> Diagnoses:
     """Whether each slot that serves has one."""
     if at.endpoint.autoscaling is None:
         return [ok("endpoint.autoscaling is not set: sizes stay as they are")]
@@ -20,7 +20,7 @@ def autoscaler(calls: ApiCalls, at: ClusterEndpoint) -> Diagnoses:
     if not found:
         return [ok("the first release makes the autoscaler of its slot")]
     missing = [
-        (slot, sentence(one, look))
+        (slot, sentence(one, look, environment=environment))
         for slot, look in sorted(found.items())
         for one in look.obstacles
         if one.cause is Cause.MISSING

@@ -46,7 +46,7 @@ ENDPOINT = {
     "autoscaling": {"min": 1, "max": 3, "cpu": 60},
 }
 AT_ONCE = {"strategy": "blue-green"}
-LINES = {*doctor.OF_CLUSTER, *doctor.OF_NAMESPACE, *doctor.OF_ENDPOINT, "cluster", "driver"}
+LINES = {*doctor.OF_CLUSTER, *doctor.OF_NAMESPACE, *doctor.OF_ENDPOINT, "cluster", "driver", "autoscaler"}
 
 
 @dataclass(slots=True)
