@@ -1,27 +1,17 @@
 """A release's own variables no longer reach Azure: what is said, and that a shell whose variables do gets back."""
 
-import contextlib
-from dataclasses import replace
 from pathlib import Path
 
 import certifi
 import pytest
 
-from core.config.planner import Wishes, release_of
 from core.domain.errors import Unreachable
-from core.engine import shell_variables
-from core.engine.project import Project
-from core.state import commands as c, events as ev
-from core.state.acceptance import accept
-from core.state.fold import fold_all
-from core.state.snapshot import Snapshot
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin, login_ca
 from tests.azure.standin import AzureStandIn
-from tests.engine.test_steering import Steering
-from tests.environments import ended, until
 from tests.targets.azureml_places import AzurePlaceOf
-from tests.targets.helpers import ONE, TWO, two_slots, watching
+from tests.targets.helpers import two_slots, watching
+from tests.targets.other_shells import back_from_another_shell
 
 
 def test_an_authority_that_is_not_trusted_is_named_with_the_variable_that_names_it(place: AzurePlaceOf) -> None:
@@ -67,23 +57,6 @@ def test_which_authorities_those_are(
     assert login_ca(of_release) == file
 
 
-def _released(project: Project) -> str:
-    """v2 went to green over v1 in blue; its name."""
-    begun = replace(release_of(project.settings, False, Wishes()), version=TWO)
-    shell_variables.keep(project.settings, begun.release)
-    with contextlib.closing(project.journal()) as journal:
-        now = journal.clock.now()
-        journal.append(accept(begun, fold_all(journal.read(0)), now), "ada", now)
-        placed = ev.Placed(begun.release, "green", "blue", ONE, 1)
-        journal.append((placed, ev.Ended(begun.release, ev.Outcome.DONE, "done", "")), "ada", now)
-    return begun.release
-
-
-def _refusal(snapshot: Snapshot, release: str) -> str:
-    way = snapshot.releases[release].way
-    return way.refusal if way is not None else ""
-
-
 async def test_a_way_back_from_a_good_shell_needs_no_file_that_its_release_named(
     azure: AzureStandIn, place: AzurePlaceOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,20 +67,6 @@ async def test_a_way_back_from_a_good_shell_needs_no_file_that_its_release_named
         await two_slots(target, watcher, 1)
         await target.route({"green": 100.0})
         await watcher.weight("green", 100)
-    gone = tmp_path / "gone.pem"
-    monkeypatch.setenv("SSL_CERT_FILE", str(gone))
-    project = Project(tmp_path / "quarterdeck.yaml", "prod")
-    release = _released(project)
-    with contextlib.closing(project.journal()) as theirs, contextlib.closing(project.journal()) as mine:
-        # It drives in the shell of then: it says what that lacks, and asks again.
-        async with project.engine(theirs, who="watch") as watch:
-            watch.attend("late")
-            await watch.do(c.Rollback("late"))
-            lacks = f"SSL_CERT_FILE as {release} was begun with names {gone}, which is gone"
-            said = await until(watch, lambda now: _refusal(now, release))
-            assert _refusal(said, release).count(lacks) == 1
-            monkeypatch.setenv("SSL_CERT_FILE", str(azure.ca))
-            async with project.engine(mine, steering=Steering(watch)) as face:
-                face.insist("late")
-                assert (await ended(watch, release)).outcome is ev.Outcome.ROLLED_BACK
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    await back_from_another_shell(tmp_path / "quarterdeck.yaml", "SSL_CERT_FILE", str(azure.ca), monkeypatch)
     assert azure.do(lambda: azure.endpoint(place.name).traffic)["blue"] == 100
