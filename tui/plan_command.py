@@ -113,6 +113,7 @@ def planned(
         ),
         "",
         *_unwatched(begin.plan),
+        *_uncounted(begin.plan, settings.place.uncounted),
         *hardly_measured(begin.plan, settings, users_a_s(snapshot, name)),
         *_consent(settings),
         f"goes back to: {'what serves there' if why and live is None else _home(snapshot, name, settings)}",
@@ -131,6 +132,7 @@ def _next(settings: Settings, wishes: Wishes) -> str:
 PAIRED = "each answer is put beside the user's"
 COUNTED = "counts, errors, times and labels are compared, and no answer with another"
 """What a copy's answers are put beside, by whether a gate asks for pairs."""
+UNJUDGED = "nothing that comes of it is judged"
 
 
 def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE, answers: str = PERSON) -> Iterator[str]:
@@ -143,9 +145,9 @@ def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE, a
     at_s, mark, work = 0.0, "+", [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
     if work:
         yield f"{'':<{WIDTH}}work      {', '.join(work)}"
-    paired = any(gate.metric == DIFFERING for step in plan.steps if isinstance(step, Hold) for gate in step.gates)
+    compared = _compared(plan)
     for step in plan.steps:
-        line = _line(step, PAIRED if paired else COUNTED, given, answers, first=plan.first)
+        line = _line(step, compared, given, answers, first=plan.first)
         if line is None:
             continue
         usual_s = _usual_s(step, usual)
@@ -153,6 +155,17 @@ def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE, a
         yield f"{f'T{mark}{span(at_s)}':<{WIDTH - 1}} {line.verb:<10}{line.text}{usually}"
         at_s += line.takes_s + usual_s
         mark = "~" if usual_s else mark
+
+
+def _compared(plan: Plan) -> str:
+    """What is made of the answers to copies."""
+    copied, gates = False, list[Gate]()
+    for step in plan.steps:
+        copied = isinstance(step, Mirror) or (copied and not isinstance(step, Shift))
+        gates += step.gates if copied and isinstance(step, Hold | Ask) else ()
+    if not gates:
+        return UNJUDGED
+    return PAIRED if any(gate.metric == DIFFERING for gate in gates) else COUNTED
 
 
 def _usual_s(step: Step, usual: UsualSpans) -> float:
@@ -197,8 +210,8 @@ def _line(step: Step, compared: str, given: Given, answers: str, *, first: bool)
             by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
             return _Line("traffic", f"{percent:g} %{given(percent)}, proved by answers{by}")
         case Hold(seconds=seconds, gates=gates, warm_up=True):
-            outage = ", ".join(map(gate_line, gates))
-            return _Line("warm-up", f"{span(seconds)}, while {outage} alone is asked", seconds)
+            outage = f"{', '.join(map(gate_line, gates))} alone" if gates else "nothing"
+            return _Line("warm-up", f"{span(seconds)}, while {outage} is asked", seconds)
         case Hold(seconds=seconds, gates=gates):
             asked = ", ".join(map(gate_line, gates)) or "nothing"
             return _Line("hold", f"{span(seconds)}, while {asked} is asked", seconds)
@@ -225,6 +238,12 @@ def _unwatched(plan: Plan) -> Iterator[str]:
     if Shift in kinds and Hold not in kinds:
         rest = "the load test and the alert rules look" if Load in kinds else "the alert rules alone look"
         yield f"no gate is asked: {plan.strategy} holds nowhere; {rest}"
+
+
+def _uncounted(plan: Plan, why: str) -> Iterator[str]:
+    """That copies tell nothing at this place, for whoever writes them into a plan to be judged."""
+    if why and any(isinstance(step, Mirror) for step in plan.steps):
+        yield f"a copy is judged by nothing: {why}; look at the slot itself: its replicas, its log, its cpu"
 
 
 def _consent(settings: Settings) -> Iterator[str]:

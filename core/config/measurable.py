@@ -24,8 +24,12 @@ class _Stay:
     copied: bool
 
 
-def with_pairs_where_copied(plan: Plan) -> Plan:
-    """The plan, its gates on answers to copies asked while requests are copied, and at no other time."""
+def as_measured(plan: Plan, settings: Settings) -> Plan:
+    """The plan, its gates on answers to copies asked while requests are copied, and at no other time.
+
+    Where nobody knows those answers, a plan that was written by hand copies and judges nothing meanwhile.
+    """
+    blind = bool(settings.place.uncounted and settings.release.plan)
     copied, steps = False, list[Step]()
     for step in plan.steps:
         match step:
@@ -37,6 +41,8 @@ def with_pairs_where_copied(plan: Plan) -> Plan:
                 steps.append(step)
             case Hold() | Ask() if not copied:
                 steps.append(replace(step, gates=_without_pairs(step.gates)))
+            case Hold() | Ask() if blind:
+                steps.append(replace(step, gates=()))
             case _:
                 steps.append(step)
     return replace(plan, steps=tuple(steps))
@@ -52,7 +58,10 @@ def never_measured(plan: Plan, settings: Settings) -> Iterator[str]:
     asked = {gate for stay in stays for gate in stay.hold.gates if not gate.source}
     for stay in stays:
         if stay.copied and place.uncounted and any(not gate.dry_run for gate in stay.hold.gates):
-            yield f"release: {place.uncounted}: no gate can judge a copy there; use another strategy than shadow"
+            yield (
+                f"release: {place.uncounted}: no gate can judge a copy there; take another strategy, or write "
+                "'mirror 20' and a hold into release.plan, which copies and judges nothing meanwhile"
+            )
             break
     for gate in sorted(asked, key=lambda one: one.name):
         if gate.dry_run:

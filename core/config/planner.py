@@ -7,7 +7,7 @@ from typing import get_args
 
 from core.config.config import endpoint_name
 from core.config.gates import sources_of
-from core.config.measurable import never_measured, with_pairs_where_copied
+from core.config.measurable import as_measured, never_measured
 from core.config.profiles import profile
 from core.config.settings import Settings, Skippable
 from core.config.written_plan import step_of
@@ -101,7 +101,7 @@ def as_one(begins: Sequence[Begin]) -> Begin:
 def plan_of(settings: Settings, first: bool, wishes: Wishes, fetched: bool) -> Plan:
     """What the release does, and how surely it must know that a version is worse to stop it."""
     release = settings.release
-    plan = with_pairs_where_copied(warmed(_plan_of(settings, first, wishes, fetched), release.warm_up_s))
+    plan = as_measured(warmed(_plan_of(settings, first, wishes, fetched), release.warm_up_s), settings)
     for why in never_measured(plan, settings):
         raise BadInput(f"{settings.environment}: {why}")
     place = settings.place

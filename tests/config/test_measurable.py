@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.config.config import endpoint_name
 from core.config.measurable import hardly_measured
 from core.config.planner import Wishes, plan_of
 from core.config.settings import Settings
@@ -90,6 +91,20 @@ def test_on_azure_ml_no_gate_is_asked_of_what_containers_know(tmp_path: Path, ga
 def test_on_azure_ml_a_copy_can_not_be_judged(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="says nothing of the answers to copies: no gate can judge a copy there"):
         released(azureml_scenes.settings_of(tmp_path, release={"strategy": "shadow"}))
+
+
+def test_on_azure_ml_a_plan_by_hand_copies_and_judges_nothing_meanwhile(tmp_path: Path) -> None:
+    """What it would be judged by is asked again once users get a share of their own."""
+    given = azureml_scenes.settings_of(tmp_path, release={"plan": COPIES, "warm_up_s": 5.0})
+    gates = [bool(step.gates) for step in released(given).steps if isinstance(step, Hold | Ask)]
+    assert gates == [False, False, False, True, True, True]
+    snapshot = fold_all(
+        [ev.Event(1, 1.0, "watch", ev.Observed(endpoint_name(given), Observation("blue", V1, 1, 1, 100.0)))]
+    )
+    _, lines = planned(given, snapshot, Wishes())
+    said = "\n".join(lines)
+    assert "a copy of 20 % of the requests, answered to nobody; nothing that comes of it is judged" in said
+    assert "a copy is judged by nothing: Azure ML says nothing of the answers to copies; look at the slot" in said
 
 
 def test_behind_a_gateway_nobody_has_two_answers_to_one_request(tmp_path: Path) -> None:
