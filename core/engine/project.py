@@ -15,6 +15,7 @@ from core.domain.hints import typed
 from core.engine import shell_variables
 from core.engine.engine import Engine, Steering
 from core.engine.environment import Environment
+from core.engine.named_files import gone
 from core.engine.project_environment import ProjectEnvironment
 from core.engine.relocate import settle
 from core.journal.database import WAIT_S
@@ -168,8 +169,12 @@ class Project:
 
     def lend(self, options: Result) -> Mapping[str, str]:
         """A release that names files that are gone gets this shell's variables for them; told is what they named."""
+        name = options.get(shell_variables.NAME, "")
+        # Before anything is read that takes time: a way back waits for this.
+        if not gone(shell_variables.kept(state_folder(self.settings), name) or {}):
+            return {}
         began = self.began(options)
-        return {} if began is None else shell_variables.lend(began, options.get(shell_variables.NAME, ""))
+        return {} if began is None else shell_variables.lend(began, name)
 
     async def look(self, uri: str) -> None:
         """Ask the registry whether a model can be released; raises BadInput or Failed, which say why not.
