@@ -5,24 +5,27 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from core.config.planner import Wishes, release_of
 from core.domain.errors import Failed
 from core.domain.model import Contact
 from core.domain.plan import Patience
+from core.engine import shell_variables
 from core.engine.engine import Engine
 from core.state import events as ev
 from core.state.events import Event
 from core.state.fold import fold_all
 from tests.recordings.make import ENDPOINT, MOMENT, RELEASE
-from tests.tui import scenes
+from tests.tui import past, scenes
 from tui import rollback_command
 from tui.headless import after_us, home_within_s
 from tui.quick_rollback import TakenUp
-from tui.silent_place import in_silence, say_silence, silence
+from tui.silent_place import in_silence, other_variables, say_silence, silence
 
 BACK = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
 UNDONE = (BACK, ev.Ended(RELEASE, ev.Outcome.ROLLED_BACK, ""), ev.TurnedForward(RELEASE, 10.0))
@@ -157,3 +160,39 @@ def test_whoever_waits_for_traffic_gives_up_later_than_whoever_moves_it(patience
 def test_who_leaves_is_told_which_way_it_goes() -> None:
     assert after_us(_following(scenes.then(scenes.at_ten(), BACK)), ENDPOINT).startswith("still going back; ")
     assert after_us(_following(scenes.then(scenes.at_ten(), *UNDONE)), ENDPOINT).startswith("still going forward again")
+
+
+async def test_what_its_place_did_not_take_is_compared_once_with_the_shell_of_who_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turned = scenes.then(scenes.at_ten(), BACK)
+    refused = ev.AskFailed(RELEASE, "not to be reached")
+    states = [fold_all(turned), fold_all(scenes.then(turned, refused)), fold_all(scenes.then(turned, refused))]
+    engine = _following(scenes.at_ten())
+    said: list[str] = []
+
+    async def next_look(_: float) -> None:
+        if not states:
+            raise asyncio.CancelledError
+        cast("SimpleNamespace", engine).snapshot = states.pop(0)
+
+    monkeypatch.setattr("asyncio.sleep", next_look)
+    with contextlib.suppress(asyncio.CancelledError):
+        await say_silence(engine, {ENDPOINT: RELEASE}, said.append, lambda release: f"{release.id} has others")
+    assert said == [f"{RELEASE} has others"]
+
+
+def test_variables_that_a_shell_has_otherwise_are_named_and_no_more_than_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = past.project(tmp_path)
+    begun = release_of(project.settings, True, Wishes())
+    shell_variables.keep(project.settings, begun.release)
+    options = {**begun.options, "settings": project.settings.dump()}
+    release = replace(fold_all(scenes.at_ten()).releases[RELEASE], id="r1", options=options)
+    assert other_variables(project, release) == ""
+    for number in range(7):
+        monkeypatch.setenv(f"AWS_{number}", "s3cret")
+    says = "this goes with what r1 was begun with, and this shell has another"
+    names = "AWS_0, AWS_1, AWS_2, AWS_3, AWS_4 and 2 more"
+    assert other_variables(project, release) == f"{release.endpoint}: {says}: {names}"
