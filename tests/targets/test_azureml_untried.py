@@ -43,6 +43,19 @@ async def _deployed_over(place: AzurePlaceOf, here: AzureMLTarget, there: AzureM
     await theirs.ready("green", 1, THREE)
 
 
+async def test_tags_that_are_written_from_here_are_no_change_of_somebody_else(
+    azure: AzureStandIn, place: AzurePlaceOf
+) -> None:
+    here = place.target(1)
+    async with watching(here) as watcher:
+        await two_slots(here, watcher, 1)
+        azure.delays.endpoint_s = azure.delays.traffic_s = 1.0
+        await here.apply("green", TWO, 0)
+        await here.apply("green", THREE, 1)
+        await watcher.ready("green", 1, THREE)
+        assert [note for note in watcher.notes() if "somebody else" in note] == []
+
+
 async def test_a_change_that_goes_on_elsewhere_is_waited_for_and_nothing_is_deployed_over_its_traffic(
     azure: AzureStandIn, place: AzurePlaceOf
 ) -> None:

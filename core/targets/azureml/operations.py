@@ -20,6 +20,8 @@ from core.system.moment import KeptMoment
 from core.system.text import elapsed
 
 Doing: TypeAlias = Literal["endpoint", "tags", "traffic", "deploy", "resize", "remove"]
+OF_ENDPOINT: frozenset[Doing] = frozenset({"endpoint", "tags", "traffic"})
+"""Changes of the endpoint itself: while one goes on it is in no state that another one is taken in."""
 KEPT = 20
 """So many earlier ones of a kind say what is usual."""
 LATE_S = 1800.0

@@ -13,7 +13,7 @@ from core.system.moment import KeptMoment
 from core.targets.azureml.api_errors import AzureBusy
 from core.targets.azureml.changes import EndpointChanges
 from core.targets.azureml.claims import changed_by, newest_claim, read_claim
-from core.targets.azureml.operations import LATE_S
+from core.targets.azureml.operations import LATE_S, OF_ENDPOINT
 from core.targets.azureml.view import OVER, READY, AzureView, same_route
 
 SOURCE = "azureml"
@@ -33,7 +33,7 @@ class UntriedSlot:
         The same version is deployed anew wherever its traffic is.
         """
         book = self._changes.book
-        ours = any(one.doing in ("endpoint", "traffic") for one in book.operations())
+        ours = any(one.doing in OF_ENDPOINT for one in book.operations())
         if view.state not in {*OVER, ""} and not ours:
             text = f"somebody else changes the endpoint ({view.state}); {slot} is deployed once that is over"
             self._say(text)
