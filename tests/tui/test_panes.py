@@ -6,7 +6,7 @@ import pytest
 
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.load_profile import LoadOutcome
-from core.domain.model import Level as Loudness, Noted, Reading, Scaled
+from core.domain.model import Level as Loudness, Noted, Observation, Reading, Scaled, Version
 from core.domain.plan import Deploy, Plan, Work
 from core.domain.sample import Sample
 from core.state import events as ev
@@ -452,3 +452,13 @@ def test_where_nothing_is_served_yet_the_release_that_is_under_way_brings_it() -
     assert said(None) == "quarterdeck release trains and serves a model"
     assert said(Plan("canary", (Work("train"), Deploy(1)))) == "late-2 brings a version here"
     assert said(Plan("train only", (Work("train"),))) == "late-2 only makes a version"
+
+
+def test_a_slot_that_was_scaled_to_none_is_not_within_its_bounds() -> None:
+    look = Scaled("green", MOMENT, 0, 0, "scaled to 0", min=2, max=4)
+    asleep = Observation("green", Version("late", "5"), 0, 0, 0.0)
+    view = seen(scenes.then(scenes.served(), ev.Observed(ENDPOINT, asleep), ev.Looked(ENDPOINT, look)), MOMENT)
+    only = replace(view.endpoint, scaled={"green": look}) if view.endpoint else None
+    assert only is not None
+    shown = replace(view, snapshot=replace(view.snapshot, endpoints={ENDPOINT: only}))
+    assert text(Scaling().lines(shown, 118, 1)[0]).startswith("0 replicas · 0 ready   keeps 0: scaled to 0")
