@@ -3,6 +3,7 @@
 from core.domain.hints import typed
 from core.state.gone import gone_slots
 from core.state.moved_traffic import moved_traffic
+from core.state.scaling_asked import lacks_autoscaler
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
 from tui.moved import moved_words
@@ -49,5 +50,19 @@ def idle_lines(place: Standing | None, environment: str) -> list[str]:
         for line in (
             f"  ! size   {one.slot} was scaled to 0 replicas: nobody answers its {one.weight:g} % of the traffic",
             f"           → {typed(f'scale {least.get(one.slot, 1)} --slot {one.slot}', environment)} starts it again",
+        )
+    ]
+
+
+def unscaled_lines(place: Standing | None, environment: str) -> list[str]:
+    """That somebody deleted a slot's autoscaler, and what makes it anew."""
+    looks = {} if place is None or place.unknown or place.looks is None else place.looks
+    lacking = [(slot, look.after) for slot, look in sorted(looks.items()) if lacks_autoscaler(look)]
+    return [
+        line
+        for slot, size in lacking
+        for line in (
+            f"  ! size   {slot} has no autoscaler, though endpoint.autoscaling asks for one: it stays at {size}",
+            f"           → {typed(f'scale {size} --slot {slot}', environment)} makes it anew",
         )
     ]

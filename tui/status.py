@@ -30,7 +30,7 @@ from tui.environments import of_each, proven
 from tui.format import about
 from tui.headless import replaced, watch_of
 from tui.kept import stays
-from tui.misplaced import gone_lines, idle_lines, moved_lines
+from tui.misplaced import gone_lines, idle_lines, moved_lines, unscaled_lines
 from tui.real_weights import real_weights, share
 from tui.receivers import failing_lines
 from tui.taking_down import costs_line
@@ -75,6 +75,7 @@ async def lines_of(project: Project) -> list[str]:
             *([f"  ! place  {moved}"] if moved else gone_lines(place, snapshot, name, now)),
             *([] if moved else moved_lines(place, snapshot, name, now)),
             *idle_lines(place, own.environment),
+            *unscaled_lines(place, own.environment),
             *costs_line(place, snapshot, project, own),
         ]
         lines += [f"  release  {release_line(release, own.model)}"] if release else []

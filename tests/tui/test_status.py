@@ -7,7 +7,8 @@ import pytest
 
 from core.config.planner import Wishes, release_of
 from core.config.scaffold import init
-from core.domain.model import Contact, Observation, Replica, ReplicaState, Version
+from core.domain.model import Contact, Observation, Replica, ReplicaState, Scaled, Version
+from core.domain.obstacles import Cause, Obstacle
 from core.domain.plan import Ask, Plan
 from core.domain.sample import Sample
 from core.engine import shell_variables
@@ -21,7 +22,7 @@ from tests.tui import scenes
 from tests.tui.looking import seen
 from tui import status
 from tui.awaiting import awaiting_lines
-from tui.misplaced import gone_lines, idle_lines
+from tui.misplaced import gone_lines, idle_lines, unscaled_lines
 from tui.status import registries, release_line, stands
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -205,6 +206,17 @@ def test_a_slot_with_traffic_that_was_scaled_to_nothing_is_said(wanted: int, wei
         "           → 'quarterdeck scale 1 --slot green --env prod' starts it again",
     ]
     assert idle_lines(Standing("late", "kubernetes", (green,), ()), "prod") == (lines if told else [])
+
+
+@pytest.mark.parametrize(("obstacles", "told"), [((Obstacle(Cause.MISSING),), True), ((), False)])
+def test_an_autoscaler_that_somebody_deleted_is_said(obstacles: tuple[Obstacle, ...], told: bool) -> None:
+    look = Scaled("green", 99.0, 2, 2, "no autoscaler", min=1, max=4, obstacles=obstacles)
+    lines = [
+        "  ! size   green has no autoscaler, though endpoint.autoscaling asks for one: it stays at 2",
+        "           → 'quarterdeck scale 2 --slot green --env prod' makes it anew",
+    ]
+    place = Standing("late", "kubernetes", (), (), looks={"green": look})
+    assert unscaled_lines(place, "prod") == (lines if told else [])
 
 
 @pytest.mark.parametrize(("assumed", "ready", "told"), [(False, 2, True), (True, 2, False), (False, 0, False)])
