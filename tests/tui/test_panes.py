@@ -148,6 +148,13 @@ def test_traffic_that_went_back_is_not_shown_as_traffic() -> None:
     assert said[9] == "◀ traffic    was 50 %      0 %"
 
 
+def test_a_slot_that_a_route_does_not_name_is_meant_to_get_nothing() -> None:
+    """Whatever it still gets until the route is in force."""
+    events = scenes.then(scenes.at_ten(), ev.Routed(ENDPOINT, {"blue": 100.0}, RELEASE))
+    blue, green = lines(TrafficPane(), seen(events, MOMENT), 100)[:2]
+    assert ("of 100 " in blue, "of 0 " in green) == (True, True)
+
+
 def test_with_little_room_the_stages_around_the_one_that_runs_are_shown() -> None:
     said = lines(Stages(), seen(scenes.at_ten()), 30, 5)
     assert len(said) == 5

@@ -223,7 +223,8 @@ def _figures(
     seen: Observation, real: Reality, weights: Mapping[Slot, float], heard: bool, quiet: bool, cost: Sequence[Part]
 ) -> list[Part]:
     """The figures of a slot; what answers, what should, and what is ready stay longest. `quiet`: 0 was counted."""
-    wanted = weights.get(seen.slot, seen.weight)
+    # A route names those that get something.
+    wanted = weights.get(seen.slot, 0.0) if weights else seen.weight
     ready_role = "good" if seen.ready >= seen.due else "waits" if seen.ready else "fails"
     sample = real.sample
     p95 = sample.latency.percentile_ms(95) if sample else None
