@@ -1,6 +1,6 @@
 """Which load is wanted now: in the background while traffic moves, or by hand for as long as its asker is there."""
 
-from core.domain.plan import Hold, Mirror, Shift
+from core.domain.plan import Hold, Mirror, Shift, Step
 from core.domain.sample import Series
 from core.engine.environment import Environment
 from core.engine.load_control import LoadControl
@@ -57,14 +57,19 @@ def _stopped(release: Release, load: LoadState | None) -> bool:
 
 def _judged(release: Release) -> bool:
     """Whether the release is between its first shift, or copy, and its last hold, with something to compare with."""
+    return _between(release, Hold)
+
+
+def _between(release: Release, *last: type[Step]) -> bool:
+    """Whether it is between its first shift, or copy, and the last step of these kinds; no plan without holds is."""
     kinds = [type(step) for step in release.plan.steps]
     if release.state is not ReleaseState.RUNNING or Hold not in kinds or release.old is None:
         return False
-    last_hold = len(kinds) - 1 - kinds[::-1].index(Hold)
     first = next(place for place, kind in enumerate(kinds) if kind in (Shift, Mirror, Hold))
-    return first <= release.index <= last_hold
+    return first <= release.index <= max(place for place, kind in enumerate(kinds) if kind in last)
 
 
 def _moves(release: Release) -> bool:
-    """Whether background load goes on: also on the way back, to show that no request failed."""
-    return release.state is ReleaseState.BACK or _judged(release)
+    """Whether background load goes on: until the last shift is proved, which may take a place its time, and on the way
+    back, to show that no request failed."""
+    return release.state is ReleaseState.BACK or _between(release, Hold, Shift)

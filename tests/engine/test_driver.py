@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from core.domain.errors import JournalError, Refused, Unreachable
 from core.domain.gates import Gate
 from core.domain.model import Level, Noted, Scaled
-from core.domain.plan import Work
+from core.domain.plan import Hold, Shift, Work
 from core.domain.strategies import all_at_once, blue_green
 from core.engine import housekeeping
 from core.engine.engine import Engine
@@ -395,6 +396,30 @@ async def test_a_background_load_that_breaks_at_once_is_not_begun_without_end(tm
             await engine.emit(ev.Logged("late", "test", "tick"))
         assert len(store.sites[-1].faults["load"]) == 99
     journal.close()
+
+
+async def test_background_load_goes_on_until_the_last_shift_is_proved(tmp_path: Path) -> None:
+    """A place may take its time for it, and that no request failed meanwhile has to be seen."""
+    store = Bridge(tmp_path, background=STEADY)
+    journal = store.journal()
+    async with store.engine(journal) as engine:
+        await serve(engine)
+        store.place.delays = replace(store.place.delays, route_s=0.2)
+        plan = canary_plan(LONG)
+        *_, last_hold = (n for n, one in enumerate(plan.steps) if isinstance(one, Hold))
+        await engine.do(begin(V2, replace(plan, steps=(*plan.steps[:last_hold], *plan.steps[last_hold + 1 :]))))
+        for share in (10, 50):
+            await at(engine, "r2", share)
+            await engine.do(c.Next("late"))
+        release = await ended(engine, "r2")
+        assert release.outcome is ev.Outcome.DONE
+        await until(engine, lambda s: not s.endpoints["late"].load.running)  # type: ignore[union-attr]
+        last = max(n for n, one in enumerate(release.plan.steps) if isinstance(one, Shift))
+        told = [event.body for event in journal.read()]
+        proved = told.index(next(one for one in told if isinstance(one, ev.StepDone) and one.index == last))
+        stopped = next(n for n, one in enumerate(told) if isinstance(one, ev.LoadEnded))
+    journal.close()
+    assert stopped > proved
 
 
 async def test_background_load_that_an_operator_ended_stays_ended(tmp_path: Path) -> None:
