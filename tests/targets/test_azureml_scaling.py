@@ -172,6 +172,20 @@ async def test_a_slot_that_sleeps_is_looked_at_as_one_that_was_scaled_to_none(
     await seen.end()
 
 
+async def test_a_slot_that_is_being_deployed_awaits_its_autoscaler_within_the_bounds_of_the_settings(
+    azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, seen = await serving(place)
+    monkeypatch.setattr(azure.delays, "deployment_s", 2.0)
+    await target.apply("green", V2, 1)
+    await seen.until(lambda: "green" in seen.looks, "green is looked at")
+    (awaited,) = seen.looks["green"].obstacles
+    assert (awaited.cause, awaited.what) == (Cause.AWAITED, "Azure says Creating of its deployment")
+    assert (seen.looks["green"].min, seen.looks["green"].max) == (1, 3)
+    await seen.until(lambda: seen.looks["green"].obstacles == (), "green has its settings")
+    await seen.end()
+
+
 async def test_settings_that_are_not_ours_stay_as_they_are(azure: AzureStandIn, place: AzurePlaceOf) -> None:
     target = place.target(1)
     seen = Reading(target)
