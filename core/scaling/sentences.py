@@ -24,7 +24,7 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.NO_FIGURE: (
         "no {what} of any ready replica was measured: the size stays at {after}",
-        "a replica is measured within a minute of getting ready; where it stays so, see its log",
+        "a replica is measured within minutes of getting ready; where it stays so, see its log",
     ),
     Cause.NO_REQUEST: (
         "{what}: its use can't be told in percent of that, so nothing scales",
