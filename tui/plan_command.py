@@ -3,18 +3,15 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
 
 from core.config.config import endpoint_name
 from core.config.measurable import hardly_measured
 from core.config.planner import Wishes, as_one, asks, asks_by_hand, release_of
 from core.config.settings import Settings
 from core.domain.errors import BadInput, QuarterdeckError
-from core.domain.gates import DIFFERING, Gate
 from core.domain.hints import typed
-from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, UsualSpans, Work
+from core.domain.plan import Hold, Load, Mirror, Plan, Shift
 from core.engine.as_it_stands import as_it_stands, deploys
 from core.engine.known_figures import by_known_figures
 from core.engine.project import Project
@@ -23,19 +20,14 @@ from core.state.confirmation import begins
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from core.state.usual_spans import usual_spans
-from core.system.text import counted, rough, span
+from core.system.text import counted
 from tui.foreseen import foreseen, refused_there
-from tui.format import about
+from tui.plan_steps import PERSON, told
 from tui.real_weights import users_a_s
 
-WIDTH = 10
-Given: TypeAlias = Callable[[float], str]
 NOTHING_UNKNOWN: Mapping[str, str] = {}
-AT_ONCE = UsualSpans()
-PERSON, CI = "a person", "the yaml's 'approve: ci'"
+CI = "the yaml's 'approve: ci'"
 FAILS = "would fail as it is now: "
-WORTH_S = 10.0
-"""What takes less is done at once, as far as a plan tells."""
 
 
 async def plan(project: Project, wishes: Wishes, write: Callable[[str], None]) -> int:
@@ -127,109 +119,6 @@ def _next(settings: Settings, wishes: Wishes) -> str:
         return begins(release_of(settings, False, wishes).plan)
     except BadInput as error:
         return f"would be refused: {error}"
-
-
-PAIRED = "each answer is put beside the user's"
-COUNTED = "counts, errors, times and labels are compared, and no answer with another"
-"""What a copy's answers are put beside, by whether a gate asks for pairs."""
-UNJUDGED = "nothing that comes of it is judged"
-
-
-def told(plan: Plan, given: Given = lambda _: "", usual: UsualSpans = AT_ONCE, answers: str = PERSON) -> Iterator[str]:
-    """Each step in a line, after the time at which it begins at the earliest; work takes what it takes.
-
-    `given` says by what a share comes about, and which one it really is; `answers` who says yes to what a yes that was
-    given beforehand is enough for. With `~` in it a time is an estimate: what
-    the place took before, or takes as a rule, is in it.
-    """
-    at_s, mark, work = 0.0, "+", [step.name for step in plan.steps if isinstance(step, Work) and step.name != "alias"]
-    if work:
-        yield f"{'':<{WIDTH}}work      {', '.join(work)}"
-    compared = _compared(plan)
-    for step in plan.steps:
-        line = _line(step, compared, given, answers, first=plan.first)
-        if line is None:
-            continue
-        usual_s = _usual_s(step, usual)
-        usually = f"; {_usually(usual_s, usual)}" if usual_s and isinstance(step, Deploy) else ""
-        yield f"{f'T{mark}{span(at_s)}':<{WIDTH - 1}} {line.verb:<10}{line.text}{usually}"
-        at_s += line.takes_s + usual_s
-        mark = "~" if usual_s else mark
-
-
-def _compared(plan: Plan) -> str:
-    """What is made of the answers to copies."""
-    copied, gates = False, list[Gate]()
-    for step in plan.steps:
-        copied = isinstance(step, Mirror) or (copied and not isinstance(step, Shift))
-        gates += step.gates if copied and isinstance(step, Hold | Ask) else ()
-    if not gates:
-        return UNJUDGED
-    return PAIRED if any(gate.metric == DIFFERING for gate in gates) else COUNTED
-
-
-def _usual_s(step: Step, usual: UsualSpans) -> float:
-    """How long a step takes as a rule, where that is worth a word."""
-    match step:
-        case Deploy():
-            usual_s = usual.deploy_s
-        case Shift() | Mirror():
-            usual_s = usual.shift_s
-        case _:
-            return 0.0
-    return usual_s if usual_s >= WORTH_S else 0.0
-
-
-def _usually(usual_s: float, usual: UsualSpans) -> str:
-    by = f"by {counted(usual.seen, 'deploy')} before" if usual.seen else "as a rule"
-    return f"about {about(usual_s)} {by}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    verb: str
-    text: str
-    takes_s: float = 0.0
-
-
-def _line(step: Step, compared: str, given: Given, answers: str, *, first: bool) -> _Line | None:
-    match step:
-        case Retire() if first:
-            return None
-        case Deploy(replicas=replicas, deadline_s=deadline_s):
-            beside = "" if first else " beside what serves"
-            return _Line("deploy", f"{counted(replicas, 'replica')}{beside}, ready within {deadline_s:g} s")
-        case Smoke(checks=checks):
-            return _Line("smoke", f"{checks} requests to the new slot at 0 %, within release.smoke_limits")
-        case Mirror(percent=percent):
-            return _Line("mirror", f"a copy of {percent:g} % of the requests, answered to nobody; {compared}")
-        case Ask(question=question, beforehand=beforehand):
-            by = "" if beforehand else " by both sides' figures; --confirm alone is no yes to this"
-            return _Line("ask", f"{answers if beforehand else PERSON}: {question}{by}")
-        case Shift(percent=percent, sticky=sticky):
-            by = f"; each caller stays on a side by the {sticky.by.value} {sticky.name}" if sticky else ""
-            return _Line("traffic", f"{percent:g} %{given(percent)}, proved by answers{by}")
-        case Hold(seconds=seconds, gates=gates, warm_up=True):
-            outage = f"{', '.join(map(gate_line, gates))} alone" if gates else "nothing"
-            return _Line("warm-up", f"{span(seconds)}, while {outage} is asked", seconds)
-        case Hold(seconds=seconds, gates=gates):
-            asked = ", ".join(map(gate_line, gates)) or "nothing"
-            return _Line("hold", f"{span(seconds)}, while {asked} is asked", seconds)
-        case Load(profile=profile, gates=gates):
-            users = f"{profile.users} users for {profile.duration_s or 0:g} s"
-            return _Line("load", f"{users}; {', '.join(map(gate_line, gates))}", profile.duration_s or 0.0)
-        case Retire(after_s=after_s):
-            return _Line("retire", f"what served before goes {f'after {rough(after_s)}' if after_s else 'at once'}")
-        case Work(name="alias"):
-            return _Line("alias", "the registry's alias follows the traffic")
-        case _:
-            return None
-
-
-def gate_line(gate: Gate) -> str:
-    """A gate as people write it: `errors < 5 %`, `p95 : live < 25 % (dry run)`."""
-    notes = "".join(f" ({note})" for note in (gate.source, "dry run" if gate.dry_run else "") if note)
-    return f"{gate.name} {gate.op} {gate.limit:g}{gate.unit}{notes}"
 
 
 def _unwatched(plan: Plan) -> Iterator[str]:

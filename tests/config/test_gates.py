@@ -12,7 +12,7 @@ from core.domain.gates import Gate
 from core.domain.plan import Hold, Shift
 from core.domain.sources import MetricSource
 from tests.config.test_config import line, settings
-from tui.plan_command import gate_line
+from tui.plan_steps import gate_line
 
 SOLD = "kind: json, url: 'http://shop:80/sold', query: sold"
 PROMETHEUS = "kind: prometheus, url: 'http://prom:9090', query: 'x{slot=\"{{slot}}\"}'"

@@ -13,7 +13,7 @@ from core.domain.gates import Gate
 from core.domain.plan import Deploy, Hold, Mirror, Shift, Work
 from core.targets.kinds import kind_of
 from tests.targets.kubernetes_scenes import GATEWAY, IMAGE, project, settings_of
-from tui.plan_command import told
+from tui.plan_steps import told
 
 
 def test_the_place_is_named_by_context_and_namespace(tmp_path: Path) -> None:

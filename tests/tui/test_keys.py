@@ -17,7 +17,7 @@ from tests.tui.conftest import OpenDeck, shown, until
 from tests.tui.replay import FakeLink
 from tui.actions import ACTIONS, MANUAL
 from tui.asking import Prepared
-from tui.plan_command import told
+from tui.plan_steps import told
 from tui.screens.sheet import keys
 from tui.view import View
 from tui.widgets.bars import Keys

@@ -12,7 +12,8 @@ from core.state import events as ev
 from core.state.fold import fold_all
 from core.state.snapshot import Snapshot
 from tests.targets.azureml_scenes import settings_of
-from tui.plan_command import planned, told
+from tui.plan_command import planned
+from tui.plan_steps import told
 
 PLAN = Plan("canary", (Deploy(1, 2760), Smoke(5), Shift(10), Hold(60, ()), Shift(100)))
 

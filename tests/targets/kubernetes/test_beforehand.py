@@ -26,7 +26,7 @@ from tests.kubernetes.cluster import Cluster, running
 from tests.kubernetes.metrics import MetricsApi
 from tests.targets import kubernetes_scenes
 from tui import release_command
-from tui.plan_command import told
+from tui.plan_steps import told
 
 STEPS = Plan("canary", (Shift(10), Shift(50), Shift(100)))
 SCALING = {"name": "late", "autoscaling": {"min": 2, "max": 4, "cpu": 60}}
