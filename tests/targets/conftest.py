@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -89,8 +90,10 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStandIn]:
 @pytest.fixture
 async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
     """An endpoint there; what its test does to Azure is over with it."""
+    before = asdict(azure.delays)
     place = AzurePlaceOf(azure, tmp_path)
     yield place
     azure.take_back()
-    azure.delays.shown_s = 0.0
+    for name, value in before.items():
+        setattr(azure.delays, name, value)
     await place.close()

@@ -29,29 +29,12 @@ SHORT_S, HANGS_S = 3.0, 6.0
 
 
 @pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint; what a test set is taken back."""
-    before = vars_of(azure)
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    azure.take_back()
-    for name, value in before.items():
-        setattr(azure.delays, name, value)
-    await place.close()
-
-
-@pytest.fixture
 async def hasty(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
     """An endpoint whose calls are not waited for as long as one hangs."""
     place = AzurePlaceOf(azure, tmp_path, call_s=SHORT_S)
     yield place
     azure.take_back()
     await place.close()
-
-
-def vars_of(azure: AzureStandIn) -> dict[str, float]:
-    """The delays as they are."""
-    return {name: getattr(azure.delays, name) for name in ("deployment_s", "traffic_s", "shown_s", "settling_s")}
 
 
 def hang(place: AzurePlaceOf, path: str) -> None:

@@ -1,7 +1,6 @@
 """Two machines release at once: no traffic of one comes to what the other has just deployed, unseen."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,10 @@ from core.targets.protocol import Turn
 from tests.azure.standin import AzureStandIn
 from tests.targets.azureml_places import ROW, AzurePlaceOf
 from tests.targets.helpers import TWO, Watcher, two_slots, watching
-from tests.targets.test_azureml_late import land, lose, traffic, until, vars_of
+from tests.targets.test_azureml_late import land, lose, traffic, until
 from tests.targets.test_azureml_takeovers import _elsewhere, _there
 
 THREE = Version("late", "3", "run3", "models:/late/3")
-
-
-@pytest.fixture
-async def place(azure: AzureStandIn, tmp_path: Path) -> AsyncIterator[AzurePlaceOf]:
-    """An endpoint; what a test set is taken back."""
-    before = vars_of(azure)
-    place = AzurePlaceOf(azure, tmp_path)
-    yield place
-    azure.take_back()
-    for name, value in before.items():
-        setattr(azure.delays, name, value)
-    await place.close()
 
 
 async def _deployed_over(place: AzurePlaceOf, here: AzureMLTarget, there: AzureMLTarget, theirs: Watcher) -> None:

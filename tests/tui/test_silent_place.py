@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +20,8 @@ from core.engine.engine import Engine
 from core.state import events as ev
 from core.state.events import Event
 from core.state.fold import fold_all
+from core.state.release import Release
+from core.state.snapshot import Snapshot
 from tests.recordings.make import ENDPOINT, MOMENT, RELEASE
 from tests.tui import past, scenes
 from tui import rollback_command
@@ -116,12 +118,13 @@ def test_a_release_that_goes_on_or_is_over_waits_for_nobody() -> None:
     assert _said(scenes.then(scenes.at_ten(), *over)) == ""
 
 
-async def test_it_is_said_once_each_time_that_the_place_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    states = [
-        fold_all(scenes.then(scenes.at_ten(), BACK, ev.Contacted(ENDPOINT, one)))
-        for one in (LOST, LOST, Contact(MOMENT), LOST)
-    ]
-    engine = _following(scenes.at_ten())
+async def _told(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: Engine,
+    states: list[Snapshot],
+    others: Callable[[Release], str] = lambda _: "",
+) -> list[str]:
+    """What whoever waits is told, a look a state."""
     said: list[str] = []
 
     async def next_look(_: float) -> None:
@@ -131,7 +134,17 @@ async def test_it_is_said_once_each_time_that_the_place_falls_silent(monkeypatch
 
     monkeypatch.setattr("asyncio.sleep", next_look)
     with contextlib.suppress(asyncio.CancelledError):
-        await say_silence(engine, {ENDPOINT: RELEASE}, said.append)
+        await say_silence(engine, {ENDPOINT: RELEASE}, said.append, others)
+    return said
+
+
+async def test_it_is_said_once_each_time_that_the_place_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [
+        fold_all(scenes.then(scenes.at_ten(), BACK, ev.Contacted(ENDPOINT, one)))
+        for one in (LOST, LOST, Contact(MOMENT), LOST)
+    ]
+    engine = _following(scenes.at_ten())
+    said = await _told(monkeypatch, engine, states)
     assert [one.partition(" (")[0].partition(" has")[0] for one in said] == [said[0].partition(" has")[0]] * 2
 
 
@@ -169,16 +182,7 @@ async def test_what_its_place_did_not_take_is_compared_once_with_the_shell_of_wh
     refused = ev.AskFailed(RELEASE, "not to be reached")
     states = [fold_all(turned), fold_all(scenes.then(turned, refused)), fold_all(scenes.then(turned, refused))]
     engine = _following(scenes.at_ten())
-    said: list[str] = []
-
-    async def next_look(_: float) -> None:
-        if not states:
-            raise asyncio.CancelledError
-        cast("SimpleNamespace", engine).snapshot = states.pop(0)
-
-    monkeypatch.setattr("asyncio.sleep", next_look)
-    with contextlib.suppress(asyncio.CancelledError):
-        await say_silence(engine, {ENDPOINT: RELEASE}, said.append, lambda release: f"{release.id} has others")
+    said = await _told(monkeypatch, engine, states, lambda release: f"{release.id} has others")
     assert said == [f"{RELEASE} has others"]
 
 
