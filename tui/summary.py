@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.domain.model import Slot
 from core.domain.plan import title
 from core.domain.sample import Sample
-from core.state.astray import followed
+from core.state.astray import followed, was_proved
 from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.gone import gone_slots
@@ -92,15 +92,9 @@ def on_its_way(view: View) -> Line:
 
 def returned(release: Release, endpoint: Endpoint | None) -> bool:
     """Whether answers proved that all traffic is where it was; aliases and the report come after."""
-    if (
-        endpoint is None
-        or endpoint.verified is None
-        or release.way is None
-        or not release.way.routed
-        or release.way.shares
-    ):
+    if endpoint is None or release.way is None or not release.way.routed or release.way.shares:
         return False
-    return same(endpoint.verified.weights, endpoint.weights)
+    return was_proved(endpoint)
 
 
 def _place(release: Release, view: View) -> Line:
@@ -154,7 +148,7 @@ def proof(view: View, cells: int | None = None) -> Line:
         said = [(n, ((text, "dim" if n else "moves"),)) for n, text in enumerate(moved_words(endpoint, elsewhere))]
         return fitting([(0, (("! ", "moves"),)), *said], most)
     verified = endpoint.verified
-    if verified is None or not same(verified.weights, endpoint.weights):
+    if verified is None or not was_proved(endpoint):
         wanted: Line = (("… ", "moves"), (f"{spoken(endpoint, endpoint.weights)}, not verified yet", "waits"))
         gap: Part = (1, ((" · ", "dim"),)) if going_on(view) else (1, ())
         return fitting([(0, wanted), gap, *going_on(view)], most) if endpoint.weights else ()
@@ -190,8 +184,3 @@ def replicas_listed(view: View) -> int:
         return 0
     most = [one.max for slot, one in endpoint.scaled.items() if slot in endpoint.slots]
     return max([*most, *(max(seen.wanted, len(seen.replicas)) for seen in endpoint.slots.values())], default=0)
-
-
-def same(one: Mapping[Slot, float], two: Mapping[Slot, float]) -> bool:
-    """Whether two sets of weights say the same; a slot that is not named has none."""
-    return all(one.get(slot, 0.0) == two.get(slot, 0.0) for slot in {*one, *two})

@@ -70,7 +70,9 @@ def followed(endpoint: Endpoint | None, release: Release | None) -> bool:
 def was_proved(endpoint: Endpoint) -> bool:
     """Whether answers proved the traffic that was asked for last."""
     verified = endpoint.verified
-    return verified is not None and bool(endpoint.weights) and same_shares(verified.weights, endpoint.weights)
+    if verified is None or endpoint.unproved or not endpoint.weights:
+        return False
+    return same_shares(verified.weights, endpoint.weights)
 
 
 def answered(endpoint: Endpoint) -> bool:

@@ -103,8 +103,9 @@ class Endpoint:
     `other` is who drives it from another machine.
     `alerts` and `hushed` are by rule, `failing` by receiver; `told_seq` is the last fact that people were promised to
     be told of.
-    `contact`: when its place was last heard of, where that place says so. `astray_at`: since when its traffic is seen
-    to go elsewhere than it was proved to go, or no answer proves it any more.
+    `contact`: when its place was last heard of, where that place says so. `unproved`: traffic was sent elsewhere since
+    answers proved it last, so that a proof of the same shares is none of these. `astray_at`: since when its traffic is
+    seen to go elsewhere than it was proved to go, or no answer proves it any more.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Endpoint:
     weights: Mapping[Slot, float] = field(default_factory=dict)
     verified: ev.Verified | None = None
     verified_at: float | None = None
+    unproved: bool = False
     astray_at: float | None = None
     drilled: ev.Drilled | None = None
     drilled_at: float | None = None

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from core.domain.model import Level, Observation, Scaled, Slot
 from core.state import events as ev
-from core.state.astray import in_force, was_proved
+from core.state.astray import in_force, same_shares, was_proved
 from core.state.endpoint import KEEP_MARKS, Endpoint, LoadState, Mark, MarkKind
 from core.state.fold_alert import of_alerts
 from core.state.fold_pending import holds_another
@@ -75,14 +75,15 @@ def _after(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0
             return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen), scaled=scaled, retire=retire)
         case ev.Routed(weights=weights):
             kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
-            return replace(endpoint, weights=weights, retire=kept)
+            elsewhere = not same_shares(weights, endpoint.weights)
+            return replace(endpoint, weights=weights, retire=kept, unproved=endpoint.unproved or elsewhere)
         case ev.Verified(weights=weights):
             if proved_before(endpoint, body, at):
                 return endpoint
             main = max(weights, key=lambda slot: weights[slot], default=None)
             moved = _moved(endpoint.verified, body)
             marked = _mark(endpoint, at, MarkKind.TRAFFIC, moved[1], moved[0] or main)
-            return replace(marked, verified=body, verified_at=at)
+            return replace(marked, verified=body, verified_at=at, unproved=False)
         case ev.Drilled(copy=copy) if copy:
             return replace(endpoint, copy_drilled=body, copy_drilled_at=at)
         case ev.Drilled():
@@ -136,7 +137,12 @@ def _used(known: Observation, body: ev.UsageSeen) -> Observation:
 def proved_before(endpoint: Endpoint, now: ev.Verified, at: float) -> bool:
     """Whether the same key was proved before: whoever took over proves it again, and the first proof is what counts."""
     before = endpoint.verified
-    if before is None or now.since != "key" or (before.since, before.weights) != (now.since, now.weights):
+    if (
+        before is None
+        or endpoint.unproved
+        or now.since != "key"
+        or (before.since, before.weights) != (now.since, now.weights)
+    ):
         return False
     pressed, pressed_before = at - now.took_ms / 1000, (endpoint.verified_at or 0.0) - before.took_ms / 1000
     return abs(pressed - pressed_before) < SAME_KEY_S

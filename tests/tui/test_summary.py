@@ -18,6 +18,7 @@ from tui.health import health
 from tui.screens.layout import PANES_OF, share
 from tui.styled import apart, bar, cut, fit, right, width
 from tui.summary import on_its_way, proof, reality
+from tui.verdict import verdict
 from tui.view import chosen
 from tui.widgets.bars import Top
 from tui.widgets.traffic import TrafficPane
@@ -118,6 +119,20 @@ def test_the_milliseconds_from_the_key_stand_at_the_endpoint() -> None:
 def test_weights_that_are_not_proved_yet_say_so() -> None:
     view = seen(scenes.then(scenes.at_ten(), ev.Routed(ENDPOINT, {"blue": 50, "green": 50}, RELEASE)))
     assert text(proof(view)) == "… v6 50 %, v7 50 %, not verified yet"
+
+
+def test_a_proof_from_before_traffic_was_sent_elsewhere_is_none_of_the_way_back() -> None:
+    """All was on v6 before the release; R comes while its first share is still on its way."""
+    sent = ev.Routed(ENDPOINT, {"blue": 90.0, "green": 10.0}, RELEASE)
+    before = ev.Verified(ENDPOINT, {"blue": 100.0}, 9, 20)
+    turned = ev.TurnedBack(RELEASE, ev.Outcome.ROLLED_BACK, "rolled back")
+    home = ev.Routed(ENDPOINT, {"blue": 100.0}, RELEASE)
+    gone = scenes.then(scenes.at_ten(), ev.Routed(ENDPOINT, {"blue": 100.0}), before, sent, turned, home)
+    view = seen(gone)
+    assert text(proof(view)) == "… all on v6, not verified yet"
+    assert text(verdict(view, 118)).startswith("◀ GOING BACK to v6")
+    proved = scenes.then(gone, ev.Verified(ENDPOINT, {"blue": 100.0}, 40, 20, "key", RELEASE))
+    assert text(proof(seen(proved))).startswith("✔ all on v6")
 
 
 def test_what_failed_in_the_last_minute_is_not_healthy_before_traffic_moves() -> None:
