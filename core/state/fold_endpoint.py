@@ -75,8 +75,8 @@ def _after(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0
             return replace(endpoint, slots=with_(endpoint.slots, seen.slot, seen), scaled=scaled, retire=retire)
         case ev.Routed(weights=weights):
             kept = {slot: due for slot, due in endpoint.retire.items() if not weights.get(slot)}
-            elsewhere = not same_shares(weights, endpoint.weights)
-            return replace(endpoint, weights=weights, retire=kept, unproved=endpoint.unproved or elsewhere)
+            unproved = endpoint.unproved or not same_shares(weights, endpoint.weights)
+            return replace(endpoint, weights=weights, retire=kept, unproved=unproved)
         case ev.Verified(weights=weights):
             if proved_before(endpoint, body, at):
                 return endpoint

@@ -125,15 +125,17 @@ async def test_a_call_of_who_was_followed_that_lands_late_is_seen_by_who_has_fol
             await here.route({"green": 100})
 
 
-async def test_traffic_that_azure_does_not_show_yet_counts_as_it_was_asked_for(
+async def test_traffic_that_azure_does_not_show_yet_counts_as_it_was_asked_for_once_that_is_over(
     azure: AzureStandIn, place: AzurePlaceOf
 ) -> None:
     here = place.target(1)
     async with watching(here) as watcher:
         await two_slots(here, watcher, 1)
-        azure.delays.shown_s = 600.0
+        azure.delays.shown_s, azure.delays.traffic_s = 600.0, 3.0
         await here.route({"green": 100})
-        assert _shown(place, place.at) == {"green": 100}
+        assert _shown(place, place.at) == {"blue": 100}, "it is on its way"
+        azure.delays.traffic_s = 0.1
+        await watcher.until(lambda: _shown(place, place.at) == {"green": 100})
         assert _shown(place, _elsewhere(place)) == {"blue": 100}
 
 

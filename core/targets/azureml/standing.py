@@ -67,8 +67,11 @@ def assumed(at: AzureEndpoint, view: AzureView) -> bool:
 
 
 def _as_asked(at: AzureEndpoint, view: AzureView) -> AzureView:
-    asked = _book(at).route()
-    if asked is None or view.body is None or not assumed(at, view):
+    book = _book(at)
+    asked = book.route()
+    # What is shown while a change goes on is in force until that is over.
+    moves = any(one.doing == "traffic" and one.address for one in book.operations())
+    if asked is None or view.body is None or moves or not assumed(at, view):
         return view
     properties = {**view.body["properties"], "traffic": asked["weights"], "mirrorTraffic": asked["mirror"]}
     return replace(view, body={**view.body, "properties": properties})
