@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from core.domain.errors import Refused
-from core.domain.model import Observation, ReplicaState, Version
+from core.domain.model import ReplicaState, Version
 from core.system.moment import KeptMoment
 from core.system.text import elapsed
 from core.targets.azureml.calls import AzureCalls
@@ -18,7 +18,7 @@ from core.targets.azureml.claims import TAG, DriverClaim, next_claim
 from core.targets.azureml.container_logs import after
 from core.targets.azureml.following import OperationFollower
 from core.targets.azureml.operations import OperationBook
-from core.targets.azureml.view import AzureView, asleep_tag, observations, same_route
+from core.targets.azureml.view import AzureView, asleep_tag, observations, same_route, sizes
 from core.targets.azureml.workspace import version_tags
 from tests.targets.azureml_scenes import SEVEN
 
@@ -212,9 +212,23 @@ def body(state: str, version: Version, count: int) -> dict[str, object]:
 )
 def test_instances_are_ready_as_far_as_the_service_says(state: str, ready: int, left: ReplicaState) -> None:
     view = AzureView({"properties": {}}, {"blue": body(state, SEVEN, 3)})
-    before = {"blue": Observation("blue", SEVEN, 1, 1 if state in {"Scaling", "Updating"} else 0, 0.0)}
+    before = {"blue": (SEVEN.full, 1)} if state != "Creating" else {}
     seen = observations(view, {}, before)["blue"]
     assert (seen.version, seen.wanted, seen.ready, seen.replicas[-1].state) == (SEVEN, 3, ready, left)
+
+
+def test_a_smaller_size_is_there_once_the_change_is_over() -> None:
+    before = sizes(AzureView({"properties": {}}, {"blue": body("Succeeded", SEVEN, 2)}), {})
+    changing = AzureView({"properties": {}}, {"blue": body("Updating", SEVEN, 1)})
+    seen = observations(changing, {}, before)["blue"]
+    assert (seen.wanted, seen.ready, len(seen.replicas)) == (1, 2, 2)
+    over = AzureView({"properties": {}}, {"blue": body("Succeeded", SEVEN, 1)})
+    assert observations(over, {}, sizes(changing, before))["blue"].ready == 1
+
+
+def test_what_was_ready_of_another_version_is_not_of_this_one() -> None:
+    changing = AzureView({"properties": {}}, {"blue": body("Updating", SEVEN, 1)})
+    assert observations(changing, {}, {"blue": ("late 6", 1)})["blue"].ready == 0
 
 
 def test_a_slot_without_an_instance_remembers_its_version_within_a_tag() -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from core.domain.model import Observation, Scaled, Version
 from core.domain.obstacles import Cause
-from core.targets.azureml import autoscale_looks
+from core.targets.azureml import autoscale_looks, deploying
+from core.targets.azureml.api_errors import AzureBusy
 from core.targets.azureml.autoscale_bodies import METRICS
 from core.targets.azureml.client import AzureMLTarget
+from core.targets.azureml.standing import slots_in
 from tests.azure.caller import AzureCaller
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
@@ -183,6 +185,25 @@ async def test_a_slot_that_is_being_deployed_awaits_its_autoscaler_within_the_bo
     assert (awaited.cause, awaited.what) == (Cause.AWAITED, "Azure says Creating of its deployment")
     assert (seen.looks["green"].min, seen.looks["green"].max) == (1, 3)
     await seen.until(lambda: seen.looks["green"].obstacles == (), "green has its settings")
+    await seen.end()
+
+
+async def test_another_size_is_there_once_azure_is_done_and_whoever_looks_sees_the_same(
+    azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, seen = await serving(place)
+    await target.scale("blue", 2)
+    await seen.until(lambda: seen.slots["blue"].ready == 2, "blue has two")
+    monkeypatch.setattr(azure.delays, "deployment_s", 60.0)
+    monkeypatch.setattr(deploying, "RESIZE_S", 0.3)
+    await target.scale("blue", 1)
+    await seen.until(lambda: seen.slots["blue"].wanted == 1, "one is asked for")
+    (standing,) = slots_in(place.at, await asyncio.to_thread(target._reader.read))
+    assert (standing.wanted, standing.ready) == (seen.slots["blue"].wanted, seen.slots["blue"].ready) == (1, 2)
+    with pytest.raises(AzureBusy, match="blue changes its size: for"):
+        await target.scale("blue", 3)
+    azure.delays.deployment_s = 0.1
+    await seen.until(lambda: seen.slots["blue"].ready == 1, "Azure is done")
     await seen.end()
 
 

@@ -121,9 +121,11 @@ class EndpointChanges:
         """A change that is no operation, such as a file, when it is its turn."""
         return self.worker.do(Urgency.REST, work)
 
-    def patiently(self, work: Callable[[], None], still: Callable[[], None] = lambda: None) -> None:
+    def patiently(
+        self, work: Callable[[], None], still: Callable[[], None] = lambda: None, within_s: float = BUSY_S
+    ) -> None:
         """Do it again where something else goes on meanwhile; raises AzureBusy with what holds it in the end."""
-        until_s = time.monotonic() + BUSY_S
+        until_s = time.monotonic() + within_s
         while True:
             try:
                 work()

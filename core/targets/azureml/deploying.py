@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from core.domain.errors import Failed, Refused
@@ -17,6 +18,8 @@ from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API
 from core.targets.checks import check_remove, check_scale
 
 NOT_MADE = "the endpoint could not be made; call 'quarterdeck down --env ENVIRONMENT', then release again"
+RESIZE_S = 15.0
+"""Whoever asks for another size hears within so long what holds it, and asks again."""
 _BROKEN = frozenset({"Failed", "Canceled"})
 
 
@@ -57,7 +60,8 @@ class SlotDeployer:
         check_scale(slot, replicas, view.versions(), bounds(self._changes.at))
         if slot not in view.deployments:
             return view.versions()[slot]
-        self._changes.patiently(lambda: self._resize(slot, replicas), lambda: self._still(number, slot))
+        still = partial(self._still, number, slot)
+        self._changes.patiently(lambda: self._resize(slot, replicas), still, RESIZE_S)
         return None
 
     def remove(self, number: int, slot: Slot) -> None:

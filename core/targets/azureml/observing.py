@@ -28,7 +28,7 @@ from core.targets.azureml.operations import AzureOperation
 from core.targets.azureml.proving import AGAIN_S, proof_key, proof_look
 from core.targets.azureml.routing import SOURCE, AzureRouter
 from core.targets.azureml.scoring_calls import ScoringCalls
-from core.targets.azureml.view import READY, AzureView, observations, state_of
+from core.targets.azureml.view import READY, AzureView, observations, sizes, state_of
 from core.targets.protocol import Report
 from core.targets.proving import ProvedWeights
 
@@ -60,7 +60,6 @@ class AzureObserver:
         self._router: AzureRouter | None = None
         self._undo: Callable[[Slot], None] = lambda _: None
         self._why: dict[Slot, str] = {}
-        self._before: dict[Slot, Observation] = {}
         self._operations: tuple[AzureOperation, ...] = ()
         self._error: QuarterdeckError | None = None
         self._heard_s = time.monotonic()
@@ -159,8 +158,7 @@ class AzureObserver:
             if one.slot:
                 state, usual_s = state_of(view.deployments.get(one.slot, {})), self._changes.book.usual_s(one.doing)
                 why[one.slot] = one.briefly(state, usual_s, silent=one.id in silent)
-        found = priced(observations(view, why, self._before), view, self._at.place)
-        self._before = found
+        found = priced(observations(view, why, self._changes.book.sizes()), view, self._at.place)
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
         settled = view.state == READY and not moves
         return self._proofs.applied(found, proof_key(found), proof_look(self._ask, found) if settled else None)
@@ -212,6 +210,8 @@ class AzureObserver:
         """What there is. That there is not even a workspace is believed once it was answered twice in a row."""
         try:
             view, self._missed = self._changes.reader.read(), False
+            book = self._changes.book
+            book.keep_sizes(sizes(view, book.sizes()))
             return view
         except WorkspaceMissing:
             if self._missed:

@@ -95,12 +95,14 @@ class AzureOperation:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """All that is written down of one endpoint. `route` is the traffic that was asked for last."""
+    """All that is written down of one endpoint. `route` is the traffic that was asked for last; `sizes` are of when
+    each slot was ready last."""
 
     operations: tuple[AzureOperation, ...] = ()
     took: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     route: Mapping[str, Any] | None = None
     untried: Mapping[str, Any] | None = None
+    sizes: Mapping[Slot, tuple[str, int]] = field(default_factory=dict)
 
 
 class OperationBook:
@@ -176,6 +178,15 @@ class OperationBook:
         """What was deployed last, until traffic is sent to it."""
         return self._page().untried
 
+    def keep_sizes(self, sizes: Mapping[Slot, tuple[str, int]]) -> None:
+        """The version of each slot that is ready, or was before it is changed now, and of how many instances."""
+        if self.sizes() != sizes:
+            self._changed(lambda page: replace(page, sizes=sizes))
+
+    def sizes(self) -> dict[Slot, tuple[str, int]]:
+        """What was kept of them last, by whichever process of this project."""
+        return dict(self._page().sizes)
+
     def usual_s(self, doing: Doing) -> float | None:
         """How long such a one takes: the median of our own earlier ones; None without any."""
         took = self._page().took.get(doing)
@@ -217,7 +228,8 @@ class OperationBook:
                 AzureOperation(**{**one, "begun": KeptMoment(**one["begun"])}) for one in found["operations"]
             )
             took = {key: tuple(float(one) for one in values) for key, values in found["took"].items()}
-            return _Page(operations, took, found["route"], found.get("untried"))
+            sizes = {slot: (str(version), int(count)) for slot, (version, count) in found.get("sizes", {}).items()}
+            return _Page(operations, took, found["route"], found.get("untried"), sizes)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return _Page()
 

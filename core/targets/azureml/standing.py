@@ -31,7 +31,7 @@ def slots_in(at: AzureEndpoint, view: AzureView) -> tuple[Observation, ...]:
     why = {slot: f"Azure says {state_of(body) or 'nothing'}" for slot, body in view.deployments.items()}
     why |= {one.slot: _words(at, one.slot) for one in _book(at).operations() if one.slot}
     shown = _as_asked(at, view)
-    return tuple(priced(observations(shown, why, {}), shown, at.place).values())
+    return tuple(priced(observations(shown, why, _book(at).sizes()), shown, at.place).values())
 
 
 def driven_elsewhere(at: AzureEndpoint, view: AzureView) -> str:

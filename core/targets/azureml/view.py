@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from core.domain.model import Observation, Replica, ReplicaState, Slot, Version
 from core.targets.azureml.api_errors import Json
@@ -14,6 +14,8 @@ from core.targets.azureml.workspace import LONGEST_TAG, PREFIX, tagged_version
 ASLEEP = f"{PREFIX}asleep-"
 """A tag of the endpoint for each slot whose version has no instance: a deployment has one at least."""
 READY = "Succeeded"
+Size: TypeAlias = tuple[str, int]
+"""A version in full, and how many instances of it are ready."""
 OVER = frozenset({READY, "Failed", "Canceled"})
 
 
@@ -115,22 +117,30 @@ def _changed_at(body: Json) -> float | None:
         return None
 
 
-def observations(
-    view: AzureView, why: Mapping[Slot, str], before: Mapping[Slot, Observation]
-) -> dict[Slot, Observation]:
+def sizes(view: AzureView, before: Mapping[Slot, Size]) -> dict[Slot, Size]:
+    """How many instances each slot had when it was ready last; what is changed since keeps the size from before."""
+    found: dict[Slot, Size] = {}
+    for slot, body in view.deployments.items():
+        if (state := state_of(body)) == READY:
+            found[slot] = (version_of(slot, body).full, capacity(body))
+        elif slot in before and state not in {*OVER, "Deleting"}:
+            found[slot] = before[slot]
+    return found
+
+
+def observations(view: AzureView, why: Mapping[Slot, str], before: Mapping[Slot, Size]) -> dict[Slot, Observation]:
     """Each slot as it is, with the weights that the service shows and no proof of them.
 
-    Instances are not told apart there: so many are ready as were asked for once the deployment is, and while it changes
-    its size as many as are in both.
+    Instances are not told apart there: so many are ready as were asked for once the deployment is, and until a change
+    of its size is over as many as before it, be they more than are wanted now.
     """
+    known = sizes(view, before)
     weights, mirror = view.weights, view.mirror
     found: dict[Slot, Observation] = {}
     for slot, body in view.deployments.items():
         version, wanted, state = version_of(slot, body), capacity(body), state_of(body)
-        seen = before.get(slot)
-        ready = wanted if state == READY else 0
-        if state not in OVER and seen is not None and seen.version == version and state != "Deleting":
-            ready = min(seen.ready, wanted)
+        held, size = known.get(slot, ("", 0))
+        ready = size if held == version.full else 0
         text = why.get(slot, "") if state != READY else ""
         left = ReplicaState.DEAD if state in OVER else ReplicaState.STARTING
         left = ReplicaState.DRAINING if state == "Deleting" else left
@@ -138,7 +148,7 @@ def observations(
             Replica(
                 f"{slot}-{n}", ReplicaState.READY if n <= ready else left, told=False, why="" if n <= ready else text
             )
-            for n in range(1, wanted + 1)
+            for n in range(1, max(wanted, ready) + 1)
         )
         found[slot] = Observation(
             slot, version, wanted, ready, weights.get(slot, 0.0), replicas, why=text, mirror=mirror.get(slot, 0.0)
