@@ -1,6 +1,6 @@
 """What keeps a slot from another size: the causes there are, and one of them with its figures. Frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,6 +44,20 @@ class Obstacle:
     what: str = ""
     have: float | None = None
     most: float | None = None
+
+
+AUTOSCALING = "endpoint.autoscaling"
+
+
+def bounded_by(obstacles: Iterable[Obstacle]) -> str:
+    """Which setting the bounds that hold now are from: a schedule's, else an autoscaler's own."""
+    return next((one.what for one in obstacles if one.cause is Cause.SCHEDULE), AUTOSCALING)
+
+
+def largest_key(obstacles: Iterable[Obstacle]) -> str:
+    """How the setting of the largest size is called."""
+    bounds = bounded_by(obstacles)
+    return f"{AUTOSCALING}.max" if bounds == AUTOSCALING else f"the max of {bounds}"
 
 
 SAID: Mapping[Cause, str] = {

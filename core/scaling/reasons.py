@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from core.domain.hints import typed
 from core.domain.model import Replica, ReplicaState, Scaled
-from core.domain.obstacles import Cause, Obstacle, cause_said
+from core.domain.obstacles import Cause, Obstacle, bounded_by, cause_said
 from core.scaling.facts import ScalingFacts
 from core.scaling.sentences import ScalingReason, measure, sentence
 from core.system.text import counted, rough
@@ -69,7 +69,9 @@ def _own(facts: ScalingFacts, known: set[Cause]) -> Iterator[ScalingReason]:
         yield ScalingReason(Cause.UNREAD, why, todo, calm=True)
     if look.min == look.max and not known & {Cause.HELD, *NO_SCALER}:
         why = f"minimum and maximum are both {look.max}: no metric can change that"
-        yield ScalingReason(Cause.FIXED, why, "set endpoint.autoscaling.min and max apart, and release again")
+        yield ScalingReason(
+            Cause.FIXED, why, f"set min and max of {bounded_by(look.obstacles)} apart, and release again"
+        )
     if facts.busy and not known and look.after == facts.wanted and (enough := _enough(look)) is not None:
         yield enough
 
@@ -81,7 +83,8 @@ def _age(span_s: float) -> str:
 
 def _unscaled(facts: ScalingFacts) -> ScalingReason:
     why = f"no autoscaler has looked at {facts.slot} so far: it keeps {counted(facts.wanted, 'replica')}"
-    todo = "where endpoint.autoscaling is set it looks within 15 s; else set it and release, or 'quarterdeck scale N'"
+    by_hand = typed("scale N", facts.environment)
+    todo = f"where endpoint.autoscaling is set it looks soon; else set it and release, or call {by_hand}"
     return ScalingReason(Cause.UNSCALED, why, todo, calm=True)
 
 
@@ -123,7 +126,8 @@ def _late(facts: ScalingFacts) -> ScalingReason:
     why = f"{ready}{said}"
     calm = worst is not None and _trouble(worst) == (False, 0)
     if worst is None:
-        todo = "none of them is known yet; where that lasts, 'quarterdeck doctor' says what the place lacks"
+        doctor = typed("doctor", facts.environment)
+        todo = f"none of them is known yet; where that lasts, {doctor} says what the place lacks"
     else:
         todo = "wait for it" if calm else "see its log: 4 on the deck, its line, l"
     return ScalingReason(Cause.NOT_READY, why, todo, calm)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.domain.hints import typed
 from core.domain.model import Reading, Scaled
-from core.domain.obstacles import Cause, Obstacle
+from core.domain.obstacles import Cause, Obstacle, largest_key
 from core.system.text import counted, rough
 
 CALM = frozenset(
@@ -36,7 +36,7 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.MAXIMUM: (
         "{asks}, the maximum is {max}",
-        "raise endpoint.autoscaling.max and release again, or make answers cheaper",
+        "raise {largest} and release again, or make answers cheaper",
     ),
     Cause.HELD: ("{what} holds it at {after} while traffic moves", "it is handed back once the release is over"),
     Cause.GONE: (
@@ -57,11 +57,11 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.QUOTA: (
         "{pods} of {after} may not be made: {what}",
-        "raise the quota (pods are tried again minutes later), or lower endpoint.autoscaling.max or endpoint.cpu",
+        "raise the quota (pods are tried again minutes later), or lower {largest} or endpoint.cpu",
     ),
     Cause.CORES: (
         "{after} replicas of {what} may use {have:.3g} cores, this machine has {most:g}: more of them do no more",
-        "lower endpoint.autoscaling.max, or serve from a larger machine",
+        "lower {largest}, or serve from a larger machine",
     ),
     Cause.POLICY: (
         "{asks}, and one step goes from {before} to {most:g} at most",
@@ -77,7 +77,7 @@ WORDS: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.UNSCALED: (
         "no autoscaler looks after it: it stays at {after}",
-        "set endpoint.autoscaling and release again, or call 'quarterdeck scale N'",
+        "set endpoint.autoscaling and release again, or call {scale}",
     ),
     Cause.AWAITED: (
         "its autoscaler is not there yet, and it stays at {after}: {what}",
@@ -124,7 +124,9 @@ def sentence(obstacle: Obstacle, look: Scaled, looked_s: float = 0.0, environmen
         "asks": _asks(look),
         "metrics": " and ".join(one.name for one in look.readings) or "anything",
         "wake": typed(f"scale {max(1, look.min)} --slot {look.slot}", environment),
+        "scale": typed("scale N", environment),
         "renew": typed(f"scale {look.after} --slot {look.slot}", environment),
+        "largest": largest_key(look.obstacles),
         "min": look.min,
         "max": look.max,
         "before": look.before,

@@ -3,7 +3,7 @@
 from core.domain.errors import Refused
 from core.domain.hints import typed
 from core.domain.model import Scaled, Slot
-from core.domain.obstacles import Cause
+from core.domain.obstacles import Cause, bounded_by
 from core.domain.scaling import outside
 from core.state import events as ev
 from core.state.commands import ScaleSlot
@@ -40,7 +40,8 @@ def asked_scale(
     instead = f"{typed(f'retire {slot}', endpoint.environment)} removes it, for it has no traffic"
     if seen.weight > 0:
         instead = f"{slot} gets {seen.weight:g} % of the traffic"
-    if why_not := outside(slot, replicas, bounds, command.least, instead):
+    said_by = bounded_by(look.obstacles if look is not None else ())
+    if why_not := outside(slot, replicas, bounds, command.least, instead, said_by):
         raise Refused(f"{command.endpoint}: {why_not}")
     if replicas == 0 and seen.weight > 0:
         why = f"{slot}: it gets {seen.weight:g} % of the traffic, which nobody would answer; move that away first"

@@ -24,6 +24,14 @@ def scaled_by_itself() -> World:
     return world
 
 
+def scheduled() -> World:
+    """The same, at the times of a schedule."""
+    world = serving()
+    times = (Obstacle(Cause.SCHEDULE, "weekend (azureml.schedule)"),)
+    world.say(ev.Looked("late", Scaled("blue", world.now, 2, 2, "", min=1, max=4, obstacles=times)))
+    return world
+
+
 def changed_since() -> World:
     """What an autoscaler said once was of another version."""
     world = scaled_by_itself()
@@ -58,6 +66,8 @@ def test_a_size_that_it_has_is_no_change() -> None:
         (serving, 0, "", "late: blue: 0 replicas: a slot keeps one at least; blue gets 100 % of the traffic"),
         (taken_back, 0, "green", "at least; 'quarterdeck retire green --env dev' removes it, for it has no traffic"),
         (serving, -2, "", "late: blue: -2 replicas"),
+        (scheduled, 5, "", r"4 replicas, 5 are outside; weekend \(azureml.schedule\) says how many"),
+        (scaled_by_itself, 5, "", "5 are outside; endpoint.autoscaling says how many"),
         (scaled_by_itself, 5, "", "blue: its autoscaler stays between 1 and 4 replicas, 5 are outside"),
         (turning, 3, "blue", "r2 is on its way back; wait for it"),
         (under_way, 1, "blue", "r2 is under way and may need the 2 replicas of blue"),

@@ -193,7 +193,8 @@ def test_the_times_of_a_schedule_are_a_reason(tmp_path: Path) -> None:
     assert (look.min, look.max) == (1, 2)
     found = explain(ScalingFacts("blue", 2, 2, look=look))
     assert [one.cause for one in found] == [Cause.MAXIMUM, Cause.SCHEDULE]
-    assert found[1].text == "the times of night hold: between 1 and 2"
+    assert found[0].todo.startswith("raise the max of night (azureml.schedule) and release again")
+    assert found[1].text == "the times of night (azureml.schedule) hold: between 1 and 2"
 
 
 def test_what_nobody_could_write_is_said(tmp_path: Path) -> None:

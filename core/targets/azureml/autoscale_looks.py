@@ -159,7 +159,8 @@ def _obstacles(
     if missing:
         yield Obstacle(Cause.NO_FIGURE, " and ".join(dict.fromkeys(missing)))
     if (name := schedule_name(profile)) and name != USUAL:
-        yield Obstacle(Cause.SCHEDULE, name)
+        # Why they could not be written stands in `why`, and so does that they are somebody else's.
+        yield Obstacle(Cause.SCHEDULE, name if one.why else f"{name} (azureml.schedule)")
     if proposed is None or proposed == one.count:
         return
     if proposed > most:
