@@ -224,7 +224,7 @@ def way_back(view: View) -> WayBack:
         down = confirmation(commands.Rollback(endpoint.name), view.snapshot, view.now)
         return WayBack("R", f"takes {endpoint.name} DOWN" if down else "end it · nothing served before")
     seen = endpoint.slots.get(release.old)
-    if seen is None:
+    if seen is None or seen.due == 0:
         return WayBack("R", f"roll back → {back_to(release)} · starts again first")
     known = "ready" if silent_s(view) is None else "when last heard of"
     return WayBack("R", f"roll back → {back_to(release)} · {seen.ready}/{seen.due} {known}")

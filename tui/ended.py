@@ -36,7 +36,8 @@ def ended(view: View, release: Release, well: Line, cells: int) -> Line:
             more = f"   in {as_text.span((release.ended_at or took) - release.since)}"
         case Outcome.ROLLED_BACK | Outcome.ABORTED:
             word = "rolled back" if release.outcome is Outcome.ROLLED_BACK else "aborted"
-            head = (("◀ ", "back"), (f"{name} {word}, back on {back_to(release)}", "text"))
+            went = f"back on {back_to(release)}" if release.touched else "no traffic had moved"
+            head = (("◀ ", "back"), (f"{name} {word}, {went}", "text"))
             proved = verified is not None and verified.release == release.id
             since = "the key" if verified is not None and verified.since == "key" else "the route"
             more = f"   {as_text.proved(verified.took_ms)} from {since} to proof" if verified and proved else ""

@@ -1,6 +1,6 @@
 """Slots that are kept though they serve nobody: for how long, and which key would use them. Pure."""
 
-from core.domain.model import Observation
+from core.domain.model import Observation, ReplicaState
 from core.state.endpoint import Endpoint
 from core.state.reversal import refused_rollback, refused_undo, rollback_of
 from core.state.snapshot import Snapshot
@@ -17,6 +17,8 @@ def stays(snapshot: Snapshot, endpoint: Endpoint, seen: Observation, now: float)
         return ""
     if release is not None and release.live and release.slot == seen.slot:
         return ""
+    if seen.wanted and seen.replicas and all(one.state is ReplicaState.DRAINING for one in seen.replicas):
+        return "is removed"
     due = endpoint.retire.get(seen.slot)
     if due is None:
         return "kept"
@@ -32,6 +34,7 @@ def kept(view: View, seen: Observation) -> tuple[str, ...]:
     if not key:
         return (long, short)
     does = "goes back to it" if key == "R" else "comes forward to it"
+    does = f"starts it and {does}" if seen.due == 0 else does
     return (f"{long}, {key} {does}", f"{short} · {key}", short)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.model import Observation, Slot
+from core.domain.model import Observation, Replica, ReplicaState, Slot
 from core.domain.plan import Plan
 from core.state import events as ev
 from core.state.endpoint import Endpoint
@@ -18,6 +18,7 @@ from tui.view import View
 from tui.widgets.traffic import TrafficPane
 
 NOW, DAY_S = 1000.0, 86400.0
+LEAVES = Replica("blue-1", ReplicaState.DRAINING)
 DONE = Release("r2", "late", "prod", "local", Plan("x", ()), (), "ada", 0.0, version=V2, slot="green")
 DONE = replace(
     DONE, old="blue", old_version=V1, state=ReleaseState.ENDED, outcome=ev.Outcome.DONE, ended_at=NOW - 30, ended_seq=9
@@ -34,6 +35,14 @@ def view(release: Release | None, serves: Slot, **retire: float) -> View:
     return View(Snapshot(releases=known, endpoints={"late": endpoint}), History(), "late", NOW)
 
 
+def with_blue(shown: View, wanted: int, replicas: tuple[Replica, ...]) -> View:
+    """The same with so many replicas in blue."""
+    assert shown.endpoint is not None
+    slots = {**shown.endpoint.slots, "blue": Observation("blue", V1, wanted, 0, 0.0, replicas)}
+    endpoint = replace(shown.endpoint, slots=slots)
+    return replace(shown, snapshot=replace(shown.snapshot, endpoints={"late": endpoint}))
+
+
 @pytest.mark.parametrize(
     ("shown", "slot", "said"),
     [
@@ -47,6 +56,9 @@ def view(release: Release | None, serves: Slot, **retire: float) -> View:
         (view(replace(DONE, outcome=None, state=ReleaseState.RUNNING), "blue"), "green", ""),
         (view(replace(DONE, outcome=None, state=ReleaseState.RUNNING), "green"), "blue", "kept, R goes back to it"),
         (view(None, "green"), "blue", "kept"),
+        (with_blue(view(DONE, "green"), 2, (LEAVES, LEAVES)), "blue", "is removed, R goes back to it"),
+        (with_blue(view(DONE, "green"), 0, ()), "blue", "kept, R starts it and goes back to it"),
+        (with_blue(view(DONE, "green"), 0, (LEAVES,)), "blue", "kept, R starts it and goes back to it"),
     ],
 )
 def test_a_slot_says_for_how_long_it_is_kept_and_which_key_uses_it(shown: View, slot: Slot, said: str) -> None:

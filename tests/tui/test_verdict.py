@@ -70,6 +70,13 @@ def test_a_rollback_says_from_key_to_proof_and_how_long_it_can_be_taken_back() -
     assert text(verdict(seen(going, KEY + 0.02), 118)).startswith("◀ GOING BACK to v6   for 0 s")
 
 
+def test_what_was_aborted_before_traffic_moved_is_back_on_nothing() -> None:
+    """It may not even be known yet what it would have taken over from."""
+    over = ev.Ended(RELEASE, ev.Outcome.ABORTED, "aborted")
+    view = seen(scenes.then(recorded(MOMENT - 60), over, at=MOMENT - 59), MOMENT - 55)
+    assert text(verdict(view, 118)).startswith("◀ a version aborted, no traffic had moved")
+
+
 def test_work_says_what_is_next_and_that_no_traffic_has_moved() -> None:
     said = text(verdict(seen(recorded(MOMENT - 60), MOMENT - 60), 118))
     assert said == "▶ TRAIN 0:02   then evaluate   no traffic has moved"
