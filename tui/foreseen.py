@@ -8,10 +8,10 @@ from core.config.config import data_path
 from core.config.settings import Settings
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Version
-from core.domain.plan import Plan
+from core.domain.plan import Plan, Work
 from core.engine.project import READ_ONLY
 from core.engine.shell_variables import check
-from core.targets.kinds import Forewarning, kind_of
+from core.targets.kinds import Forewarning, TrainingPlace, kind_of
 
 HEAD_BYTES = 1 << 16
 
@@ -43,9 +43,14 @@ def _place(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 async def refused_there(settings: Settings, plan: Plan) -> Sequence[str]:
-    """Why the place would refuse a release by this plan, a line each; raises Unreachable where it does not answer."""
+    """Why what serves or trains would refuse a release by this plan, a line each; raises Unreachable where it does not
+    answer."""
     kind = kind_of(settings.target)
-    return await kind.beforehand(settings, plan) if isinstance(kind, Forewarning) else ()
+    whys = [*(await kind.beforehand(settings, plan) if isinstance(kind, Forewarning) else ())]
+    trains = kind_of(settings.train.on)
+    if isinstance(trains, TrainingPlace) and Work("train") in plan.steps:
+        whys += await trains.training_beforehand(settings)
+    return list(dict.fromkeys(whys))
 
 
 async def _no_model(version: Version) -> Path:

@@ -244,6 +244,11 @@ class BaseSettings(SettingsPart):
         return part
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """The targets that a release needs: what serves, and what trains where that is not this machine."""
+        return (self.target,) if self.train.on in ("local", self.target) else (self.target, self.train.on)
+
+    @property
     def where(self) -> str:
         """The place that serves, as it stands on the screen: `local`, `kubernetes CONTEXT/NAMESPACE`."""
         return f"{self.target} {self.place.where}".strip()

@@ -89,7 +89,7 @@ def _examinations(project: Project, config: _Read, known: past.KnownPast) -> lis
         meant |= {name: config.endpoints[name] for name in served_too if not named or name in named}
     several, first = list(meant.values()), project.settings
     state = state_folder(first)
-    kinds = sorted({one.target for one in several})
+    kinds = sorted({kind for one in several for kind in one.places})
     some = any(known.snapshot.endpoint(name).served for name in meant)
     client = WatchClient(WatchPlace(project.path))
     return [
@@ -100,7 +100,7 @@ def _examinations(project: Project, config: _Read, known: past.KnownPast) -> lis
         *registry.examinations(several, some),
         Examination("watch", lambda: steering.watch(client, known)),
         looking("lease", lambda: steering.leases(known, meant)),
-        *(one for kind in kinds for one in kind_of(kind).doctor([one for one in several if one.target == kind])),
+        *(one for kind in kinds for one in kind_of(kind).doctor([one for one in several if kind in one.places])),
         *(one for name in meant for one in served.examinations(meant[name], known.snapshot.endpoint(name))),
         *(looking("drill", partial(steering.drill, known, of), name) for name, of in meant.items()),
     ]

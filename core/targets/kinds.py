@@ -69,7 +69,8 @@ class TargetKind(Protocol):
         ...
 
     def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
-        """What `quarterdeck doctor` looks at for these endpoints of the place; without any, what the machine must have.
+        """What `quarterdeck doctor` looks at for these endpoints, which are served or trained for at the place; without
+        any, what the machine must have.
 
         Nothing is looked at before each is asked, and none changes anything.
         """
@@ -81,6 +82,15 @@ class Forewarning(Protocol):
     """A kind of place that says by a cheap look why a release can't go there, before anything is trained for it."""
 
     async def beforehand(self, settings: Settings, plan: Plan) -> Sequence[str]:
+        """Each reason in a line; nothing where none is seen. Raises Unreachable where nobody answers."""
+        ...
+
+
+@runtime_checkable
+class TrainingPlace(Protocol):
+    """A kind of place that can train for a release, wherever that serves, and says by a cheap look why it can't."""
+
+    async def training_beforehand(self, settings: Settings) -> Sequence[str]:
         """Each reason in a line; nothing where none is seen. Raises Unreachable where nobody answers."""
         ...
 

@@ -13,7 +13,7 @@ from core.targets.azureml.api_errors import AzureMissing, Json, clipped
 from core.targets.azureml.blobs import STORAGE_SCOPE, VERSION, BlobRight, shared_key
 from core.targets.azureml.calls import CONNECT_S, AzureCalls
 from core.targets.azureml.https_client import HttpsClient
-from core.targets.azureml.workspace import COMPUTE_API, WORKSPACE_API, AzureEndpoint
+from core.targets.azureml.workspace import COMPUTE_API, WORKSPACE_API, AzureEndpoint, no_cluster
 
 PUT_API, READ_API, CANCEL_API = "2025-01-01-preview", "2024-01-01-preview", "2023-04-01-preview"
 LOG = "user_logs/std_log.txt"
@@ -55,16 +55,10 @@ class AzureJobs:
 
     def cluster(self) -> ClusterLook:
         """The cluster that trains; raises Failed where there is none."""
-        wanted = self._at.place.cluster
         try:
             found = self._calls.ask("GET", self.compute, COMPUTE_API).body
         except AzureMissing:
-            tier = "low_priority" if wanted.priority == "low" else "dedicated"
-            raise Failed(
-                f"azureml {self._at.place.workspace}: there is no compute cluster {wanted.name}; make it with 'az ml "
-                f"compute create --type AmlCompute --name {wanted.name} --size {wanted.size} --min-instances "
-                f"{wanted.min_nodes} --max-instances {wanted.max_nodes} --tier {tier}', or set azureml.cluster.name"
-            ) from None
+            raise Failed(no_cluster(self._at)) from None
         return cluster_look(found)
 
     @property

@@ -141,7 +141,7 @@ async def test_a_workspace_that_was_deleted_is_said_and_down_expects_nothing_the
     here = Project(project(tmp_path, {"cloud": {"resource_manager": azure.url}}), "prod")
     _released(here)
     lines = await lines_of(here)
-    assert any("azure    " in line and "there is none; check the name" in line for line in lines), lines
+    assert any("azure    " in line and "there is no such workspace in the group" in line for line in lines), lines
     assert any("nobody answers all requests" in line for line in lines), lines
     said: list[str] = []
     assert await down(here, said.append) == 0

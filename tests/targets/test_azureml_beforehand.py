@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.domain.errors import Unreachable
 from core.domain.plan import Deploy, Plan, Shift, Work
-from core.targets.azureml import beforehand
+from core.targets.azureml import beforehand, kind
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AccessToken, AzureLogin
 from core.targets.azureml.kind import KIND
@@ -20,6 +21,7 @@ from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
 from tests.targets.azureml_places import AzurePlaceOf
 from tests.targets.azureml_scenes import settings_of
+from tui.foreseen import refused_there
 
 PLAN = Plan("canary", (Work("train"), Deploy(2), Shift(100)))
 FAMILY = "standardDSv2Family"
@@ -66,6 +68,27 @@ def test_a_workspace_or_a_group_that_is_missing_is_said_with_the_names_to_look_a
     place.azure.surroundings.unregistered.add("Microsoft.MachineLearningServices")
     (line,) = said(place)
     assert "az provider register --namespace Microsoft.MachineLearningServices" in line
+
+
+@pytest.mark.parametrize("on", ["azureml", "local"])
+async def test_a_cluster_that_is_not_there_is_said_before_anything_is_trained_on_it(
+    place: AzurePlaceOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str
+) -> None:
+    """Wherever the version is to be served."""
+    monkeypatch.setattr(kind, "_calls", lambda at: AzureCalls(at.place, AzureLogin(at.place, place.token), at.ca))
+    monkeypatch.setenv("SSL_CERT_FILE", str(place.azure.ca))
+    (tmp_path / "trains").mkdir()
+    there = {"cloud": {"resource_manager": place.azure.url, "storage": DOMAIN}, "cluster": {"name": "nope"}}
+    settings = settings_of(tmp_path / "trains", there, target=on, train={"on": "azureml"})
+    missing = (
+        "azureml ws: there is no compute cluster nope; make it: 'quarterdeck azure setup', or name one that is there "
+        "in azureml.cluster.name"
+    )
+    assert await refused_there(settings, PLAN) == [missing]
+    assert await refused_there(settings, replace(PLAN, steps=PLAN.steps[1:])) == []
+    place.azure.foundations.workspace_there = False
+    (line,) = await refused_there(settings, PLAN)
+    assert "there is no such workspace in the group rg" in line
 
 
 def test_a_login_that_has_run_out_and_a_role_that_is_missing_are_said(place: AzurePlaceOf) -> None:

@@ -73,6 +73,30 @@ def test_who_may_not_set_autoscaling_is_told_the_role_on_the_group(calls: AzureC
     assert found.do == "ask for the role 'Monitoring Contributor' on the group rg"
 
 
+def test_the_cluster_that_trains_is_looked_at(calls: AzureCalls, place: AzurePlaceOf) -> None:
+    assert said(doctor.cluster, calls, place).condition is Condition.OK
+    nope = place.at.place.cluster.model_copy(update={"name": "nope"})
+    place.at = replace(place.at, place=place.at.place.model_copy(update={"cluster": nope}))
+    found = said(doctor.cluster, calls, place)
+    assert found.condition is Condition.FAIL
+    assert "there is no compute cluster nope; make it: 'quarterdeck azure setup'" in found.text
+
+
+@pytest.mark.parametrize(
+    ("target", "on", "rows"),
+    [
+        ("azureml", "local", {"login", "workspace", "store", "quota"}),
+        ("azureml", "azureml", {"login", "workspace", "store", "quota", "cluster"}),
+        ("local", "azureml", {"login", "workspace", "store", "cluster"}),
+    ],
+)
+def test_what_only_trains_there_is_asked_for_what_training_needs(
+    tmp_path: Path, target: str, on: str, rows: set[str]
+) -> None:
+    asked = {one.name for one in doctor.examinations([settings_of(tmp_path, target=target, train={"on": on})])}
+    assert asked & {"login", "workspace", "store", "quota", "cluster"} == rows
+
+
 @pytest.mark.parametrize(("scales", "asked"), [({}, 0), ({"autoscaling": {"min": 1, "max": 3, "cpu": 60}}, 1)])
 def test_the_right_to_autoscale_is_asked_where_it_is_set(tmp_path: Path, scales: dict[str, object], asked: int) -> None:
     several = [settings_of(tmp_path, endpoint={"name": "late", **scales})]

@@ -16,6 +16,7 @@ from core.targets.azureml.api_errors import (
     WorkspaceMissing,
     refusal,
 )
+from core.targets.azureml.calls import what
 from core.targets.azureml.failures import login_failure, operation_failure, scoring_refusal
 
 ASKED = AzureRequest("ws", "PUT", "onlineEndpoints/late")
@@ -57,9 +58,9 @@ def named_twice() -> dict[str, Any]:
     return service("BadRequest", "The request is invalid.", [("InferencingClientCallFailed", nested)])
 
 
-def missing(what: str) -> dict[str, Any]:
+def missing(name: str) -> dict[str, Any]:
     """A deployment that nobody knows."""
-    return service("UserError", f"Deployment {what} not found in endpoint late, workspace ws")
+    return service("UserError", f"Deployment {name} not found in endpoint late, workspace ws")
 
 
 FORBIDDEN = (
@@ -69,6 +70,12 @@ FORBIDDEN = (
 )
 BUSY = "Cannot create a deployment in endpoint late because it is in Updating provisioning state."
 GONE = {"code": "NotFoundError", "innerError": {"code": "WorkspaceNotFound", "innerError": None}}
+
+
+def test_what_was_looked_for_and_is_not_there_has_a_name_to_check() -> None:
+    asked = AzureRequest("ws", "GET", what("/subscriptions/0000/resourceGroups/rg"))
+    said = str(refusal(asked, 404, manager("ResourceNotFound", "x"), {}))
+    assert said == "azureml ws: GET resourceGroups/rg: there is none; check the name"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ GONE = {"code": "NotFoundError", "innerError": {"code": "WorkspaceNotFound", "in
         ),
         (404, manager("ResourceGroupNotFound", "x"), WorkspaceMissing, "this login knows no such group; check"),
         (404, manager("SubscriptionNotFound", "x"), BadInput, "this login knows no such subscription; check"),
-        (404, manager("ResourceNotFound", "x"), AzureMissing, "there is none; check the name"),
+        (404, manager("ResourceNotFound", "x"), AzureMissing, "something that it needs is not there: "),
         (404, missing("green"), AzureMissing, "one that was just made is known everywhere some minutes later"),
         (429, manager("TooManyRequests", "x"), AzureThrottled, "asked again after 7 s"),
         (

@@ -86,6 +86,9 @@ def refusal(asked: AzureRequest, status: int, body: Json, headers: Mapping[str, 
     match status:
         case 403:
             return Refused(f"{asked}: {_forbidden(text)}")
+        case 404 if asked.method == "PUT":
+            why = clipped(_most_telling(said)) or "Azure does not say what"
+            return AzureMissing(f"{asked}: something that it needs is not there: {why}{_made_lately(text)}")
         case 404:
             return AzureMissing(f"{asked}: there is none; check the name{_made_lately(text)}")
         case 409:
@@ -234,7 +237,10 @@ _RULES = (
     _Rule(
         ("Workspace not found", "WorkspaceNotFound"),
         WorkspaceMissing,
-        always("there is no such workspace; check azureml.subscription, resource_group and workspace"),
+        always(
+            "there is no such workspace; check azureml.subscription, resource_group and workspace, or make it: "
+            "'quarterdeck azure setup'"
+        ),
     ),
     _Rule(
         ("ResourceGroupNotFound",),

@@ -14,9 +14,9 @@ from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.deploying import NOT_MADE
 from core.targets.azureml.reading import EndpointReader
 from core.targets.azureml.rights import AUTOSCALE_ROLE, AUTOSCALES, WRITES, missing_rights
-from core.targets.azureml.setup import group_path
+from core.targets.azureml.setup import cluster_path, group_path
 from core.targets.azureml.view import AzureView
-from core.targets.azureml.workspace import WORKSPACE_API, AzureEndpoint
+from core.targets.azureml.workspace import COMPUTE_API, WORKSPACE_API, AzureEndpoint, no_cluster, no_workspace
 
 LOOK_S = 8.0
 WITHIN_S = 40.0
@@ -33,10 +33,7 @@ def refusals(at: AzureEndpoint, calls: AzureCalls, instances: int) -> Iterator[s
     try:
         body = calls.ask("GET", at.workspace, WORKSPACE_API, timeout_s=LOOK_S).body
     except AzureMissing:
-        yield (
-            f"azureml {at.place.workspace}: there is no such workspace in the group {at.place.resource_group}; check "
-            "azureml.subscription, resource_group and workspace, or make it: 'quarterdeck azure setup'"
-        )
+        yield no_workspace(at)
         return
     except (BadInput, Refused, LoginRefused) as error:
         yield str(error)
@@ -59,6 +56,20 @@ def refusals(at: AzureEndpoint, calls: AzureCalls, instances: int) -> Iterator[s
             return  # Whoever is mute now would let the others wait as long.
         except QuarterdeckError:
             continue
+
+
+def training_refusals(at: AzureEndpoint, calls: AzureCalls) -> Iterator[str]:
+    """Why no job would train there; raises Unreachable where Azure says nothing."""
+    looks = ((at.workspace, WORKSPACE_API, no_workspace), (cluster_path(at), COMPUTE_API, no_cluster))
+    for path, api, missing in looks:
+        try:
+            calls.ask("GET", path, api, timeout_s=LOOK_S)
+        except AzureMissing:
+            yield missing(at)
+            return
+        except (BadInput, Refused, LoginRefused) as error:
+            yield str(error)
+            return
 
 
 def _role(at: AzureEndpoint, calls: AzureCalls) -> Iterator[str]:

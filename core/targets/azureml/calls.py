@@ -108,12 +108,14 @@ class AzureCalls:
 
 
 def what(path: str) -> str:
-    """The last parts of a path, as people name things: `onlineEndpoints/late`; of an operation no name at all."""
+    """The last parts of a path, as people name things: `onlineEndpoints/late`, of what is in no workspace
+    `resourceGroups/rg`; of an operation no name at all."""
     plain = path.partition("?")[0].rstrip("/")
     if "mfeOperation" in plain:
         return "an operation"
     parts = plain.split("/")
-    return "/".join(parts[parts.index("workspaces") + 2 :] or parts[-2:]) if "workspaces" in parts else plain[-60:]
+    inside = parts[parts.index("workspaces") + 2 :] if "workspaces" in parts else []
+    return "/".join(inside or parts[-2:])
 
 
 def _json(answer: httpx.Response) -> Json:

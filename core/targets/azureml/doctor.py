@@ -17,14 +17,18 @@ from core.targets.azureml.costs import cost_line
 from core.targets.azureml.credentials import AzureLogin
 from core.targets.azureml.doctor_driver import driver
 from core.targets.azureml.rights import AUTOSCALE_ROLE, AUTOSCALES, WRITES, missing_rights
+from core.targets.azureml.setup import cluster_cost, cluster_path
 from core.targets.azureml.standing import looked_at
 from core.targets.azureml.workspace import (
+    COMPUTE_API,
     ENDPOINT_API,
     PROVIDER_API,
     SERVICE,
     WORKSPACE_API,
     AzureEndpoint,
     azure_endpoint,
+    no_cluster,
+    no_workspace,
 )
 
 WITHIN_S = 40.0
@@ -38,11 +42,14 @@ def examinations(several: Sequence[Settings]) -> list[Examination]:
     """The login once for each workspace, and each endpoint."""
     made: list[Examination] = []
     shared: dict[str, SharedLogin] = {}
-    for settings in several:
+    # Whoever serves there looks at more.
+    for settings in sorted(several, key=lambda one: one.target != "azureml"):
         at, name = azure_endpoint(settings), endpoint_name(settings)
-        looks = dict(LOOKS)
+        looks = dict(LOOKS) if settings.target == "azureml" else {what: LOOKS[what] for what in OF_TRAINING}
         if at.endpoint.autoscaling is None:
-            del looks["autoscaling"]
+            looks.pop("autoscaling", None)
+        if settings.train.on != "azureml":
+            looks.pop("cluster", None)
         if at.workspace in shared:
             looks = {what: look for what, look in looks.items() if what in OF_ENDPOINT}
         else:
@@ -101,7 +108,10 @@ def login(calls: AzureCalls, _: AzureEndpoint) -> Diagnoses:
 
 def workspace(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether the workspace is there, and in which region."""
-    body = calls.ask("GET", at.workspace, WORKSPACE_API).body
+    try:
+        body = calls.ask("GET", at.workspace, WORKSPACE_API).body
+    except AzureMissing:
+        return [fail(no_workspace(at))]
     return [ok(f"{at.place.where} is there, in {body.get('location')}")]
 
 
@@ -174,6 +184,14 @@ def quota(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     return [ok(f"{family}: {found.free} of {found.limit} cores free, {needed} needed {more}")]
 
 
+def cluster(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
+    """Whether there is what trains, and what it costs."""
+    try:
+        return [ok(cluster_cost(at, calls.ask("GET", cluster_path(at), COMPUTE_API).body))]
+    except AzureMissing:
+        return [fail(no_cluster(at))]
+
+
 def name_taken(calls: AzureCalls, at: AzureEndpoint) -> Diagnoses:
     """Whether the endpoint is there already; that somebody else has its name shows only when it is made."""
     try:
@@ -201,6 +219,9 @@ LOOKS: dict[str, Look] = {
     "name": name_taken,
     "driver": driver,
     "autoscaling": autoscale,
+    "cluster": cluster,
 }
-OF_ENDPOINT = frozenset({"size", "quota", "name", "driver", "autoscaling"})
+OF_TRAINING = ("login", "workspace", "store", "cluster")
+"""What an endpoint needs that is only trained for there."""
+OF_ENDPOINT = frozenset({"cluster", "size", "quota", "name", "driver", "autoscaling"})
 """What is another with each endpoint of a workspace."""

@@ -4,7 +4,7 @@ import asyncio
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -89,19 +89,28 @@ class AzureMLKind:
         """What Azure would refuse of a plan that deploys."""
         if not (instances := beforehand.instances_of(plan)):
             return ()
-        at = azure_endpoint(settings)
-        calls, within_s = _calls(at), beforehand.WITHIN_S
-        try:
-            async with asyncio.timeout(within_s):
-                return await aside(lambda: list(beforehand.refusals(at, calls, instances)), "azureml beforehand")
-        except TimeoutError:
-            raise Unreachable(f"azureml {at.place.workspace}: no answer within {within_s:g} s") from None
-        finally:
-            calls.close()
+        return await _asked(settings, partial(beforehand.refusals, instances=instances))
+
+    async def training_beforehand(self, settings: Settings) -> Sequence[str]:
+        """Why no job could train there."""
+        return await _asked(settings, beforehand.training_refusals)
 
     def doctor(self, settings: Sequence[Settings]) -> Sequence[Examination]:
         """What Azure says of each endpoint's place."""
         return doctor.examinations(settings)
+
+
+async def _asked(settings: Settings, look: Callable[[AzureEndpoint, AzureCalls], Iterator[str]]) -> Sequence[str]:
+    """What a look finds within its time; raises Unreachable."""
+    at = azure_endpoint(settings)
+    calls, within_s = _calls(at), beforehand.WITHIN_S
+    try:
+        async with asyncio.timeout(within_s):
+            return await aside(lambda: list(look(at, calls)), "azureml beforehand")
+    except TimeoutError:
+        raise Unreachable(f"azureml {at.place.workspace}: no answer within {within_s:g} s") from None
+    finally:
+        calls.close()
 
 
 def example_row(folder: Path, version: Version) -> bytes:

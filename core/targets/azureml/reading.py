@@ -7,7 +7,7 @@ from core.domain.errors import Refused
 from core.targets.azureml.api_errors import AzureMissing, WorkspaceMissing
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.view import AzureView
-from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API, WORKSPACE_API, AzureEndpoint
+from core.targets.azureml.workspace import DEPLOYMENT_API, ENDPOINT_API, WORKSPACE_API, AzureEndpoint, no_workspace
 
 
 class EndpointReader:
@@ -81,8 +81,8 @@ class EndpointReader:
         """That there is no endpoint; raises WorkspaceMissing where there is no workspace for it either."""
         try:
             self._calls.ask("GET", self._at.workspace, WORKSPACE_API, timeout_s=self._timeout_s)
-        except AzureMissing as error:
-            raise WorkspaceMissing(f"{error} (azureml.subscription, resource_group, workspace)") from None
+        except AzureMissing:
+            raise WorkspaceMissing(no_workspace(self._at)) from None
         except Refused:
             pass  # Who may see endpoints need not be let to see the workspace itself.
         return AzureView()

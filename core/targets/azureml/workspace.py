@@ -77,6 +77,22 @@ def azure_endpoint(settings: Settings, environ: Mapping[str, str] | None = None)
     return AzureEndpoint(name, called, settings.endpoint, place, folder, ca=ca)
 
 
+def no_workspace(at: AzureEndpoint) -> str:
+    """What to do where there is none, in a line."""
+    return (
+        f"azureml {at.place.workspace}: there is no such workspace in the group {at.place.resource_group}; check "
+        "azureml.subscription, resource_group and workspace, or make it: 'quarterdeck azure setup'"
+    )
+
+
+def no_cluster(at: AzureEndpoint) -> str:
+    """What to do where nothing is there to train on, in a line."""
+    return (
+        f"azureml {at.place.workspace}: there is no compute cluster {at.place.cluster.name}; make it: 'quarterdeck "
+        "azure setup', or name one that is there in azureml.cluster.name"
+    )
+
+
 def version_tags(version: Version) -> dict[str, str]:
     """All that is known of a version as tags, which `tagged_version` reads back."""
     known = {name: str(getattr(version, name)) for name in _VERSION}
