@@ -75,7 +75,8 @@ class Observation:
     `mirror` is how many percent of the requests are copied to it; nobody gets its answers to those. `proved_by`
     counts the answers that showed the weight in force. A slot that is gone has no version. `costs` is what is paid for
     it an hour, in few words; empty where that is nothing, or known to nobody. `held`: so many replicas it has for as
-    long as they are its share of the traffic; 0 where it has as many as are wanted.
+    long as they are its share of the traffic; 0 where it has as many as are wanted. `given_up` names the attempt that
+    failed where the place makes no other by itself; empty while it goes on or may.
     """
 
     slot: Slot
@@ -89,6 +90,7 @@ class Observation:
     mirror: float = 0.0
     costs: str = ""
     held: int = 0
+    given_up: str = ""
 
     @property
     def due(self) -> int:

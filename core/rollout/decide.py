@@ -114,6 +114,8 @@ def _deploy(release: Release, step: StepState, deploy: Deploy, endpoint: Endpoin
     ready_now = seen is not None and seen.version == release.version and seen.ready >= replicas
     if seen is not None and step.asked and ready_now:
         return Record((ev.StepDone(release.id, release.index, f"{seen.ready} ready"),))
+    if seen is not None and step.asked and seen.version == release.version and seen.given_up:
+        return Record((ev.StepFailed(release.id, release.index, seen.why or f"{release.slot} failed"),))
     until = (step.started_at or now) + deploy.deadline_s
     if now < until and not step.asked:
         return Apply(release.slot, release.version, replicas, release.index)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.domain.gates import GateResult, Verdict
-from core.domain.plan import FULL, Ask, Hold, title
+from core.domain.plan import FULL, Ask, Deploy, Hold, title
 from core.domain.sample import Series
 from core.state import events as ev
 from core.state.endpoint import Endpoint
-from core.state.fold_endpoint import of_endpoint, proved_before, same_change, with_, without
+from core.state.fold_endpoint import asked_anew, of_endpoint, proved_before, same_change, with_, without
 from core.state.fold_pending import key_of, of_pending
 from core.state.fold_release import of_release, stopped
 from core.state.measured import Measured
@@ -42,6 +42,8 @@ def fold(snapshot: Snapshot, event: ev.Event) -> Snapshot:
     if name is not None:
         endpoint = endpoints.get(name) or Endpoint(name)
         changed_endpoint = of_endpoint(endpoint, event)
+        if of is not None and _asks_to_deploy(of, body):
+            changed_endpoint = asked_anew(changed_endpoint, of.slot)
         pending = of_pending(endpoint, event, of)
         if pending is not endpoint.pending:
             changed_endpoint = replace(changed_endpoint, pending=pending)
@@ -88,6 +90,12 @@ def _met(endpoints: Mapping[str, Endpoint], body: ev.Began) -> Mapping[str, Endp
     if body.target != endpoint.target:
         known = replace(known, contact=None)
     return with_(endpoints, body.endpoint, known)
+
+
+def _asks_to_deploy(release: Release, body: ev.Body) -> bool:
+    if not isinstance(body, ev.StepAsked) or not 0 <= body.index < len(release.steps):
+        return False
+    return isinstance(release.steps[body.index].step, Deploy)
 
 
 def _interrupted(releases: Mapping[str, Release], endpoint: str, at: float) -> Mapping[str, Release]:

@@ -111,6 +111,14 @@ def _after(endpoint: Endpoint, event: ev.Event) -> Endpoint:  # noqa: C901, PLR0
             return _of_load(endpoint, event)
 
 
+def asked_anew(endpoint: Endpoint, slot: Slot | None) -> Endpoint:
+    """What a slot failed at before does not count against what it is asked for now."""
+    seen = endpoint.slots.get(slot or "")
+    if seen is None or not seen.given_up:
+        return endpoint
+    return replace(endpoint, slots=with_(endpoint.slots, seen.slot, replace(seen, given_up="")))
+
+
 def merged(known: Observation | None, seen: Observation, gone: tuple[str, ...]) -> Observation:
     """A slot of which only some replicas were told."""
     replicas = {replica.name: replica for replica in known.replicas} if known is not None else {}

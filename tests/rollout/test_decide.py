@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from core.domain.errors import Refused
 from core.domain.gates import Gate
+from core.domain.model import Observation
 from core.domain.plan import Ask, Deploy, Hold, Mirror, Plan, Retire, Shift, Smoke, Summarise, Work, title
 from core.domain.strategies import all_at_once, blue_green, canary, gradual_blue_green, shadow, warmed, written
 from core.rollout import actions as d
@@ -331,6 +332,36 @@ def test_late_data_still_decides_a_hold_that_waits() -> None:
 
 
 # Deadlines
+
+
+def deploying() -> World:
+    """What is deployed was accepted, and does not get ready."""
+    world = of(Plan("canary", (Deploy(2), Shift(10), Summarise())))
+    world.deaf.add("ready green")
+    world.run(lambda release: release.current is not None and release.current.asked)
+    return world
+
+
+def given_up(world: World, attempt: str) -> None:
+    """Its place says that an attempt failed and that it makes no other."""
+    world.say(ev.Observed("late", Observation("green", V2, 2, 0, 0.0, why="green: no quota", given_up=attempt)))
+
+
+def test_a_deployment_that_its_place_has_given_up_is_not_waited_for() -> None:
+    world = deploying()
+    given_up(world, "the only one")
+    world.act(world.next())
+    assert world.release.steps[0].status is Status.FAILED
+    assert world.release.steps[0].why == "green: no quota"
+
+
+def test_what_was_given_up_before_it_was_asked_for_anew_is_waited_for() -> None:
+    world = deploying()
+    given_up(world, "the first")
+    world.say(ev.StepAsked(world.release.id, 0))
+    assert isinstance(world.next(), d.Wait)
+    given_up(world, "the second")
+    assert isinstance(world.next(), d.Record)
 
 
 @pytest.mark.parametrize(

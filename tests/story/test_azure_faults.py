@@ -3,13 +3,16 @@
 A short form of tests.azure_chaos.
 """
 
+import math
 import re
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from core.domain.plan import Deploy
 from core.state.events import Outcome
+from tests.azure.faults import CRASHED
 from tests.azure_chaos import END_S, AzureChaos, project
 from tests.story.azure_faults import FAULTS
 from tests.story.azure_scene import NAME, AzureScene
@@ -73,6 +76,27 @@ def test_a_creation_that_takes_long_is_followed_through_the_death_of_the_watch(c
     before = {one.path for one in calls if "/mfeOperationsStatus/odidp:" in one.path and one.came_at < killed}
     assert polled & before, "the operation was not followed on"
     assert any("usually" in text for text in scene.said())
+
+
+def test_a_container_that_crashes_fails_its_release_with_the_reason_and_long_before_the_deadline(
+    chaos: AzureChaos,
+) -> None:
+    scene = chaos.scene
+    scene.take_away_idle()
+    scene.azure.fail("*", CRASHED)
+    call = scene.call("release", "--env", "prod", "--skip", "load", "--model-uri", f"models:/{NAME}/1")
+    assert call.ends(END_S) == 1, call.text
+    scene.azure.take_back()
+    assert scene.release.outcome is Outcome.FAILED
+    assert re.search(r"deploy: (blue|green): the container crashed or never got ready", scene.release.why)
+    assert "it wrote last: Worker failed to boot." in scene.release.why
+    took_s, deadline_s = next(
+        ((one.ended_at or math.inf) - (one.started_at or 0.0), one.step.deadline_s)
+        for one in scene.release.steps
+        if isinstance(one.step, Deploy)
+    )
+    assert took_s < deadline_s
+    wait_for(lambda: set(scene.deployed()) == set(scene.traffic), "what failed to be gone")
 
 
 def test_nothing_that_was_written_said_or_painted_holds_a_secret(chaos: AzureChaos) -> None:

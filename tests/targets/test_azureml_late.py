@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import Refused, Unreachable
-from core.domain.model import ReplicaState
+from core.domain.model import Observation, ReplicaState
 from core.targets.azureml.calls import AzureCalls
 from core.targets.azureml.credentials import AzureLogin
 from core.targets.azureml.operations import OperationBook
@@ -71,6 +71,11 @@ def deployments(place: AzurePlaceOf) -> dict[str, str]:
     """Which there are, with their states."""
     held = place.azure.do(lambda: dict(place.azure.endpoint(place.name).deployments))
     return {name: one.state for name, one in held.items()}
+
+
+def failures(watcher: Watcher) -> dict[str, str]:
+    """Why each attempt was given up, as far as was told."""
+    return {one.given_up: one.why for one in watcher.reports if isinstance(one, Observation) and one.given_up}
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -231,6 +236,22 @@ async def test_a_container_that_crashes_says_its_last_line(place: AzurePlaceOf) 
         logs = target.logs("blue", lines=3)
         assert await anext(logs) == "    import flights"
         assert await anext(logs) == "ModuleNotFoundError: No module named 'flights'"
+
+
+async def test_a_deployment_that_failed_is_given_up_with_its_reason_until_it_is_asked_for_anew(
+    place: AzurePlaceOf,
+) -> None:
+    target = place.target(1)
+    place.azure.fail(f"{place.name}/blue", CRASHED)
+    async with watching(target) as watcher:
+        for attempt in (1, 2):
+            await target.apply("blue", ONE, 1)
+            await watcher.until(lambda attempt=attempt: len(failures(watcher)) == attempt)  # type: ignore[misc]
+        assert all("it wrote last: Worker failed to boot." in why for why in failures(watcher).values())
+        place.azure.take_back()
+        await target.apply("blue", ONE, 1)
+        await watcher.ready("blue", 1)
+        assert not watcher.slots["blue"].given_up
 
 
 async def test_a_deployment_that_waits_for_its_endpoint_is_not_sent_once_it_is_unwanted(place: AzurePlaceOf) -> None:

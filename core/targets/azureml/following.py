@@ -32,15 +32,18 @@ log = logging.getLogger("quarterdeck")
 
 @dataclass(frozen=True, slots=True)
 class EndedOperation:
-    """One that is over; `why` is empty where it went well."""
+    """One that is over; `why` is empty where it went well, and `took_s` says how long one takes that does."""
 
     operation: AzureOperation
     why: str = ""
+    took_s: float | None = None
 
 
 class OperationFollower:
-    """Follows what the book holds, and hands over what is `over`. `tail` reads the last that a slot's container wrote,
-    or the build of its image, which the operation's body names."""
+    """Follows what the book holds, and hands over what is `over`, which takes it out of there.
+
+    `tail` reads the last that a slot's container wrote, or the build of its image, which the operation's body names.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,6 @@ class OperationFollower:
         """Whether one that was `silent` before the view was read shows there that it is over."""
         found = [one for one in self._book.operations() if one.id in silent and view.over(one.doing, one.slot)]
         for one in found:
-            self._book.forget(one)
             failed = view.failed(one.doing, one.slot)
             why = f"{one.slot or 'the endpoint'}: Azure says that it failed, and gives no answer why" if failed else ""
             text = why or f"{_done(one)}, as the endpoint shows; its operation gives no answer"
@@ -149,17 +151,14 @@ class OperationFollower:
             body: Json = self._calls.ask("GET", one.address).body
         except AzureMissing:
             # Its address is forgotten some time after it ended; the endpoint itself says what came of it.
-            self._book.forget(one)
             return EndedOperation(one)
         status = str(body.get("status") or "")
         took_s = one.begun.age_s
         if status == "Succeeded":
-            self._book.ended(one, took_s)
             self._note(Noted(f"{_done(one)} after {elapsed(took_s)}", slot=one.slot or None, source=SOURCE))
-            return EndedOperation(one)
+            return EndedOperation(one, took_s=took_s)
         if status not in {"Failed", "Canceled"}:
             return None
-        self._book.ended(one, None)
         why = str(operation_failure(one.slot or "the endpoint", body, self._last(one, body)))
         self._note(Noted(why, Level.ERROR, one.slot or None, SOURCE))
         return EndedOperation(one, why)

@@ -158,7 +158,8 @@ class AzureObserver:
             if one.slot:
                 state, usual_s = state_of(view.deployments.get(one.slot, {})), self._changes.book.usual_s(one.doing)
                 why[one.slot] = one.briefly(state, usual_s, silent=one.id in silent)
-        found = priced(observations(view, why, self._changes.book.sizes()), view, self._at.place)
+        sizes, going = self._changes.book.sizes(), frozenset(one.slot for one in self._changes.book.operations())
+        found = priced(observations(view, why, sizes, going), view, self._at.place)
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
         settled = view.state == READY and not moves
         return self._proofs.applied(found, proof_key(found), proof_look(self._ask, found) if settled else None)
@@ -225,6 +226,8 @@ class AzureObserver:
         if slot := end.operation.slot:
             others = {one: why for one, why in self._why.items() if one != slot}
             self._why = {**others, slot: end.why} if end.why else others
+        # A slot that failed is seen to be given up once the book has no operation of it: why is known by then.
+        self._changes.book.ended(end.operation, end.took_s)
         self._poked.set()
 
     def _expects(self, view: AzureView) -> bool:

@@ -1,14 +1,14 @@
 """An endpoint as the workspace has it: its own body and those of its deployments, turned into our nouns. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from core.domain.model import Observation, Replica, ReplicaState, Slot, Version
 from core.targets.azureml.api_errors import Json
-from core.targets.azureml.claims import TAG
+from core.targets.azureml.claims import TAG, changed_by
 from core.targets.azureml.workspace import LONGEST_TAG, PREFIX, tagged_version
 
 ASLEEP = f"{PREFIX}asleep-"
@@ -128,11 +128,14 @@ def sizes(view: AzureView, before: Mapping[Slot, Size]) -> dict[Slot, Size]:
     return found
 
 
-def observations(view: AzureView, why: Mapping[Slot, str], before: Mapping[Slot, Size]) -> dict[Slot, Observation]:
+def observations(
+    view: AzureView, why: Mapping[Slot, str], before: Mapping[Slot, Size], going: Collection[Slot] = ()
+) -> dict[Slot, Observation]:
     """Each slot as it is, with the weights that the service shows and no proof of them.
 
     Instances are not told apart there: so many are ready as were asked for once the deployment is, and until a change
-    of its size is over as many as before it, be they more than are wanted now.
+    of its size is over as many as before it, be they more than are wanted now. A change that failed is tried by nobody
+    again; the slots of `going` are being changed.
     """
     known = sizes(view, before)
     weights, mirror = view.weights, view.mirror
@@ -141,7 +144,8 @@ def observations(view: AzureView, why: Mapping[Slot, str], before: Mapping[Slot,
         version, wanted, state = version_of(slot, body), capacity(body), state_of(body)
         held, size = known.get(slot, ("", 0))
         ready = size if held == version.full else 0
-        text = why.get(slot, "") if state != READY else ""
+        given_up = (changed_by(body.get("tags")) or state) if state in OVER - {READY} and slot not in going else ""
+        text = (why.get(slot) or (f"Azure says {state}" if given_up else "")) if state != READY else ""
         left = ReplicaState.DEAD if state in OVER else ReplicaState.STARTING
         left = ReplicaState.DRAINING if state == "Deleting" else left
         replicas = tuple(
@@ -151,7 +155,10 @@ def observations(view: AzureView, why: Mapping[Slot, str], before: Mapping[Slot,
             for n in range(1, max(wanted, ready) + 1)
         )
         found[slot] = Observation(
-            slot, version, wanted, ready, weights.get(slot, 0.0), replicas, why=text, mirror=mirror.get(slot, 0.0)
+            *(slot, version, wanted, ready, weights.get(slot, 0.0), replicas),
+            why=text,
+            mirror=mirror.get(slot, 0.0),
+            given_up=given_up,
         )
     for slot, version in view.asleep().items():
         found[slot] = Observation(slot, version, 0, 0, weights.get(slot, 0.0), mirror=mirror.get(slot, 0.0))
