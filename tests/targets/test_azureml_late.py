@@ -245,6 +245,8 @@ async def test_a_deployment_that_failed_is_given_up_with_its_reason_until_it_is_
     place.azure.fail(f"{place.name}/blue", CRASHED)
     async with watching(target) as watcher:
         for attempt in (1, 2):
+            # The log is read for longer than an operation may be silent.
+            place.azure.fault(FaultKind.HANG, "POST", "getLogs", seconds=SHORT_S, times=attempt - 1)
             await target.apply("blue", ONE, 1)
             await watcher.until(lambda attempt=attempt: len(failures(watcher)) == attempt)  # type: ignore[misc]
         assert all("it wrote last: Worker failed to boot." in why for why in failures(watcher).values())

@@ -120,7 +120,6 @@ class OperationFollower:
             self._asking = (one.id, time.monotonic())
             try:
                 end = self._looked(one)
-                self._silent -= {one.id}
             except AzureThrottled:
                 raise
             except QuarterdeckError:
@@ -152,6 +151,8 @@ class OperationFollower:
         except AzureMissing:
             # Its address is forgotten some time after it ended; the endpoint itself says what came of it.
             return EndedOperation(one)
+        # It has answered. What its container wrote is read next, which may take longer than silence does.
+        self._silent, self._asking = self._silent - {one.id}, ("", 0.0)
         status = str(body.get("status") or "")
         took_s = one.begun.age_s
         if status == "Succeeded":

@@ -158,8 +158,8 @@ class AzureObserver:
             if one.slot:
                 state, usual_s = state_of(view.deployments.get(one.slot, {})), self._changes.book.usual_s(one.doing)
                 why[one.slot] = one.briefly(state, usual_s, silent=one.id in silent)
-        sizes, going = self._changes.book.sizes(), frozenset(one.slot for one in self._changes.book.operations())
-        found = priced(observations(view, why, sizes, going), view, self._at.place)
+        held, going = self._changes.book.sizes(), frozenset(one.slot for one in self._changes.book.operations())
+        found = priced(observations(view, why, held, going), view, self._at.place)
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
         settled = view.state == READY and not moves
         return self._proofs.applied(found, proof_key(found), proof_look(self._ask, found) if settled else None)
