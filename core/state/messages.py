@@ -11,7 +11,7 @@ from core.domain.plan import title
 from core.domain.sample import Sample
 from core.state import events as ev
 from core.state.alert_messages import of_alert
-from core.system.text import counted, span
+from core.system.text import counted, rough
 
 ENDS_WELL = {LoadOutcome.FINISHED, LoadOutcome.SHAPE_ENDED, LoadOutcome.STOPPED, LoadOutcome.LET_GO}
 MOST_KINDS = 5
@@ -151,7 +151,7 @@ def _of_release(event: ev.Event, titles: tuple[str, ...]) -> Message | None:  # 
 
 def _proved(took_ms: float) -> str:
     """Milliseconds, unless what was asked before it took long to get out of the way."""
-    return f"{took_ms:.0f} ms" if took_ms < LONG_MS else span(took_ms / 1000)
+    return f"{took_ms:.0f} ms" if took_ms < LONG_MS else rough(round(took_ms / 1000))
 
 
 def _of_endpoint(body: ev.Body, who: str) -> Message | None:  # noqa: C901, PLR0912

@@ -87,6 +87,8 @@ def verdict(outcome: GateResult, dry_run: bool = False) -> Verdict:
         (ev.Judged("r", 0, (verdict(GateResult.FAIL, True),)), "gates", "0 gates hold", "info"),
         (ev.Verified("late", {"blue": 90, "green": 10}, 41.6, 20, "key", "r"), "traffic",
          "blue 90 %, green 10 %, verified 42 ms after the key by 20 answers", "info"),
+        (ev.Verified("late", {"blue": 100}, 288_310.0, 20, "key", "r"), "traffic",
+         "blue 100 %, verified 4.8 min after the key by 20 answers", "info"),
         (ev.RetireDue("late", "blue", 1.0), "retire", f"blue goes on {CLOCK}", "info"),
         (ev.RetireDue("late", "blue", 1e300), "retire", "blue goes some day", "info"),
         (ev.Removed("late", "blue"), "retire", "blue drains and goes", "info"),
