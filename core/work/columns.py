@@ -22,6 +22,8 @@ from scoring.cells import Decimal
 
 FieldType: TypeAlias = Literal["number", "integer", "boolean", "category", "date"]
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Models learn from numbers of four bytes, for which a larger one is infinite."""
 MANY_VALUES = 200
 ALL_DIFFERENT = 0.9
 """From this share of different values on a text names its row, and says nothing of the next one."""
@@ -171,10 +173,10 @@ def plain(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
 
 
 def _finite(values: pd.Series) -> pd.Series:
-    """Numbers of which an infinite one is missing."""
+    """Numbers of which one that is infinite, for a model at least, is missing."""
     numbers = values if values.dtype == np.float64 else values.astype("float64")
-    infinite = np.isinf(numbers.to_numpy())
-    return numbers.mask(infinite) if infinite.any() else numbers
+    beyond = np.abs(numbers.to_numpy()) > LARGEST
+    return numbers.mask(beyond) if beyond.any() else numbers
 
 
 def _objects(values: pd.Series) -> tuple[pd.Series, FieldType | _Useless]:
@@ -260,8 +262,9 @@ def _warnings(raw: pd.Series, values: pd.Series, kind: FieldType, content: Conte
         found.append(f"{raw.name}: {missing / len(values):.0%} of the values are missing")
     if kind == "category" and different > MANY_VALUES:
         found.append(f"{raw.name}: {different:,} different texts; the rarest count as unknown")
-    infinite = missing and missing - int(raw.isna().sum())
-    if infinite:
-        what = "1 infinite value counts" if infinite == 1 else f"{infinite:,} infinite values count"
-        found.append(f"{raw.name}: {what} as missing")
+    if beyond := missing and missing - int(raw.isna().sum()):
+        infinite = int(np.isinf(raw.to_numpy(np.float64, na_value=np.nan)).sum())
+        for count, what in ((infinite, "infinite"), (beyond - infinite, f"beyond {LARGEST:.1e}")):
+            counted = "1 value counts" if count == 1 else f"{count:,} values count"
+            found += [f"{raw.name}: {counted} as missing: {what}"] if count else []
     return found

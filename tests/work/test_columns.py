@@ -72,13 +72,18 @@ def test_a_column_that_cannot_help_is_dropped_with_a_word(column: Any, why: str,
     ("column", "warning"),
     [
         ([None if i % 2 else i % 5 for i in range(ROWS)], "extra: 50% of the values are missing"),
-        ([np.inf if i == 7 else i * i for i in range(ROWS)], "extra: 1 infinite value counts as missing"),
+        ([np.inf if i == 7 else i * i for i in range(ROWS)], "extra: 1 value counts as missing: infinite"),
+        ([1e39 if i == 7 else i * i for i in range(ROWS)], "extra: 1 value counts as missing: beyond 3.4e+38"),
+        (["1e39" if i < 3 else str(i * i) for i in range(ROWS)], "extra: 3 values count as missing: beyond 3.4e+38"),
+        (["-1e400" if i < 3 else str(i * i) for i in range(ROWS)], "extra: 3 values count as missing: infinite"),
     ],
 )
 def test_a_column_that_is_doubtful_is_kept_with_a_word(column: Any, warning: str, tmp_path: Path) -> None:
     said: list[str] = []
     dataset = prepared(table(extra=column), tmp_path, said)
     assert "extra" in types(dataset)
+    learned = dataset.train["extra"].to_numpy(np.float32, na_value=np.nan)
+    assert not np.isinf(learned).any()
     assert warning in said
     assert warning in dataset.report["warnings"]
 
