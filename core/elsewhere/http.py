@@ -8,11 +8,13 @@ import importlib
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Failed, Unreachable
 from core.domain.sources import MetricSource
 from core.elsewhere.documents import parsed
+from core.system.files import check_regular
 
 MOST_BYTES = 1 << 19
 ALLOWED = 200
@@ -28,6 +30,8 @@ def _library() -> Any:
 def _trust(ca: str) -> Any:
     """Made once: it reads some hundred certificates."""
     try:
+        if ca:
+            check_regular(Path(ca))
         made = importlib.import_module("ssl").create_default_context(cafile=ca) if ca else None
         return made or _library().create_ssl_context()
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.domain.errors import Failed
 from core.domain.image_reference import DOCKER_HUB
+from core.system.files import read_regular
 
 HELPER_S = 30.0
 HUB_NAMES = ("https://index.docker.io/v1/", "index.docker.io", "docker.io")
@@ -69,11 +70,12 @@ def _files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _in_file(path: Path, names: tuple[str, ...], environ: Mapping[str, str]) -> Credentials | None:
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise Failed(f"{path}: can't be read ({type(error).__name__}); mend or remove it") from None
+        why = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+        raise Failed(f"{path}: can't be read ({why}); mend or remove it") from None
     if not isinstance(document, dict):
         return None
     helpers, auths = _part(document, "credHelpers"), _part(document, "auths")

@@ -70,6 +70,8 @@ def check_file(locustfile: Path) -> None:
     """`BadInput` where that can't be a locustfile."""
     if not locustfile.exists():
         raise BadInput(f"{locustfile}: there is no such locustfile")
+    if not (locustfile.is_file() or locustfile.is_dir()):
+        raise BadInput(f"{locustfile}: is no regular file; a locustfile is read more than once")
     if locustfile.is_file() and locustfile.suffix != ".py":
         raise BadInput(f"{locustfile}: a locustfile ends in .py")
 

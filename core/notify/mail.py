@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from pathlib import Path
 
 from core.config.alerts import ReceiverSettings
 from core.domain.errors import Failed, Unreachable
@@ -13,6 +14,7 @@ from core.notify import payloads
 from core.notify.payloads import AnswerLinks
 from core.notify.secrets import secret
 from core.state.alert import Notice
+from core.system.files import check_regular
 
 
 async def send(
@@ -65,6 +67,8 @@ def _connected(receiver: ReceiverSettings) -> smtplib.SMTP:
     host, port, wait = receiver.host or "", receiver.port, receiver.timeout_s
     if receiver.tls == "none":
         return smtplib.SMTP(host, port, timeout=wait)
+    if receiver.ca:
+        check_regular(Path(receiver.ca))
     context = ssl.create_default_context(cafile=receiver.ca)
     if receiver.tls == "tls":
         return smtplib.SMTP_SSL(host, port, timeout=wait, context=context)

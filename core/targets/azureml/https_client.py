@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
@@ -12,6 +13,7 @@ import certifi
 import httpx
 
 from core.domain.errors import BadInput
+from core.system.files import check_regular
 
 
 class HttpsClient:
@@ -78,11 +80,16 @@ def _break_off(one: socket.socket) -> None:
 
 def trusted(ca: str) -> ssl.SSLContext:
     """What this machine trusts, and the authorities in a file; raises BadInput."""
-    context = ssl.create_default_context()
-    for file, named in ((certifi.where(), "the package certifi"), (ca, "SSL_CERT_FILE, REQUESTS_CA_BUNDLE")):
-        try:
-            if file:
-                context.load_verify_locations(cafile=file)
-        except OSError as error:
-            raise BadInput(f"{named}: {file} can't be used: {error.strerror or error}") from None
+    file, named = ca, "SSL_CERT_FILE, REQUESTS_CA_BUNDLE"
+    try:
+        if ca:
+            # A context reads what the first of them names as soon as it is made.
+            check_regular(Path(ca))
+        context = ssl.create_default_context()
+        if ca:
+            context.load_verify_locations(cafile=ca)
+        file, named = certifi.where(), "the package certifi"
+        context.load_verify_locations(cafile=file)
+    except OSError as error:
+        raise BadInput(f"{named}: {file} can't be used: {error.strerror or error}") from None
     return context

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.system.files import read_regular
 from core.system.suggest import nearest
 
 FILE = ".env"
@@ -48,7 +49,7 @@ def _written(path: Path) -> dict[str, ReadVariable]:
     """What a `.env` says of these three; of its other lines nothing is kept, and no value of theirs is shown."""
     try:
         # Editors of another system begin a file with a mark of its encoding.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except UnicodeDecodeError:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from core.domain.errors import BadInput, QuarterdeckError, Unreachable
+from core.system.files import check_regular
 from core.system.suggest import did_you_mean
 from core.targets.kubernetes.api_errors import ApiRequest, Json, kubectl, refusal
 from core.targets.kubernetes.login import logged_in
@@ -196,14 +197,18 @@ def _client(context: str, kubeconfig: str) -> Any:
     path = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     settings = Configuration()
     try:
+        for one in map(Path, filter(None, path.split(os.pathsep))):
+            if one.exists():
+                check_regular(one)
         names = [one["name"] for one in list_kube_config_contexts(path)[0]]
         if context not in names:
             known = f"it has {', '.join(names)}" if names else "it has none"
             raise BadInput(f"kubernetes.context {context!r}: not in {path}; {known}{did_you_mean(context, names)}")
         if not _by_command(path, context, settings):
             load_kube_config(path, context=context, client_configuration=settings)
-    except ConfigException as error:
-        raise BadInput(f"kubernetes: the kubeconfig {path} can't be used: {str(error)[:200]}") from error
+    except (ConfigException, OSError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or str(error)[:200]
+        raise BadInput(f"kubernetes: the kubeconfig {path} can't be used: {why}") from error
     return ApiClient(settings)
 
 
