@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from core.domain.gates import DIFFERING, Gate
 from core.domain.plan import Ask, Deploy, Hold, Load, Mirror, Plan, Retire, Shift, Smoke, Step, UsualSpans, Work
-from core.system.text import counted, rough, span
+from core.system.text import counted, in_digits, rough, span
 from tui.format import about
 
 WIDTH = 10
@@ -115,4 +115,4 @@ def _line(step: Step, compared: str, given: Given, answers: str, *, first: bool)
 def gate_line(gate: Gate) -> str:
     """A gate as people write it: `errors < 5 %`, `p95 : live < 25 % (dry run)`."""
     notes = "".join(f" ({note})" for note in (gate.source, "dry run" if gate.dry_run else "") if note)
-    return f"{gate.name} {gate.op} {gate.limit:g}{gate.unit}{notes}"
+    return f"{gate.name} {gate.op} {in_digits(gate.limit, 6)}{gate.unit}{notes}"

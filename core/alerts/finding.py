@@ -12,7 +12,7 @@ from core.state.endpoint import Endpoint
 from core.state.events import Outcome
 from core.state.release import Release, Status
 from core.state.reversal import TAKEN_BACK
-from core.system.text import rough
+from core.system.text import in_digits, rough
 
 SMOKED_S = 600.0
 """For so long after it ended a release whose smoke test failed is news."""
@@ -60,7 +60,7 @@ def find(rule: Rule, scene: Scene) -> Finding:
             if counts is None:
                 return Finding(None, f"fewer than {rule.at_least} requests to judge by")
             text = f"{counts.failed_percent:.1f} % of {counts.requests:,} requests failed"
-            return Finding(counts.failed_percent > rule.limit, f"{text}, limit {rule.limit:g} %")
+            return Finding(counts.failed_percent > rule.limit, f"{text}, limit {in_digits(rule.limit, 6)} %")
         case Measure.AVAILABILITY:
             return _available(rule, scene)
         case Measure.REQUESTS:

@@ -2,12 +2,13 @@
 
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from core.config.layers import VARIABLES, Keys, Layer
+from core.config.layers import VARIABLES, Keys, Layer, merged
 from core.config.settings import Settings
 from core.system.suggest import did_you_mean, nearest
 
@@ -34,17 +35,45 @@ _LIMIT_KEYS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "l
 
 
 def complain(error: ValidationError, layers: Sequence[Layer]) -> str:
-    """The first thing that is wrong, written as the layer writes that set it, and how many more there are."""
+    """All that is wrong in one line, each key as the layer writes it that set it."""
     details = error.errors(include_url=False)
     # What is not known comes first: a missing key is often the same key, mistyped. What nobody wrote comes last: it
     # follows from what somebody did.
     details.sort(key=lambda detail: (detail["type"] != "extra_forbidden", _setter(detail["loc"], layers) is None))
-    first = details[0]
-    keys = _written(first["loc"], layers)
-    layer = _setter(keys, layers) or next(layer for layer in layers if layer.source)
-    # Of a value that may be of several kinds each kind complains.
-    others = len({tuple(_written(detail["loc"], layers)) for detail in details}) - 1
-    return f"{layer.path(keys)}: {_matter(first, layer)}{f' (and {others} more)' if others else ''}"
+    mistyped = {meant(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
+    wrong = _by_key([one for one in details if one["type"] != "missing" or one["loc"] not in mistyped], layers)
+    said, source = [], ""
+    for keys, several in wrong.items():
+        layer = _setter(keys, layers) or next(layer for layer in layers if layer.source)
+        path = layer.path(keys)
+        said.append(f"{path.removeprefix(f'{layer.source}: ') if layer.source == source else path}: ")
+        said[-1] += _matter_of(several, layer)
+        source = source or layer.source
+    return " · ".join(said)
+
+
+def _by_key(details: Sequence[ErrorDetails], layers: Sequence[Layer]) -> dict[Keys, list[ErrorDetails]]:
+    """What is wrong with each key. Of a value that may be of several kinds each kind complains: where one of them finds
+    what is wrong further inside, only that is said."""
+    found: dict[Keys, list[ErrorDetails]] = {}
+    for detail in details:
+        found.setdefault(tuple(_written(detail["loc"], layers)), []).append(detail)
+    inside = [keys[:at] for keys in found for at in range(1, len(keys))]
+    return {
+        keys: several
+        for keys, several in found.items()
+        if keys not in inside or not all(len(one["loc"]) > len(keys) and one["type"] in _KINDS for one in several)
+    }
+
+
+def _matter_of(several: Sequence[ErrorDetails], layer: Layer) -> str:
+    """What is wrong with one key in words, whatever kinds of value it may have."""
+    if all(one["type"] in _KINDS for one in several):
+        words = " or ".join(dict.fromkeys(_KINDS[one["type"]] for one in several))
+        given = several[0]["input"]
+        return f"is empty, and should be {words}" if given is None else f"{shown(given)} should be {words}"
+    # Who complains of the limit took the value for one of the right kind.
+    return _matter(next((one for one in several if one["type"] in _LIMITS), several[0]), layer)
 
 
 def _setter(keys: Keys, layers: Sequence[Layer]) -> Layer | None:
@@ -54,18 +83,30 @@ def _setter(keys: Keys, layers: Sequence[Layer]) -> Layer | None:
 
 
 def _written(keys: Keys, layers: Sequence[Layer]) -> Keys:
-    """As far as people write keys: what stands behind a plain value is only how it was tried to be read."""
+    """As people write keys: the kinds that a value was tried to be read as, which stand between or behind, are left
+    out."""
     keys = keys[:-1] if keys and keys[-1] == "[key]" else keys
-    for layer in reversed(layers):
-        value: object = layer.values
-        for at, key in enumerate(keys):
-            if not isinstance(value, Mapping):
-                # A list's parts have numbers that the file does not write; it is gone into no further.
-                return keys if isinstance(value, list | tuple) else keys[:at]
-            if key not in value:
-                break
+    value: object = reduce(merged, (layer.values for layer in layers), {})
+    written: list[str | int] = []
+    for at, key in enumerate(keys):
+        if isinstance(value, list | tuple):
+            if isinstance(key, int):
+                written.append(key)
+                value = value[key] if key < len(value) else None
+        elif not isinstance(value, Mapping):
+            break
+        elif key in value:
+            written.append(key)
             value = value[key]
-    return keys
+        elif _is_known(written, key):
+            return (*written, *keys[at:])
+    return tuple(written)
+
+
+def _is_known(inside: Sequence[str | int], key: str | int) -> bool:
+    """Whether a key that nobody wrote is one of the settings, such as one that is missing."""
+    model = _model_at(inside)
+    return model is not None and any(key in (name, field.alias) for name, field in model.model_fields.items())
 
 
 def _matter(detail: ErrorDetails, layer: Layer) -> str:
@@ -82,10 +123,6 @@ def _matter(detail: ErrorDetails, layer: Layer) -> str:
         return f"{given} is none of {words}{did_you_mean(str(detail['input']), words.split(', '))}"
     if kind in _LIMITS:
         return f"{given} should be {_LIMITS[kind]} {context[_LIMIT_KEYS[kind]]:g}"
-    if kind in _KINDS and detail["input"] is None:
-        return f"is empty, and should be {_KINDS[kind]}"
-    if kind in _KINDS:
-        return f"{given} should be {_KINDS[kind]}"
     return f"{given}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 

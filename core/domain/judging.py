@@ -21,6 +21,7 @@ from core.domain.gates import (
 from core.domain.intervals import sure_difference, wilson
 from core.domain.sample import Sample
 from core.domain.shares import PARTS, labelled, mix_of
+from core.system.text import in_digits
 
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
@@ -48,7 +49,8 @@ def idle(gate: Gate) -> str:
     if (always := holds(gate.op, least, gate.limit)) != holds(gate.op, most, gate.limit):
         return ""
     span = f"{least:g} to {most:g}" if of_all else f"{least:g} or more"
-    return f"{gate.metric} {gate.op} {gate.limit:g} {'holds' if always else 'fails'} whatever is measured ({span})"
+    what = f"{gate.metric} {gate.op} {in_digits(gate.limit, 6)}"
+    return f"{what} {'holds' if always else 'fails'} whatever is measured ({span})"
 
 
 def judge(gate: Gate, new: Sample | None, live: Sample | None) -> Verdict:
@@ -81,14 +83,14 @@ def _plain(gate: Gate, new: Sample, live: Sample | None) -> Verdict:
         if base == 0 and value != 0 and not gate.in_points:
             return Verdict(gate, GateResult.INCONCLUSIVE, None, "live is 0: no change in percent")
         value = value - base if gate.in_points else 100 * (value - base) / base if base else 0.0
-    text = f"{value:+.1f}" if gate.against else f"{value:.4g}"
+    text = f"{value:+.1f}" if gate.against else in_digits(value)
     return _limited(gate, value, f"{text}{gate.unit}", f" over {_seen(gate, new)} requests")
 
 
 def _limited(gate: Gate, value: float, text: str, over: str = "") -> Verdict:
     """Whether a value holds the limit, in words."""
     good = holds(gate.op, value, gate.limit)
-    why = f"{text} {'is' if good else 'is not'} {gate.op} {gate.limit:g}{gate.unit}{over}"
+    why = f"{text} {'is' if good else 'is not'} {gate.op} {in_digits(gate.limit, 6)}{gate.unit}{over}"
     return Verdict(gate, GateResult.PASS if good else GateResult.FAIL, value, why)
 
 

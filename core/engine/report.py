@@ -17,7 +17,7 @@ from core.state.events import Outcome
 from core.state.release import Release, StepState
 from core.state.snapshot import Snapshot
 from core.state.verdict_words import why_of
-from core.system.text import clean, escaped
+from core.system.text import clean, escaped, in_digits
 
 REPORT, PAGE, METRICS = "report.json", "report.md", "metrics.json"
 LOGS = ("work.log",)
@@ -96,7 +96,7 @@ def _verdict(verdict: Verdict) -> Mapping[str, Any]:
     return {
         "gate": gate.name,
         **({"source": gate.source} if gate.source else {}),
-        "limit": f"{gate.op} {gate.limit:g}{' %' if gate.against else ''}",
+        "limit": f"{gate.op} {in_digits(gate.limit, 6)}{' %' if gate.against else ''}",
         "value": verdict.value,
         "outcome": verdict.outcome.value,
         "dry_run": gate.dry_run,

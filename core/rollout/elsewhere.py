@@ -3,7 +3,7 @@
 from core.domain.gates import Gate, GateResult, Verdict
 from core.domain.judging import holds
 from core.state.gauges import Gauge
-from core.system.text import rough
+from core.system.text import in_digits, rough
 
 NOTHING = Gauge()
 
@@ -19,7 +19,7 @@ def judge_elsewhere(gate: Gate, new: Gauge | None, live: Gauge | None, now: floa
             return Verdict(gate, outcome, None, f"{why}{where}", asked)
         figures.append((value, why))
     value, over = figures[0]
-    text = f"{value:.4g}"
+    text = in_digits(value)
     if gate.against is not None:
         base = figures[1][0]
         if base == 0 and value != 0:
@@ -27,7 +27,7 @@ def judge_elsewhere(gate: Gate, new: Gauge | None, live: Gauge | None, now: floa
         value = 100 * (value - base) / abs(base) if base else 0.0
         text = f"{value:+.1f}"
     good = holds(gate.op, value, gate.limit)
-    why = f"{text}{gate.unit} {'is' if good else 'is not'} {gate.op} {gate.limit:g}{gate.unit} over {over}"
+    why = f"{text}{gate.unit} {'is' if good else 'is not'} {gate.op} {in_digits(gate.limit, 6)}{gate.unit} over {over}"
     return Verdict(gate, GateResult.PASS if good else GateResult.FAIL, value, why, asked)
 
 

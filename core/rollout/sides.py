@@ -8,6 +8,7 @@ from core.domain.figures import RightAnswers
 from core.domain.intervals import sure_difference
 from core.domain.sample import Sample
 from core.domain.shares import Mix, labelled, mix_of
+from core.system.text import in_digits
 
 Z = 1.96
 """Of a 95 % interval."""
@@ -24,7 +25,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return f"{in_digits(self.value, 3)} ({in_digits(self.low, 3)} to {in_digits(self.high, 3)})"
 
 
 def failed_apart(new: Sample, live: Sample) -> Interval:

@@ -2,6 +2,7 @@
 
 from core.domain.gates import GateResult, Verdict
 from core.domain.judging import OPERATORS, holds
+from core.system.text import in_digits
 
 
 def unsure(one: Verdict) -> bool:
@@ -17,4 +18,5 @@ def why_of(one: Verdict) -> str:
     """Why a verdict is what it is; of a comparison with the live slot also why it holds beyond its limit."""
     if one.outcome is not GateResult.PASS or not one.gate.compared or not unsure(one):
         return one.why
-    return f"{one.why}; more than {one.gate.limit:g}{one.gate.unit}, but that is not sure yet: it may be chance"
+    limit = f"{in_digits(one.gate.limit, 6)}{one.gate.unit}"
+    return f"{one.why}; more than {limit}, but that is not sure yet: it may be chance"

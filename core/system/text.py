@@ -1,6 +1,7 @@
 """Text that is not ours, made safe where it comes in: logs, labels, column names, exceptions, answers."""
 
 import re
+from decimal import Decimal
 
 MOST = 2000
 _ESCAPES = re.compile(
@@ -37,6 +38,14 @@ def escaped(text: str) -> str:
 def clean_line(text: str, most: int = MOST) -> str:
     """The same as one line: every stretch of blanks becomes one."""
     return " ".join(clean(text, most).split())
+
+
+def in_digits(value: float, digits: int = 4) -> str:
+    """A figure with as many digits as tell something, never with an exponent: `0.00002`, `12643`."""
+    text = f"{value:.{digits}g}"
+    if "e" not in text:
+        return text
+    return f"{value:.0f}" if abs(value) >= 1 else f"{Decimal(text):f}"
 
 
 def rough(seconds: float) -> str:

@@ -108,7 +108,7 @@ def _tried(job: Job, say: Report, uri: str, subject: Subject, folder: Path) -> D
         say(f"{'ok' if each.passed else 'failed'}: {each.name}: {each.why}")
     failed = [each for each in tried if not each.passed]
     if failed:
-        more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
+        more = f"; failed too: {', '.join(one.name for one in failed[1:])}" if failed[1:] else ""
         raise Failed(f"check: {failed[0].name}: {failed[0].why}{more}")
     result = {"checks": [asdict(each) for each in tried], "p95_ms": p95_ms, "uri": uri}
     return Done(result, f"{len(tried)} of {len(tried)}")

@@ -53,7 +53,7 @@ def test_without_a_source_nobody_is_asked(tmp_path: Path) -> None:
         ("{metric: sold, limit: 1, source: {kind: promethius, url: 'http://h', query: a}}",
          ".source.kind: 'promethius' is none of prometheus, json; did you mean prometheus?"),
         ("{metric: sold, limit: 1, source: {kind: json, url: 'http://h', querry: a}}",
-         ".source.querry: unknown key; did you mean query? (and 1 more)"),
+         ".source.querry: unknown key; did you mean query?"),
         ("{metric: sold, limit: 1, source: {kind: json, url: 'http://h'}}", ".source.query: is needed and not set"),
         (f"{{metric: rps, limit: 1, source: {{{SOLD}}}}}",
          ".metric: 'rps' is measured here; call what the source measures otherwise, such as conversion_percent"),

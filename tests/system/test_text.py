@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from core.system.text import clean, clean_line, counted, size
+from core.system.text import clean, clean_line, counted, in_digits, size
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,20 @@ def test_bytes_in_a_unit_that_shows_them(count: float, said: str) -> None:
 
 def test_one_is_no_plural() -> None:
     assert [counted(n, "replica") for n in (0, 1, 2)] == ["0 replicas", "1 replica", "2 replicas"]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "said"),
+    [
+        (12643.4, 4, "12643"),
+        (-12643.4, 4, "-12643"),
+        (1264.34, 4, "1264"),
+        (0.00002, 4, "0.00002"),
+        (0.0, 4, "0"),
+        (25.0, 6, "25"),
+        (5e7, 6, "50000000"),
+        (0.123456, 3, "0.123"),
+    ],
+)
+def test_a_figure_has_no_exponent(value: float, digits: int, said: str) -> None:
+    assert in_digits(value, digits) == said

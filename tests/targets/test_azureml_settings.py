@@ -216,3 +216,21 @@ def test_a_project_that_trains_there_and_serves_here_has_a_cluster_by_its_enviro
 def test_training_there_needs_its_workspace(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="azureml: workspace is not set; write it here, or set AZURE_WORKSPACE_NAME"):
         settings_of(tmp_path, {"workspace": ""}, target="local", train={"on": "azureml", "n_iter": 3})
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ({"westeurope": "teuer"}, "prices.Standard_DS3_v2.westeurope: 'teuer' should be a number"),
+        ({"westeurope": -1}, "prices.Standard_DS3_v2.westeurope: -1 should be at least 0"),
+        ("teuer", "prices.Standard_DS3_v2: 'teuer' should be a number or a mapping of settings"),
+        (None, "prices.Standard_DS3_v2: is empty, and should be a number or a mapping of settings"),
+        (-1, "prices.Standard_DS3_v2: -1 should be at least 0"),
+    ],
+)
+def test_a_value_of_several_kinds_is_complained_of_once_as_people_write_it(
+    tmp_path: Path, price: object, said: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        settings_of(tmp_path, {"prices": {"Standard_DS3_v2": price}})
+    assert str(error.value) == f"quarterdeck.yaml: azureml.{said}"

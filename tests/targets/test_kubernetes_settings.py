@@ -50,7 +50,7 @@ def test_a_slip_is_one_line_with_its_place(tmp_path: Path, place: dict[str, Any]
 def test_without_a_context_there_is_no_cluster(tmp_path: Path) -> None:
     path = project(tmp_path)
     path.write_text("data: {source: iris, target: species}\nendpoint: {name: late}\ntarget: kubernetes\n")
-    with pytest.raises(BadInput, match=r"kubernetes.context: is needed and not set \(and 1 more\)"):
+    with pytest.raises(BadInput, match=r"kubernetes.context: is needed and not set · kubernetes.namespace: is"):
         load(path)
 
 

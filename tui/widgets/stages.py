@@ -2,6 +2,7 @@
 
 from core.domain.plan import Load, Retire
 from core.state.release import Release, ReleaseState, Status, StepState
+from core.system.text import in_digits
 from tui import format as as_text
 from tui.actions import begins
 from tui.evidence import nobody_drives
@@ -190,7 +191,7 @@ def _said(stage: Stage, width: int) -> list[Line]:
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return in_digits(value) if isinstance(value, float) else str(value)
 
 
 def _folded(found: list[Stage], release: Release, view: View, width: int) -> Line:

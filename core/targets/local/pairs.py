@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.system.text import clean_line
+from core.system.text import clean_line, in_digits
 
 KEEP_S = 10.0
 MOST = 20_000
@@ -114,7 +114,7 @@ def _said(live: Half, new: Half) -> str:
     if all(isinstance(each, str | bool | int) and half.labelled for each, half in ((one, live), (two, new))):
         return f"{_label(one)} → {_label(two)}"
     if _number(one) and _number(two):
-        return f"{one:.4g} → {two:.4g}"
+        return f"{in_digits(one)} → {in_digits(two)}"
     return "another answer"
 
 
