@@ -2,7 +2,6 @@
 
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -86,7 +85,10 @@ def _written(keys: Keys, layers: Sequence[Layer]) -> Keys:
     """As people write keys: the kinds that a value was tried to be read as, which stand between or behind, are left
     out."""
     keys = keys[:-1] if keys and keys[-1] == "[key]" else keys
-    value: object = reduce(merged, (layer.values for layer in layers), {})
+    whole: dict[str, Any] = {}
+    for layer in layers:
+        whole = merged(whole, layer.values)
+    value: object = whole
     written: list[str | int] = []
     for at, key in enumerate(keys):
         if isinstance(value, list | tuple):
