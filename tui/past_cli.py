@@ -157,24 +157,28 @@ def export(
     A release goes into one file with what was measured, to look at elsewhere; the objects of a cluster, and the steps
     up to a registered version, into a folder. None of them holds a key. A release holds no settings either.
     """
-    if what == PIPELINE:
-        # Whatever trains otherwise: this one is trained there.
-        sets = [*(sets or []), "train.on=azureml"]
+    if what == PIPELINE and not (version or dry_run):
+        _now(partial(_pipeline, config, env, [*(sets or [])], endpoint, path))
+    if dry_run and (wrong := _no_dry_run(what, dry_run, path)):
+        err(f"error: {wrong}")
+        end(BadInput.exit_code)
     project = project_of(config, env, sets, endpoint)
     if dry_run:
-        if wrong := _no_dry_run(what, dry_run, path):
-            err(f"error: {wrong}")
-            end(BadInput.exit_code)
         end(headless.run(export_command.against_cluster(project, version, out), err))
     if what == "kubernetes":
         _now(lambda: export_command.kubernetes(project, version, path, out))
-    if what == PIPELINE and not version:
-        _now(lambda: pipeline_command.azureml_pipeline(project, path, out))
     if path is None or version:
         err(f"error: export {what}: {f'takes no {version}' if version else 'name the file to write with -o'}")
         end(BadInput.exit_code)
     else:
         _now(lambda: replay_command.export(project, what, path, out))
+
+
+def _pipeline(config: Path | None, env: str | None, sets: list[str], endpoint: str | None, path: Path | None) -> int:
+    with pipeline_command.any_workspace(config):
+        # Whatever trains otherwise: this one is trained there.
+        project = project_of(config, env, [*sets, "train.on=azureml"], endpoint)
+        return pipeline_command.azureml_pipeline(project, path, out)
 
 
 def _no_dry_run(what: str, how: str, path: Path | None) -> str:

@@ -185,7 +185,9 @@ def _build(path: Path, name: EnvironmentName, layers: Sequence[Layer], environ: 
     for layer in layers:
         _refuse_misplaced(layer)
         values = merged(values, layer.values)
-    for place in places_of(values):
+    # A part that nobody needs now is read by the same rules as where it is needed.
+    written = (name for name in target_parts() if values.get(name) is not None)
+    for place in dict.fromkeys((*places_of(values), *written)):
         if (part := target_parts().get(place)) is not None:
             usual = part.usual(name, path.parent, environ)
             # What only trains there says nothing of how the endpoint is.

@@ -63,6 +63,14 @@ def test_variables_and_a_dotenv_name_the_workspace(tmp_path: Path) -> None:
         load(path, environ={})
 
 
+def test_variables_name_the_workspace_also_where_another_place_serves(tmp_path: Path) -> None:
+    path = project(tmp_path, target="local")
+    said = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**said, "azureml": {"workspace": "mine"}}))
+    place = getattr(load(path, environ=NAMED), NAME)
+    assert (place.subscription, place.workspace) == (NAMED["AZURE_SUBSCRIPTION_ID"], "mine")
+
+
 def _without(folder: Path, dotenv: str | bytes) -> Path:
     """A project that names no workspace, and a `.env` beside it."""
     path = project(folder)

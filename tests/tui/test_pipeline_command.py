@@ -1,11 +1,13 @@
 """`quarterdeck export azureml-pipeline`: where it writes, what to type next, and what it can't write in a line."""
 
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from core.targets.azureml.variables import NAMED
 from tests.targets.azureml_scenes import PLACE
 from tui.cli import app
 
@@ -50,9 +52,29 @@ def test_several_endpoints_have_a_folder_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        (None, "--subscription SUBSCRIPTION --resource-group RESOURCE_GROUP --workspace-name WORKSPACE"),
+        ({"workspace": "mine"}, "--subscription SUBSCRIPTION --resource-group RESOURCE_GROUP --workspace-name mine"),
+    ],
+)
+def test_no_workspace_need_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: dict[str, str] | None, where: str
+) -> None:
+    for name in NAMED.values():
+        monkeypatch.delenv(name, raising=False)
+    told = run(config(tmp_path, azureml=place))
+    assert told.exit_code == 0, told.output
+    folder = tmp_path / "azureml-pipeline" / "late-dev"
+    wrote, following = told.output.splitlines()
+    assert wrote.startswith(f"wrote {folder}: 6 steps for late-dev, ")
+    assert following == f"next: az ml job create --file {folder / 'pipeline.yml'} {where}"
+    assert not any(name in os.environ for name in NAMED.values())
+
+
+@pytest.mark.parametrize(
     ("more", "words", "line"),
     [
-        ({"azureml": None}, (), "azureml: subscription is not set; write it here, or set AZURE_SUBSCRIPTION_ID"),
         ({"data": {"source": "gone.csv", "target": "a"}}, (), "gone.csv: no such file"),
         ({}, ("7",), "export azureml-pipeline: takes no 7"),
         ({}, ("--dry-run=server",), "export azureml-pipeline --dry-run: only 'export kubernetes' has one"),
