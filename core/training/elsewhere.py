@@ -76,7 +76,7 @@ class TrainingElsewhere:
                 if not await aside(partial(jobs.there, kept.name), "azureml job"):
                     yield Progress(None, "bringing code, packages and rows to the workspace")
                     await aside(partial(begin, at, calls, jobs, job, kept.name), "azureml begin")
-                async for said in FollowedJob(at.place, jobs, self._book, kept).lines():
+                async for said in FollowedJob(at.place, jobs, self._book, kept, job.settings.train.deadline_s).lines():
                     yield said
             except QuarterdeckError:
                 # Where it goes on it is cancelled: its release has given it up.

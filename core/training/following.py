@@ -1,6 +1,7 @@
 """A job that goes on, followed on our own clock: its state in words, its log as it comes, and how it ends."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from functools import partial
 from core.domain.errors import Failed, QuarterdeckError, Unreachable
 from core.system.aside import aside
 from core.system.clock import boottime_s
+from core.system.moment import KeptMoment
 from core.system.text import elapsed
 from core.targets.azureml.api_errors import AzureMissing, AzureThrottled
 from core.targets.azureml.settings import AzureMLSettings
@@ -32,17 +34,20 @@ WAITING = {
     "Finalizing": "done, Azure takes the results away",
 }
 GOES_ON = frozenset({"Running", *WAITING})
+RUNS = frozenset({"Running", "NotResponding"})
 NO_NODE = frozenset({"NotStarted", "Starting", "Provisioning", "Queued"})
 
 
 @dataclass(slots=True)
 class FollowedJob:
-    """One job. `lines` gives what is said until it has ended; raises Failed where it ended without a result."""
+    """One job. `lines` gives what is said until it has ended; raises Failed where it ended without a result, and where
+    it runs for longer than `deadline_s`."""
 
     place: AzureMLSettings
     jobs: AzureJobs
     book: KeptJobs
     job: KeptJob
+    deadline_s: float = math.inf
     _rest: bytes = b""
     _last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST))
     _broken: Broken | None = None
@@ -68,6 +73,8 @@ class FollowedJob:
                 break
             if look.state in WAITING:
                 yield Progress(None, await self._waits(look.state))
+            if look.state in RUNS:
+                self._in_time()
             await asyncio.sleep(self.place.poll_s)
         if look.state != "Completed":
             raise self._ended_badly(look)
@@ -116,10 +123,28 @@ class FollowedJob:
             raise Failed(f"train: the job {self.job.name} got no node, {words}; it was cancelled; try again later")
         return words
 
+    def _in_time(self) -> None:
+        """Raises Failed where it runs for too long: Azure was told as well, and goes by a clock of its own."""
+        if self.job.ran is None:
+            self.job = replace(self.job, ran=KeptMoment.now())
+            self.book.keep(self.job)
+        if self._late:
+            raise self._too_long()
+
+    @property
+    def _late(self) -> bool:
+        return self.job.ran is not None and self.job.ran.age_s > self.deadline_s
+
+    def _too_long(self) -> Failed:
+        limit = f"train.deadline_s is {self.deadline_s:g}"
+        return Failed(f"train: the job {self.job.name} ran for longer than it may and was cancelled; {limit}")
+
     def _ended_badly(self, look: JobLook) -> QuarterdeckError:
         name = self.job.name
         if self._broken is not None:
             return Broken(self._broken.kind, f"{self._broken.text} (job {name})").error()
+        if look.state == "Canceled" and self._late:
+            return self._too_long()
         if look.state == "Canceled":
             return Failed(f"train: the job {name} was cancelled in Azure ML, or Azure took its node; try again")
         told = f": {look.error}" if look.error else ""

@@ -12,7 +12,8 @@ from core.system.moment import KeptMoment
 @dataclass(frozen=True, slots=True)
 class KeptJob:
     """One job that was asked for, by its name. `read`: how many bytes of its log were passed on. `unwanted`: its
-    release needs it no more, and it is to be cancelled; `why` that was not done yet."""
+    release needs it no more, and it is to be cancelled; `why` that was not done yet. `ran`: when it was first seen to
+    run."""
 
     release: str
     name: str
@@ -20,6 +21,7 @@ class KeptJob:
     read: int = 0
     unwanted: bool = False
     why: str = ""
+    ran: KeptMoment | None = None
 
 
 class KeptJobs:
@@ -71,6 +73,7 @@ def _read(path: Path) -> KeptJob | None:
         begun = found["begun"]
         # An older version wrote seconds since the epoch alone.
         moment = KeptMoment(**begun) if isinstance(begun, dict) else KeptMoment(float(begun), "", 0.0)
-        return KeptJob(**{**found, "begun": moment})
+        ran = KeptMoment(**found["ran"]) if found.get("ran") else None
+        return KeptJob(**{**found, "begun": moment, "ran": ran})
     except (OSError, ValueError, TypeError, KeyError):
         return None

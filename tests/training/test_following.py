@@ -79,6 +79,35 @@ async def test_a_job_that_somebody_else_cancels_says_so(tmp_path: Path, at: Azur
     assert not jobs.cancel("taken"), "a second cancel comes too late, which is no error"
 
 
+async def test_a_job_that_runs_for_too_long_is_given_up_also_by_whoever_comes_after(
+    tmp_path: Path, at: AzureEndpoint, jobs: AzureJobs
+) -> None:
+    _begun(jobs, "long", "sleep 60")
+    book, job = _kept(tmp_path, "long")
+    too_long = r"^train: the job long ran for longer than it may and was cancelled; train.deadline_s is 0.5$"
+    with pytest.raises(Failed, match=too_long):
+        await _followed(FollowedJob(at.place, jobs, book, job, deadline_s=0.5))
+    kept = book.of("r-long")
+    assert kept is not None
+    assert kept.ran is not None
+    with pytest.raises(Failed, match=too_long):
+        await _followed(FollowedJob(at.place, jobs, book, kept, deadline_s=0.5))
+    assert book.again(kept).ran == kept.ran
+    jobs.cancel("long")
+
+
+async def test_what_waits_for_a_node_does_not_run_yet(
+    tmp_path: Path, at: AzureEndpoint, jobs: AzureJobs, azure: AzureStandIn
+) -> None:
+    azure.delays.job_s = 1.0
+    try:
+        _begun(jobs, "late", "echo done")
+        said = await _followed(FollowedJob(at.place, jobs, *_kept(tmp_path, "late"), deadline_s=1.0))
+        assert _texts(said) == ["done"]
+    finally:
+        azure.delays.job_s = 0.2
+
+
 async def test_a_job_that_gets_no_node_is_given_up(
     tmp_path: Path, at: AzureEndpoint, jobs: AzureJobs, azure: AzureStandIn
 ) -> None:
