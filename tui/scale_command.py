@@ -125,10 +125,13 @@ async def _taken(engine: Engine, command: c.ScaleSlot, after: int) -> None:
 async def _ready(
     engine: Engine, command: c.ScaleSlot, asked_at: float, within_s: float, write: Callable[[str], None]
 ) -> int:
-    """Wait until so many serve; raises Failed where they don't in time."""
-    name, slot = command.endpoint, command.slot
+    """Wait until so many serve; raises Failed where they don't in time, Refused once another size is asked for."""
+    name, slot, begun = command.endpoint, command.slot, False
     while True:
         seen = engine.snapshot.endpoint(name).slots.get(slot)
+        if begun and seen is not None and seen.wanted != command.replicas:
+            raise Refused(f"{name}: {slot} was asked for {counted(seen.wanted, 'replica')} meanwhile")
+        begun = seen is not None and seen.wanted == command.replicas
         if seen is not None and (seen.wanted, seen.ready) == (command.replicas, command.replicas):
             write(f"{name}: {slot} has {counted(seen.ready, 'replica')} ready after {engine.now() - asked_at:.1f} s")
             return 0

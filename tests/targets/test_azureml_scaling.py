@@ -19,6 +19,7 @@ from core.targets.azureml.standing import slots_in
 from tests.azure.caller import AzureCaller
 from tests.azure.standin import AzureStandIn
 from tests.kubernetes.faults import FaultKind
+from tests.story.kills_scene import wait_for
 from tests.targets.azureml_places import AzurePlaceOf, serving_workspace
 
 V1, V2 = Version("late", "1"), Version("late", "2")
@@ -205,6 +206,26 @@ async def test_another_size_is_there_once_azure_is_done_and_whoever_looks_sees_t
     azure.delays.deployment_s = 0.1
     await seen.until(lambda: seen.slots["blue"].ready == 1, "Azure is done")
     await seen.end()
+
+
+async def test_a_size_that_nobody_saw_is_where_the_next_change_begins(
+    azure: AzureStandIn, place: AzurePlaceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, seen = await serving(place)
+    await target.scale("blue", 2)
+    await seen.until(lambda: seen.slots["blue"].ready == 2, "blue has two")
+    await seen.end()
+    await place.made.pop().close()
+    # Nobody watches from now on.
+    other = place.target(2)
+    await other.scale("blue", 1)
+    await asyncio.to_thread(wait_for, lambda: other._reader.read().ready("blue"), "blue has one")
+    monkeypatch.setattr(azure.delays, "deployment_s", 60.0)
+    assert other._changes.book.sizes()["blue"] == (V1.full, 2)
+    await other.scale("blue", 2)
+    (standing,) = slots_in(place.at, await asyncio.to_thread(other._reader.read))
+    assert (standing.wanted, standing.ready) == (2, 1)
+    azure.delays.deployment_s = 0.1
 
 
 async def test_settings_that_are_not_ours_stay_as_they_are(azure: AzureStandIn, place: AzurePlaceOf) -> None:

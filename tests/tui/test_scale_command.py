@@ -1,5 +1,6 @@
 """`quarterdeck scale`: asked, followed until they serve, refused in one line."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -83,6 +84,19 @@ async def test_it_is_over_once_so_many_serve_and_a_second_time_changes_nothing(s
     assert await scene.scale(4) == 0
     assert scene.said[1:] == ["late: blue has, or was asked for, 4 replicas already"]
     assert [call.replicas for call in scene.bridge.place.asked if call.verb == "scale"] == [4]
+
+
+async def test_whoever_waits_hears_that_another_size_was_asked_for_meanwhile(scene: ScaleScene) -> None:
+    scene.bridge.place.never_ready("blue")
+    waiting = asyncio.create_task(scene.scale(4))
+    async with asyncio.timeout(10):
+        while (seen := scene.engine.snapshot.endpoint("late")).pending or seen.slots["blue"].wanted != 4:
+            await scene.engine.change(1.0)
+    # By the next change it has seen its own size.
+    await scene.engine.change(0.1)
+    await scene.engine.do(c.ScaleSlot("late", 3, "blue"))
+    with pytest.raises(Refused, match="late: blue was asked for 3 replicas meanwhile"):
+        await waiting
 
 
 async def test_the_size_that_it_has_is_asked_for_again_where_its_place_lacks_the_autoscaler(

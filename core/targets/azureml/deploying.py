@@ -155,6 +155,10 @@ class SlotDeployer:
             return
         body = bodies.resized(held, replicas, tags)
         changes.send("resize", ("PUT", changes.at.deployment(slot), DEPLOYMENT_API, body), slot)
+        if state_of(held) not in _BROKEN:
+            # Azure took it, so the change before it is over, which nobody else may have seen.
+            size = (version_of(slot, held).full, capacity(held))
+            changes.book.keep_sizes(lambda known: {**known, slot: size})
         changes.reader.read()
 
     def _remove(self, slot: Slot) -> None:

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from core.domain.errors import QuarterdeckError
 from core.domain.model import Level, Noted, Observation, Scaled, Slot
@@ -211,8 +212,7 @@ class AzureObserver:
         """What there is. That there is not even a workspace is believed once it was answered twice in a row."""
         try:
             view, self._missed = self._changes.reader.read(), False
-            book = self._changes.book
-            book.keep_sizes(sizes(view, book.sizes()))
+            self._changes.book.keep_sizes(partial(sizes, view))
             return view
         except WorkspaceMissing:
             if self._missed:

@@ -178,10 +178,11 @@ class OperationBook:
         """What was deployed last, until traffic is sent to it."""
         return self._page().untried
 
-    def keep_sizes(self, sizes: Mapping[Slot, tuple[str, int]]) -> None:
-        """The version of each slot that is ready, or was before it is changed now, and of how many instances."""
-        if self.sizes() != sizes:
-            self._changed(lambda page: replace(page, sizes=sizes))
+    def keep_sizes(self, now: Callable[[Mapping[Slot, tuple[str, int]]], Mapping[Slot, tuple[str, int]]]) -> None:
+        """From the sizes that are kept to those that are known now: of each slot that is ready, or was before it is
+        changed, the version and the number of instances."""
+        if now(known := self.sizes()) != known:
+            self._changed(lambda page: replace(page, sizes=now(page.sizes)))
 
     def sizes(self) -> dict[Slot, tuple[str, int]]:
         """What was kept of them last, by whichever process of this project."""
