@@ -24,12 +24,12 @@ from core.state.snapshot import Snapshot
 from core.state.together import asked_too, others
 from core.system.processes import running_s
 from core.system.tasks import TaskGuard
-from core.targets.kinds import standing_at
 from tui.asked_place import asked as asked_there
 from tui.format import about
 from tui.headless import AFTER_S, at_step, driven, have_watch, home_within_s, interruptible, opened, pending_of
 from tui.plain_lines import lines_of
 from tui.quick_rollback import TakenUp
+from tui.refused_elsewhere import refused_elsewhere
 from tui.release_command import release
 from tui.silent_place import other_variables, say_silence, silence
 
@@ -74,7 +74,7 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
             try:
                 await ask(engine, command, write)
             except Refused as error:
-                raise await _refused_there(project, error) from None
+                raise await refused_elsewhere(project, engine.snapshot, error, write) from None
             names = (name, *asked_too(command, engine.snapshot))
             moving = next((live for one in names if (live := engine.snapshot.live_release(one)) is not None), None)
             if moving is None:
@@ -93,17 +93,6 @@ async def move(project: Project, make: Moving, write: Callable[[str], None], ask
     # Only now: the way back did not wait for it.
     await have_watch(project, write)
     return code
-
-
-async def _refused_there(project: Project, error: Refused) -> Refused:
-    """Why there is no way back from here, where a release that this folder does not know is under way elsewhere."""
-    if not project.settings.place.shared:
-        return error
-    place = await standing_at(project.settings)
-    if not place.refuses:
-        return error
-    takes = f"from here {project.typed('rollback --to VERSION')} takes it over"
-    return Refused(f"{place.endpoint}: {place.refuses}; {takes}")
 
 
 async def back_to(project: Project, number: str, rollback: c.Rollback, write: Callable[[str], None]) -> int:
