@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.domain.errors import Failed
+from core.system.text import in_digits
 from core.work import asked, evaluate
 from core.work.asked import A_REQUEST
 from core.work.content import records_of
@@ -102,7 +103,7 @@ def _tried(job: Job, say: Report, uri: str, subject: Subject, folder: Path) -> D
     say.progress(0.8, "latency")
     limit_ms = job.settings.thresholds.max_latency_ms
     p95_ms = latency_ms(subject, records, limit_ms)
-    words = f"p95 {p95_ms:.2f} ms a row, limit {limit_ms:g} ms"
+    words = f"p95 {p95_ms:.2f} ms a row, limit {in_digits(limit_ms, 6)} ms"
     tried.append(Check("latency", p95_ms <= limit_ms, words))
     for each in tried:
         say(f"{'ok' if each.passed else 'failed'}: {each.name}: {each.why}")
