@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.config.planner import Wishes, release_of
+from core.domain.model import Observation
 from core.engine import shell_variables
 from core.engine.project import Project
 from core.state import commands as c, events as ev
@@ -27,7 +28,10 @@ def _released(project: Project) -> str:
         now = journal.clock.now()
         journal.append(accept(begun, fold_all(journal.read(0)), now), "ada", now)
         placed = ev.Placed(begun.release, "green", "blue", ONE, 1)
-        journal.append((placed, ev.Ended(begun.release, ev.Outcome.DONE, "done", "")), "ada", now)
+        routed = ev.Routed("late", {"green": 100.0}, begun.release)
+        seen = (Observation("blue", ONE, 1, 1, 0.0), Observation("green", TWO, 1, 1, 100.0, proved_by=20))
+        observed = [ev.Observed("late", one) for one in seen]
+        journal.append((placed, routed, *observed, ev.Ended(begun.release, ev.Outcome.DONE, "done", "")), "ada", now)
     return begun.release
 
 
