@@ -154,12 +154,14 @@ class AzureObserver:
 
     def _slots(self, view: AzureView) -> dict[Slot, Observation]:
         """Each slot, with the weights that are known to be in force, and what goes on there."""
+        # Read before what they came to: one that is in the book no more has said why it failed.
+        operations = self._changes.book.operations()
         why, silent = dict(self._why), self._follower.silent
-        for one in self._operations:
+        for one in operations:
             if one.slot:
                 state, usual_s = state_of(view.deployments.get(one.slot, {})), self._changes.book.usual_s(one.doing)
                 why[one.slot] = one.briefly(state, usual_s, silent=one.id in silent)
-        held, going = self._changes.book.sizes(), frozenset(one.slot for one in self._changes.book.operations())
+        held, going = self._changes.book.sizes(), frozenset(one.slot for one in operations)
         found = priced(observations(view, why, held, going), view, self._at.place)
         moves = any(one.doing == "traffic" and one.address for one in self._operations)
         settled = view.state == READY and not moves
