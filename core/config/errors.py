@@ -48,7 +48,8 @@ def complain(error: ValidationError, layers: Sequence[Layer]) -> str:
         said.append(f"{path.removeprefix(f'{layer.source}: ') if layer.source == source else path}: ")
         said[-1] += _matter_of(several, layer)
         source = source or layer.source
-    return " · ".join(said)
+    # A file that can't be read lacks everything that it may say.
+    return " · ".join(dict.fromkeys(said))
 
 
 def _by_key(details: Sequence[ErrorDetails], layers: Sequence[Layer]) -> dict[Keys, list[ErrorDetails]]:
