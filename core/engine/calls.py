@@ -21,15 +21,21 @@ log = logging.getLogger("quarterdeck")
 
 class Calls:
     """The calls of one driver. `live` tells the release that it drives now, `lacks` which of its variables name what
-    is gone."""
+    is gone, and `outdated` whether others were kept since, so that another driver comes."""
 
     def __init__(
-        self, store: Store, emit: Emit, live: Callable[[], Release | None], lacks: Callable[[], str] = str
+        self,
+        store: Store,
+        emit: Emit,
+        live: Callable[[], Release | None],
+        lacks: Callable[[], str] = str,
+        outdated: Callable[[], bool] = bool,
     ) -> None:
         self._store = store
         self._emit = emit
         self._live = live
         self._lacks = lacks
+        self._outdated = outdated
         self._failing = ("", 0)
 
     async def ask(self, release: Release, call: Awaitable[None]) -> bool:
@@ -39,6 +45,8 @@ class Calls:
         Where the release turns meanwhile, the answer is not waited for; the call may still land, before the next one.
         """
         within_s = release.plan.patience.call_s
+        back = release.state is not ReleaseState.RUNNING
+        lacked = self._lacks() if back else ""
         try:
             async with asyncio.timeout(within_s):
                 if not await self._answered(call, purpose(release)):
@@ -47,8 +55,9 @@ class Calls:
             await self._rest(release, str(error) or f"the target did not answer within {within_s:g} s")
             return False
         except BadInput as error:
-            # What is named may come back, and who asks from another shell brings another: the way back goes on.
-            if release.state is ReleaseState.RUNNING or not self._lacks():
+            # What is named may come back, and who asks from another shell brings another, if only since the call began:
+            # the way back goes on.
+            if not (back and (lacked or self._lacks() or self._outdated())):
                 raise
             await self._rest(release, str(error))
             return False

@@ -63,7 +63,7 @@ class Driver:
         self._closed = False
         self._began_s = time.monotonic()
         self._said_late = False
-        self._calls = Calls(store, self._emit, lambda: self._release, environment.lacks)
+        self._calls = Calls(store, self._emit, lambda: self._release, environment.lacks, environment.outdated)
 
     async def run(self) -> None:
         """Everything at once, until cancelled; raises Lost or JournalError alone."""

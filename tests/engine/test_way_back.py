@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import Failed, Unreachable
+from core.domain.errors import BadInput, Failed, Unreachable
 from core.domain.model import Noted, Observation
 from core.domain.strategies import all_at_once, canary
 from core.engine import calls, driver as driver_module, observer as observer_module
@@ -404,6 +404,29 @@ async def test_an_alias_that_somebody_else_moved_is_said(store: Bridge, engine: 
     ]
     options = next(options for name, options in store.sites[-1].worked if name == "restore")
     assert options == {"number": "1", "alias": "dev", "previous_alias": "dev-previous", "moved_to": "2"}
+
+
+async def test_a_file_that_was_gone_as_a_call_began_is_asked_for_again_though_another_is_named_by_now(
+    store: Bridge, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks from another shell lends it in the very moment in which the call with the old one fails."""
+    most = 100
+
+    def routes() -> int:
+        return [one.verb for one in store.place.asked].count("route")
+
+    def lacks(_: FakeEnvironment) -> str:
+        return "SSL_CERT_FILE names gone.pem, which is gone" if routes() <= most else ""
+
+    monkeypatch.setattr(FakeEnvironment, "lacks", lacks)
+    await serve(engine)
+    await engine.do(begin(V2, canary_plan(LONG)))
+    await at(engine, "r2", 10)
+    store.place.fail("route", BadInput("SSL_CERT_FILE: gone.pem can't be used"))
+    most = routes()
+    await engine.do(c.Rollback("late"))
+    assert (await ended(engine, "r2")).outcome is ev.Outcome.ROLLED_BACK
+    assert weights(store.place)["blue"] == 100.0
 
 
 async def test_a_gate_compares_with_what_serves(store: Bridge, engine: Engine) -> None:

@@ -55,4 +55,5 @@ async def back_from_another_shell(config: Path, variable: str, good: str, patch:
             patch.setenv(variable, good)
             async with project.engine(mine, steering=Steering(watch)) as face:
                 face.insist("late")
-                assert (await ended(watch, release)).outcome is ev.Outcome.ROLLED_BACK
+                over = await ended(watch, release)
+                assert over.outcome is ev.Outcome.ROLLED_BACK, over.why
