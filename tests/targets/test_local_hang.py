@@ -23,6 +23,7 @@ from tests.targets.conftest import Endpoints
 from tests.targets.helpers import ONE, TWO, ask, loading, watching
 from tests.targets.test_local_adoption import KINDS, ended
 from tests.targets.test_local_healing import pids, running, serving
+from tests.targets.test_unanswered import states
 
 STOPPED_S = wire.HANGS_S + 1
 
@@ -136,6 +137,8 @@ async def test_what_was_given_up_while_the_host_hung_is_not_done_when_it_goes_on
         await watcher.ready("blue", 1)
         host = running(target, "host")[0]
         host.suspend()
+        # One that was busy goes on for a moment, and might begin what it is asked for then.
+        await asyncio.to_thread(states, host, psutil.STATUS_STOPPED)
         with pytest.raises(wire.SilentError):
             await wire.ask(target.spec.folder, {"do": do, "token": 0, "slot": "blue"}, timeout_s=0.2)
         host.resume()
