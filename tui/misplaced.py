@@ -1,9 +1,10 @@
 """What `status` says of traffic that nobody answers or that goes elsewhere than it was sent. Pure."""
 
 from core.domain.hints import typed
+from core.domain.obstacles import Cause
+from core.scaling.sentences import sentence
 from core.state.gone import gone_slots
 from core.state.moved_traffic import moved_traffic
-from core.state.scaling_asked import lacks_autoscaler
 from core.state.snapshot import Snapshot
 from core.targets.kinds import Standing
 from tui.moved import moved_words
@@ -57,12 +58,8 @@ def idle_lines(place: Standing | None, environment: str) -> list[str]:
 def unscaled_lines(place: Standing | None, environment: str) -> list[str]:
     """That somebody deleted a slot's autoscaler, and what makes it anew."""
     looks = {} if place is None or place.unknown or place.looks is None else place.looks
-    lacking = [(slot, look.after) for slot, look in sorted(looks.items()) if lacks_autoscaler(look)]
+    missing = [(look, one) for _, look in sorted(looks.items()) for one in look.obstacles if one.cause is Cause.MISSING]
+    said = [(look.slot, sentence(one, look, environment=environment)) for look, one in missing]
     return [
-        line
-        for slot, size in lacking
-        for line in (
-            f"  ! size   {slot} has no autoscaler, though endpoint.autoscaling asks for one: it stays at {size}",
-            f"           → {typed(f'scale {size} --slot {slot}', environment)} makes it anew",
-        )
+        line for slot, reason in said for line in (f"  ! size   {slot}: {reason.text}", f"           → {reason.todo}")
     ]

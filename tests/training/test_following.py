@@ -102,7 +102,7 @@ async def test_what_waits_for_a_node_does_not_run_yet(
     azure.delays.job_s = 1.0
     try:
         _begun(jobs, "late", "echo done")
-        said = await _followed(FollowedJob(at.place, jobs, *_kept(tmp_path, "late"), deadline_s=1.0))
+        said = await _followed(FollowedJob(at.place, jobs, *_kept(tmp_path, "late"), deadline_s=3.0))
         assert _texts(said) == ["done"]
     finally:
         azure.delays.job_s = 0.2

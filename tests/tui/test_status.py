@@ -212,7 +212,7 @@ def test_a_slot_with_traffic_that_was_scaled_to_nothing_is_said(wanted: int, wei
 def test_an_autoscaler_that_somebody_deleted_is_said(obstacles: tuple[Obstacle, ...], told: bool) -> None:
     look = Scaled("green", 99.0, 2, 2, "no autoscaler", min=1, max=4, obstacles=obstacles)
     lines = [
-        "  ! size   green has no autoscaler, though endpoint.autoscaling asks for one: it stays at 2",
+        "  ! size   green: it has no autoscaler, though endpoint.autoscaling asks for one: it stays at 2",
         "           → 'quarterdeck scale 2 --slot green --env prod' makes it anew",
     ]
     place = Standing("late", "kubernetes", (), (), looks={"green": look})
